@@ -1,0 +1,42 @@
+# The lab's commands. `make` or `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install experiment list mlflow test check constraints clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# Made anew only when the dependencies change.
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("the lab needs Python 3.11 or newer; try make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing into .venv (once, about two minutes) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+install: .venv/installed ## make .venv and install the lab into it
+
+experiment: .venv/installed ## train, track and test one experiment: NAME=lstm ARGS="optimizer.lr=0.01 seed=3"
+	@test -n "$(NAME)" || { echo 'name an experiment: make experiment NAME=lstm (`make list` shows all)'; exit 2; }
+	@$(BIN)/lab run $(NAME) $(ARGS)
+
+list: .venv/installed ## show all experiments
+	@$(BIN)/lab list
+
+mlflow: .venv/installed ## browse runs in the MLflow UI, http://127.0.0.1:5000 (PORT=...)
+	@$(BIN)/lab mlflow --port $(or $(PORT),5000)
+
+test: .venv/installed ## prove it all works
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/installed ## lint, formatting, types
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+constraints: .venv/installed ## write constraints.txt anew from what is installed
+	@{ head -n 1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | grep '==' | sed 's/+cpu//'; } > constraints.new
+	@mv constraints.new constraints.txt
+
+clean: ## remove .venv and caches; runs in mlruns/ stay
+	@rm -rf .venv .pytest_cache .ruff_cache .mypy_cache lab.egg-info

@@ -1,0 +1,57 @@
+"""A transformer encoder for sequences."""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from lab.bounds import PositiveInt, Probability
+
+
+class TransformerEncoder(nn.Module):
+    """Self-attention over all steps of a sequence (Vaswani et al. 2017, arXiv 1706.03762), pre-norm.
+
+    Shapes: (N, in_channels, length) to (N, out_features).
+    """
+
+    input_shape = ("N", "C", "L")
+
+    def __init__(
+        self,
+        in_channels: int,
+        length: int,
+        out_features: int,
+        hidden: PositiveInt = 64,
+        layers: PositiveInt = 2,
+        heads: PositiveInt = 4,
+        activation: Literal["relu", "gelu"] = "gelu",
+        dropout: Probability = 0.0,
+        pooling: Literal["last", "mean"] = "mean",
+    ):
+        super().__init__()
+        if hidden % heads:
+            raise ValueError(f"model.hidden ({hidden}) must be a multiple of model.heads ({heads})")
+        self.pooling = pooling
+        self.embed = nn.Linear(in_channels, hidden)
+        self.positions = nn.Parameter(sinusoidal_positions(length, hidden))
+        block = nn.TransformerEncoderLayer(
+            hidden, heads, 4 * hidden, dropout, activation, batch_first=True, norm_first=True
+        )
+        self.encoder = nn.TransformerEncoder(block, layers, nn.LayerNorm(hidden), enable_nested_tensor=False)
+        self.head = nn.Linear(hidden, out_features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, length) to logits or values (N, out_features)."""
+        x = self.encoder(self.embed(x.transpose(1, 2)) + self.positions)
+        return self.head(x.mean(1) if self.pooling == "mean" else x[:, -1])
+
+
+def sinusoidal_positions(length: int, width: int) -> Tensor:
+    """Sine and cosine of each position at geometrically spaced frequencies, (length, width); section 3.5."""
+    position = torch.arange(length).unsqueeze(1)
+    frequency = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
+    positions = torch.zeros(length, width)
+    positions[:, 0::2] = torch.sin(position * frequency)
+    positions[:, 1::2] = torch.cos(position * frequency)[:, : width // 2]
+    return positions

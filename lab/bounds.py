@@ -1,0 +1,12 @@
+"""Bounds on settings, written as types in a constructor's signature."""
+
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Interval, Lt
+
+PositiveInt = Annotated[int, Ge(1)]
+Count = Annotated[int, Ge(0)]
+PositiveFloat = Annotated[float, Gt(0)]
+NonNegativeFloat = Annotated[float, Ge(0)]
+Probability = Annotated[float, Ge(0), Lt(1)]
+Fraction = Annotated[float, Interval(gt=0, lt=1)]

@@ -1,0 +1,1 @@
+"""Data modules: what reads, splits, scales and serves each kind of data."""

@@ -1,0 +1,92 @@
+"""The seeded in-memory batch loader: whole batches by index, in an order that (seed, epoch) alone decide."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Sampler
+
+Batch = tuple[Tensor, Tensor]
+
+
+class BatchDataset(Protocol):
+    """A Dataset that can also give many samples at once."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Batch: ...
+
+    def batch(self, indices: Tensor) -> Batch:
+        """The samples of these indices, stacked."""
+        ...
+
+
+def derived_seed(seed: int, *position: int) -> int:
+    """A seed for one position (an epoch, a step) of a run, statistically unrelated to that of any other."""
+    return int(np.random.SeedSequence((seed, *position)).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+class EpochOrder(Sampler[int]):
+    """The order of samples in an epoch: a function of (seed, epoch), or the natural one."""
+
+    def __init__(self, size: int, seed: int, shuffle: bool):
+        self.size = size
+        self.seed = seed
+        self.shuffle = shuffle
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch; Lightning calls this before each one."""
+        self.epoch = epoch
+
+    def indices(self) -> Tensor:
+        """All indices of the epoch, (size,)."""
+        if not self.shuffle:
+            return torch.arange(self.size)
+        generator = torch.Generator().manual_seed(derived_seed(self.seed, self.epoch))
+        return torch.randperm(self.size, generator=generator)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.indices().tolist())
+
+
+class BatchLoader:
+    """Serves an in-memory dataset in whole batches; its position can be saved and restored.
+
+    `drop_last` leaves out a last batch that is smaller than `batch_size`.
+    """
+
+    batch_sampler = None  # Lightning asks every loader with a sampler for it
+
+    def __init__(self, dataset: BatchDataset, batch_size: int, order: EpochOrder, drop_last: bool = False):
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.sampler = order  # where Lightning looks for set_epoch
+        self.drop_last = drop_last
+        self._next_batch = 0
+        self._resume_at = 0
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self.sampler), self.batch_size)
+        return whole + (rest > 0 and not self.drop_last)
+
+    def __iter__(self) -> Iterator[Batch]:
+        batches = self.sampler.indices().split(self.batch_size)[: len(self)]
+        self._next_batch, self._resume_at = self._resume_at, 0
+        for indices in batches[self._next_batch :]:
+            self._next_batch += 1
+            yield self.dataset.batch(indices)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The epoch and the number of batches already served in it."""
+        return {"epoch": self.sampler.epoch, "batch": self._next_batch % max(len(self), 1)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state_dict` was taken: the next iteration starts at that batch."""
+        self.sampler.set_epoch(state["epoch"])
+        self._resume_at = state["batch"]

@@ -1,0 +1,77 @@
+"""The files that a run leaves: where it came from, its curves, what it predicted, its model."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning.pytorch.utilities.model_summary import ModelSummary
+
+from lab import provenance
+from lab.building import Built
+from lab.checkpoints import BestAndLast
+from lab.tracking import models
+from lab.tracking.tracker import Tracker
+
+EXAMPLE_ROWS = 4
+
+
+def keep_origin(built: Built, tracker: Tracker) -> None:
+    """The resolved experiment, the split, the uncommitted changes and the model summary."""
+    tracker.text("config.yaml", built.experiment.to_yaml())
+    np.savez_compressed(tracker.path("split.npz"), **built.data.split_indices)  # type: ignore[arg-type]
+    tracker.artifact("split.npz")
+    tracker.text("model_summary.txt", f"{ModelSummary(built.module, max_depth=-1)}\n")
+    changes = provenance.uncommitted_changes()
+    if changes:
+        tracker.text("git.diff", changes)
+
+
+def keep_training(tracker: Tracker, history: list[dict[str, float]], checkpoints: BestAndLast) -> None:
+    """Checkpoints, learning curves and profiles, as far as there are any."""
+    for path in (checkpoints.best, checkpoints.last, *sorted((tracker.folder / "profile").glob("*"))):
+        if path.exists():
+            tracker.artifact(str(path.relative_to(tracker.folder)))
+    if history:
+        from lab import figures
+
+        name = "figures/learning_curves.png"
+        figures.learning_curves(history, checkpoints.best_epoch).savefig(tracker.path(name), dpi=120)
+        tracker.artifact(name)
+
+
+def keep_test_outputs(built: Built, tracker: Tracker) -> None:
+    """The confusion matrix, or predictions against the truth, of the test split: as data and as a picture."""
+    from lab import figures
+
+    outputs = built.module.test_outputs
+    predicted = torch.cat([part["preds"] for part in outputs]).cpu().numpy()
+    true = torch.cat([part["target"] for part in outputs]).cpu().numpy()
+    if built.data.task == "classification":
+        names = built.data.class_names
+        counts = confusion_counts(true, predicted.argmax(axis=1), len(names))
+        content = {"class_names": names, "counts": counts.tolist()}
+        tracker.text("confusion_matrix.json", json.dumps(content) + "\n")
+        picture, figure = "figures/confusion_matrix.png", figures.confusion_matrix(counts, names)
+    else:
+        header = ",".join(f"{kind}_{step + 1}" for kind in ("true", "predicted") for step in range(true.shape[1]))
+        table = np.concatenate([true, predicted], axis=1)
+        np.savetxt(tracker.path("predictions.csv"), table, "%.9g", ",", header=header, comments="")
+        tracker.artifact("predictions.csv")
+        picture = "figures/predicted_against_true.png"
+        figure = figures.predicted_against_true(predicted, true)
+    figure.savefig(tracker.path(picture), dpi=120)
+    tracker.artifact(picture)
+
+
+def confusion_counts(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """How often each true class (row) was predicted as each class (column), (classes, classes)."""
+    return np.bincount(true * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+
+
+def keep_model(built: Built, tracker: Tracker) -> None:
+    """The best epoch's model, which takes raw inputs and needs no lab to predict."""
+    samples, _ = next(iter(built.data.loader("train")))
+    example = built.data.input_scale.invert(samples[:EXAMPLE_ROWS]).numpy()
+    models.save(built.predictor(), example, Path(tracker.path("model")))
+    tracker.model("model", built.data.task)

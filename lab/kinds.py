@@ -1,0 +1,84 @@
+"""What a `kind:` names: a shipped class by its short name, or anybody's by `package.module:Class`."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from lab.errors import LabError, did_you_mean
+
+SHIPPED = {
+    "data": {
+        "digits": "lab.data.digits:Digits",
+        "breast_cancer": "lab.data.breast_cancer:BreastCancer",
+        "diabetes": "lab.data.diabetes:Diabetes",
+        "mnist1d": "lab.data.mnist1d:MNIST1D",
+        "sunspots": "lab.data.sunspots:Sunspots",
+    },
+    "model": {
+        "linear": "lab.architectures.perceptron:Linear",
+        "mlp": "lab.architectures.perceptron:MLP",
+        "sequential": "lab.architectures.perceptron:SequentialMLP",
+        "conv1d": "lab.architectures.convolution:Conv1dNet",
+        "conv2d": "lab.architectures.convolution:Conv2dNet",
+        "lstm": "lab.architectures.recurrent:LSTM",
+        "gru": "lab.architectures.recurrent:GRU",
+        "transformer": "lab.architectures.transformer:TransformerEncoder",
+    },
+    "optimizer": {
+        "sgd": "lab.optimizers:sgd",
+        "adam": "lab.optimizers:adam",
+        "adamw": "lab.optimizers:adamw",
+        "rmsprop": "lab.optimizers:rmsprop",
+    },
+    "scheduler": {
+        "constant": "lab.schedulers:constant",
+        "cosine": "lab.schedulers:cosine",
+        "onecycle": "lab.schedulers:onecycle",
+        "step": "lab.schedulers:step",
+        "plateau": "lab.schedulers:plateau",
+    },
+    "loss": {
+        "cross_entropy": "lab.losses:cross_entropy",
+        "bce": "lab.losses:bce",
+        "mse": "lab.losses:mse",
+        "l1": "lab.losses:l1",
+        "huber": "lab.losses:huber",
+    },
+}
+
+
+def find(section: str, kind: str) -> Callable[..., Any]:
+    """The class or function that `section: {kind: ...}` names; raises LabError where there is none."""
+    address = SHIPPED[section].get(kind)
+    if address is None:
+        if ":" not in kind and "." not in kind:
+            near = did_you_mean(kind, SHIPPED[section])
+            raise LabError(f"{section}.kind: no such kind '{kind}'; {near} (your own: package.module:Class)")
+        address = kind if ":" in kind else ":".join(kind.rsplit(".", 1))
+    return _imported(f"{section}.kind", *address.split(":", 1))
+
+
+def _imported(path: str, module_name: str, name: str) -> Callable[..., Any]:
+    """The callable `name` of a module, which may lie in the folder where one works."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise LabError(
+            f"{path}: no module '{error.name}'; kind: {module_name}:{name} is looked up from {os.getcwd()}"
+        ) from None
+    except Exception as error:  # whatever a person's own file raises while it is imported
+        raise LabError(f"{path}: importing {module_name} failed: {type(error).__name__}: {error}") from error
+    found = getattr(module, name, None)
+    if not callable(found):
+        public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise LabError(f"{path}: {module_name} has no '{name}'; {did_you_mean(name, public)}")
+    return found
+
+
+def trainer() -> Callable[..., Any]:
+    """lightning's Trainer, imported only where a command needs it."""
+    return _imported("trainer", "lightning.pytorch", "Trainer")

@@ -1,0 +1,1 @@
+"""LightningModules: an architecture wrapped for one task."""

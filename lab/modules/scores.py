@@ -1,0 +1,78 @@
+"""Loss and metrics of an epoch, at the price of a list append per batch."""
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric, MetricCollection
+
+# Rows kept before they are handed to the metrics: one update costs as much as many rows do.
+BUFFERED_ROWS = 8_192
+
+
+class EpochScores:
+    """Collects the batches of an epoch and gives the mean loss and the metrics over all its samples."""
+
+    def __init__(self, metrics: MetricCollection):
+        self.metrics = metrics
+        self.samples = 0  # in the last epoch that was computed
+        self._clear()
+
+    def _clear(self) -> None:
+        self._losses: list[Tensor] = []
+        self._sizes: list[int] = []
+        self._buffer: list[dict[str, Tensor]] = []
+        self._buffered = 0
+
+    def add(self, loss: Tensor, scored: dict[str, Tensor]) -> None:
+        """One batch: its mean loss, and what the metrics take (`preds` and `target`, both (B, ...))."""
+        size = len(scored["target"])
+        self._losses.append(loss)
+        self._sizes.append(size)
+        self._buffer.append(scored)
+        self._buffered += size
+        if self._buffered >= BUFFERED_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        joined = {name: torch.cat([part[name] for part in self._buffer]) for name in self._buffer[0]}
+        self.metrics.update(**joined)
+        self._buffer, self._buffered = [], 0
+
+    def compute(self) -> dict[str, float]:
+        """Loss and metrics of the epoch, and an empty start for the next."""
+        if self._buffer:
+            self._flush()
+        sizes = torch.tensor(self._sizes, dtype=torch.float64)
+        losses = torch.stack(self._losses).double().cpu()
+        values = {"loss": float((losses * sizes).sum() / sizes.sum())}
+        self.samples = sum(self._sizes)
+        values |= as_floats(self.metrics.compute())
+        self.metrics.reset()
+        self._clear()
+        return values
+
+
+def as_floats(values: dict[str, Tensor]) -> dict[str, float]:
+    """Metric values as the shortest decimals that stand for them: 0.462, not 0.4620000123977661."""
+    return {name: float(str(value.cpu().numpy())) for name, value in values.items()}
+
+
+class SkillScore(Metric):
+    """1 − MSE(model) / MSE(reference forecast): 1 is perfect, 0 no better than the reference (Murphy 1988)."""
+
+    higher_is_better = True
+    squared: Tensor
+    reference_squared: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("squared", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("reference_squared", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, preds: Tensor, target: Tensor, reference: Tensor) -> None:
+        """Predictions, targets and reference forecast, all (N, horizon)."""
+        self.squared += (preds - target).square().sum()
+        self.reference_squared += (reference - target).square().sum()
+
+    def compute(self) -> Tensor:
+        """The score over all samples seen."""
+        return 1 - self.squared / self.reference_squared

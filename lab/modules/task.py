@@ -1,0 +1,172 @@
+"""What the modules of all tasks share: the steps, the epoch's scores, the optimizer, and stopping at NaN."""
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torchmetrics import MetricCollection
+
+from lab.data.batches import Batch, derived_seed
+from lab.errors import TrainingFailed
+from lab.modules.scores import EpochScores, as_floats
+
+GRADIENT_NORM_SAMPLES = 8  # per epoch; each costs about as much as a small layer
+
+
+class TaskModule(L.LightningModule):
+    """Base of the LightningModules: an architecture, its loss, and how it is optimized.
+
+    `make_optimizer` takes parameters, `make_scheduler` an optimizer and the number of steps in the run.
+    A subclass gives `output`, which turns raw outputs into the user's terms: probabilities (N, classes), or
+    values in the target's units.
+    """
+
+    output: nn.Module
+
+    def __init__(
+        self,
+        architecture: nn.Module,
+        loss: nn.Module,
+        make_optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        make_scheduler: Callable[[Optimizer, int], dict[str, Any]],
+        seed: int,
+    ):
+        super().__init__()
+        self.architecture = architecture
+        self.loss = loss
+        self.make_optimizer = make_optimizer
+        self.make_scheduler = make_scheduler
+        self.seed = seed
+        self.scores: dict[str, EpochScores] = {}
+        self._gradient_norms: list[Tensor] = []
+        self._published: dict[str, float] = {}
+        self.test_outputs: list[dict[str, Tensor]] = []
+        self._last_finite_loss = math.nan
+
+    @abstractmethod
+    def new_metrics(self) -> MetricCollection:
+        """The task's metrics, fresh."""
+
+    @abstractmethod
+    def trivial_predictions(self, batch: Batch) -> Tensor:
+        """What the trivial baseline predicts for a batch."""
+
+    @abstractmethod
+    def target(self, batch: Batch) -> Tensor:
+        """The truth of a batch, in the terms of `output`."""
+
+    def loss_target(self, batch: Batch) -> Tensor:
+        """The truth of a batch as the loss takes it."""
+        return batch[1]
+
+    def scored(self, predictions: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """What the metrics take for a batch."""
+        return {"preds": predictions, "target": self.target(batch)}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The architecture's raw outputs, (N, out_features)."""
+        return self.architecture(x)
+
+    def directions(self) -> dict[str, bool]:
+        """Each metric's name, without its split, and whether higher is better; the loss first."""
+        metrics = self.new_metrics().items()
+        return {"loss": False} | {str(name): bool(metric.higher_is_better) for name, metric in metrics}
+
+    def setup(self, stage: str) -> None:
+        """Fresh scores for each split, on the device of the module."""
+        for split in ("train", "val", "test"):
+            self.scores[split] = EpochScores(self.new_metrics().to(self.device))
+
+    def score_trivial(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """The metrics, without a loss, of the trivial baseline."""
+        metrics = self.new_metrics()
+        for batch in batches:
+            metrics.update(**self.scored(self.trivial_predictions(batch), batch))
+        return as_floats(metrics.compute())
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """All randomness of a step (dropout, noise) is a function of (seed, epoch, batch)."""
+        if batch_idx == 0:
+            self._epoch_seed = derived_seed(self.seed, self.current_epoch, 1)
+        torch.manual_seed(self._epoch_seed + batch_idx)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The mean loss of a batch; raises TrainingFailed where it is not finite."""
+        loss = self._step("train", batch)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise TrainingFailed(self._not_finite(value, batch_idx))
+        self._last_finite_loss = value
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Score a batch of the validation split."""
+        self._step("val", batch)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Score a batch of the test split and keep what came out, for the figures."""
+        self._step("test", batch, keep=True)
+
+    def _step(self, split: str, batch: Batch, keep: bool = False) -> Tensor:
+        outputs = self(batch[0])
+        loss = self.loss(outputs, self.loss_target(batch))
+        # Scores in single precision, also where the step ran in a lower one.
+        scored = self.scored(self.output(outputs.detach().float()), batch)
+        self.scores[split].add(loss.detach(), scored)
+        if keep:
+            self.test_outputs.append(scored)
+        return loss
+
+    def _not_finite(self, value: float, batch_idx: int) -> str:
+        return (
+            f"the loss became {value} at step {self.trainer.global_step + 1} "
+            f"(epoch {self.current_epoch + 1}, batch {batch_idx + 1}); the last finite loss was "
+            f"{self._last_finite_loss:.4g}\n"
+            "try: a lower optimizer.lr (a tenth), trainer.gradient_clip_val=1.0, "
+            "trainer.precision=32-true, or look for NaN in the data"
+        )
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Sample the norm of all gradients, before clipping, a few times an epoch."""
+        every = max(1, int(self.trainer.num_training_batches) // GRADIENT_NORM_SAMPLES)
+        if self.trainer.fit_loop.epoch_loop.batch_idx % every == 0:
+            gradients = [p.grad for p in self.parameters() if p.grad is not None]
+            self._gradient_norms.append(nn.utils.get_total_norm(gradients).detach())
+
+    def on_train_epoch_end(self) -> None:
+        """Make the training scores of the epoch known to callbacks."""
+        self._publish("train")
+
+    def on_validation_epoch_end(self) -> None:
+        """Make the validation scores of the epoch known to callbacks."""
+        self._publish("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Make the test scores known."""
+        self._publish("test")
+
+    def _publish(self, split: str) -> None:
+        values = {f"{split}/{name}": value for name, value in self.scores[split].compute().items()}
+        self.log_dict(values, logger=False)
+        self._published |= values
+
+    def take_published(self) -> dict[str, float]:
+        """The scores published since the last call."""
+        published, self._published = self._published, {}
+        return published
+
+    def take_gradient_norm(self) -> float:
+        """The mean of the gradient norms sampled since the last call."""
+        norms, self._gradient_norms = self._gradient_norms, []
+        return float(torch.stack(norms).mean()) if norms else math.nan
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """Optimizer and schedule as the experiment says."""
+        optimizer = self.make_optimizer(self.parameters())
+        total_steps = int(self.trainer.estimated_stepping_batches)
+        return {"optimizer": optimizer, "lr_scheduler": self.make_scheduler(optimizer, total_steps)}

@@ -1,0 +1,112 @@
+"""What the terminal shows of experiments and results."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+
+from lab.experiment import Experiment
+from lab.tracking import store
+from lab.tracking.tracker import Delivery
+from lab.training import SPLITS, Result
+
+BASELINES = {
+    "classification": "majority class",
+    "regression": "training mean",
+    "forecasting": "last value",
+}
+
+
+def outcome(result: Result) -> RenderableType:
+    """The table at the end of a run: every metric on every split, beside the trivial baseline."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(result.experiment.name)
+    for split in SPLITS:
+        table.add_column(split, justify="right")
+    table.add_column(f"baseline, test ({BASELINES[result.task]})", justify="right", style="dim")
+    for name in _metric_names(result.metrics):
+        cells = [number(result.metrics.get(f"{split}/{name}")) for split in SPLITS]
+        cells[-1] = f"[bold]{cells[-1]}[/bold]"
+        table.add_row(name, *cells, number(result.baseline.get(f"test/{name}")))
+    lines = [f"[dim]{name:10}[/dim]  {value}" for name, value in _facts(result)]
+    return Group("", table, "", *lines)
+
+
+def _facts(result: Result) -> Iterable[tuple[str, str]]:
+    """Size, time, device, where everything is, and what to try next."""
+    name, seed, run_id = result.experiment.name, result.experiment.seed, result.delivery.run_id
+    yield "best epoch", f"{result.best_epoch} of {result.epochs}, by val/loss"
+    yield "model", f"{result.experiment.model.kind}, {result.parameters:,} parameters"
+    yield "time", f"{result.seconds:.1f} s on {result.device}; one seed ({seed}), so no evidence yet"
+    if run_id:
+        yield "run", run_id
+        yield "checkpoint", checkpoint_place(name, run_id)
+    for line in waiting(result.delivery):
+        yield "tracking", f"[yellow]{line}[/yellow]"
+    yield "next", f"make experiment NAME={name} ARGS=\"seed={seed + 1}\""
+    if run_id:
+        yield "", f".venv/bin/lab test {run_id[:8]}"
+    yield "", "make mlflow"
+
+
+def waiting(delivery: Delivery) -> Iterable[str]:
+    """A line about records that could not be sent, if there are any."""
+    if delivery.waiting:
+        address = store.without_password(store.tracking_uri())
+        yield f"{delivery.waiting:,} records wait for {address}; `lab sync` sends them"
+
+
+def checkpoint_place(experiment: str, run_id: str) -> str:
+    """Where the best checkpoint of a run is, as a path where it is one."""
+    if store.is_local():
+        return str(Path("mlruns") / "artifacts" / experiment / run_id / "artifacts" / "checkpoints" / "best.ckpt")
+    return f"runs:/{run_id}/checkpoints/best.ckpt"
+
+
+def experiments(rows: Iterable[tuple[str, str, str, str, str]]) -> Table:
+    """The list of experiments: name, data, model, parameters, question."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("name", "data", "model"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("parameters", justify="right")
+    table.add_column("question")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def comparison(again: dict[str, float], logged: dict[str, float]) -> Table:
+    """Test metrics measured again, beside those that the run logged."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("metric")
+    table.add_column("now", justify="right")
+    table.add_column("logged", justify="right")
+    table.add_column("")
+    for name, value in again.items():
+        same = value == logged.get(name)
+        table.add_row(name, repr(value), repr(logged.get(name)), "equal" if same else "[bold red]differs[/]")
+    return table
+
+
+def _metric_names(metrics: dict[str, float]) -> list[str]:
+    """The metrics without their split, the loss last."""
+    names = list(dict.fromkeys(name.partition("/")[2] for name in metrics if name.startswith("test/")))
+    return [name for name in names if name != "loss"] + ["loss"]
+
+
+def number(value: float | None) -> str:
+    """A metric as text: four significant digits or decimals."""
+    if value is None:
+        return "–"
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
+
+
+def error_console() -> Console:
+    """Where mistakes are printed."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def question_of(experiment: Experiment) -> str:
+    """The experiment's question, or a hint at how to give it one."""
+    return experiment.question or "(write the question as the file's first comment)"

@@ -1,0 +1,149 @@
+"""A constructor's signature is the schema of its settings; pydantic does the checking."""
+
+import inspect
+import json
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
+from typing import Any, get_type_hints
+
+import pydantic
+
+from lab.errors import did_you_mean
+
+
+@lru_cache(maxsize=None)
+def _parameters(target: Callable[..., Any]) -> dict[str, tuple[Any, inspect.Parameter]]:
+    """Name to (type, parameter) of everything that `target` can be called with by name."""
+    function = target.__init__ if inspect.isclass(target) else target  # type: ignore[misc]
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError:  # an annotation that only a type checker can resolve
+        hints = {}
+    signature = inspect.signature(target)
+    return {name: (hints.get(name, Any), parameter) for name, parameter in signature.parameters.items()}
+
+
+def accepts(target: Callable[..., Any], name: str) -> bool:
+    """Whether `target` has a parameter of that name."""
+    return name in _parameters(target)
+
+
+def names(target: Callable[..., Any]) -> list[str]:
+    """The names of all parameters of `target`."""
+    return list(_parameters(target))
+
+
+@lru_cache(maxsize=None)
+def _settings_model(target: Callable[..., Any], supplied: frozenset[str]) -> type[pydantic.BaseModel]:
+    """The parameters of `target`, less those that the lab supplies, as a pydantic model."""
+    fields: dict[str, Any] = {}
+    extra: Any = "forbid"
+    for name, (annotation, parameter) in _parameters(target).items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            extra = "allow"
+        elif parameter.kind not in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY) and name not in supplied:
+            default = ... if parameter.default is parameter.empty else parameter.default
+            # The alias lets a parameter have a name that pydantic keeps for itself.
+            fields[f"setting_{name}"] = (annotation, pydantic.Field(default, alias=name))
+    config = pydantic.ConfigDict(extra=extra, strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
+    return pydantic.create_model(f"{target.__name__}Settings", __config__=config, **fields)
+
+
+def check(
+    target: Callable[..., Any],
+    settings: Mapping[str, Any],
+    path: str,
+    supplied: Collection[str] = (),
+) -> list[str]:
+    """Check settings against the signature of `target`: a line per mistake.
+
+    `path` is the dotted name of the section, "" at the top; `supplied` are parameters that are not settings.
+    """
+    model = _settings_model(target, frozenset(supplied))
+    try:
+        # From JSON, since pydantic is then strict about types and still takes a list for a tuple.
+        model.model_validate_json(json.dumps(dict(settings)))
+    except pydantic.ValidationError as error:
+        return _mistakes(error, model, path)
+    except (TypeError, ValueError) as error:
+        return [f"{path}: {error}; write numbers, text, lists and mappings only"]
+    return []
+
+
+def defaults(target: Callable[..., Any], supplied: Collection[str] = ()) -> dict[str, Any]:
+    """The settings of `target` that have a plain default value."""
+    return {
+        name: list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
+        for name, (_, parameter) in _parameters(target).items()
+        if name not in supplied
+        and isinstance(parameter.default, bool | int | float | str | list | tuple | dict | type(None))
+    }
+
+
+def _mistakes(error: pydantic.ValidationError, model: type[pydantic.BaseModel], path: str) -> list[str]:
+    """One line per setting at fault; the branches of a union are joined into one."""
+    known = [str(field.alias) for field in model.model_fields.values()]
+    found: dict[str, list[str]] = {}
+    for detail in error.errors(include_url=False):
+        setting = str(detail["loc"][0]) if detail["loc"] else ""
+        words = _in_words(detail, known, path)
+        if words not in found.setdefault(setting, []):
+            found[setting].append(words)
+    return [f"{dotted(path, setting)}: {_joined(words)}" for setting, words in found.items()]
+
+
+def _in_words(detail: Any, known: list[str], path: str) -> str:
+    """What one pydantic error says, in the lab's words."""
+    kind, value = detail["type"], detail["input"]
+    context = detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        near = did_you_mean(str(detail["loc"][0]), known, f"{path}." if path else "")
+        return f"no such setting; {near}"
+    if kind == "missing":
+        return "is required"
+    if kind == "literal_error":
+        return f"must be {context['expected'].replace(chr(39), '')}, not {_shown(value)}"
+    bounds = {
+        "greater_than": f"must be greater than {context.get('gt', 0):g}",
+        "greater_than_equal": f"must be at least {context.get('ge', 0):g}",
+        "less_than": f"must be less than {context.get('lt', 0):g}",
+        "less_than_equal": f"must be at most {context.get('le', 0):g}",
+        "finite_number": "must be a finite number",
+        "int_type": "must be a whole number",
+        "int_from_float": "must be a whole number",
+        "float_type": "must be a number",
+        "bool_type": "must be true or false",
+        "string_type": "must be text",
+        "list_type": "must be a list",
+        "tuple_type": "must be a list",
+        "dict_type": "must be a mapping",
+    }
+    return f"{bounds.get(kind, detail['msg'])}, not {_shown(value)}"
+
+
+def _joined(words: list[str]) -> str:
+    """Several reasons for one setting as one: 'must be a number, or text, not [1]'."""
+    if len(words) == 1:
+        return words[0]
+    ends = {line.rpartition(", not ")[2] for line in words}
+    if len(ends) > 1:
+        return "; or ".join(words)
+    starts = [line.rpartition(", not ")[0].removeprefix("must be ") for line in words]
+    return f"must be {', or '.join(starts)}, not {ends.pop()}"
+
+
+def _shown(value: Any) -> str:
+    """A value as a person typed it."""
+    if value is None:
+        return "null"
+    return repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def dotted(path: str, name: str) -> str:
+    """`optimizer` and `lr` as `optimizer.lr`."""
+    return f"{path}.{name}" if path and name else path or name
+
+
+def requires(target: Callable[..., Any], name: str) -> bool:
+    """Whether `target` cannot be called without that parameter."""
+    return accepts(target, name) and _parameters(target)[name][1].default is inspect.Parameter.empty

@@ -1,0 +1,77 @@
+"""Whether an architecture takes the data: found out on two samples, before anything is trained."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lab import kinds, schema
+from lab.data.sizes import Sizes
+from lab.errors import LabError
+from lab.experiment import SUPPLIED, Part
+
+
+def check_kind(model: Part, data: Part, sizes: Sizes) -> None:
+    """Raise LabError where the architecture's constructor cannot be served from this data."""
+    given = ("N", *sizes.input_shape)
+    expected: Any = getattr(model.target, "input_shape", None)
+    if expected and len(expected) != len(given):
+        fitting = [kind for kind in kinds.SHIPPED["model"] if _fits(kind, given)]
+        raise LabError(
+            f"model.kind: {model.kind} takes {_shape(expected)}, but {data.kind} gives {_shape(given)}; "
+            f"kinds that take it: {', '.join(fitting)}"
+        )
+    for name in SUPPLIED["model"]:
+        if schema.requires(model.target, name) and name not in sizes.supplied():
+            raise LabError(
+                f"model.kind: {model.kind} asks for `{name}`, which {data.kind} with {_shape(given)} "
+                "does not have"
+            )
+
+
+def check_forward(architecture: nn.Module, model: Part, samples: Tensor, sizes: Sizes) -> None:
+    """Raise LabError, with the layer where it happens, unless `samples` (2, ...) give (2, out_features)."""
+    entered: list[tuple[str, nn.Module, Tensor]] = []
+    hooks = [
+        layer.register_forward_pre_hook(_remember(entered, name), with_kwargs=False)
+        for name, layer in architecture.named_modules()
+        if not list(layer.children())
+    ]
+    architecture.eval()
+    try:
+        with torch.no_grad():
+            outputs = architecture(samples)
+    except Exception as error:  # whatever a person's own network raises
+        where = ""
+        if entered:
+            name, layer, x = entered[-1]
+            where = f"layer {name or 'itself'}, {layer}, got {_shape(('N', *x.shape[1:]))}: "
+        message = " ".join(str(error).split())
+        raise LabError(
+            f"model: {model.kind} cannot take {_shape(('N', *samples.shape[1:]))}: {where}{message}"
+        ) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+        architecture.train()
+    expected = (len(samples), sizes.out_features)
+    if not isinstance(outputs, Tensor) or outputs.shape != expected:
+        came = _shape(("N", *outputs.shape[1:])) if isinstance(outputs, Tensor) else type(outputs).__name__
+        raise LabError(f"model: {model.kind} must return (N, {sizes.out_features}), but returns {came}")
+
+
+def _remember(entered: list[tuple[str, nn.Module, Tensor]], name: str) -> Any:
+    def hook(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if inputs and isinstance(inputs[0], Tensor):
+            entered.append((name, layer, inputs[0]))
+
+    return hook
+
+
+def _fits(kind: str, given: tuple[Any, ...]) -> bool:
+    expected: Any = getattr(kinds.find("model", kind), "input_shape", None)
+    return expected is None or len(expected) == len(given)
+
+
+def _shape(dims: Any) -> str:
+    return f"({', '.join(str(dim) for dim in dims)})"

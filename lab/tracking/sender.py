@@ -1,0 +1,226 @@
+"""The sender: a process of its own that brings a journal to MLflow while the run goes on.
+
+It sends in order, and notes how far it came after each batch. What it sends twice (it was stopped between
+sending and noting) the store takes once: MLflow's tables hold one row for each equal metric record, and
+parameters, tags, files and the final state are the same when written again.
+"""
+
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from lab.tracking import journal, store
+from lab.tracking.journal import Record
+from lab.tracking.system_metrics import SystemMetrics
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+POLL_SECONDS = 0.2
+LONGEST_PAUSE = 30.0  # seconds between two attempts at a store that does not answer
+METRICS_PER_CALL = 1_000  # MLflow's limit
+PARAMS_PER_CALL = 100  # MLflow's limit
+JOURNAL_TAG = "lab.journal"
+LOCK = "lock"
+STATE = "sent.json"
+
+
+class State(TypedDict):
+    """How far a journal is sent: the MLflow run, the bytes read, the logged model, whether the run is closed."""
+
+    run_id: str | None
+    offset: int
+    model_id: str | None
+    ended: bool
+
+
+class Sender:
+    """Brings one journal to the store, from where an earlier sender stopped."""
+
+    def __init__(self, folder: Path, client: "MlflowClient"):
+        self.folder = folder
+        self.client = client
+        self.state: State = {"run_id": None, "offset": 0, "model_id": None, "ended": False}
+        if (folder / STATE).exists():
+            self.state = json.loads((folder / STATE).read_text())
+
+    @property
+    def run_id(self) -> str:
+        """The MLflow run, once the journal's first record is sent."""
+        assert self.state["run_id"] is not None, "the start record is always the first"
+        return self.state["run_id"]
+
+    def send_new(self) -> bool:
+        """Send what the journal holds beyond what was sent; whether there was anything."""
+        found, _ = journal.read(self.folder, self.state["offset"])
+        for kind, group in groupby(found, key=lambda entry: entry[0]["kind"]):
+            entries = list(group)
+            for records, offset in _batches(kind, entries):
+                self._send(kind, records)
+                self._note(offset=offset)
+        return bool(found)
+
+    def end(self, status: str, time_ms: int) -> None:
+        """Close the run."""
+        self.client.set_terminated(self.run_id, status, time_ms)
+        self._note(ended=True)
+
+    def _note(self, **changes: Any) -> None:
+        """Write down how far sending came, whole or not at all."""
+        self.state |= changes  # type: ignore[typeddict-item]
+        fresh = self.folder / f"{STATE}.new"
+        fresh.write_text(json.dumps(self.state))
+        fresh.replace(self.folder / STATE)
+
+    def _send(self, kind: str, records: list[Record]) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            getattr(self, f"_send_{kind}")(records)
+        except MlflowException as error:
+            # What the store will never take must not keep back what comes after it.
+            if kind == "start" or error.error_code != "INVALID_PARAMETER_VALUE":
+                raise
+            logging.warning("refused: %s", error)
+
+    def _send_start(self, records: list[Record]) -> None:
+        from mlflow.entities import Param
+
+        record = records[0]
+        experiment_id = self._experiment_id(record["experiment"])
+        tags = record["tags"] | {JOURNAL_TAG: self.folder.name}
+        earlier = self.client.search_runs([experiment_id], f"tags.`{JOURNAL_TAG}` = '{self.folder.name}'")
+        run = earlier[0] if earlier else self.client.create_run(
+            experiment_id, start_time=record["time"], tags=tags, run_name=record["name"]
+        )
+        params = [Param(name, value) for name, value in record["params"].items()]
+        for first in range(0, len(params), PARAMS_PER_CALL):
+            self.client.log_batch(run.info.run_id, params=params[first : first + PARAMS_PER_CALL])
+        self._note(run_id=run.info.run_id)
+
+    def _experiment_id(self, name: str) -> str:
+        """The MLflow experiment of that name, made or brought back where need be."""
+        from mlflow.exceptions import MlflowException
+
+        existing = self.client.get_experiment_by_name(name)
+        if existing is None:
+            location = (store.root() / "artifacts" / name).as_uri() if store.is_local() else None
+            try:
+                return self.client.create_experiment(name, artifact_location=location)
+            except MlflowException:  # another process was faster
+                existing = self.client.get_experiment_by_name(name)
+                if existing is None:
+                    raise
+        if existing.lifecycle_stage == "deleted":
+            self.client.restore_experiment(existing.experiment_id)
+        return existing.experiment_id
+
+    def _send_metrics(self, records: list[Record]) -> None:
+        from mlflow.entities import Metric
+
+        metrics = [
+            Metric(name, value, record["time"], record["step"])
+            for record in records
+            for name, value in record["values"].items()
+        ]
+        self.client.log_batch(self.run_id, metrics=metrics)
+
+    def _send_tags(self, records: list[Record]) -> None:
+        from mlflow.entities import RunTag
+
+        tags = {name: value for record in records for name, value in record["values"].items()}
+        self.client.log_batch(self.run_id, tags=[RunTag(*tag) for tag in tags.items()])
+
+    def _send_artifact(self, records: list[Record]) -> None:
+        for path in (record["path"] for record in records):
+            parent = str(Path(path).parent)
+            self.client.log_artifact(self.run_id, str(self.folder / path), None if parent == "." else parent)
+
+    def _send_model(self, records: list[Record]) -> None:
+        from lab.tracking import models
+
+        record = records[-1]
+        if self.state["model_id"] is None:
+            self._note(model_id=models.create(self.client, self.run_id, record))
+        models.upload(self.client, self.run_id, self.state["model_id"], self.folder / record["path"])
+
+    def _send_end(self, records: list[Record]) -> None:
+        self.end(records[-1]["status"], records[-1]["time"])
+
+
+def _batches(kind: str, entries: list[tuple[Record, int]]) -> Iterator[tuple[list[Record], int]]:
+    """Records of one kind in portions that fit into a call, each with the offset behind it."""
+    portion: list[Record] = []
+    size = 0
+    offset = 0
+    for record, offset_behind in entries:
+        added = len(record["values"]) if kind == "metrics" else 1
+        if portion and size + added > METRICS_PER_CALL:
+            yield portion, offset
+            portion, size = [], 0
+        portion.append(record)
+        size += added
+        offset = offset_behind
+    if portion:
+        yield portion, offset
+
+
+def deliver(folder: Path, alive: Callable[[], bool]) -> bool:
+    """Send a journal until its run has ended; whether all of it was sent.
+
+    While `alive()`, a store that does not answer is tried again and again. A run whose process is gone
+    without an end record is closed as KILLED.
+    """
+    pause = POLL_SECONDS
+    sender: Sender | None = None
+    system = SystemMetrics()
+    with store.locked(folder / LOCK):
+        while True:
+            was_alive = alive()  # asked before reading: what was written until then is read
+            try:
+                sender = sender or Sender(folder, store.client())
+                sent = sender.send_new()
+                if sender.state["ended"]:
+                    return True
+                if not sent and not was_alive:
+                    sender.end("KILLED", int(time.time() * 1000))
+                    return True
+                if was_alive:
+                    system.log(sender.client, sender.run_id)
+                pause = POLL_SECONDS
+            except Exception as error:  # whatever a store in trouble raises; the journal keeps everything
+                logging.warning("%s: %s", type(error).__name__, error)
+                if not was_alive:
+                    return False
+                pause = min(pause * 2, LONGEST_PAUSE)
+            time.sleep(pause)
+
+
+def remove(folder: Path) -> None:
+    """Remove the journal of a run that is in the store."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> None:
+    """`python -m lab.tracking.sender FOLDER`, started by the run whose journal it sends."""
+    folder = Path(sys.argv[1])
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(15)  # the run itself comes first
+    parent = os.getppid()
+    delivered = deliver(folder, alive=lambda: os.getppid() == parent)
+    if delivered and os.getppid() != parent:  # nobody is left to do it
+        remove(folder)
+    sys.exit(0 if delivered else 1)
+
+
+if __name__ == "__main__":
+    main()

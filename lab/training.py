@@ -1,0 +1,235 @@
+"""One run: an experiment trained, tracked and tested once."""
+
+import contextlib
+import dataclasses
+import logging
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.profilers import Profiler, PyTorchProfiler, SimpleProfiler
+
+from lab import early_stopping, keepsakes, provenance
+from lab.building import Built, build
+from lab.checkpoints import BestAndLast, WholeFileIO, load_weights
+from lab.epoch_records import EpochRecords
+from lab.errors import LabError, Stopped, TrainingFailed, did_you_mean
+from lab.experiment import Experiment
+from lab.signals import stopping
+from lab.tracking import store
+from lab.tracking.logger import JournalLogger
+from lab.tracking.tracker import Delivery, Tracker
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What came out of a run: the metrics of its best epoch, and of the trivial baseline, by full name."""
+
+    experiment: Experiment
+    task: str
+    metrics: dict[str, float]
+    baseline: dict[str, float]
+    best_epoch: int
+    epochs: int
+    seconds: float
+    parameters: int
+    device: str
+    delivery: Delivery
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """The parts of one run while it goes on."""
+
+    built: Built
+    tracker: Tracker
+    trainer: L.Trainer
+    records: EpochRecords
+    checkpoints: BestAndLast
+
+
+def run(experiment: Experiment, shown: Sequence[Callback] = ()) -> Result:
+    """Train, track and test an experiment; `shown` are callbacks that show it to somebody.
+
+    Raises LabError before anything is written, TrainingFailed or Stopped after the run is recorded as
+    FAILED or KILLED.
+    """
+    quiet()
+    session = open_session(build(experiment), shown)
+    store.check_writable()
+    began = time.perf_counter()
+    with stopping():
+        _start(session)
+        try:
+            metrics, baseline = _train_and_test(session)
+        except Stopped:
+            _end(session, "KILLED")
+            raise
+        except TrainingFailed as failure:
+            _end(session, "FAILED", str(failure))
+            raise
+        except OSError as failure:
+            with contextlib.suppress(OSError):
+                _end(session, "FAILED", str(failure))
+            raise TrainingFailed(_out_of_disk(session, failure)) from failure
+        except Exception as failure:
+            _end(session, "FAILED", f"{type(failure).__name__}: {failure}")
+            raise
+        seconds = time.perf_counter() - began
+        keepsakes.keep_model(session.built, session.tracker)
+        _end(session, "FINISHED")
+    return Result(
+        experiment=session.built.experiment,
+        task=session.built.data.task,
+        metrics=metrics,
+        baseline=baseline,
+        best_epoch=session.checkpoints.best_epoch,
+        epochs=len(session.records.history),
+        seconds=seconds,
+        parameters=sum(p.numel() for p in session.built.module.parameters()),
+        device=str(session.trainer.strategy.root_device),
+        delivery=session.tracker.wait(),
+    )
+
+
+def open_session(built: Built, shown: Sequence[Callback] = ()) -> Session:
+    """Everything that a run needs, with nothing written yet; raises LabError."""
+    tracker = Tracker()
+    records = EpochRecords(built.module.directions())
+    checkpoints = BestAndLast(tracker.folder / "checkpoints")
+    callbacks = [*_early_stopping(built), *shown, records, checkpoints]
+    trainer = make_trainer(built.experiment, callbacks, tracker)
+    return Session(built, tracker, trainer, records, checkpoints)
+
+
+def make_trainer(
+    experiment: Experiment, callbacks: Sequence[Callback] = (), tracker: Tracker | None = None
+) -> L.Trainer:
+    """Lightning's Trainer as the experiment says; raises LabError with Lightning's reason where it refuses."""
+    settings = dict(experiment.trainer)
+    profiler = _profiler(settings.pop("profiler"), tracker.folder if tracker else None)
+    if settings["precision"] in (16, "16", "16-mixed") and not torch.cuda.is_available():
+        raise LabError("trainer.precision: 16-mixed needs a GPU; on a CPU use bf16-mixed")
+    try:
+        return L.Trainer(
+            **settings,
+            callbacks=list(callbacks),
+            logger=JournalLogger(tracker) if tracker else False,
+            plugins=WholeFileIO(),
+            profiler=profiler,
+            enable_checkpointing=any(isinstance(callback, BestAndLast) for callback in callbacks),
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+    except (ValueError, TypeError, RuntimeError, ModuleNotFoundError) as error:
+        raise LabError(f"trainer: {' '.join(str(error).split())}") from error
+
+
+def test(built: Built, checkpoint: Path) -> dict[str, float]:
+    """The test metrics, by full name, of the weights in a checkpoint."""
+    quiet()
+    load_weights(built.module, checkpoint)
+    return evaluate(make_trainer(built.experiment), built)
+
+
+def evaluate(trainer: L.Trainer, built: Built) -> dict[str, float]:
+    """The test metrics, by full name, of the module as it is."""
+    trainer.test(built.module, built.data.test_dataloader(), verbose=False)
+    return built.module.take_published()
+
+
+def quiet() -> None:
+    """Silence what Lightning and torch say that a person cannot act on."""
+    for name in ("lightning", "lightning.pytorch", "lightning.fabric", "torch.utils.flop_counter"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"(lightning|torch|torchmetrics|mlflow)\b.*")
+
+
+def _early_stopping(built: Built) -> list[Callback]:
+    """The early stopping that the experiment asks for."""
+    settings = built.experiment.early_stopping
+    if settings is None:
+        return []
+    known = {f"{split}/{name}": up for split in ("train", "val") for name, up in built.module.directions().items()}
+    monitor = settings["monitor"]
+    if monitor not in known:
+        raise LabError(f"early_stopping.monitor: no such metric '{monitor}'; {did_you_mean(monitor, known)}")
+    return [early_stopping.early_stopping(known[monitor], **settings)]
+
+
+def _profiler(name: str | None, folder: Path | None) -> Profiler | None:
+    """Lightning's profiler of that name, its tables written below the run's folder."""
+    if name is None or folder is None:
+        return None
+    kind = {"simple": SimpleProfiler, "pytorch": PyTorchProfiler}[name]
+    return kind(dirpath=folder / "profile", filename=name)
+
+
+def _start(session: Session) -> None:
+    """Begin the record of the run: settings, tags, and the files that are known from the start."""
+    experiment, data = session.built.experiment, session.built.data
+    tags = provenance.tags() | {
+        "lab.experiment": experiment.name,
+        "lab.question": experiment.question,
+        "lab.task": data.task,
+        "data.fingerprint": data.fingerprint,
+        "data.split_fingerprint": data.split_fingerprint(),
+        "machine.device": str(session.trainer.strategy.root_device),
+    }
+    name = " ".join([experiment.name, *experiment.overrides])
+    session.tracker.start(experiment.name, name, experiment.settings(), tags)
+    keepsakes.keep_origin(session.built, session.tracker)
+
+
+def _train_and_test(session: Session) -> tuple[dict[str, float], dict[str, float]]:
+    """Fit, go back to the best epoch, test it once; the metrics of that epoch and of the baseline."""
+    built, trainer = session.built, session.trainer
+    trainer.fit(built.module, built.data.train_dataloader(), built.data.val_dataloader())
+    load_weights(built.module, session.checkpoints.best)
+    best = session.records.history[session.checkpoints.best_epoch - 1]
+    tested = evaluate(trainer, built)
+    baseline = {
+        f"{split}/{name}": value
+        for split in SPLITS
+        for name, value in built.module.score_trivial(built.data.loader(split)).items()
+    }
+    _record_summary(session, best, tested, baseline)
+    metrics = {name: value for name, value in best.items() if "/" in name} | tested
+    return metrics, baseline
+
+
+def _record_summary(
+    session: Session, best: dict[str, float], tested: dict[str, float], baseline: dict[str, float]
+) -> None:
+    """Record best values (the step is their epoch), values at the best epoch, test metrics and baseline."""
+    epoch = session.checkpoints.best_epoch
+    for name, (value, at) in session.records.best.items():
+        session.tracker.metrics({f"best/{name}": value}, at)
+    at_best = {f"at_best/{name}": value for name, value in best.items() if "/" in name}
+    trivial = {f"baseline/{name}": value for name, value in baseline.items()}
+    session.tracker.metrics(at_best | tested | trivial | {"best_epoch": epoch}, epoch)
+    keepsakes.keep_test_outputs(session.built, session.tracker)
+
+
+def _end(session: Session, status: str, reason: str = "") -> None:
+    """Keep what there is to keep, and close the record."""
+    if reason:
+        session.tracker.tags({"lab.failure": reason})
+    keepsakes.keep_training(session.tracker, session.records.history, session.checkpoints)
+    session.tracker.end(status)
+
+
+def _out_of_disk(session: Session, failure: OSError) -> str:
+    return (
+        f"{failure.filename or session.tracker.folder}: {failure.strerror}\n"
+        "the run was stopped; what it recorded until then is kept, and runs finished before are untouched\n"
+        "free some space, then start it again"
+    )

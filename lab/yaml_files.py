@@ -1,0 +1,77 @@
+"""YAML as the lab reads it: safely, `1e-4` a number, a key given twice an error with its place."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab.errors import LabError
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, which by itself takes `1e-4` for text and lets the last of two equal keys win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise yaml.MarkedYAMLError(
+                    problem=f"a setting's name must be text, not {key!r}", problem_mark=key_node.start_mark
+                )
+            if key in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"`{key}` is given twice", problem_mark=key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"),
+    list("-+.0123456789"),
+)
+
+
+def parse(text: str, source: str) -> Any:
+    """What a YAML text holds; raises LabError with line and column where it does not parse."""
+    try:
+        return yaml.load(text, Loader=_Loader)  # a SafeLoader: builds only plain values
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise LabError(f"{source}: {place}{error.problem}") from None
+    except yaml.YAMLError as error:
+        raise LabError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
+
+
+def read(path: Path) -> tuple[dict[str, Any], str]:
+    """A YAML file's top-level mapping, and its first comment as one line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise LabError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise LabError(f"{path}: cannot be read: {error.strerror}") from None
+    content = parse(text, str(path))
+    if not isinstance(content, dict):
+        raise LabError(f"{path}: must hold settings (`data: {{kind: ...}}`), not {type(content).__name__}")
+    return content, first_comment(text)
+
+
+def first_comment(text: str) -> str:
+    """The first block of comment lines of a text, joined."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("#"):
+            lines.append(line.lstrip("# ").rstrip())
+        elif line.strip() or lines:
+            break
+    return " ".join(lines)
+
+
+def write(settings: dict[str, Any]) -> str:
+    """Settings as YAML text, in the order given."""
+    return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=100, default_flow_style=None)

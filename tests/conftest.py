@@ -1,0 +1,62 @@
+"""Fixtures: a folder to work in, with the shipped experiments and a store of its own."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.tracking import store
+
+PROJECT = Path(__file__).parent.parent
+SHIPPED = sorted(path.stem for path in (PROJECT / "experiments").glob("*.yaml"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        for item in items:
+            if "gpu" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="needs a GPU"))
+
+
+@pytest.fixture(scope="session")
+def prepared_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database, made once: its migrations take seconds."""
+    folder = tmp_path_factory.mktemp("store")
+    code = "from lab.tracking import store; store.client()"
+    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
+    return folder / "mlruns" / "mlflow.db"
+
+
+@pytest.fixture
+def empty_workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the shipped experiments and no store, in which the test works."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    shutil.copytree(PROJECT / "experiments", tmp_path / "experiments")
+    return tmp_path
+
+
+@pytest.fixture
+def workplace(empty_workplace: Path, prepared_store: Path) -> Path:
+    """A folder with the shipped experiments and an empty store, in which the test works."""
+    store.root().mkdir()
+    shutil.copy(prepared_store, store.database())
+    return empty_workplace
+
+
+@pytest.fixture
+def tiny(workplace: Path) -> str:
+    """The name of an experiment that trains in a moment."""
+    (workplace / "experiments" / "tiny.yaml").write_text(
+        "# Does it run?\n"
+        "data: {kind: digits, batch_size: 128}\n"
+        "model: {kind: mlp, hidden: 16, layers: 1, dropout: 0.2}\n"
+        "optimizer: {kind: adamw, lr: 0.01}\n"
+        "trainer: {max_epochs: 2}\n"
+    )
+    return "tiny"
