@@ -9,6 +9,8 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from lab.errors import Stopped
+
 
 class WholeFileIO(TorchCheckpointIO):
     """Lightning's checkpoint files, written beside their place and renamed into it."""
@@ -40,6 +42,11 @@ class BestAndLast(Checkpoint):
         if loss < self.best_loss:
             self.best_loss, self.best_epoch = loss, trainer.current_epoch + 1
             trainer.save_checkpoint(self.best)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Keep the state that a run was stopped in, unless its weights may be what stopped it."""
+        if isinstance(exception, Stopped) and trainer.training:
+            trainer.save_checkpoint(self.last)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the last epoch, which is also the best one where no validation loss was a number."""

@@ -60,7 +60,10 @@ def _add(
 def _experiment_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", help="a file in experiments/, without .yaml")
     parser.add_argument(
-        "overrides", nargs="*", metavar="setting=value", help="settings to change, such as optimizer.lr=0.01 seed=3"
+        "overrides",
+        nargs="*",
+        metavar="setting=value",
+        help="settings to change, such as optimizer.lr=0.01 seed=3",
     )
 
 

@@ -21,7 +21,14 @@ SUPPLIED: dict[str, tuple[str, ...]] = {
     "loss": (),
     "early_stopping": ("higher_is_better",),
     "trainer": (
-        *("logger", "callbacks", "plugins", "default_root_dir", "enable_checkpointing", "enable_progress_bar"),
+        *(
+            "logger",
+            "callbacks",
+            "plugins",
+            "default_root_dir",
+            "enable_checkpointing",
+            "enable_progress_bar",
+        ),
         *("enable_model_summary", "enable_autolog_hparams", "model_registry", "barebones", "fast_dev_run"),
         *("num_sanity_val_steps", "use_distributed_sampler"),
     ),

@@ -35,7 +35,7 @@ def confusion_matrix(counts: NDArray[np.int64], class_names: Sequence[str]) -> F
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for true, predicted in np.ndindex(*counts.shape):
         colour = "white" if shares[true, predicted] > 0.5 else "black"
-        axes.text(predicted, true, counts[true, predicted], ha="center", va="center", color=colour, fontsize=8)
+        axes.text(predicted, true, str(counts[true, predicted]), ha="center", va="center", color=colour, fontsize=8)
     ticks = range(len(class_names))
     axes.set(xlabel="predicted", ylabel="true", xticks=ticks, yticks=ticks, yticklabels=class_names)
     axes.set_xticklabels(class_names, rotation=45 if max(map(len, class_names)) > 3 else 0)

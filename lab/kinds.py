@@ -1,9 +1,9 @@
 """What a `kind:` names: a shipped class by its short name, or anybody's by `package.module:Class`."""
 
 import importlib
-import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError, did_you_mean
@@ -62,13 +62,14 @@ def find(section: str, kind: str) -> Callable[..., Any]:
 
 def _imported(path: str, module_name: str, name: str) -> Callable[..., Any]:
     """The callable `name` of a module, which may lie in the folder where one works."""
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise LabError(
-            f"{path}: no module '{error.name}'; kind: {module_name}:{name} is looked up from {os.getcwd()}"
+            f"{path}: no module '{error.name}'; kind: {module_name}:{name} is looked up from {here}"
         ) from None
     except Exception as error:  # whatever a person's own file raises while it is imported
         raise LabError(f"{path}: importing {module_name} failed: {type(error).__name__}: {error}") from error
@@ -80,5 +81,5 @@ def _imported(path: str, module_name: str, name: str) -> Callable[..., Any]:
 
 
 def trainer() -> Callable[..., Any]:
-    """lightning's Trainer, imported only where a command needs it."""
+    """Lightning's Trainer, imported only where a command needs it."""
     return _imported("trainer", "lightning.pytorch", "Trainer")

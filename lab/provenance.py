@@ -24,7 +24,10 @@ def tags() -> dict[str, str]:
     }
     commit = _git("rev-parse", "HEAD")
     if commit:
-        found |= {"mlflow.source.git.commit": commit.strip(), "git.dirty": str(bool(_git("status", "--porcelain")))}
+        found |= {
+            "mlflow.source.git.commit": commit.strip(),
+            "git.dirty": str(bool(_git("status", "--porcelain"))),
+        }
     return found
 
 

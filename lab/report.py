@@ -44,7 +44,7 @@ def _facts(result: Result) -> Iterable[tuple[str, str]]:
         yield "checkpoint", checkpoint_place(name, run_id)
     for line in waiting(result.delivery):
         yield "tracking", f"[yellow]{line}[/yellow]"
-    yield "next", f"make experiment NAME={name} ARGS=\"seed={seed + 1}\""
+    yield "next", f'make experiment NAME={name} ARGS="seed={seed + 1}"'
     if run_id:
         yield "", f".venv/bin/lab test {run_id[:8]}"
     yield "", "make mlflow"

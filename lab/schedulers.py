@@ -31,9 +31,7 @@ def onecycle(optimizer: Optimizer, total_steps: int, warmup: Fraction = 0.3) -> 
     """Up to the learning rate during the first `warmup` of all steps, then down to almost 0 (Smith 2018)."""
     peaks = [group["lr"] for group in optimizer.param_groups]
     # Momentum stays what the optimizer's settings say: torch would cycle it too.
-    scheduler = OneCycleLR(
-        optimizer, peaks, total_steps=total_steps, pct_start=warmup, cycle_momentum=False
-    )
+    scheduler = OneCycleLR(optimizer, peaks, total_steps=total_steps, pct_start=warmup, cycle_momentum=False)
     return {"scheduler": scheduler, "interval": "step"}
 
 

@@ -3,7 +3,7 @@
 import inspect
 import json
 from collections.abc import Callable, Collection, Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any, get_type_hints
 
 import pydantic
@@ -11,10 +11,10 @@ import pydantic
 from lab.errors import did_you_mean
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parameters(target: Callable[..., Any]) -> dict[str, tuple[Any, inspect.Parameter]]:
     """Name to (type, parameter) of everything that `target` can be called with by name."""
-    function = target.__init__ if inspect.isclass(target) else target  # type: ignore[misc]
+    function = target.__init__ if inspect.isclass(target) else target
     try:
         hints = get_type_hints(function, include_extras=True)
     except NameError:  # an annotation that only a type checker can resolve
@@ -33,7 +33,7 @@ def names(target: Callable[..., Any]) -> list[str]:
     return list(_parameters(target))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _settings_model(target: Callable[..., Any], supplied: frozenset[str]) -> type[pydantic.BaseModel]:
     """The parameters of `target`, less those that the lab supplies, as a pydantic model."""
     fields: dict[str, Any] = {}

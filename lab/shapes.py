@@ -24,8 +24,7 @@ def check_kind(model: Part, data: Part, sizes: Sizes) -> None:
     for name in SUPPLIED["model"]:
         if schema.requires(model.target, name) and name not in sizes.supplied():
             raise LabError(
-                f"model.kind: {model.kind} asks for `{name}`, which {data.kind} with {_shape(given)} "
-                "does not have"
+                f"model.kind: {model.kind} asks for `{name}`, which {data.kind} with {_shape(given)} does not have"
             )
 
 

@@ -7,25 +7,25 @@ import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.profilers import Profiler, PyTorchProfiler, SimpleProfiler
 
 from lab import early_stopping, keepsakes, provenance
 from lab.building import Built, build
 from lab.checkpoints import BestAndLast, WholeFileIO, load_weights
-from lab.epoch_records import EpochRecords
+from lab.data.base import Split
 from lab.errors import LabError, Stopped, TrainingFailed, did_you_mean
 from lab.experiment import Experiment
+from lab.records import Records
 from lab.signals import stopping
 from lab.tracking import store
 from lab.tracking.logger import JournalLogger
 from lab.tracking.tracker import Delivery, Tracker
 
-SPLITS = ("train", "val", "test")
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Session:
     built: Built
     tracker: Tracker
     trainer: L.Trainer
-    records: EpochRecords
+    records: Records
     checkpoints: BestAndLast
 
 
@@ -74,6 +74,7 @@ def run(experiment: Experiment, shown: Sequence[Callback] = ()) -> Result:
             raise
         except TrainingFailed as failure:
             _end(session, "FAILED", str(failure))
+            session.tracker.wait()
             raise
         except OSError as failure:
             with contextlib.suppress(OSError):
@@ -102,7 +103,7 @@ def run(experiment: Experiment, shown: Sequence[Callback] = ()) -> Result:
 def open_session(built: Built, shown: Sequence[Callback] = ()) -> Session:
     """Everything that a run needs, with nothing written yet; raises LabError."""
     tracker = Tracker()
-    records = EpochRecords(built.module.directions())
+    records = Records(built.module.directions(), built.experiment.trainer["log_every_n_steps"])
     checkpoints = BestAndLast(tracker.folder / "checkpoints")
     callbacks = [*_early_stopping(built), *shown, records, checkpoints]
     trainer = make_trainer(built.experiment, callbacks, tracker)
@@ -124,7 +125,7 @@ def make_trainer(
             logger=JournalLogger(tracker) if tracker else False,
             plugins=WholeFileIO(),
             profiler=profiler,
-            enable_checkpointing=any(isinstance(callback, BestAndLast) for callback in callbacks),
+            enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,

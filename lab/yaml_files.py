@@ -21,9 +21,7 @@ class _Loader(yaml.SafeLoader):
                     problem=f"a setting's name must be text, not {key!r}", problem_mark=key_node.start_mark
                 )
             if key in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"`{key}` is given twice", problem_mark=key_node.start_mark
-                )
+                raise yaml.MarkedYAMLError(problem=f"`{key}` is given twice", problem_mark=key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
 

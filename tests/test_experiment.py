@@ -2,8 +2,8 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-
 from conftest import SHIPPED
+
 from lab import experiment
 from lab.errors import LabError
 

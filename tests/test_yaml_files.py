@@ -6,7 +6,15 @@ from lab.errors import LabError
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("1e-4", 1e-4), ("1E5", 1e5), ("-2.5e-3", -2.5e-3), ("0.1", 0.1), ("3", 3), ("adam", "adam"), ("e5", "e5")],
+    [
+        ("1e-4", 1e-4),
+        ("1E5", 1e5),
+        ("-2.5e-3", -2.5e-3),
+        ("0.1", 0.1),
+        ("3", 3),
+        ("adam", "adam"),
+        ("e5", "e5"),
+    ],
 )
 def test_numbers_are_numbers_also_without_a_point(text: str, value: object) -> None:
     assert yaml_files.parse(text, "here") == value
@@ -23,7 +31,7 @@ def test_a_key_given_twice_is_a_mistake() -> None:
 
 
 def test_no_object_is_ever_built() -> None:
-    with pytest.raises(LabError, match="x.yaml: line 1"):
+    with pytest.raises(LabError, match=r"x\.yaml: line 1"):
         yaml_files.parse("!!python/object/apply:os.system ['true']", "x.yaml")
 
 

@@ -71,7 +71,16 @@ class Conv1dNet(_ConvNet):
         norm: Norm = "batch",
     ):
         super().__init__(
-            1, in_channels, out_features, channels, layers, kernel_size, activation, negative_slope, dropout, norm
+            1,
+            in_channels,
+            out_features,
+            channels,
+            layers,
+            kernel_size,
+            activation,
+            negative_slope,
+            dropout,
+            norm,
         )
 
 
@@ -96,5 +105,14 @@ class Conv2dNet(_ConvNet):
         norm: Norm = "batch",
     ):
         super().__init__(
-            2, in_channels, out_features, channels, layers, kernel_size, activation, negative_slope, dropout, norm
+            2,
+            in_channels,
+            out_features,
+            channels,
+            layers,
+            kernel_size,
+            activation,
+            negative_slope,
+            dropout,
+            norm,
         )

@@ -1,5 +1,6 @@
 """Networks of fully connected layers: the linear baseline and the multilayer perceptron, written twice."""
 
+import itertools
 from collections import OrderedDict
 
 from torch import Tensor, nn
@@ -42,7 +43,7 @@ class MLP(nn.Module):
     ):
         super().__init__()
         widths = [in_features] + [hidden] * layers
-        self.linears = nn.ModuleList(nn.Linear(*pair) for pair in zip(widths, widths[1:], strict=False))
+        self.linears = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(widths))
         self.norms = nn.ModuleList(norm_layer(norm, hidden) for _ in range(layers))
         self.activation = activation_layer(activation, negative_slope)
         self.dropout = nn.Dropout(dropout)

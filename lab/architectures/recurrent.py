@@ -69,9 +69,7 @@ class LSTM(_RecurrentNet):
         bidirectional: bool = False,
         pooling: Literal["last", "mean"] = "last",
     ):
-        super().__init__(
-            nn.LSTM, in_channels, out_features, hidden, layers, dropout, norm, bidirectional, pooling
-        )
+        super().__init__(nn.LSTM, in_channels, out_features, hidden, layers, dropout, norm, bidirectional, pooling)
 
 
 class GRU(_RecurrentNet):
@@ -91,6 +89,4 @@ class GRU(_RecurrentNet):
         bidirectional: bool = False,
         pooling: Literal["last", "mean"] = "last",
     ):
-        super().__init__(
-            nn.GRU, in_channels, out_features, hidden, layers, dropout, norm, bidirectional, pooling
-        )
+        super().__init__(nn.GRU, in_channels, out_features, hidden, layers, dropout, norm, bidirectional, pooling)

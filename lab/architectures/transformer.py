@@ -10,8 +10,9 @@ from lab.bounds import PositiveInt, Probability
 
 
 class TransformerEncoder(nn.Module):
-    """Self-attention over all steps of a sequence (Vaswani et al. 2017, arXiv 1706.03762), pre-norm.
+    """Self-attention over all parts of a sequence (Vaswani et al. 2017, arXiv 1706.03762), pre-norm.
 
+    A part is `patch` steps, embedded as one (Dosovitskiy et al. 2021, arXiv 2010.11929).
     Shapes: (N, in_channels, length) to (N, out_features).
     """
 
@@ -25,6 +26,7 @@ class TransformerEncoder(nn.Module):
         hidden: PositiveInt = 64,
         layers: PositiveInt = 2,
         heads: PositiveInt = 4,
+        patch: PositiveInt = 1,
         activation: Literal["relu", "gelu"] = "gelu",
         dropout: Probability = 0.0,
         pooling: Literal["last", "mean"] = "mean",
@@ -32,9 +34,11 @@ class TransformerEncoder(nn.Module):
         super().__init__()
         if hidden % heads:
             raise ValueError(f"model.hidden ({hidden}) must be a multiple of model.heads ({heads})")
+        if length % patch:
+            raise ValueError(f"model.patch ({patch}) must divide the length of the sequences ({length})")
         self.pooling = pooling
-        self.embed = nn.Linear(in_channels, hidden)
-        self.positions = nn.Parameter(sinusoidal_positions(length, hidden))
+        self.embed = nn.Conv1d(in_channels, hidden, patch, stride=patch)
+        self.positions = nn.Parameter(sinusoidal_positions(length // patch, hidden))
         block = nn.TransformerEncoderLayer(
             hidden, heads, 4 * hidden, dropout, activation, batch_first=True, norm_first=True
         )
@@ -43,7 +47,7 @@ class TransformerEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, length) to logits or values (N, out_features)."""
-        x = self.encoder(self.embed(x.transpose(1, 2)) + self.positions)
+        x = self.encoder(self.embed(x).transpose(1, 2) + self.positions)
         return self.head(x.mean(1) if self.pooling == "mean" else x[:, -1])
 
 

@@ -50,6 +50,9 @@ class DataModule(L.LightningDataModule, ABC):
     """
 
     task: ClassVar[Task]
+    sizes: Sizes
+    input_scale: Scale
+    fingerprint: str
 
     def __init__(self, batch_size: int, val_fraction: float, num_workers: int, seed: int):
         super().__init__()
@@ -74,8 +77,7 @@ class DataModule(L.LightningDataModule, ABC):
             size = len(self.splits["train"])  # type: ignore[arg-type]
             if self.batch_size > size:
                 raise LabError(
-                    f"data.batch_size: {self.batch_size} is more than the {size} training samples; "
-                    f"use at most {size}"
+                    f"data.batch_size: {self.batch_size} is more than the {size} training samples; use at most {size}"
                 )
 
     def split_fingerprint(self) -> str:

@@ -35,6 +35,6 @@ def _keep(arrays: Arrays, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        os.replace(file.name, path)
+        Path(file.name).replace(path)
     except OSError:
         return

@@ -15,10 +15,7 @@ def hold_out(
     every class of two or more samples is on both sides.
     """
     order = np.random.default_rng(seed).permutation(indices)
-    if labels is None:
-        groups = [order]
-    else:
-        groups = [order[labels[order] == label] for label in np.unique(labels[order])]
+    groups = [order] if labels is None else [order[labels[order] == label] for label in np.unique(labels[order])]
     held = np.concatenate([group[: _share(len(group), fraction)] for group in groups])
     return np.setdiff1d(indices, held), np.sort(held)
 

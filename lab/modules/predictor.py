@@ -25,4 +25,3 @@ class Predictor(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Predictions for raw inputs."""
         return self.output(self.architecture((x - self.mean) / self.std))
-

@@ -165,7 +165,7 @@ class TaskModule(L.LightningModule):
         norms, self._gradient_norms = self._gradient_norms, []
         return float(torch.stack(norms).mean()) if norms else math.nan
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         """Optimizer and schedule as the experiment says."""
         optimizer = self.make_optimizer(self.parameters())
         total_steps = int(self.trainer.estimated_stepping_batches)

@@ -5,6 +5,7 @@ sending and noting) the store takes once: MLflow's tables hold one row for each 
 parameters, tags, files and the final state are the same when written again.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -31,6 +32,8 @@ PARAMS_PER_CALL = 100  # MLflow's limit
 JOURNAL_TAG = "lab.journal"
 LOCK = "lock"
 STATE = "sent.json"
+LOG = "sender.log"
+OWN_FILES = (journal.FILE, LOCK, STATE, LOG)  # in a journal's folder, all others are the run's
 
 
 class State(TypedDict):
@@ -68,6 +71,13 @@ class Sender:
                 self._note(offset=offset)
         return bool(found)
 
+    def send_files(self) -> None:
+        """Send every file of a run that did not come to name them, but for half-written ones."""
+        for path in sorted(self.folder.rglob("*")):
+            name = str(path.relative_to(self.folder))
+            if path.is_file() and name not in OWN_FILES and path.suffix != ".new":
+                self._send("artifact", [{"path": name}])
+
     def end(self, status: str, time_ms: int) -> None:
         """Close the run."""
         self.client.set_terminated(self.run_id, status, time_ms)
@@ -86,10 +96,13 @@ class Sender:
         try:
             getattr(self, f"_send_{kind}")(records)
         except MlflowException as error:
-            # What the store will never take must not keep back what comes after it.
             if kind == "start" or error.error_code != "INVALID_PARAMETER_VALUE":
                 raise
-            logging.warning("refused: %s", error)
+            # What the store will never take must not keep back what stands beside or behind it.
+            if len(records) == 1:
+                logging.warning("refused: %s", error)
+            for record in records if len(records) > 1 else ():
+                self._send(kind, [record])
 
     def _send_start(self, records: list[Record]) -> None:
         from mlflow.entities import Param
@@ -98,8 +111,10 @@ class Sender:
         experiment_id = self._experiment_id(record["experiment"])
         tags = record["tags"] | {JOURNAL_TAG: self.folder.name}
         earlier = self.client.search_runs([experiment_id], f"tags.`{JOURNAL_TAG}` = '{self.folder.name}'")
-        run = earlier[0] if earlier else self.client.create_run(
-            experiment_id, start_time=record["time"], tags=tags, run_name=record["name"]
+        run = (
+            earlier[0]
+            if earlier
+            else self.client.create_run(experiment_id, start_time=record["time"], tags=tags, run_name=record["name"])
         )
         params = [Param(name, value) for name, value in record["params"].items()]
         for first in range(0, len(params), PARAMS_PER_CALL):
@@ -148,9 +163,9 @@ class Sender:
         from lab.tracking import models
 
         record = records[-1]
-        if self.state["model_id"] is None:
-            self._note(model_id=models.create(self.client, self.run_id, record))
-        models.upload(self.client, self.run_id, self.state["model_id"], self.folder / record["path"])
+        model_id = self.state["model_id"] or models.create(self.client, self.run_id, record)
+        self._note(model_id=model_id)
+        models.upload(self.client, self.run_id, model_id, self.folder / record["path"])
 
     def _send_end(self, records: list[Record]) -> None:
         self.end(records[-1]["status"], records[-1]["time"])
@@ -173,53 +188,51 @@ def _batches(kind: str, entries: list[tuple[Record, int]]) -> Iterator[tuple[lis
         yield portion, offset
 
 
-def deliver(folder: Path, alive: Callable[[], bool]) -> bool:
-    """Send a journal until its run has ended; whether all of it was sent.
+def deliver(folder: Path, alive: Callable[[], bool]) -> str | None:
+    """Send a journal until its run has ended, then remove it; the MLflow run, or None where records wait.
 
     While `alive()`, a store that does not answer is tried again and again. A run whose process is gone
-    without an end record is closed as KILLED.
+    without an end record is closed as KILLED, with the files it had written.
     """
     pause = POLL_SECONDS
     sender: Sender | None = None
     system = SystemMetrics()
     with store.locked(folder / LOCK):
-        while True:
+        while (folder / journal.FILE).exists():  # unless a sender before this one sent it all
             was_alive = alive()  # asked before reading: what was written until then is read
             try:
                 sender = sender or Sender(folder, store.client())
                 sent = sender.send_new()
-                if sender.state["ended"]:
-                    return True
                 if not sent and not was_alive:
+                    sender.send_files()
                     sender.end("KILLED", int(time.time() * 1000))
-                    return True
+                if sender.state["ended"]:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    return sender.run_id
                 if was_alive:
                     system.log(sender.client, sender.run_id)
                 pause = POLL_SECONDS
             except Exception as error:  # whatever a store in trouble raises; the journal keeps everything
                 logging.warning("%s: %s", type(error).__name__, error)
                 if not was_alive:
-                    return False
+                    return None
                 pause = min(pause * 2, LONGEST_PAUSE)
             time.sleep(pause)
-
-
-def remove(folder: Path) -> None:
-    """Remove the journal of a run that is in the store."""
-    shutil.rmtree(folder, ignore_errors=True)
+    return None
 
 
 def main() -> None:
-    """`python -m lab.tracking.sender FOLDER`, started by the run whose journal it sends."""
+    """`python -m lab.tracking.sender FOLDER PARENT`, started by the run (a process id) whose journal it sends."""
     folder = Path(sys.argv[1])
     logging.basicConfig(format="%(asctime)s %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(15)  # the run itself comes first
-    parent = os.getppid()
-    delivered = deliver(folder, alive=lambda: os.getppid() == parent)
-    if delivered and os.getppid() != parent:  # nobody is left to do it
-        remove(folder)
-    sys.exit(0 if delivered else 1)
+    parent = int(sys.argv[2])  # not asked for here: it may be gone before this line
+    run_id = deliver(folder, alive=lambda: os.getppid() == parent)
+    if run_id:
+        with contextlib.suppress(BrokenPipeError):  # nobody is left to read it
+            print(run_id, flush=True)
+    os._exit(0 if run_id else 1)  # at once: nothing is left to do, and a closed pipe would be reported
 
 
 if __name__ == "__main__":

@@ -24,5 +24,10 @@ def serve(port: int) -> None:
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
     print(f"MLflow on http://{HOST}:{port} (Ctrl-C ends it)", flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
-    place = ["--backend-store-uri", store.tracking_uri(), "--default-artifact-root", str(store.root() / "artifacts")]
+    place = [
+        "--backend-store-uri",
+        store.tracking_uri(),
+        "--default-artifact-root",
+        str(store.root() / "artifacts"),
+    ]
     os.execv(sys.executable, [*command, *place])

@@ -4,7 +4,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -72,7 +72,8 @@ def check_writable() -> None:
             with database().open("r+b"):
                 pass
     except OSError as error:
-        probe.unlink(missing_ok=True)
+        with suppress(OSError):
+            probe.unlink()
         place = error.filename or probe
         raise LabError(f"{place}: cannot be written: {error.strerror}; free space or change permissions") from None
 

@@ -1,6 +1,7 @@
 """What a run holds on to while it is tracked: its journal, its folder of files, and its sender."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -85,17 +86,19 @@ class Tracker:
             if (offset := sent_so_far(self.folder)["offset"]) != before:
                 before, since = offset, time.monotonic()
         self._sender.terminate()
-        self._sender.wait()
-        return settle(self.folder)
+        run_id, _ = self._sender.communicate()
+        if self._sender.returncode == 0:
+            return Delivery(run_id.decode().strip(), 0)
+        return waiting(self.folder)
 
 
 def start_sender(folder: Path) -> subprocess.Popen[bytes]:
     """A sender for a journal, in a process and a terminal session of its own: Ctrl-C does not reach it."""
-    with (folder / "sender.log").open("ab") as log:
+    with (folder / sender.LOG).open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "lab.tracking.sender", str(folder)],
+            [sys.executable, "-m", "lab.tracking.sender", str(folder), str(os.getpid())],
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=subprocess.PIPE,
             stderr=log,
             start_new_session=True,
         )
@@ -109,15 +112,12 @@ def sent_so_far(folder: Path) -> sender.State:
         return {"run_id": None, "offset": 0, "model_id": None, "ended": False}
 
 
-def settle(folder: Path) -> Delivery:
-    """Remove a journal that is wholly sent; say what waits where it is not."""
+def waiting(folder: Path) -> Delivery:
+    """What waits of a journal that could not be sent, and why."""
     state = sent_so_far(folder)
-    if state["ended"]:
-        sender.remove(folder)
-        return Delivery(state["run_id"], 0)
-    waiting, _ = journal.read(folder, state["offset"])
-    lines = (folder / "sender.log").read_text(errors="replace").strip().splitlines()
-    return Delivery(state["run_id"], len(waiting), lines[-1] if lines else "")
+    records, _ = journal.read(folder, state["offset"])
+    lines = (folder / sender.LOG).read_text(errors="replace").strip().splitlines()
+    return Delivery(state["run_id"], len(records), lines[-1] if lines else "")
 
 
 def _as_param(value: Any) -> str:

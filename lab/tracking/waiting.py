@@ -4,7 +4,7 @@ import fcntl
 from pathlib import Path
 
 from lab.tracking import sender, store
-from lab.tracking.tracker import settle
+from lab.tracking.tracker import waiting
 
 
 def send_all() -> tuple[list[str], bool]:
@@ -17,10 +17,12 @@ def send_all() -> tuple[list[str], bool]:
 
 def _send(folder: Path) -> tuple[str, bool]:
     """Send one journal; a line about it, and whether all of it is sent."""
-    sent = sender.deliver(folder, alive=lambda: False)
-    delivery = settle(folder)
-    if sent:
-        return f"sent run {delivery.run_id}", True
+    run_id = sender.deliver(folder, alive=lambda: False)
+    if run_id:
+        return f"sent run {run_id}", True
+    if not folder.exists():
+        return f"{folder.name[:8]} was being sent already", True
+    delivery = waiting(folder)
     return f"{delivery.waiting:,} records of {folder.name[:8]} still wait: {delivery.trouble}", False
 
 

@@ -22,7 +22,7 @@ BUILT = [
     ("gru", SEQUENCES, {"hidden": 4, "norm": "batch"}),
     ("gru", SEQUENCES, {"hidden": 4, "bidirectional": True}),
     ("transformer", SEQUENCES, {"hidden": 8, "heads": 2}),
-    ("transformer", SEQUENCES, {"hidden": 6, "heads": 2, "pooling": "last"}),
+    ("transformer", SEQUENCES, {"hidden": 6, "heads": 2, "pooling": "last", "patch": 4}),
 ]
 
 
@@ -96,7 +96,11 @@ def test_dropout_acts_in_training_only() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "settings", "message"),
-    [("conv1d", {"kernel_size": 4}, "model.kernel_size must be odd"), ("transformer", {"hidden": 10}, "multiple of")],
+    [
+        ("conv1d", {"kernel_size": 4}, "model.kernel_size must be odd"),
+        ("transformer", {"hidden": 10}, "multiple of"),
+        ("transformer", {"patch": 5}, "divide"),
+    ],
 )
 def test_settings_that_do_not_go_together_are_refused(kind: str, settings: dict[str, object], message: str) -> None:
     from lab.errors import LabError

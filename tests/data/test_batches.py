@@ -5,7 +5,9 @@ from lab.data.batches import BatchLoader, EpochOrder, derived_seed
 from lab.data.datasets import ArrayDataset
 
 
-def loader(size: int = 10, batch_size: int = 3, seed: int = 1, shuffle: bool = True, drop_last: bool = False) -> BatchLoader:
+def loader(
+    size: int = 10, batch_size: int = 3, seed: int = 1, shuffle: bool = True, drop_last: bool = False
+) -> BatchLoader:
     x = torch.arange(size)
     return BatchLoader(ArrayDataset(x, 10 * x), batch_size, EpochOrder(size, seed, shuffle), drop_last)
 

@@ -29,7 +29,7 @@ def prepared(kind: str, seed: int = 0, **settings: object) -> DataModule:
 
 @pytest.fixture(params=KINDS)
 def data(request: pytest.FixtureRequest) -> Iterator[DataModule]:
-    yield prepared(request.param)
+    return prepared(request.param)
 
 
 @pytest.mark.parametrize("kind", SAMPLES)
@@ -112,7 +112,7 @@ def test_worker_processes_serve_the_same_batches_in_the_same_order(kind: str) ->
 
 
 def test_a_batch_larger_than_the_data_is_refused() -> None:
-    with pytest.raises(LabError, match="data.batch_size: 5000 is more than the 3601 training samples"):
+    with pytest.raises(LabError, match=r"data\.batch_size: 5000 is more than the 3601 training samples"):
         prepared("mnist1d", batch_size=5000)
 
 

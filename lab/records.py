@@ -1,4 +1,4 @@
-"""What is recorded of every epoch, and the best of each metric at the end."""
+"""What is recorded while a run trains: metrics of every epoch, of steps where asked, and the best of each."""
 
 import time
 from typing import Any
@@ -9,13 +9,16 @@ from lightning.pytorch.callbacks import Checkpoint
 from lab.modules.task import TaskModule
 
 
-class EpochRecords(Checkpoint):
+class Records(Checkpoint):
     """Records an epoch's metrics, learning rate, gradient norm, duration and speed, with the epoch as step.
+
+    Where `trainer.log_every_n_steps` asks for it, the loss of single steps as well, as `train/loss_step`.
 
     A Checkpoint, since Lightning calls those after the module has published the epoch's metrics.
     """
 
-    def __init__(self, directions: dict[str, bool]):
+    def __init__(self, directions: dict[str, bool], every_n_steps: int = 0):
+        self._every_n_steps = every_n_steps
         self._directions = directions  # metric without its split, and whether higher is better
         self.history: list[dict[str, float]] = []  # one entry an epoch
         self.best: dict[str, tuple[float, int]] = {}  # metric to its best value and that epoch, from 1
@@ -23,6 +26,15 @@ class EpochRecords(Checkpoint):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
         self._began = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Record the loss of a step, if asked for."""
+        step = trainer.global_step
+        if self._every_n_steps and step % self._every_n_steps == 0:
+            for logger in trainer.loggers:
+                logger.log_metrics({"train/loss_step": float(outputs["loss"])}, step=step)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record the epoch."""
