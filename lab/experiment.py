@@ -180,6 +180,7 @@ def _trainer_bounds(
 def _overridden(sections: Any, overrides: Iterable[str], mistakes: list[str]) -> dict[str, Any]:
     """A copy of the sections with each `name=value` put in its place."""
     changed = {name: dict(part) if isinstance(part, dict) else part for name, part in sections.items()}
+    typed: set[str] = set()
     for override in overrides:
         name, equals, text = override.partition("=")
         section, _, setting = name.strip().partition(".")
@@ -192,9 +193,26 @@ def _overridden(sections: Any, overrides: Iterable[str], mistakes: list[str]) ->
             changed[section] = value
         elif isinstance(before, dict):
             changed[section] = before | {setting: value}
+            typed.add(name.strip())
         else:
             mistakes.append(f"{name}: no such setting; {section} is a single value")
+    for section in kinds.SHIPPED:
+        if f"{section}.kind" in typed and isinstance(sections.get(section), dict):
+            changed[section] = _without_leftovers(section, sections[section].get("kind"), changed[section], typed)
     return changed
+
+
+def _without_leftovers(section: str, old_kind: Any, content: dict[str, Any], typed: set[str]) -> dict[str, Any]:
+    """A section whose kind an override changed, without the file's settings that only the old kind has."""
+    try:
+        old, new = kinds.find(section, old_kind), kinds.find(section, content["kind"])
+    except LabError:  # said where the section is checked
+        return content
+    return {
+        name: value
+        for name, value in content.items()
+        if name == "kind" or f"{section}.{name}" in typed or schema.accepts(new, name) or not schema.accepts(old, name)
+    }
 
 
 def _checked_sections(complete: dict[str, Any], mistakes: list[str]) -> dict[str, Any]:
@@ -222,10 +240,6 @@ def _part(section: str, content: dict[str, Any], mistakes: list[str]) -> Part | 
     """One section checked against the signature of the class that its kind names."""
     settings = dict(content)
     kind = settings.pop("kind", None)
-    if not isinstance(kind, str):
-        shipped = ", ".join(kinds.SHIPPED[section])
-        mistakes.append(f"{section}.kind: is required; one of {shipped}, or your own package.module:Class")
-        return None
     try:
         target = kinds.find(section, kind)
     except LabError as error:

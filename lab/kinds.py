@@ -49,8 +49,11 @@ SHIPPED = {
 }
 
 
-def find(section: str, kind: str) -> Callable[..., Any]:
+def find(section: str, kind: object) -> Callable[..., Any]:
     """The class or function that `section: {kind: ...}` names; raises LabError where there is none."""
+    if not isinstance(kind, str):
+        shipped = ", ".join(SHIPPED[section])
+        raise LabError(f"{section}.kind: is required; one of {shipped}, or your own package.module:Class")
     address = SHIPPED[section].get(kind)
     if address is None:
         if ":" not in kind and "." not in kind:

@@ -64,15 +64,13 @@ def checkpoint_place(experiment: str, run_id: str) -> str:
     return f"runs:/{run_id}/checkpoints/best.ckpt"
 
 
-def experiments(rows: Iterable[tuple[str, str, str, str, str]]) -> Table:
-    """The list of experiments: name, data, model, parameters, question."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("name", "data", "model"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("parameters", justify="right")
-    table.add_column("question")
-    for row in rows:
-        table.add_row(*row)
+def experiments(rows: Iterable[tuple[str, str, str]]) -> RenderableType:
+    """The list of experiments: name, what it is made of, question."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for name, parts, question in rows:
+        table.add_row(name, Group(question, f"[dim]{parts}[/dim]"))
     return table
 
 

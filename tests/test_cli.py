@@ -53,8 +53,10 @@ def test_list_shows_every_experiment_with_its_question_data_model_and_size(
     (empty_workplace / "experiments" / "broken.yaml").write_text("data: {kind: nothing}\nmodel: {kind: mlp}\n")
     code, out, _ = lab(capsys, "list")
     assert code == 0
-    (linear,) = (line for line in out.splitlines() if line.startswith("linear"))
-    assert all(part in linear for part in ("mnist1d", "410", "What does a single linear layer reach"))
+    lines = out.splitlines()
+    (place,) = (number for number, line in enumerate(lines) if line.startswith("linear"))
+    assert "What does a single linear layer reach" in lines[place]
+    assert "mnist1d, linear, 410 parameters" in lines[place + 1]
     assert "no such kind 'nothing'" in out
 
 

@@ -85,6 +85,21 @@ def test_several_mistakes_are_reported_at_once() -> None:
     assert len(mistakes("optimizer.lrr=1", "model.hidden=x", "trainer.max_epochs=0", "data.kind=mnist2d")) == 4
 
 
+def test_another_kind_takes_over_the_settings_that_it_has_and_leaves_the_rest() -> None:
+    settings = experiment.load("lstm", ["model.kind=conv1d", "model.channels=8"]).settings()
+    assert (settings["model.dropout"], settings["model.channels"]) == (0.3, 8)
+    assert "model.hidden" not in settings
+
+
+def test_what_is_typed_beside_another_kind_must_be_a_setting_of_it() -> None:
+    (line,) = mistakes("model.kind=conv1d", "model.hidden=3")
+    assert line.startswith("model.hidden: no such setting")
+
+
+def test_a_section_without_a_kind_says_which_there_are() -> None:
+    assert mistakes("model={hidden: 3}")[0].startswith("model.kind: is required; one of linear, mlp")
+
+
 def test_an_unknown_experiment_names_the_near_ones() -> None:
     assert mistakes(name="lsmt") == ("no experiment 'lsmt' in experiments/; did you mean lstm?",)
 

@@ -40,7 +40,7 @@ class Sunspots(DataModule):
         years = sunspots.load_pandas().data["SUNACTIVITY"].to_numpy(dtype=np.float64)
         self.fingerprint = fingerprint(years)
         bounds = self._bounds(len(years))
-        series = torch.as_tensor(years, dtype=torch.float32).unsqueeze(0)
+        series = torch.tensor(years, dtype=torch.float32).unsqueeze(0)
         self.input_scale = Scale.fit(series[:, : bounds["train"][1]].T)
         self.target_scale = self.input_scale
         series = self.input_scale.apply(series)
