@@ -1,5 +1,6 @@
 """Recurrent networks: a sequence is read one step at a time."""
 
+from functools import cache
 from typing import Literal
 
 import torch
@@ -41,7 +42,7 @@ class _RecurrentNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, L) to logits or values (N, out_features)."""
         for layer, norm in zip(self.layers, self.norms, strict=True):
-            steps, _ = layer(x.transpose(1, 2))
+            steps = _read(layer, x.transpose(1, 2))
             x = self.dropout(norm(steps.transpose(1, 2)))
         return self.head(self._pooled(x))
 
@@ -50,6 +51,22 @@ class _RecurrentNet(nn.Module):
         if self.pooling == "mean":
             return x.mean(2)
         return torch.cat([x[:, : self.hidden, -1], x[:, self.hidden :, 0]], dim=1)
+
+
+def _read(layer: nn.Module, steps: Tensor) -> Tensor:
+    """The layer's output at every step, (N, L, width).
+
+    In single precision under autocast on a CPU without bf16 instructions: torch has no LSTM kernel for it.
+    """
+    if steps.device.type == "cpu" and torch.is_autocast_enabled("cpu") and not _cpu_has_bf16():
+        with torch.autocast("cpu", enabled=False):
+            return layer(steps.float())[0]
+    return layer(steps)[0]
+
+
+@cache
+def _cpu_has_bf16() -> bool:
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 class LSTM(_RecurrentNet):

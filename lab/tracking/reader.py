@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError
@@ -31,7 +30,7 @@ class StoredRun:
         from mlflow.exceptions import MlflowException
 
         try:
-            return Path(self.client.download_artifacts(self.id, name, mkdtemp(prefix="lab-")))
+            return Path(self.client.download_artifacts(self.id, name))
         except (MlflowException, OSError) as error:
             raise LabError(f"run {self.id} has no {name}: {_first_line(error)}") from None
 
