@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install experiment list mlflow test check constraints clean
+.PHONY: help install experiment study list mlflow test check constraints clean
+
+WORKERS ?= 1
+RAY := $(if $(filter-out 1,$(WORKERS)),.venv/ray)
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -16,11 +19,20 @@ help: ## show this list
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
+.venv/ray: .venv/installed
+	@echo "installing Ray ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
+	@touch $@
+
 install: .venv/installed ## make .venv and install the lab into it
 
 experiment: .venv/installed ## train, track and test one experiment: NAME=lstm ARGS="optimizer.lr=0.01 seed=3"
 	@test -n "$(NAME)" || { echo 'name an experiment: make experiment NAME=lstm (`make list` shows all)'; exit 2; }
 	@$(BIN)/lab run $(NAME) $(ARGS)
+
+study: .venv/installed $(RAY) ## tune an experiment, prove the winner on fresh seeds: NAME=lstm TRIALS=50 WORKERS=2 ARGS=...
+	@test -n "$(NAME)" || { echo 'name an experiment: make study NAME=lstm TRIALS=50'; exit 2; }
+	@$(BIN)/lab study $(NAME) $(ARGS) --workers $(WORKERS) $(if $(TRIALS),--trials $(TRIALS))
 
 list: .venv/installed ## show all experiments
 	@$(BIN)/lab list
@@ -28,7 +40,7 @@ list: .venv/installed ## show all experiments
 mlflow: .venv/installed ## browse runs in the MLflow UI, http://127.0.0.1:5000 (PORT=...)
 	@$(BIN)/lab mlflow --port $(or $(PORT),5000)
 
-test: .venv/installed ## prove it all works
+test: .venv/installed .venv/ray ## prove it all works
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: .venv/installed ## lint, formatting, types

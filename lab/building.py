@@ -40,9 +40,12 @@ class Built:
         return Predictor(self.module.architecture, self.data.input_scale, self.module.output)
 
 
-def build(experiment: Experiment) -> Built:
-    """Prepare the data and build module and architecture, seeded; raises LabError where they do not fit."""
-    data: DataModule = experiment.data.build(seed=experiment.seed)
+def build(experiment: Experiment, data: DataModule | None = None) -> Built:
+    """Prepare the data and build module and architecture, seeded; raises LabError where they do not fit.
+
+    `data` may be the experiment's data from an earlier build: then it is not read again.
+    """
+    data = data or experiment.data.build(seed=experiment.seed)
     data.prepare()
     experiment = dataclasses.replace(experiment, loss=_loss(experiment.loss, data))
     shapes.check_kind(experiment.model, experiment.data, data.sizes)

@@ -10,7 +10,7 @@ from lab.errors import LabError, Stopped, TrainingFailed
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exits with 0, 1 (failed), 2 (a mistake to mend) or 128 + signal (stopped)."""
-    options = _parser().parse_args(arguments)
+    options = _parsed(arguments)
     try:
         code = options.command(options)
     except LabError as error:
@@ -21,11 +21,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"lab: {error}", file=sys.stderr)
         code = 1
     except Stopped as stop:
-        print("lab: stopped; the run is recorded as KILLED, with its checkpoints", file=sys.stderr)
+        print(f"lab: stopped; {options.when_stopped}", file=sys.stderr)
         code = 128 + stop.signal_number
     except (KeyboardInterrupt, BrokenPipeError):
         code = 130
     sys.exit(code)
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments; argparse by itself takes no `setting=value` behind an option."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    late = [argument for argument in rest if "=" in argument and not argument.startswith("-")]
+    if rest != late or (late and "overrides" not in options):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if late:
+        options.overrides = [*options.overrides, *late]
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -34,6 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     run = _add(commands, "run", _run, "train, track and test one experiment")
     _experiment_arguments(run)
+    study = _add(commands, "study", _study, "tune an experiment over its search space, and prove the winner")
+    _study_arguments(study)
+    study.set_defaults(when_stopped="the same command goes on where the study stopped")
     _add(commands, "list", _list, "show all experiments in experiments/")
     show = _add(commands, "show", _show, "print an experiment with every setting")
     _experiment_arguments(show)
@@ -53,7 +68,7 @@ def _add(
     text: str,
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
-    parser.set_defaults(command=command)
+    parser.set_defaults(command=command, when_stopped="the run is recorded as KILLED, with its checkpoints")
     return parser
 
 
@@ -67,6 +82,19 @@ def _experiment_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _study_arguments(parser: argparse.ArgumentParser) -> None:
+    _experiment_arguments(parser)
+    parser.add_argument("--trials", type=int, default=30, help="trials in all, earlier ones of the study included (30)")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="no new trial after that time")
+    parser.add_argument("--workers", type=int, default=1, help="trials at once, on Ray where above 1")
+    parser.add_argument("--sampler", choices=("tpe", "gp", "random", "cmaes"), default="tpe")
+    parser.add_argument("--pruner", choices=("hyperband", "median", "none"), default="hyperband")
+    parser.add_argument("--metric", help="the validation metric to search by (val/accuracy or val/rmse)")
+    parser.add_argument("--top", type=int, default=3, help="trials that are trained again on fresh seeds (3)")
+    parser.add_argument("--seeds", type=int, default=5, help="fresh seeds for each (5)")
+    parser.add_argument("--yes", action="store_true", help="replace experiments/NAME-best.yaml without asking")
+
+
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
@@ -78,6 +106,23 @@ def _run(options: argparse.Namespace) -> int:
     console.print(f"[bold]{loaded.name}[/bold]  {report.question_of(loaded)}", highlight=False)
     result = training.run(loaded, shown=[ProgressBar(console)])
     console.print(report.outcome(result), highlight=False, soft_wrap=True)
+    return 0
+
+
+def _study(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from lab import experiment
+    from lab.studies import report, study
+    from lab.studies.progress import Line
+
+    names = ("trials", "minutes", "workers", "sampler", "pruner", "metric", "top", "seeds")
+    chosen = study.Options(**{name: getattr(options, name) for name in names})
+    console = Console()
+    with Line(console, chosen) as line:
+        result = study.run(experiment.load(options.name, options.overrides), chosen, line)
+    console.print(report.outcome(result), highlight=False, soft_wrap=True)
+    console.print(report.keep_winner(result, options.yes), highlight=False, soft_wrap=True)
     return 0
 
 

@@ -23,7 +23,7 @@ def findings() -> dict[str, str]:
     found["threads"] = f"{torch.get_num_threads()} of {os.cpu_count()} cores (OMP_NUM_THREADS changes it)"
     found["store"] = store.without_password(store.tracking_uri())
     found["store answers"] = _store_answer()
-    waiting = sorted(store.journals().glob("*/records.jsonl"))
+    waiting = sorted(store.journals().glob("*/*/records.jsonl"))
     if waiting:
         found["waiting"] = f"{len(waiting)} runs are being written or wait to be sent; `lab sync` sends them"
     return found

@@ -1,5 +1,6 @@
 """An experiment: a YAML file plus overrides, checked as a whole and frozen."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,6 +79,12 @@ class Experiment:
     seed: int
     search: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
+    written: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # as given, without defaults
+
+    def varied(self, changes: Mapping[str, Any]) -> "Experiment":
+        """The experiment with other values (JSON) under dotted names; raises LabError."""
+        overrides = tuple(f"{name}={json.dumps(value)}" for name, value in changes.items())
+        return from_sections(self.name, self.question, self.written, overrides)
 
     def sections(self) -> dict[str, Any]:
         """The experiment as it stands in a YAML file, every default written out."""
@@ -141,7 +148,7 @@ def from_sections(
         checked = _checked_sections(complete, mistakes)
     if mistakes:
         raise LabError(*[_placed(line, overrides, source) for line in mistakes])
-    return Experiment(name=name, question=question, overrides=overrides, **(complete | checked))
+    return Experiment(name=name, question=question, overrides=overrides, written=sections, **(complete | checked))
 
 
 def _placed(line: str, overrides: tuple[str, ...], source: str) -> str:

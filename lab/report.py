@@ -8,7 +8,7 @@ from rich.table import Table
 
 from lab.experiment import Experiment
 from lab.tracking import store
-from lab.tracking.tracker import Delivery
+from lab.tracking.outbox import Delivery
 from lab.training import SPLITS, Result
 
 BASELINES = {
@@ -35,7 +35,7 @@ def outcome(result: Result) -> RenderableType:
 
 def _facts(result: Result) -> Iterable[tuple[str, str]]:
     """Size, time, device, where everything is, and what to try next."""
-    name, seed, run_id = result.experiment.name, result.experiment.seed, result.delivery.run_id
+    name, seed, run_id = result.experiment.name, result.experiment.seed, result.run_id
     yield "best epoch", f"{result.best_epoch} of {result.epochs}, by val/loss"
     yield "model", f"{result.experiment.model.kind}, {result.parameters:,} parameters"
     yield "time", f"{result.seconds:.1f} s on {result.device}; one seed ({seed}), so no evidence yet"

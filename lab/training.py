@@ -5,7 +5,7 @@ import dataclasses
 import logging
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import lightning as L
@@ -23,7 +23,8 @@ from lab.records import Records
 from lab.signals import stopping
 from lab.tracking import store
 from lab.tracking.logger import JournalLogger
-from lab.tracking.tracker import Delivery, Tracker
+from lab.tracking.outbox import Delivery, Outbox
+from lab.tracking.tracker import Tracker
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
@@ -41,7 +42,13 @@ class Result:
     seconds: float
     parameters: int
     device: str
-    delivery: Delivery
+    tracker_id: str
+    delivery: Delivery = dataclasses.field(default_factory=lambda: Delivery({}))
+
+    @property
+    def run_id(self) -> str | None:
+        """The MLflow run, or None while its records wait."""
+        return self.delivery.run_ids.get(self.tracker_id)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,12 +68,25 @@ def run(experiment: Experiment, shown: Sequence[Callback] = ()) -> Result:
     Raises LabError before anything is written, TrainingFailed or Stopped after the run is recorded as
     FAILED or KILLED.
     """
+    outbox = Outbox()
+    try:
+        result = train(experiment, outbox.tracker(), shown)
+    except TrainingFailed:
+        outbox.close()
+        raise
+    return dataclasses.replace(result, delivery=outbox.close())
+
+
+def train(
+    experiment: Experiment, tracker: Tracker, shown: Sequence[Callback] = (), tags: Mapping[str, str] | None = None
+) -> Result:
+    """As `run`, tracked by `tracker` with further tags, without waiting until the records are sent."""
     quiet()
-    session = open_session(build(experiment), shown)
+    session = open_session(build(experiment), tracker, shown)
     store.check_writable()
     began = time.perf_counter()
     with stopping():
-        _start(session)
+        _start(session, {"lab.kind": "run"} | dict(tags or {}))
         try:
             metrics, baseline = _train_and_test(session)
         except Stopped:
@@ -74,7 +94,6 @@ def run(experiment: Experiment, shown: Sequence[Callback] = ()) -> Result:
             raise
         except TrainingFailed as failure:
             _end(session, "FAILED", str(failure))
-            session.tracker.wait()
             raise
         except OSError as failure:
             with contextlib.suppress(OSError):
@@ -84,7 +103,7 @@ def run(experiment: Experiment, shown: Sequence[Callback] = ()) -> Result:
             _end(session, "FAILED", f"{type(failure).__name__}: {failure}")
             raise
         seconds = time.perf_counter() - began
-        keepsakes.keep_model(session.built, session.tracker)
+        keepsakes.keep_model(session.built, tracker)
         _end(session, "FINISHED")
     return Result(
         experiment=session.built.experiment,
@@ -96,16 +115,15 @@ def run(experiment: Experiment, shown: Sequence[Callback] = ()) -> Result:
         seconds=seconds,
         parameters=sum(p.numel() for p in session.built.module.parameters()),
         device=str(session.trainer.strategy.root_device),
-        delivery=session.tracker.wait(),
+        tracker_id=tracker.id,
     )
 
 
-def open_session(built: Built, shown: Sequence[Callback] = ()) -> Session:
+def open_session(built: Built, tracker: Tracker, shown: Sequence[Callback] = ()) -> Session:
     """Everything that a run needs, with nothing written yet; raises LabError."""
-    tracker = Tracker()
     records = Records(built.module.directions(), built.experiment.trainer["log_every_n_steps"])
     checkpoints = BestAndLast(tracker.folder / "checkpoints")
-    callbacks = [*_early_stopping(built), *shown, records, checkpoints]
+    callbacks = [*early_stopping_of(built), *shown, records, checkpoints]
     trainer = make_trainer(built.experiment, callbacks, tracker)
     return Session(built, tracker, trainer, records, checkpoints)
 
@@ -154,7 +172,7 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", module=r"(lightning|torch|torchmetrics|mlflow)\b.*")
 
 
-def _early_stopping(built: Built) -> list[Callback]:
+def early_stopping_of(built: Built) -> list[Callback]:
     """The early stopping that the experiment asks for."""
     settings = built.experiment.early_stopping
     if settings is None:
@@ -174,10 +192,11 @@ def _profiler(name: str | None, folder: Path | None) -> Profiler | None:
     return kind(dirpath=folder / "profile", filename=name)
 
 
-def _start(session: Session) -> None:
+def _start(session: Session, more_tags: Mapping[str, str]) -> None:
     """Begin the record of the run: settings, tags, and the files that are known from the start."""
     experiment, data = session.built.experiment, session.built.data
     tags = provenance.tags() | {
+        **more_tags,
         "lab.experiment": experiment.name,
         "lab.question": experiment.question,
         "lab.task": data.task,

@@ -21,8 +21,8 @@ from lab.tracking.reader import StoredRun
 
 def run(name: str, *overrides: str) -> tuple[training.Result, StoredRun]:
     result = training.run(load(name, overrides))
-    assert result.delivery.run_id is not None
-    return result, reader.find(result.delivery.run_id)
+    assert result.run_id is not None
+    return result, reader.find(result.run_id)
 
 
 def only_run() -> StoredRun:
@@ -131,9 +131,9 @@ def test_a_run_tested_again_from_its_own_record_gives_the_same_metrics_to_the_la
     workplace: Path, name: str
 ) -> None:
     result, _ = run(name, "trainer.max_epochs=2")
-    assert result.delivery.run_id is not None
+    assert result.run_id is not None
     (workplace / "experiments" / f"{name}.yaml").unlink()  # the record is enough
-    again, logged = testing.test_again(result.delivery.run_id[:10])
+    again, logged = testing.test_again(result.run_id[:10])
     assert again == logged
     assert set(again) == {name for name in result.metrics if name.startswith("test/")}
 
@@ -161,14 +161,14 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_failed_and_keeps_its_records(
 def test_without_a_tracking_server_the_run_goes_on_and_its_records_wait(
     tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lab.tracking import tracker, waiting
+    from lab.tracking import outbox, waiting
 
-    monkeypatch.setattr(tracker, "PATIENCE", 3.0)
+    monkeypatch.setattr(outbox, "PATIENCE", 3.0)
     with monkeypatch.context() as away:
         away.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
         result = training.run(load(tiny))
     assert result.metrics["test/accuracy"] > 0
-    assert result.delivery.run_id is None
+    assert result.run_id is None
     assert result.delivery.waiting > 10
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     assert waiting.send_all()[1]
@@ -205,7 +205,7 @@ def test_a_run_without_test_metrics_cannot_be_tested_again(tiny: str) -> None:
 
 
 def journal_text() -> str:
-    return "".join(path.read_text() for path in store.journals().glob("*/records.jsonl"))
+    return "".join(path.read_text() for path in store.journals().glob("*/*/records.jsonl"))
 
 
 def wait_for_journals() -> None:

@@ -1,6 +1,6 @@
 """The journal: an append-only local file of what happened in a run, one JSON record a line.
 
-Records by `kind`: start (experiment, name, params, tags), metrics (values, step), tags (values),
+Records by `kind`: start (experiment, name, params, tags, parent, continued), metrics (values, step), tags (values),
 artifact (path), model (path), end (status). Each has `time`, in milliseconds since 1970.
 """
 
@@ -50,3 +50,12 @@ def read(folder: Path, offset: int) -> tuple[list[tuple[Record, int]], int]:
             except ValueError:  # a line that a full disk cut short, before the next was written
                 continue
     return found, offset
+
+
+def started(folder: Path) -> int:
+    """When a journal was begun, in milliseconds since 1970; 0 while its first record is being written."""
+    with (folder / FILE).open("rb") as file:
+        try:
+            return int(json.loads(file.readline())["time"])
+        except ValueError:
+            return 0

@@ -1,9 +1,4 @@
-"""The sender: a process of its own that brings a journal to MLflow while the run goes on.
-
-It sends in order, and notes how far it came after each batch. What it sends twice (it was stopped between
-sending and noting) the store takes once: MLflow's tables hold one row for each equal metric record, and
-parameters, tags, files and the final state are the same when written again.
-"""
+"""The sender: a process of its own that brings the journals of an outbox to MLflow while the runs go on."""
 
 import contextlib
 import json
@@ -13,226 +8,142 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from itertools import groupby
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING
 
 from lab.tracking import journal, store
-from lab.tracking.journal import Record
 from lab.tracking.system_metrics import SystemMetrics
+from lab.tracking.upload import JOURNAL_TAG, Upload, state_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 POLL_SECONDS = 0.2
 LONGEST_PAUSE = 30.0  # seconds between two attempts at a store that does not answer
-METRICS_PER_CALL = 1_000  # MLflow's limit
-PARAMS_PER_CALL = 100  # MLflow's limit
-JOURNAL_TAG = "lab.journal"
 LOCK = "lock"
-STATE = "sent.json"
 LOG = "sender.log"
-OWN_FILES = (journal.FILE, LOCK, STATE, LOG)  # in a journal's folder, all others are the run's
+CLOSED = "closed"  # written by the outbox when nothing more will come
+DELIVERED = "delivered.json"
 
 
-class State(TypedDict):
-    """How far a journal is sent: the MLflow run, the bytes read, the logged model, whether the run is closed."""
+def runs(folder: Path) -> list[Path]:
+    """The folders of the runs in an outbox, in the order in which they started."""
+    journals = [path.parent for path in folder.glob(f"*/{journal.FILE}")]
+    return sorted(journals, key=lambda run: (journal.started(run), run.name))
 
-    run_id: str | None
-    offset: int
-    model_id: str | None
-    ended: bool
+
+def delivered(folder: Path) -> dict[str, str]:
+    """The MLflow run of each tracker's id whose journal is sent whole."""
+    try:
+        return json.loads((folder / DELIVERED).read_text())
+    except FileNotFoundError:
+        return {}
+
+
+def progress(folder: Path) -> tuple[int, ...]:
+    """Something that changes whenever a part of an outbox is sent."""
+    return (len(delivered(folder)), *(state_of(run)["offset"] for run in runs(folder)))
 
 
 class Sender:
-    """Brings one journal to the store, from where an earlier sender stopped."""
+    """Brings the journals of one outbox to the store."""
 
     def __init__(self, folder: Path, client: "MlflowClient"):
         self.folder = folder
         self.client = client
-        self.state: State = {"run_id": None, "offset": 0, "model_id": None, "ended": False}
-        if (folder / STATE).exists():
-            self.state = json.loads((folder / STATE).read_text())
-
-    @property
-    def run_id(self) -> str:
-        """The MLflow run, once the journal's first record is sent."""
-        assert self.state["run_id"] is not None, "the start record is always the first"
-        return self.state["run_id"]
+        self.system = SystemMetrics()
+        self._uploads: dict[str, Upload] = {}
 
     def send_new(self) -> bool:
-        """Send what the journal holds beyond what was sent; whether there was anything."""
-        found, _ = journal.read(self.folder, self.state["offset"])
-        for kind, group in groupby(found, key=lambda entry: entry[0]["kind"]):
-            entries = list(group)
-            for records, offset in _batches(kind, entries):
-                self._send(kind, records)
-                self._note(offset=offset)
-        return bool(found)
+        """Send what the journals hold beyond what was sent; whether there was anything."""
+        sent = False
+        for run in runs(self.folder):
+            upload = self._upload(run)
+            sent |= upload.send_new()
+            if upload.state["ended"]:
+                self._remove(upload)
+        return sent
 
-    def send_files(self) -> None:
-        """Send every file of a run that did not come to name them, but for half-written ones."""
-        for path in sorted(self.folder.rglob("*")):
-            name = str(path.relative_to(self.folder))
-            if path.is_file() and name not in OWN_FILES and path.suffix != ".new":
-                self._send("artifact", [{"path": name}])
+    def sample_system(self) -> None:
+        """Record the machine's load with the oldest run that goes on."""
+        for upload in list(self._uploads.values())[:1]:
+            self.system.log(self.client, upload.run_id)
 
-    def end(self, status: str, time_ms: int) -> None:
-        """Close the run."""
-        self.client.set_terminated(self.run_id, status, time_ms)
-        self._note(ended=True)
+    def close_open_runs(self) -> None:
+        """Close, as KILLED, runs whose process is gone without an end record, with the files it had written."""
+        for run in runs(self.folder):
+            upload = self._upload(run)
+            upload.send_files()
+            upload.end("KILLED", int(time.time() * 1000))
+            self._remove(upload)
 
-    def _note(self, **changes: Any) -> None:
-        """Write down how far sending came, whole or not at all."""
-        self.state |= changes  # type: ignore[typeddict-item]
-        fresh = self.folder / f"{STATE}.new"
-        fresh.write_text(json.dumps(self.state))
-        fresh.replace(self.folder / STATE)
+    def _upload(self, run: Path) -> Upload:
+        if run.name not in self._uploads:
+            self._uploads[run.name] = Upload(run, self.client, self._find_run)
+        return self._uploads[run.name]
 
-    def _send(self, kind: str, records: list[Record]) -> None:
-        from mlflow.exceptions import MlflowException
+    def _remove(self, upload: Upload) -> None:
+        """Note a journal that is sent whole, and remove it."""
+        noted = delivered(self.folder) | {upload.folder.name: upload.run_id}
+        fresh = self.folder / f"{DELIVERED}.new"
+        fresh.write_text(json.dumps(noted))
+        fresh.replace(self.folder / DELIVERED)
+        shutil.rmtree(upload.folder)
+        del self._uploads[upload.folder.name]
 
-        try:
-            getattr(self, f"_send_{kind}")(records)
-        except MlflowException as error:
-            if kind == "start" or error.error_code != "INVALID_PARAMETER_VALUE":
-                raise
-            # What the store will never take must not keep back what stands beside or behind it.
-            if len(records) == 1:
-                logging.warning("refused: %s", error)
-            for record in records if len(records) > 1 else ():
-                self._send(kind, [record])
-
-    def _send_start(self, records: list[Record]) -> None:
-        from mlflow.entities import Param
-
-        record = records[0]
-        experiment_id = self._experiment_id(record["experiment"])
-        tags = record["tags"] | {JOURNAL_TAG: self.folder.name}
-        earlier = self.client.search_runs([experiment_id], f"tags.`{JOURNAL_TAG}` = '{self.folder.name}'")
-        run = (
-            earlier[0]
-            if earlier
-            else self.client.create_run(experiment_id, start_time=record["time"], tags=tags, run_name=record["name"])
-        )
-        params = [Param(name, value) for name, value in record["params"].items()]
-        for first in range(0, len(params), PARAMS_PER_CALL):
-            self.client.log_batch(run.info.run_id, params=params[first : first + PARAMS_PER_CALL])
-        self._note(run_id=run.info.run_id)
-
-    def _experiment_id(self, name: str) -> str:
-        """The MLflow experiment of that name, made or brought back where need be."""
-        from mlflow.exceptions import MlflowException
-
-        existing = self.client.get_experiment_by_name(name)
-        if existing is None:
-            location = (store.root() / "artifacts" / name).as_uri() if store.is_local() else None
-            try:
-                return self.client.create_experiment(name, artifact_location=location)
-            except MlflowException:  # another process was faster
-                existing = self.client.get_experiment_by_name(name)
-                if existing is None:
-                    raise
-        if existing.lifecycle_stage == "deleted":
-            self.client.restore_experiment(existing.experiment_id)
-        return existing.experiment_id
-
-    def _send_metrics(self, records: list[Record]) -> None:
-        from mlflow.entities import Metric
-
-        metrics = [
-            Metric(name, value, record["time"], record["step"])
-            for record in records
-            for name, value in record["values"].items()
-        ]
-        self.client.log_batch(self.run_id, metrics=metrics)
-
-    def _send_tags(self, records: list[Record]) -> None:
-        from mlflow.entities import RunTag
-
-        tags = {name: value for record in records for name, value in record["values"].items()}
-        self.client.log_batch(self.run_id, tags=[RunTag(*tag) for tag in tags.items()])
-
-    def _send_artifact(self, records: list[Record]) -> None:
-        for path in (record["path"] for record in records):
-            parent = str(Path(path).parent)
-            self.client.log_artifact(self.run_id, str(self.folder / path), None if parent == "." else parent)
-
-    def _send_model(self, records: list[Record]) -> None:
-        from lab.tracking import models
-
-        record = records[-1]
-        model_id = self.state["model_id"] or models.create(self.client, self.run_id, record)
-        self._note(model_id=model_id)
-        models.upload(self.client, self.run_id, model_id, self.folder / record["path"])
-
-    def _send_end(self, records: list[Record]) -> None:
-        self.end(records[-1]["status"], records[-1]["time"])
+    def _find_run(self, tracker_id: str) -> str | None:
+        """The MLflow run of a tracker, here or in the store."""
+        if (beside := self._uploads.get(tracker_id)) and beside.state["run_id"]:
+            return beside.state["run_id"]
+        experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
+        found = self.client.search_runs(experiments, f"tags.`{JOURNAL_TAG}` = '{tracker_id}'", max_results=1)
+        return found[0].info.run_id if found else None
 
 
-def _batches(kind: str, entries: list[tuple[Record, int]]) -> Iterator[tuple[list[Record], int]]:
-    """Records of one kind in portions that fit into a call, each with the offset behind it."""
-    portion: list[Record] = []
-    size = 0
-    offset = 0
-    for record, offset_behind in entries:
-        added = len(record["values"]) if kind == "metrics" else 1
-        if portion and size + added > METRICS_PER_CALL:
-            yield portion, offset
-            portion, size = [], 0
-        portion.append(record)
-        size += added
-        offset = offset_behind
-    if portion:
-        yield portion, offset
+def deliver(folder: Path, alive: Callable[[], bool]) -> dict[str, str] | None:
+    """Send an outbox until it is closed, then remove it; its runs, or None where records wait.
 
-
-def deliver(folder: Path, alive: Callable[[], bool]) -> str | None:
-    """Send a journal until its run has ended, then remove it; the MLflow run, or None where records wait.
-
-    While `alive()`, a store that does not answer is tried again and again. A run whose process is gone
-    without an end record is closed as KILLED, with the files it had written.
+    While `alive()`, a store that does not answer is tried again and again.
     """
     pause = POLL_SECONDS
     sender: Sender | None = None
-    system = SystemMetrics()
     with store.locked(folder / LOCK):
-        while (folder / journal.FILE).exists():  # unless a sender before this one sent it all
+        while folder.exists():  # unless a sender before this one sent it all
             was_alive = alive()  # asked before reading: what was written until then is read
+            going_on = was_alive and not (folder / CLOSED).exists()
             try:
                 sender = sender or Sender(folder, store.client())
                 sent = sender.send_new()
-                if not sent and not was_alive:
-                    sender.send_files()
-                    sender.end("KILLED", int(time.time() * 1000))
-                if sender.state["ended"]:
+                if going_on:
+                    sender.sample_system()
+                elif not sent:
+                    sender.close_open_runs()
+                    sent_runs = delivered(folder)
                     shutil.rmtree(folder, ignore_errors=True)
-                    return sender.run_id
-                if was_alive:
-                    system.log(sender.client, sender.run_id)
-                pause = POLL_SECONDS
-            except Exception as error:  # whatever a store in trouble raises; the journal keeps everything
+                    return sent_runs
+                pause = POLL_SECONDS if going_on else 0.0
+            except Exception as error:  # whatever a store in trouble raises; the journals keep everything
                 logging.warning("%s: %s", type(error).__name__, error)
                 if not was_alive:
                     return None
-                pause = min(pause * 2, LONGEST_PAUSE)
+                pause = min(max(pause, POLL_SECONDS) * 2, LONGEST_PAUSE)
             time.sleep(pause)
     return None
 
 
 def main() -> None:
-    """`python -m lab.tracking.sender FOLDER PARENT`, started by the run (a process id) whose journal it sends."""
+    """`python -m lab.tracking.sender FOLDER PARENT`, started by the process (an id) that writes the outbox."""
     folder = Path(sys.argv[1])
     logging.basicConfig(format="%(asctime)s %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(15)  # the run itself comes first
+    os.nice(15)  # the runs themselves come first
     parent = int(sys.argv[2])  # not asked for here: it may be gone before this line
-    run_id = deliver(folder, alive=lambda: os.getppid() == parent)
-    if run_id:
+    sent = deliver(folder, alive=lambda: os.getppid() == parent)
+    if sent is not None:
         with contextlib.suppress(BrokenPipeError):  # nobody is left to read it
-            print(run_id, flush=True)
-    os._exit(0 if run_id else 1)  # at once: nothing is left to do, and a closed pipe would be reported
+            print(json.dumps(sent), flush=True)
+    os._exit(0 if sent is not None else 1)  # at once: nothing is left to do, and a closed pipe would be reported
 
 
 if __name__ == "__main__":

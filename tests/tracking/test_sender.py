@@ -3,113 +3,171 @@
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from mlflow.entities import Run
 
 from lab.tracking import sender, store, waiting
-from lab.tracking.tracker import Tracker, start_sender
+from lab.tracking.outbox import Outbox, start_sender
+from lab.tracking.tracker import Tracker
+from lab.tracking.upload import STATE, Upload
 
 
-def started() -> Tracker:
-    tracker = Tracker()
+def start(tracker: Tracker) -> Tracker:
     tracker.start("digits", "digits seed=1", {"optimizer.lr": 0.1, "widths": [1, 2]}, {"colour": "red"})
     return tracker
 
 
 @pytest.fixture
-def tracker(workplace: Path) -> Tracker:
-    return started()
+def outbox(workplace: Path) -> Outbox:
+    return Outbox()
 
 
-def test_what_is_recorded_stands_in_the_store(tracker: Tracker) -> None:
+@pytest.fixture
+def tracker(outbox: Outbox) -> Tracker:
+    return start(outbox.tracker())
+
+
+@pytest.fixture
+def unsent(tracker: Tracker, outbox: Outbox) -> Tracker:
+    """A tracker whose sender was killed at once."""
+    assert outbox._sender is not None
+    outbox._sender.kill()
+    outbox._sender.wait()
+    return tracker
+
+
+def runs_of(experiment: str) -> list[Run]:
+    client = store.client()
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    return list(client.search_runs([found.experiment_id]))
+
+
+def test_what_is_recorded_stands_in_the_store(tracker: Tracker, outbox: Outbox) -> None:
     tracker.metrics({"val/loss": 0.5, "lr": 0.1}, step=1)
     tracker.metrics({"val/loss": float("nan")}, step=2)
     tracker.tags({"colour": "blue"})
     tracker.text("notes/a.txt", "kept")
     tracker.end("FINISHED")
-    delivery = tracker.wait()
+    delivery = outbox.close()
     assert delivery.waiting == 0
-    assert delivery.run_id is not None
-    assert not tracker.folder.exists()
+    run_id = delivery.run_ids[tracker.id]
+    assert not outbox.folder.exists()
     client = store.client()
-    run = client.get_run(delivery.run_id)
+    run = client.get_run(run_id)
     assert (run.info.status, run.info.run_name) == ("FINISHED", "digits seed=1")
     assert run.data.params == {"optimizer.lr": "0.1", "widths": "[1, 2]"}
     assert run.data.tags["colour"] == "blue"
-    history = client.get_metric_history(delivery.run_id, "val/loss")
+    history = client.get_metric_history(run_id, "val/loss")
     assert [(m.step, str(m.value)) for m in history] == [(1, "0.5"), (2, "nan")]
-    kept = store.root() / "artifacts" / "digits" / delivery.run_id / "artifacts" / "notes" / "a.txt"
+    kept = store.root() / "artifacts" / "digits" / run_id / "artifacts" / "notes" / "a.txt"
     assert kept.read_text() == "kept"
 
 
-def test_sending_everything_twice_changes_nothing(tracker: Tracker) -> None:
+def test_one_sender_brings_a_parent_and_its_children(outbox: Outbox) -> None:
+    parent = start(outbox.tracker())
+    children = [start(outbox.tracker(parent=parent.id)) for _ in range(3)]
+    for number, child in enumerate(children):
+        child.metrics({"loss": float(number)}, 1)
+        child.end("FINISHED")
+    parent.end("FINISHED")
+    run_ids = outbox.close().run_ids
+    assert set(run_ids) == {parent.id, *(child.id for child in children)}
+    for number, child in enumerate(children):
+        run = store.client().get_run(run_ids[child.id])
+        assert (run.data.tags["mlflow.parentRunId"], run.data.metrics["loss"]) == (run_ids[parent.id], number)
+
+
+def test_a_run_goes_on_in_a_later_process_as_the_same_run(tracker: Tracker, outbox: Outbox) -> None:
+    tracker.metrics({"loss": 1.0}, 1)
+    tracker.end("KILLED")
+    before = outbox.close().run_ids[tracker.id]
+    later = Outbox()
+    again = start(later.tracker(tracker.id))
+    child = start(later.tracker(parent=tracker.id))
+    child.end("FINISHED")
+    wait_until(lambda: store.client().get_run(before).info.status == "RUNNING")
+    again.metrics({"loss": 0.5}, 2)
+    again.end("FINISHED")
+    run_ids = later.close().run_ids
+    assert run_ids[tracker.id] == before
+    assert store.client().get_run(before).info.status == "FINISHED"
+    assert [m.step for m in store.client().get_metric_history(before, "loss")] == [1, 2]
+    assert store.client().get_run(run_ids[child.id]).data.tags["mlflow.parentRunId"] == before
+
+
+def test_sending_everything_twice_changes_nothing(unsent: Tracker, outbox: Outbox) -> None:
     for step in range(30):
-        tracker.metrics({"loss": 1 / (step + 1), "same": 1.0}, step)
-    tracker._sender.terminate()
-    tracker._sender.wait()
-    first = sender.Sender(tracker.folder, store.client())
+        unsent.metrics({"loss": 1 / (step + 1), "same": 1.0}, step)
+    first = Upload(unsent.folder, store.client(), lambda tracker_id: None)
     first.send_new()
     first._note(offset=0)  # killed after sending, before noting it
-    tracker.end("FINISHED")
-    assert sender.deliver(tracker.folder, alive=lambda: False)
-    client = store.client()
-    (run,) = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
+    unsent.end("FINISHED")
+    assert sender.deliver(outbox.folder, alive=lambda: False)
+    (run,) = runs_of("digits")
     for name in ("loss", "same"):
-        assert [m.step for m in client.get_metric_history(run.info.run_id, name)] == list(range(30))
+        history = store.client().get_metric_history(run.info.run_id, name)
+        assert [m.step for m in history] == list(range(30))
 
 
-def test_more_metrics_and_params_than_fit_into_a_call_arrive(workplace: Path) -> None:
-    tracker = Tracker()
+def test_a_sender_killed_before_it_noted_the_run_finds_it_again(unsent: Tracker, outbox: Outbox) -> None:
+    first = Upload(unsent.folder, store.client(), lambda tracker_id: None)
+    first.send_new()
+    first._note(offset=0, run_id=None)
+    unsent.end("FINISHED")
+    assert sender.deliver(outbox.folder, alive=lambda: False)
+    assert len(runs_of("digits")) == 1
+
+
+def test_more_metrics_and_params_than_fit_into_a_call_arrive(outbox: Outbox) -> None:
+    tracker = outbox.tracker()
     tracker.start("digits", "many", {f"p{i}": i for i in range(250)}, {})
     for step in range(30):
         tracker.metrics({f"m{i}": float(i) for i in range(90)}, step)
     tracker.end("FINISHED")
-    delivery = tracker.wait()
-    assert delivery.run_id is not None
-    run = store.client().get_run(delivery.run_id)
+    run = store.client().get_run(outbox.close().run_ids[tracker.id])
     assert (len(run.data.params), len([m for m in run.data.metrics if m.startswith("m")])) == (250, 90)
 
 
-def test_a_record_that_the_store_will_never_take_keeps_nothing_back(tracker: Tracker) -> None:
+def test_a_record_that_the_store_will_never_take_keeps_nothing_back(tracker: Tracker, outbox: Outbox) -> None:
     tracker.metrics({"bad\tname?": 1.0}, 0)
     tracker.metrics({"good": 1.0}, 0)
     tracker.end("FINISHED")
-    delivery = tracker.wait()
+    delivery = outbox.close()
     assert delivery.waiting == 0
-    assert delivery.run_id is not None
-    assert store.client().get_run(delivery.run_id).data.metrics["good"] == 1.0
+    assert store.client().get_run(delivery.run_ids[tracker.id]).data.metrics["good"] == 1.0
 
 
-def test_a_run_whose_process_is_killed_ends_as_killed(workplace: Path) -> None:
+def test_runs_whose_process_is_killed_end_as_killed(workplace: Path) -> None:
     code = (
         "import os, signal\n"
-        "from lab.tracking.tracker import Tracker\n"
-        "tracker = Tracker()\n"
-        "tracker.start('digits', 'doomed', {}, {})\n"
-        "tracker.metrics({'loss': 1.0}, 1)\n"
+        "from lab.tracking.outbox import Outbox\n"
+        "outbox = Outbox()\n"
+        "for number in range(2):\n"
+        "    tracker = outbox.tracker()\n"
+        "    tracker.start('digits', 'doomed', {}, {})\n"
+        "    tracker.metrics({'loss': 1.0}, 1)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == -9
-    deadline = time.monotonic() + 60
-    while list(store.journals().iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    client = store.client()
-    (run,) = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
-    assert (run.info.status, run.data.metrics["loss"]) == ("KILLED", 1.0)
+    wait_until(lambda: not list(store.journals().iterdir()))
+    for run in runs_of("digits"):
+        assert (run.info.status, run.data.metrics["loss"]) == ("KILLED", 1.0)
 
 
 def test_without_a_store_records_wait_and_are_sent_later(
-    tracker: Tracker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    unsent: Tracker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tracker._sender.terminate()
-    tracker._sender.wait()
-    tracker.metrics({"loss": 1.0}, 1)
-    tracker.end("FINISHED")
+    unsent.metrics({"loss": 1.0}, 1)
+    unsent.end("FINISHED")
     with monkeypatch.context() as away:
         away.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
         lines, complete = waiting.send_all()
         assert not complete
+        assert lines[0].startswith("3 records of ")
         assert "still wait" in lines[0]
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     lines, complete = waiting.send_all()
@@ -118,32 +176,36 @@ def test_without_a_store_records_wait_and_are_sent_later(
     assert waiting.send_all() == (["nothing waits"], True)
 
 
-def test_a_journal_that_is_being_sent_is_left_alone(tracker: Tracker) -> None:
-    deadline = time.monotonic() + 30
-    while not (tracker.folder / sender.STATE).exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
+def test_an_outbox_that_is_being_sent_is_left_alone(tracker: Tracker, outbox: Outbox) -> None:
+    wait_until((tracker.folder / STATE).exists)
     assert waiting.send_all() == (["nothing waits"], True)
     tracker.end("FINISHED")
-    assert tracker.wait().waiting == 0
+    assert outbox.close().waiting == 0
 
 
-def test_two_senders_of_one_journal_take_turns(tracker: Tracker) -> None:
-    second = start_sender(tracker.folder)
+def test_two_senders_of_one_outbox_take_turns(tracker: Tracker, outbox: Outbox) -> None:
+    second = start_sender(outbox.folder)
     tracker.metrics({"loss": 1.0}, 1)
     tracker.end("FINISHED")
-    assert 0 in (tracker._sender.wait(60), second.wait(60))
-    client = store.client()
-    assert len(client.search_runs([client.get_experiment_by_name("digits").experiment_id])) == 1
+    outbox.close()
+    second.wait(60)
+    assert len(runs_of("digits")) == 1
 
 
-def test_files_of_a_run_that_was_killed_before_it_named_them_are_kept(tracker: Tracker) -> None:
-    tracker._sender.kill()
-    tracker._sender.wait()
-    tracker.path("checkpoints/best.ckpt").write_text("whole")
-    tracker.path("checkpoints/last.new").write_text("hal")
-    run_id = sender.deliver(tracker.folder, alive=lambda: False)
-    assert run_id is not None
+def test_files_of_a_run_that_was_killed_before_it_named_them_are_kept(unsent: Tracker, outbox: Outbox) -> None:
+    unsent.path("checkpoints/best.ckpt").write_text("whole")
+    unsent.path("checkpoints/last.new").write_text("hal")
+    sent = sender.deliver(outbox.folder, alive=lambda: False)
+    assert sent is not None
+    run_id = sent[unsent.id]
     client = store.client()
     assert [file.path for file in client.list_artifacts(run_id)] == ["checkpoints"]
     assert [file.path for file in client.list_artifacts(run_id, "checkpoints")] == ["checkpoints/best.ckpt"]
     assert client.get_run(run_id).info.status == "KILLED"
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.1)

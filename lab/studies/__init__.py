@@ -1,0 +1,1 @@
+"""Studies: Optuna searches an experiment's space, and fresh seeds prove what it found."""

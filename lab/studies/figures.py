@@ -1,0 +1,48 @@
+"""The pictures of a study, by optuna.visualization, on one page that opens offline."""
+
+import html
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from lab.studies.context import Objective
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+
+def importances(study: "Study") -> dict[str, float]:
+    """How much each setting mattered (PED-ANOVA), the most important first; none after few trials."""
+    from optuna.importance import get_param_importances
+
+    try:
+        return get_param_importances(study)
+    except (ValueError, RuntimeError):
+        return {}
+
+
+def page(study: "Study", objective: Objective) -> str:
+    """One self-contained HTML page with all pictures that the study has trials enough for."""
+    title = html.escape(f"{study.study_name}: {objective.metric}")
+    parts = [f"<!doctype html><meta charset='utf-8'><title>{title}</title><h1>{title}</h1>"]
+    for number, figure in enumerate(_figures(study, objective.metric)):
+        parts.append(figure.to_html(full_html=False, include_plotlyjs=number == 0))
+    return "\n".join(parts)
+
+
+def _figures(study: "Study", metric: str) -> Iterator[Any]:
+    from optuna import visualization
+
+    named: list[Callable[..., Any]] = [
+        visualization.plot_optimization_history,
+        visualization.plot_slice,
+        visualization.plot_parallel_coordinate,
+        visualization.plot_timeline,
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of settings that only some trials have
+        if importances(study):
+            yield visualization.plot_param_importances(study, target_name=metric)
+        for plot in named:
+            yield plot(study, **({} if plot is visualization.plot_timeline else {"target_name": metric}))
+        yield visualization.plot_intermediate_values(study)

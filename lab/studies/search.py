@@ -1,0 +1,149 @@
+"""The search of a study: ask Optuna, train, report, tell; nothing is left RUNNING however it ends."""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lab.studies.context import Context, end_child
+from lab.studies.trial import Job, Outcome, best_epoch
+from lab.studies.workers import Workers, work
+from lab.tracking.tracker import Tracker
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+    from optuna.trial import TrialState
+
+RETRIED = "lab.retried"  # user attribute of a study: the numbers of trials that were cut off, and enqueued again
+REASON = "lab.reason"
+
+
+@dataclass
+class Flight:
+    """A trial while it is being trained, and the metrics of its epochs."""
+
+    trial: "Trial"
+    tracker: Tracker
+    epochs: dict[int, dict[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How far a search is."""
+
+    finished: int
+    pruned: int
+    failed: int
+
+    @property
+    def done(self) -> int:
+        """Trials that count: those cut off and tried again do not."""
+        return self.finished + self.pruned + self.failed
+
+
+def counts(study: "Study") -> Counts:
+    """The trials of a study by their end."""
+    retried = study.user_attrs.get(RETRIED, [])
+    states = [trial.state.name for trial in study.get_trials(deepcopy=False) if trial.number not in retried]
+    return Counts(states.count("COMPLETE"), states.count("PRUNED"), states.count("FAIL"))
+
+
+class Search:
+    """Runs the trials of a study."""
+
+    def __init__(self, context: Context, watch: Callable[["Search"], None]):
+        self.context = context
+        self.study = context.study
+        self._watch = watch
+        self._flights: dict[int, Flight] = {}
+
+    @property
+    def going_on(self) -> int:
+        """How many trials are being trained."""
+        return len(self._flights)
+
+    def run(self, workers: Workers, trials: int, deadline: float) -> None:
+        """Search until `trials` are done in all, or the time (time.monotonic) of `deadline` has come."""
+        self._retry_cut_off()
+
+        def next_job() -> Job | None:
+            enough = counts(self.study).done + len(self._flights) >= trials
+            return None if enough or time.monotonic() >= deadline else self._ask()
+
+        try:
+            work(workers, next_job, self._on_epoch, self._tell)
+        finally:
+            self._cut_off()
+
+    def _retry_cut_off(self) -> None:
+        """Trials that a killed driver left RUNNING fail, and are tried again."""
+        for trial in self.study.get_trials(deepcopy=False):
+            if trial.state.name == "RUNNING":
+                self._fail_and_retry(trial.number)
+
+    def _ask(self) -> Job:
+        trial = self.study.ask()
+        space = self.context.space
+        experiment = space.experiment.varied(space.suggest(trial))
+        tracker = self.context.start_child(experiment, f"trial {trial.number}", "trial", trial=str(trial.number))
+        self._flights[trial.number] = Flight(trial, tracker)
+        self._watch(self)
+        return Job(trial.number, experiment.name, experiment.to_yaml())
+
+    def _on_epoch(self, number: int, epoch: int, values: dict[str, float]) -> bool:
+        flight = self._flights[number]
+        flight.epochs[epoch] = values
+        flight.tracker.metrics(values, epoch)
+        value = values[self.context.objective.metric]
+        if math.isfinite(value):
+            flight.trial.report(value, epoch)
+        self._watch(self)
+        return flight.trial.should_prune()
+
+    def _tell(self, outcome: Outcome) -> None:
+        flight = self._flights[outcome.number]
+        epochs = flight.epochs
+        best = best_epoch(epochs) if epochs else 0
+        value = epochs[best][self.context.objective.metric] if epochs else math.nan
+        state, reason = outcome.state, outcome.reason
+        if state == "finished" and not math.isfinite(value):
+            state, reason = "failed", f"{self.context.objective.metric} was {value}"
+        if state == "lost":
+            self._fail_and_retry(outcome.number)
+        elif state == "failed":
+            flight.trial.set_user_attr(REASON, reason)
+            self.study.tell(outcome.number, state=_state("FAIL"))
+        elif state == "pruned":
+            self.study.tell(outcome.number, state=_state("PRUNED"))
+        else:
+            flight.trial.set_user_attr("best_epoch", best)
+            self.study.tell(outcome.number, value)
+        end_child(flight.tracker, state, reason, epochs)
+        del self._flights[outcome.number]
+        self._watch(self)
+
+    def _cut_off(self) -> None:
+        """However the search ends: what is in flight fails, and is tried again when the study goes on."""
+        for number, flight in self._flights.items():
+            with contextlib.suppress(Exception):  # the storage may be what ended the search
+                self._fail_and_retry(number)
+            end_child(flight.tracker, "stopped", "the study was stopped", flight.epochs)
+        self._flights.clear()
+
+    def _fail_and_retry(self, number: int) -> None:
+        """Fail a trial for no fault of its own, and enqueue its settings."""
+        retried = self.study.user_attrs.get(RETRIED, [])
+        params = self.study.get_trials(deepcopy=False)[number].params
+        if number not in retried:
+            if params:
+                self.study.enqueue_trial(params, user_attrs={"lab.retry_of": number})
+            self.study.set_user_attr(RETRIED, [*retried, number])
+        self.study.tell(number, state=_state("FAIL"))
+
+
+def _state(name: str) -> "TrialState":
+    from optuna.trial import TrialState
+
+    return TrialState[name]

@@ -1,0 +1,103 @@
+"""The training of one trial: as a run trains, without checkpoints, pictures or test data."""
+
+import json
+import math
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, Checkpoint
+
+from lab.building import build
+from lab.data.base import DataModule
+from lab.errors import LabError, TrainingFailed
+from lab.experiment import Experiment, Part, parse
+from lab.records import Records
+from lab.training import early_stopping_of, make_trainer, quiet
+
+# Takes the job's number, an epoch (from 1) and its metrics; says whether the training should end.
+OnEpoch = Callable[[int, int, dict[str, float]], bool]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker trains; `config` is YAML, since it may go to another machine."""
+
+    number: int
+    name: str
+    config: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: `finished`, `pruned`, `failed`, or `lost` with its worker; and why."""
+
+    number: int
+    state: str
+    reason: str = ""
+
+
+class _Reports(Checkpoint):
+    """Reports every epoch, after the module has published its metrics, and ends the training where told to."""
+
+    def __init__(self, records: Records, number: int, on_epoch: OnEpoch):
+        self._records = records
+        self._number = number
+        self._on_epoch = on_epoch
+        self.pruned = False
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Report the epoch."""
+        epoch = trainer.current_epoch + 1
+        values = {name: value for name, value in self._records.history[-1].items() if name != "epoch"}
+        last = epoch >= int(trainer.max_epochs or math.inf)
+        if self._on_epoch(self._number, epoch, values) and not last:
+            self.pruned = True
+            trainer.should_stop = True
+
+
+def train_job(job: Job, on_epoch: OnEpoch) -> Outcome:
+    """Train a job to its end; whatever its settings bring about is an outcome, not an error."""
+    quiet()
+    try:
+        pruned = _train(parse(job.name, job.config), job.number, on_epoch)
+    except (LabError, TrainingFailed) as failure:
+        return Outcome(job.number, "failed", str(failure).splitlines()[0])
+    except (torch.OutOfMemoryError, MemoryError) as failure:
+        return Outcome(job.number, "failed", f"out of memory: {str(failure).splitlines()[:1]}")
+    except Exception as failure:  # a setting may make any part of the training raise; the study goes on
+        place = traceback.extract_tb(failure.__traceback__)[-1]
+        return Outcome(job.number, "failed", f"{type(failure).__name__}: {failure} ({place.filename}:{place.lineno})")
+    return Outcome(job.number, "pruned" if pruned else "finished")
+
+
+def _train(experiment: Experiment, number: int, on_epoch: OnEpoch) -> bool:
+    """Train, and say whether the training was ended early."""
+    built = build(experiment, prepared_data(experiment))
+    records = Records(built.module.directions())
+    reports = _Reports(records, number, on_epoch)
+    callbacks: Sequence[Callback] = [*early_stopping_of(built), records, reports]
+    trainer = make_trainer(built.experiment, callbacks)
+    trainer.fit(built.module, built.data.train_dataloader(), built.data.val_dataloader())
+    return reports.pruned
+
+
+def prepared_data(experiment: Experiment) -> DataModule:
+    """The experiment's data, prepared once per process for the same settings and seed."""
+    return _prepared(experiment.data.kind, json.dumps(dict(experiment.data.settings)), experiment.seed)
+
+
+@lru_cache(maxsize=8)
+def _prepared(kind: str, settings: str, seed: int) -> DataModule:
+    data: DataModule = Part("data", kind, json.loads(settings)).build(seed=seed)
+    data.prepare()
+    return data
+
+
+def best_epoch(epochs: Mapping[int, Mapping[str, float]]) -> int:
+    """The epoch whose weights a run would keep: that of the lowest validation loss, else the last."""
+    finite = {epoch: values["val/loss"] for epoch, values in epochs.items() if math.isfinite(values["val/loss"])}
+    return min(finite, key=finite.__getitem__) if finite else max(epochs)

@@ -1,0 +1,289 @@
+"""Whole studies on a real storage and a real store: searched, proven, interrupted, continued."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+import psutil
+import pytest
+
+from lab import training
+from lab.errors import LabError, TrainingFailed
+from lab.experiment import load
+from lab.studies import storage, study
+from lab.studies.search import Counts
+from lab.studies.study import Options, StudyResult
+from lab.tracking import store
+
+
+class Silence:
+    """A Watch that shows nothing."""
+
+    def searching(self, done: Counts, going_on: int, best: tuple[int, float] | None) -> None: ...
+    def proving(self, done: int, total: int) -> None: ...
+    def testing(self) -> None: ...
+
+
+SEARCH = (
+    "search:\n"
+    "  optimizer.kind: [sgd, adamw]\n"
+    "  optimizer.lr: {low: 1e-3, high: 1e-1, log: true}\n"
+    "  optimizer.momentum: {low: 0.0, high: 0.9, when: {optimizer.kind: sgd}}\n"
+)
+
+
+@pytest.fixture
+def searched(tiny: str, workplace: Path) -> str:
+    with (workplace / "experiments" / "tiny.yaml").open("a") as file:
+        file.write(SEARCH)
+    return tiny
+
+
+def run(name: str, *overrides: str, **options: object) -> StudyResult:
+    chosen = Options(**({"trials": 4, "top": 1, "seeds": 2} | options))  # type: ignore[arg-type]
+    return study.run(load(name, overrides), chosen, Silence())
+
+
+def stored() -> optuna.Study:
+    return optuna.load_study(study_name=None, storage=storage.address())
+
+
+def children(kind: str) -> list:
+    return store.client().search_runs(["1"], f"tags.`lab.kind` = '{kind}'")
+
+
+class TestAStudy:
+    """A study of four trials, looked at from all sides."""
+
+    @pytest.fixture
+    def result(self, searched: str) -> StudyResult:
+        return run(searched)
+
+    def test_everything_is_recorded(self, result: StudyResult) -> None:
+        self.check_ranking(result)
+        self.check_optuna(result)
+        self.check_mlflow(result)
+        self.check_going_on(result)
+
+    def check_ranking(self, result: StudyResult) -> None:
+        assert result.counts.done == 4
+        assert {candidate.name for candidate in result.ranked} > {"defaults"}
+        assert [len(candidate.fresh) for candidate in result.ranked] == [2, 2]
+        means = [candidate.mean for candidate in result.ranked]
+        assert means == sorted(means, reverse=True)
+        assert result.final.experiment.settings() | {"loss.kind": 0, "loss.label_smoothing": 0} == (
+            result.winner.experiment.settings() | {"loss.kind": 0, "loss.label_smoothing": 0}
+        )
+
+    def check_optuna(self, result: StudyResult) -> None:
+        opened = stored()
+        assert opened.study_name == result.name
+        best = max((t.value, t.number) for t in opened.trials if t.value is not None)
+        (candidate,) = [one for one in result.ranked if one.name != "defaults"]
+        assert candidate.search_score == best[0]
+
+    def check_mlflow(self, result: StudyResult) -> None:
+        (parent,) = children("study")
+        assert (parent.info.run_id, parent.info.status) == (result.run_id, "FINISHED")
+        trials = children("trial")
+        assert len(trials) == 4
+        for run in [*trials, *children("fresh seed"), *children("winner")]:
+            assert run.data.tags["mlflow.parentRunId"] == result.run_id
+            assert run.info.status == "FINISHED"
+        tested = [run for run in store.client().search_runs(["1"]) if "test/accuracy" in run.data.metrics]
+        assert {run.data.tags["lab.kind"] for run in tested} == {"study", "winner"}
+        assert sorted({run.data.params["seed"] for run in children("fresh seed")}) == ["1", "2"]
+        page = Path(store.client().download_artifacts(parent.info.run_id, "study.html")).read_text()
+        assert "Plotly.newPlot" in page
+        assert 'src="http' not in page
+
+    def check_going_on(self, result: StudyResult) -> None:
+        """The same command with more trials goes on in the same study and the same parent run."""
+        again = run("tiny", trials=6)
+        assert again.run_id == result.run_id
+        assert [trial.number for trial in stored().trials] == list(range(6))
+        assert len(children("study")) == 1
+
+
+def test_the_score_of_a_trial_is_that_of_the_epoch_which_a_run_would_keep(searched: str) -> None:
+    result = run(searched, "trainer.max_epochs=4", trials=2)
+    (candidate,) = [one for one in result.ranked if one.name != "defaults"]
+    assert training.run(candidate.experiment).metrics["val/accuracy"] == candidate.search_score
+
+
+def test_two_studies_with_the_same_seed_are_the_same(searched: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = []
+    for name in ("one", "two"):
+        monkeypatch.setenv("LAB_STUDY_STORAGE", f"sqlite:///{name}.db")
+        tables.append([(c.name, c.values, c.search_score, c.fresh) for c in run(searched).ranked])
+    assert tables[0] == tables[1]
+
+
+@pytest.mark.parametrize("sampler", storage.SAMPLERS)
+def test_every_sampler_runs(searched: str, sampler: str) -> None:
+    assert run(searched, sampler=sampler, seeds=1, pruner="none").counts == Counts(4, 0, 0)
+
+
+@pytest.mark.parametrize("pruner", storage.PRUNERS)
+def test_pruned_trials_are_recorded_as_pruned_and_not_as_failed(searched: str, pruner: str) -> None:
+    result = run(searched, "trainer.max_epochs=9", trials=12, seeds=1, pruner=pruner)
+    assert (result.counts.pruned > 0) == (pruner != "none")
+    pruned = [run for run in children("trial") if run.data.tags["lab.trial_state"] == "pruned"]
+    assert len(pruned) == result.counts.pruned
+    assert all(run.info.status == "FINISHED" for run in pruned)
+
+
+def test_a_trial_that_fails_is_recorded_with_its_reason_and_the_study_goes_on(searched: str) -> None:
+    search = "search={optimizer: [{kind: sgd, lr: 0.1}, {kind: sgd, lr: 1e30}]}"
+    result = run(searched, search, trials=6, seeds=1, sampler="random")
+    assert result.counts.failed > 0
+    failed = [run for run in children("trial") if run.info.status == "FAILED"]
+    assert len(failed) == result.counts.failed
+    assert all("the loss became" in run.data.tags["lab.failure"] for run in failed)
+
+
+def test_a_study_whose_trials_all_fail_says_so(searched: str) -> None:
+    with pytest.raises(TrainingFailed, match="no trial of tiny-.* was trained to its end.*the loss became"):
+        run(searched, "search={optimizer.lr: [1e30]}", "optimizer={kind: sgd, lr: 1e30}", trials=2)
+    (parent,) = children("study")
+    assert parent.info.status == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"trials": 0}, "--trials: must be at least 1, not 0"),
+        ({"workers": 0, "seeds": 0}, "--workers: must be at least 1"),
+        ({"minutes": 0.0}, "--minutes: must be above 0"),
+        ({"metric": "test/accuracy"}, "--metric: test data is for the winner alone; did you mean val/accuracy"),
+        ({"metric": "val/acuracy"}, "--metric: no such metric 'val/acuracy'; did you mean val/accuracy"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_written(
+    searched: str, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(LabError) as error:
+        run(searched, **options)
+    assert error.value.lines[0].startswith(message)
+    assert not (store.root() / "optuna.db").exists()
+
+
+def test_a_storage_that_cannot_be_reached_is_refused(searched: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for address in ("sqlite:////nowhere/at/all.db", "nonsense", "postgresql://user:secret@127.0.0.1:9/none"):
+        monkeypatch.setenv("LAB_STUDY_STORAGE", address)
+        with pytest.raises(LabError, match="the study storage .* cannot be used") as error:
+            run(searched)
+        assert "secret" not in str(error.value)
+
+
+def test_a_stored_study_of_another_space_is_refused(searched: str) -> None:
+    result = run(searched, trials=1)
+    stored().set_user_attr(storage.SPACE, "another")
+    with pytest.raises(LabError, match=f"holds a study {result.name} of another space"):
+        run(searched)
+
+
+def test_without_ray_several_workers_say_how_to_get_it(searched: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(LabError, match="--workers 2: needs Ray, which is not installed; use `make study"):
+        run(searched, workers=2)
+
+
+def test_a_cluster_that_does_not_answer_is_said(searched: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    with pytest.raises(LabError, match="the cluster RAY_ADDRESS=127.0.0.1:9 does not answer"):
+        run(searched, workers=2)
+
+
+def test_workers_on_ray_run_the_same_study(searched: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    options: dict[str, object] = {"sampler": "random", "pruner": "none"}
+    here = run(searched, **options)
+    monkeypatch.setenv("LAB_STUDY_STORAGE", "sqlite:///ray.db")
+    there = run(searched, workers=2, **options)
+    assert [(c.name, c.values) for c in there.ranked] == [(c.name, c.values) for c in here.ranked]
+    for one, same in zip(here.ranked, there.ranked, strict=True):
+        assert one.fresh == pytest.approx(same.fresh, abs=0.02)  # other thread counts may round otherwise
+
+
+def begin(name: str, *options: str) -> subprocess.Popen[str]:
+    """`lab study` in a process of its own, with trials that go on and on."""
+    command = [sys.executable, "-m", "lab", "study", name, "--trials", "3", "--top", "1", "--seeds", "1"]
+    return subprocess.Popen(
+        [*command, *options, "trainer.max_epochs=20", "--pruner", "none"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)
+
+
+def reports() -> int:
+    """How many epochs the trials of the stored study have reported."""
+    try:
+        return sum(len(trial.intermediate_values) for trial in stored().trials)
+    except Exception:  # the storage is just being made
+        return 0
+
+
+def assert_nothing_runs() -> None:
+    wait_until(lambda: not [path for path in store.journals().glob("*") if path.is_dir()])
+    assert not [trial for trial in stored().trials if trial.state.name == "RUNNING"]
+    assert not store.client().search_runs(["1"], "attributes.status = 'RUNNING'")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_a_study_that_is_stopped_goes_on(searched: str, number: signal.Signals, code: int) -> None:
+    process = begin(searched)
+    wait_until(lambda: reports() >= 23)
+    os.kill(process.pid, number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == code
+    if number == signal.SIGINT:
+        assert said == "lab: stopped; the same command goes on where the study stopped\n"
+        assert_nothing_runs()
+    cut_off = [trial.number for trial in stored().trials][-1]
+    process = begin(searched)
+    out, said = process.communicate(timeout=150)
+    assert process.returncode == 0, said
+    assert "trials      3: 3 finished, 0 pruned, 0 failed" in out
+    assert_nothing_runs()
+    trials = stored().trials
+    assert [trial.number for trial in trials] == list(range(4))
+    assert Counter(trial.state.name for trial in trials) == {"COMPLETE": 3, "FAIL": 1}
+    (retry,) = [trial for trial in trials if trial.user_attrs.get("lab.retry_of") == cut_off]
+    assert retry.params == trials[cut_off].params
+    states = Counter(run.info.status for run in children("trial"))
+    assert states == {"FINISHED": 3, "KILLED": 1}
+
+
+def test_a_ray_worker_that_is_killed_costs_its_trial_which_is_retried(searched: str) -> None:
+    process = begin(searched, "--workers", "2")
+    wait_until(lambda: reports() >= 3)
+    workers = [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if "_Worker" in " ".join(child.cmdline()) and child.status() != psutil.STATUS_ZOMBIE
+    ]
+    assert len(workers) == 2
+    workers[0].kill()
+    out, said = process.communicate(timeout=170)
+    assert process.returncode == 0, said
+    assert "trials      3: 3 finished, 0 pruned, 0 failed" in out
+    assert_nothing_runs()
+    assert Counter(trial.state.name for trial in stored().trials) == {"COMPLETE": 3, "FAIL": 1}
+    lost = [run for run in children("trial") if run.info.status == "KILLED"]
+    assert ["its worker died" in run.data.tags["lab.failure"] for run in lost] == [True]
+    assert json.dumps(lost[0].data.tags)
