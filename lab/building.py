@@ -43,8 +43,11 @@ class Built:
 def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     """Prepare the data and build module and architecture, seeded; raises LabError where they do not fit.
 
-    `data` may be the experiment's data from an earlier build: then it is not read again.
+    `data` may be the experiment's data from an earlier build: then it is not read again. Sets the process's
+    number of threads: a setting like the others, since small networks are slower on many, and the last bits
+    of a sum depend on it.
     """
+    torch.set_num_threads(experiment.threads)
     data = data or experiment.data.build(seed=experiment.seed)
     data.prepare()
     experiment = dataclasses.replace(experiment, loss=_loss(experiment.loss, data))

@@ -20,7 +20,7 @@ def findings() -> dict[str, str]:
     cuda = torch.cuda.is_available()
     found["device"] = f"cuda, {torch.cuda.get_device_name()}" if cuda else "cpu"
     found["precisions"] = ", ".join(["32-true", "64-true", "bf16-mixed", *(["16-mixed"] if cuda else [])])
-    found["threads"] = f"{torch.get_num_threads()} of {os.cpu_count()} cores (OMP_NUM_THREADS changes it)"
+    found["threads"] = f"1 of {os.cpu_count()} cores, unless an experiment says `threads: 2`"
     found["store"] = store.without_password(store.tracking_uri())
     found["store answers"] = _store_answer()
     waiting = sorted(store.journals().glob("*/*/records.jsonl"))

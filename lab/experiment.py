@@ -77,6 +77,7 @@ class Experiment:
     trainer: Mapping[str, Any]
     early_stopping: Mapping[str, Any] | None
     seed: int
+    threads: int
     search: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
     written: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # as given, without defaults
@@ -97,6 +98,7 @@ class Experiment:
             "trainer": dict(self.trainer),
             "early_stopping": dict(self.early_stopping) if self.early_stopping is not None else None,
             "seed": self.seed,
+            "threads": self.threads,
             "search": dict(self.search),
         }
 
@@ -166,6 +168,7 @@ def _top_level(
     trainer: dict[str, Any] = {},  # noqa: B006
     early_stopping: dict[str, Any] | None = None,
     seed: Count = 0,
+    threads: PositiveInt = 1,
     search: dict[str, Any] = {},  # noqa: B006
 ) -> None:
     """The schema of an experiment file: its sections, and what stands for those left out."""
@@ -195,7 +198,9 @@ def _overridden(sections: Any, overrides: Iterable[str], mistakes: list[str]) ->
             mistakes.append(f"{override}: write a setting and its value, such as optimizer.lr=0.01")
             continue
         value = yaml_files.parse(text, override)
-        before = {} if changed.get(section) is None else changed[section]
+        before = changed.get(section)
+        if before is None:
+            before = schema.defaults(_top_level).get(section) or {}
         if not setting:
             changed[section] = value
         elif isinstance(before, dict):

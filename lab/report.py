@@ -38,7 +38,9 @@ def _facts(result: Result) -> Iterable[tuple[str, str]]:
     name, seed, run_id = result.experiment.name, result.experiment.seed, result.run_id
     yield "best epoch", f"{result.best_epoch} of {result.epochs}, by val/loss"
     yield "model", f"{result.experiment.model.kind}, {result.parameters:,} parameters"
-    yield "time", f"{result.seconds:.1f} s on {result.device}; one seed ({seed}), so no evidence yet"
+    threads = result.experiment.threads
+    yield "time", f"{result.seconds:.1f} s on {result.device}, {threads} thread{'s' if threads > 1 else ''}"
+    yield "seed", f"{seed}; a single one, so no evidence yet"
     if run_id:
         yield "run", run_id
         yield "checkpoint", checkpoint_place(name, run_id)

@@ -124,3 +124,9 @@ def test_a_users_own_class_is_checked_by_its_own_signature(empty_workplace: Path
 def test_a_users_file_that_cannot_be_imported_is_named(empty_workplace: Path) -> None:
     (empty_workplace / "ideas_b.py").write_text("1 / 0")
     assert "importing ideas_b failed: ZeroDivisionError" in mistakes("model.kind=ideas_b:Net", name="linear")[0]
+
+
+def test_an_override_of_a_section_that_the_file_leaves_out_changes_its_default(empty_workplace: Path) -> None:
+    (empty_workplace / "experiments" / "bare.yaml").write_text("data: {kind: digits}\nmodel: {kind: mlp}\n")
+    loaded = experiment.load("bare", ["optimizer.lr=0.5"])
+    assert (loaded.optimizer.kind, loaded.optimizer.settings["lr"]) == ("adamw", 0.5)

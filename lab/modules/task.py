@@ -93,7 +93,10 @@ class TaskModule(L.LightningModule):
         """All randomness of a step (dropout, noise) is a function of (seed, epoch, batch)."""
         if batch_idx == 0:
             self._epoch_seed = derived_seed(self.seed, self.current_epoch, 1)
-        torch.manual_seed(self._epoch_seed + batch_idx)
+        # Not torch.manual_seed: on a machine without a GPU it formats three stack traces at every call.
+        torch.default_generator.manual_seed(self._epoch_seed + batch_idx)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(self._epoch_seed + batch_idx)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The mean loss of a batch; raises TrainingFailed where it is not finite."""

@@ -4,7 +4,7 @@ import json
 import math
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
@@ -59,11 +59,13 @@ class _Reports(Checkpoint):
             trainer.should_stop = True
 
 
-def train_job(job: Job, on_epoch: OnEpoch) -> Outcome:
+def train_job(job: Job, on_epoch: OnEpoch, most_threads: int | None = None) -> Outcome:
     """Train a job to its end; whatever its settings bring about is an outcome, not an error."""
     quiet()
     try:
-        pruned = _train(parse(job.name, job.config), job.number, on_epoch)
+        experiment = parse(job.name, job.config)
+        threads = min(experiment.threads, most_threads or experiment.threads)
+        pruned = _train(replace(experiment, threads=threads), job.number, on_epoch)
     except (LabError, TrainingFailed) as failure:
         return Outcome(job.number, "failed", str(failure).splitlines()[0])
     except (torch.OutOfMemoryError, MemoryError) as failure:

@@ -2,14 +2,17 @@
 
 import logging
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from lab.errors import LabError, TrainingFailed
+from lab.signals import whole
 from lab.studies.trial import Job, OnEpoch, Outcome, train_job
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.1
 MOST_LOSSES = 3  # workers that may die one after the other, with no job finished between
 
 
@@ -40,17 +43,30 @@ def work(
     on_epoch: OnEpoch,
     on_outcome: Callable[[Outcome], None],
 ) -> None:
-    """Keep all workers busy until `next_job` gives none and the last job has ended."""
+    """Keep all workers busy until `next_job` gives none and the last job has ended.
+
+    Ctrl-C interrupts the training, and none of the functions given.
+    """
     in_flight = 0
+
+    def reported(number: int, epoch: int, values: dict[str, float]) -> bool:
+        with whole():
+            return on_epoch(number, epoch, values)
+
     while True:
-        while in_flight < workers.capacity and (job := next_job()):
+        while in_flight < workers.capacity:
+            with whole():
+                job = next_job()
+            if job is None:
+                break
             workers.submit(job)
             in_flight += 1
         if not in_flight:
             return
-        for outcome in workers.wait(on_epoch):
+        for outcome in workers.wait(reported):
             in_flight -= 1
-            on_outcome(outcome)
+            with whole():
+                on_outcome(outcome)
 
 
 class InProcess:
@@ -99,24 +115,23 @@ class _Worker:
     """A Ray actor that trains jobs, one after the other: imports happen once, data is prepared once."""
 
     def __init__(self, mailbox: Any, threads: int, folder: str):
-        import torch
-
         if Path(folder).is_dir():  # on another machine of a cluster it need not be
             os.chdir(folder)
-        torch.set_num_threads(threads)
+        self._threads = threads
         self._mailbox = mailbox
 
     def train(self, job: Job) -> Outcome:
         """Train a job."""
         import ray
 
-        return train_job(job, lambda *report: ray.get(self._mailbox.report.remote(*report)))
+        return train_job(job, lambda *report: ray.get(self._mailbox.report.remote(*report)), self._threads)
 
 
 class RayWorkers:
     """Trains on Ray: on this machine, or on the cluster that RAY_ADDRESS names.
 
-    Threads per worker are this machine's cores divided by the workers. A worker that dies is replaced.
+    A worker uses as many threads as the experiment says, and no more than its share of this machine's cores.
+    One that dies is replaced.
     """
 
     def __init__(self, count: int):
@@ -181,6 +196,7 @@ def _connected(count: int) -> Any:
     address = os.environ.get("RAY_ADDRESS")
     try:
         if address:
+            _check_answers(address)
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         else:
             ray.init(
@@ -194,6 +210,13 @@ def _connected(count: int) -> Any:
         where = f"the cluster RAY_ADDRESS={address}" if address else "Ray on this machine"
         raise LabError(f"--workers {count}: {where} does not answer: {_first_line(error)}") from None
     return ray
+
+
+def _check_answers(address: str) -> None:
+    """Raise OSError where nothing listens at `host:port`: Ray itself would try for minutes."""
+    place = urlsplit(address if "//" in address else f"//{address}")
+    if place.hostname and place.port:
+        socket.create_connection((place.hostname, place.port), timeout=5).close()
 
 
 def _first_line(error: Exception) -> str:

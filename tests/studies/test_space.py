@@ -42,12 +42,12 @@ def test_a_list_is_a_choice_and_a_range_has_the_type_of_its_setting() -> None:
     search = {
         "model.norm": ["none", "batch"],
         "model.hidden": {"low": 8, "high": 64, "log": True},
-        "model.dropout": {"low": 0, "high": 1},
+        "optimizer.weight_decay": {"low": 0, "high": 1},
         "data.batch_size": {"low": 16, "high": 64, "step": 16},
     }
     space = space_of(searching(search))
     assert [dimension.integer for dimension in space.dimensions] == [False, True, False, True]
-    fixed = {"model.norm": "batch", "model.hidden": 9, "model.dropout": 0.25, "data.batch_size": 32}
+    fixed = {"model.norm": "batch", "model.hidden": 9, "optimizer.weight_decay": 0.25, "data.batch_size": 32}
     assert suggested(search, fixed) == fixed
 
 
@@ -85,8 +85,8 @@ def test_choices_may_be_lists_and_mappings() -> None:
         ({"optimizer.lr": {"low": 0.1}}, "search.optimizer.lr.high: is required"),
         ({"optimizer.lr": {"low": "a", "high": 1}}, 'search.optimizer.lr.low: must be a number, not "a"'),
         (
-            {"optimizer.lr": {"low": 0.1, "high": 1, "lgo": True}},
-            "search.optimizer.lr.lgo: no such key; did you mean log?",
+            {"optimizer.lr": {"low": 0.1, "high": 1, "setp": 0.1}},
+            "search.optimizer.lr.setp: no such key; did you mean step?",
         ),
         ({"optimizer.lr": {"low": 0.1, "high": 1, "step": 0}}, "search.optimizer.lr.step: must be a number above 0"),
         (

@@ -150,7 +150,7 @@ def test_a_trial_that_fails_is_recorded_with_its_reason_and_the_study_goes_on(se
 
 
 def test_a_study_whose_trials_all_fail_says_so(searched: str) -> None:
-    with pytest.raises(TrainingFailed, match="no trial of tiny-.* was trained to its end.*the loss became"):
+    with pytest.raises(TrainingFailed, match=r"no trial of tiny-.* was trained to its end.*the loss became"):
         run(searched, "search={optimizer.lr: [1e30]}", "optimizer={kind: sgd, lr: 1e30}", trials=2)
     (parent,) = children("study")
     assert parent.info.status == "FAILED"
@@ -178,7 +178,7 @@ def test_wrong_options_are_refused_before_anything_is_written(
 def test_a_storage_that_cannot_be_reached_is_refused(searched: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for address in ("sqlite:////nowhere/at/all.db", "nonsense", "postgresql://user:secret@127.0.0.1:9/none"):
         monkeypatch.setenv("LAB_STUDY_STORAGE", address)
-        with pytest.raises(LabError, match="the study storage .* cannot be used") as error:
+        with pytest.raises(LabError, match=r"the study storage .* cannot be used") as error:
             run(searched)
         assert "secret" not in str(error.value)
 
@@ -198,7 +198,7 @@ def test_without_ray_several_workers_say_how_to_get_it(searched: str, monkeypatc
 
 def test_a_cluster_that_does_not_answer_is_said(searched: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
-    with pytest.raises(LabError, match="the cluster RAY_ADDRESS=127.0.0.1:9 does not answer"):
+    with pytest.raises(LabError, match=r"the cluster RAY_ADDRESS=127.0.0.1:9 does not answer"):
         run(searched, workers=2)
 
 
@@ -254,7 +254,6 @@ def test_a_study_that_is_stopped_goes_on(searched: str, number: signal.Signals, 
     if number == signal.SIGINT:
         assert said == "lab: stopped; the same command goes on where the study stopped\n"
         assert_nothing_runs()
-    cut_off = [trial.number for trial in stored().trials][-1]
     process = begin(searched)
     out, said = process.communicate(timeout=150)
     assert process.returncode == 0, said
@@ -263,6 +262,7 @@ def test_a_study_that_is_stopped_goes_on(searched: str, number: signal.Signals, 
     trials = stored().trials
     assert [trial.number for trial in trials] == list(range(4))
     assert Counter(trial.state.name for trial in trials) == {"COMPLETE": 3, "FAIL": 1}
+    (cut_off,) = stored().user_attrs["lab.retried"]
     (retry,) = [trial for trial in trials if trial.user_attrs.get("lab.retry_of") == cut_off]
     assert retry.params == trials[cut_off].params
     states = Counter(run.info.status for run in children("trial"))
