@@ -4,13 +4,13 @@ import contextlib
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.studies.context import Context, end_child
-from lab.studies.trial import Job, Outcome, best_epoch
-from lab.studies.workers import Workers, work
-from lab.tracking.tracker import Tracker
+from lab.families import Child
+from lab.jobs import Job, Outcome
+from lab.studies.context import Context
+from lab.workers import Workers, work
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -18,15 +18,6 @@ if TYPE_CHECKING:
 
 RETRIED = "lab.retried"  # user attribute of a study: the numbers of trials that were cut off, and enqueued again
 REASON = "lab.reason"
-
-
-@dataclass
-class Flight:
-    """A trial while it is being trained, and the metrics of its epochs."""
-
-    trial: "Trial"
-    tracker: Tracker
-    epochs: dict[int, dict[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,7 +48,7 @@ class Search:
         self.context = context
         self.study = context.study
         self._watch = watch
-        self._flights: dict[int, Flight] = {}
+        self._flights: dict[int, tuple[Trial, Child]] = {}
 
     @property
     def going_on(self) -> int:
@@ -87,49 +78,46 @@ class Search:
         trial = self.study.ask()
         space = self.context.space
         experiment = space.experiment.varied(space.suggest(trial))
-        tracker = self.context.start_child(experiment, f"trial {trial.number}", "trial", trial=str(trial.number))
-        self._flights[trial.number] = Flight(trial, tracker)
+        child = self.context.family.start(experiment, f"trial {trial.number}", "trial", trial=str(trial.number))
+        self._flights[trial.number] = trial, child
         self._watch(self)
         return Job(trial.number, experiment.name, experiment.to_yaml())
 
     def _on_epoch(self, number: int, epoch: int, values: dict[str, float]) -> bool:
-        flight = self._flights[number]
-        flight.epochs[epoch] = values
-        flight.tracker.metrics(values, epoch)
+        trial, child = self._flights[number]
+        child.record(epoch, values)
         value = values[self.context.objective.metric]
         if math.isfinite(value):
-            flight.trial.report(value, epoch)
+            trial.report(value, epoch)
         self._watch(self)
-        return flight.trial.should_prune()
+        return trial.should_prune()
 
     def _tell(self, outcome: Outcome) -> None:
-        flight = self._flights[outcome.number]
-        epochs = flight.epochs
-        best = best_epoch(epochs) if epochs else 0
-        value = epochs[best][self.context.objective.metric] if epochs else math.nan
+        trial, child = self._flights[outcome.number]
+        value = child.score(self.context.objective.metric)
         state, reason = outcome.state, outcome.reason
         if state == "finished" and not math.isfinite(value):
             state, reason = "failed", f"{self.context.objective.metric} was {value}"
         if state == "lost":
             self._fail_and_retry(outcome.number)
         elif state == "failed":
-            flight.trial.set_user_attr(REASON, reason)
+            trial.set_user_attr(REASON, reason)
             self.study.tell(outcome.number, state=_state("FAIL"))
         elif state == "pruned":
             self.study.tell(outcome.number, state=_state("PRUNED"))
         else:
-            flight.trial.set_user_attr("best_epoch", best)
+            trial.set_user_attr("best_epoch", child.best_epoch)
             self.study.tell(outcome.number, value)
-        end_child(flight.tracker, state, reason, epochs)
+        child.end(state, reason)
         del self._flights[outcome.number]
         self._watch(self)
 
     def _cut_off(self) -> None:
         """However the search ends: what is in flight fails, and is tried again when the study goes on."""
-        for number, flight in self._flights.items():
+        for number, (_, child) in self._flights.items():
             with contextlib.suppress(Exception):  # the storage may be what ended the search
                 self._fail_and_retry(number)
-            end_child(flight.tracker, "stopped", "the study was stopped", flight.epochs)
+            child.end("stopped", "the study was stopped")
         self._flights.clear()
 
     def _fail_and_retry(self, number: int) -> None:

@@ -10,17 +10,18 @@ from lab import provenance, training
 from lab.building import build
 from lab.errors import LabError, Stopped, TrainingFailed, did_you_mean
 from lab.experiment import Experiment
+from lab.families import Family
+from lab.jobs import prepared_data
 from lab.signals import stopping
 from lab.studies import figures, storage, winners
 from lab.studies.context import Context, Objective
 from lab.studies.search import Counts, Search, counts
 from lab.studies.space import Space, space_of
-from lab.studies.trial import prepared_data
 from lab.studies.winners import Candidate, FreshSeeds
-from lab.studies.workers import Workers, open_workers
 from lab.tracking import store
 from lab.tracking.outbox import Delivery, Outbox
 from lab.tracking.tracker import Tracker
+from lab.workers import Workers, open_workers
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -132,7 +133,7 @@ def _run(
     outbox = Outbox()
     parent = outbox.tracker(study.user_attrs[storage.PARENT])
     tags = _tags(space.experiment, study.study_name)
-    context = Context(space, study, objective, outbox, parent.id, tags)
+    context = Context(space, study, objective, Family(outbox, parent.id, tags))
     _start(context, parent, options)
     status = "FAILED"
     try:
@@ -174,7 +175,7 @@ def _start(context: Context, parent: Tracker, options: Options) -> None:
     """Begin the record of the study's own run, the same one whenever the study goes on."""
     experiment = context.space.experiment
     how = {"lab.kind": "study", "lab.metric": context.objective.metric, "lab.sampler": options.sampler}
-    tags = {**context.tags, **how, "lab.pruner": options.pruner}
+    tags = {**context.family.tags, **how, "lab.pruner": options.pruner}
     parent.start(experiment.name, f"study {context.study.study_name}", experiment.settings(), tags)
     parent.text("config.yaml", experiment.to_yaml())
 
@@ -210,7 +211,8 @@ def _nothing_found(study: "Study") -> str:
 def _test(context: Context, winner: Candidate) -> training.Result:
     """Train the winner as `lab run` would, and test it: the one time that a study touches test data."""
     tags = {"lab.kind": "winner", "lab.study": context.study.study_name, "lab.candidate": winner.name}
-    return training.train(winner.experiment, context.outbox.tracker(parent=context.parent), tags=tags)
+    tracker = context.family.outbox.tracker(parent=context.family.parent)
+    return training.train(winner.experiment, tracker, tags=tags)
 
 
 def _keep_results(context: Context, parent: Tracker, ranked: list[Candidate], final: training.Result) -> None:

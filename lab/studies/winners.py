@@ -11,10 +11,10 @@ from typing import Any
 
 from lab.errors import TrainingFailed
 from lab.experiment import Experiment
-from lab.studies.context import Context, Objective, end_child, settings_key
-from lab.studies.trial import Job, Outcome, best_epoch
-from lab.studies.workers import Workers, work
-from lab.tracking.tracker import Tracker
+from lab.families import Child
+from lab.jobs import Job, Outcome
+from lab.studies.context import Context, Objective, settings_key
+from lab.workers import Workers, work
 
 FRESH = "lab.fresh"  # user attribute of a study: scores on fresh seeds, by candidate and seed
 DEFAULTS = "defaults"
@@ -62,8 +62,7 @@ class _Training:
 
     candidate: Candidate
     seed: int
-    tracker: Tracker
-    epochs: dict[int, dict[str, float]]
+    child: Child
 
 
 class FreshSeeds:
@@ -102,7 +101,7 @@ class FreshSeeds:
             work(workers, next_job, self._on_epoch, on_outcome)
         finally:
             for training in self._going_on.values():
-                end_child(training.tracker, "stopped", "the study was stopped", training.epochs)
+                training.child.end("stopped", "the study was stopped")
             self._going_on.clear()
         return self._ranked(chosen, seeds)
 
@@ -113,27 +112,25 @@ class FreshSeeds:
     def _start(self, candidate: Candidate, seed: int) -> Job:
         experiment = dataclasses.replace(candidate.experiment, seed=seed)
         name = f"{candidate.name}, seed {seed}"
-        tracker = self.context.start_child(experiment, name, "fresh seed", candidate=candidate.name)
+        child = self.context.family.start(experiment, name, "fresh seed", candidate=candidate.name)
         number = next(self._numbers)
-        self._going_on[number] = _Training(candidate, seed, tracker, {})
+        self._going_on[number] = _Training(candidate, seed, child)
         return Job(number, experiment.name, experiment.to_yaml())
 
     def _on_epoch(self, number: int, epoch: int, values: dict[str, float]) -> bool:
-        training = self._going_on[number]
-        training.epochs[epoch] = values
-        training.tracker.metrics(values, epoch)
+        self._going_on[number].child.record(epoch, values)
         return False
 
     def _finish(self, training: _Training, outcome: Outcome) -> None:
         """Keep the score of a training in the study, and close its run."""
         if outcome.state != "lost":
-            failed = outcome.state == "failed" or not training.epochs
-            score = None if failed else training.epochs[best_epoch(training.epochs)][self.context.objective.metric]
+            score = training.child.score(self.context.objective.metric)
+            kept = score if outcome.state == "finished" and math.isfinite(score) else None
             stored = dict(self.study.user_attrs.get(FRESH, {}))
             key = settings_key(training.candidate.experiment)
-            stored[key] = stored.get(key, {}) | {str(training.seed): score}
+            stored[key] = stored.get(key, {}) | {str(training.seed): kept}
             self.study.set_user_attr(FRESH, stored)
-        end_child(training.tracker, outcome.state, outcome.reason, training.epochs)
+        training.child.end(outcome.state, outcome.reason)
 
     def _ranked(self, chosen: list[Candidate], seeds: list[int]) -> list[Candidate]:
         """The candidates with their scores, the best first; one that failed on a seed comes last."""

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from lab.errors import LabError, TrainingFailed
+from lab.jobs import Job, OnEpoch, Outcome, train_job
 from lab.signals import whole
-from lab.studies.trial import Job, OnEpoch, Outcome, train_job
 
 POLL_SECONDS = 0.1
 MOST_LOSSES = 3  # workers that may die one after the other, with no job finished between

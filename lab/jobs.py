@@ -1,9 +1,9 @@
-"""The training of one trial: as a run trains, without checkpoints, pictures or test data."""
+"""One training among many, for studies and comparisons: as a run trains, without checkpoints or pictures."""
 
 import json
 import math
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -97,9 +97,3 @@ def _prepared(kind: str, settings: str, seed: int) -> DataModule:
     data: DataModule = Part("data", kind, json.loads(settings)).build(seed=seed)
     data.prepare()
     return data
-
-
-def best_epoch(epochs: Mapping[int, Mapping[str, float]]) -> int:
-    """The epoch whose weights a run would keep: that of the lowest validation loss, else the last."""
-    finite = {epoch: values["val/loss"] for epoch, values in epochs.items() if math.isfinite(values["val/loss"])}
-    return min(finite, key=finite.__getitem__) if finite else max(epochs)
