@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install experiment study list mlflow test check constraints clean
+.PHONY: help install experiment study compare list mlflow test check constraints clean
 
 WORKERS ?= 1
 RAY := $(if $(filter-out 1,$(WORKERS)),.venv/ray)
@@ -33,6 +33,10 @@ experiment: .venv/installed ## train, track and test one experiment: NAME=lstm A
 study: .venv/installed $(RAY) ## tune an experiment, prove the winner on fresh seeds: NAME=lstm TRIALS=50 WORKERS=2 ARGS=...
 	@test -n "$(NAME)" || { echo 'name an experiment: make study NAME=lstm TRIALS=50'; exit 2; }
 	@$(BIN)/lab study $(NAME) $(ARGS) --workers $(WORKERS) $(if $(TRIALS),--trials $(TRIALS))
+
+compare: .venv/installed $(RAY) ## is A really better than B? a verdict with evidence: NAME=activations WORKERS=2 ARGS="--seeds 5..30"
+	@test -n "$(NAME)" || { echo 'name a comparison: make compare NAME=activations'; exit 2; }
+	@$(BIN)/lab compare $(NAME) $(ARGS) --workers $(WORKERS)
 
 list: .venv/installed ## show all experiments
 	@$(BIN)/lab list

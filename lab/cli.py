@@ -49,6 +49,12 @@ def _parser() -> argparse.ArgumentParser:
     study = _add(commands, "study", _study, "tune an experiment over its search space, and prove the winner")
     _study_arguments(study)
     study.set_defaults(when_stopped="the same command goes on where the study stopped")
+    compare = _add(commands, "compare", _compare, "is A really better than B? a verdict with evidence")
+    compare.add_argument("name", help="a file in experiments/comparisons/, without .yaml")
+    compare.add_argument("overrides", nargs="*", metavar="setting=value", help="settings to change in all arms")
+    compare.add_argument("--seeds", help="the least and the most seeds, such as 5..30")
+    compare.add_argument("--workers", type=int, default=1, help="trainings at once, on Ray where above 1")
+    compare.set_defaults(when_stopped="the same command goes on where the comparison stopped")
     _add(commands, "list", _list, "show all experiments in experiments/")
     show = _add(commands, "show", _show, "print an experiment with every setting")
     _experiment_arguments(show)
@@ -123,6 +129,20 @@ def _study(options: argparse.Namespace) -> int:
         result = study.run(experiment.load(options.name, options.overrides), chosen, line)
     console.print(report.outcome(result), highlight=False, soft_wrap=True)
     console.print(report.keep_winner(result, options.yes), highlight=False, soft_wrap=True)
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from lab.comparisons import comparison, report, run
+
+    loaded = comparison.load(options.name, options.overrides, options.seeds)
+    console = Console()
+    console.print(f"[bold]{loaded.name}[/bold]  {loaded.question}", highlight=False)
+    with report.LiveTable(console) as table:
+        result = run.run(loaded, options.workers, table.show)
+    console.print(report.outcome(result), highlight=False, soft_wrap=True)
     return 0
 
 

@@ -3,8 +3,8 @@
 import json
 import math
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import torch
@@ -13,10 +13,11 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 
 from lab.building import build
 from lab.data.base import DataModule
+from lab.diagnostics import dead_fraction
 from lab.errors import LabError, TrainingFailed
 from lab.experiment import Experiment, Part, parse
 from lab.records import Records
-from lab.training import early_stopping_of, make_trainer, quiet
+from lab.training import early_stopping_of, evaluate, make_trainer, quiet
 
 # Takes the job's number, an epoch (from 1) and its metrics; says whether the training should end.
 OnEpoch = Callable[[int, int, dict[str, float]], bool]
@@ -29,6 +30,8 @@ class Job:
     number: int
     name: str
     config: str
+    examine: bool = False  # measure what is inside the trained network
+    test: bool = False  # test the best epoch
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Outcome:
     number: int
     state: str
     reason: str = ""
+    measured: Mapping[str, float] = field(default_factory=dict)  # what was asked for after the training
 
 
 class _Reports(Checkpoint):
@@ -59,13 +63,32 @@ class _Reports(Checkpoint):
             trainer.should_stop = True
 
 
+class _BestWeights(Checkpoint):
+    """Holds the weights of the epoch with the lowest validation loss, in memory."""
+
+    def __init__(self) -> None:
+        self._loss = math.inf
+        self._weights: dict[str, torch.Tensor] = {}
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the epoch if it is the best so far."""
+        loss = float(trainer.callback_metrics["val/loss"])
+        if loss < self._loss or not self._weights:
+            self._loss = loss
+            self._weights = {name: value.clone() for name, value in pl_module.state_dict().items()}
+
+    def restore(self, module: LightningModule) -> None:
+        """Put them back."""
+        module.load_state_dict(self._weights)
+
+
 def train_job(job: Job, on_epoch: OnEpoch, most_threads: int | None = None) -> Outcome:
     """Train a job to its end; whatever its settings bring about is an outcome, not an error."""
     quiet()
     try:
         experiment = parse(job.name, job.config)
         threads = min(experiment.threads, most_threads or experiment.threads)
-        pruned = _train(replace(experiment, threads=threads), job.number, on_epoch)
+        return _train(replace(experiment, threads=threads), job, on_epoch)
     except (LabError, TrainingFailed) as failure:
         return Outcome(job.number, "failed", str(failure).splitlines()[0])
     except (torch.OutOfMemoryError, MemoryError) as failure:
@@ -73,18 +96,25 @@ def train_job(job: Job, on_epoch: OnEpoch, most_threads: int | None = None) -> O
     except Exception as failure:  # a setting may make any part of the training raise; the study goes on
         place = traceback.extract_tb(failure.__traceback__)[-1]
         return Outcome(job.number, "failed", f"{type(failure).__name__}: {failure} ({place.filename}:{place.lineno})")
-    return Outcome(job.number, "pruned" if pruned else "finished")
 
 
-def _train(experiment: Experiment, number: int, on_epoch: OnEpoch) -> bool:
-    """Train, and say whether the training was ended early."""
+def _train(experiment: Experiment, job: Job, on_epoch: OnEpoch) -> Outcome:
+    """Train, and measure what the job asks for."""
     built = build(experiment, prepared_data(experiment))
     records = Records(built.module.directions())
-    reports = _Reports(records, number, on_epoch)
-    callbacks: Sequence[Callback] = [*early_stopping_of(built), records, reports]
+    reports = _Reports(records, job.number, on_epoch)
+    best = _BestWeights()
+    callbacks: Sequence[Callback] = [*early_stopping_of(built), records, reports, *([best] if job.test else [])]
     trainer = make_trainer(built.experiment, callbacks)
     trainer.fit(built.module, built.data.train_dataloader(), built.data.val_dataloader())
-    return reports.pruned
+    measured: dict[str, float] = {}
+    if job.examine:
+        dead = dead_fraction(built.module.architecture, built.data.val_dataloader())
+        measured |= {} if dead is None else {"dead_fraction": dead}
+    if job.test:
+        best.restore(built.module)
+        measured |= evaluate(trainer, built)
+    return Outcome(job.number, "pruned" if reports.pruned else "finished", measured=measured)
 
 
 def prepared_data(experiment: Experiment) -> DataModule:

@@ -42,7 +42,7 @@ class Records(Checkpoint):
         seconds = time.perf_counter() - self._began
         values = pl_module.take_published() | {
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
-            "gradient_norm": pl_module.take_gradient_norm(),
+            **pl_module.take_gradients(),
             "seconds_per_epoch": seconds,
             "samples_per_second": pl_module.scores["train"].samples / seconds,
         }

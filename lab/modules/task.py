@@ -44,6 +44,7 @@ class TaskModule(L.LightningModule):
         self.seed = seed
         self.scores: dict[str, EpochScores] = {}
         self._gradient_norms: list[Tensor] = []
+        self._gradient_ratios: list[Tensor] = []
         self._published: dict[str, float] = {}
         self.test_outputs: list[dict[str, Tensor]] = []
         self._last_finite_loss = math.nan
@@ -135,11 +136,13 @@ class TaskModule(L.LightningModule):
         )
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Sample the norm of all gradients, before clipping, a few times an epoch."""
+        """Sample the norm of all gradients, before clipping, and that of the first layer's against the last's."""
         every = max(1, int(self.trainer.num_training_batches) // GRADIENT_NORM_SAMPLES)
         if self.trainer.fit_loop.epoch_loop.batch_idx % every == 0:
             gradients = [p.grad for p in self.parameters() if p.grad is not None]
+            weights = [gradient for gradient in gradients if gradient.dim() > 1] or gradients
             self._gradient_norms.append(nn.utils.get_total_norm(gradients).detach())
+            self._gradient_ratios.append((weights[0].norm() / weights[-1].norm()).detach())
 
     def on_train_epoch_end(self) -> None:
         """Make the training scores of the epoch known to callbacks."""
@@ -163,10 +166,14 @@ class TaskModule(L.LightningModule):
         published, self._published = self._published, {}
         return published
 
-    def take_gradient_norm(self) -> float:
-        """The mean of the gradient norms sampled since the last call."""
-        norms, self._gradient_norms = self._gradient_norms, []
-        return float(torch.stack(norms).mean()) if norms else math.nan
+    def take_gradients(self) -> dict[str, float]:
+        """Means of what was sampled since the last call: norm, and ratio of first to last layer.
+
+        A ratio far below 1 tells of vanishing gradients (Glorot & Bengio 2010).
+        """
+        sampled = {"gradient_norm": self._gradient_norms, "gradient_ratio": self._gradient_ratios}
+        self._gradient_norms, self._gradient_ratios = [], []
+        return {name: float(torch.stack(values).mean()) if values else math.nan for name, values in sampled.items()}
 
     def configure_optimizers(self) -> Any:
         """Optimizer and schedule as the experiment says."""

@@ -1,12 +1,9 @@
 """Where studies are stored: `mlruns/optuna.db`, or what LAB_STUDY_STORAGE names."""
 
-import fcntl
 import os
 import sqlite3
 import uuid
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from lab.errors import LabError
@@ -28,18 +25,6 @@ PARENT = "lab.journal"
 def address() -> str:
     """The storage's address."""
     return os.environ.get("LAB_STUDY_STORAGE") or f"sqlite:///{store.root() / 'optuna.db'}"
-
-
-@contextmanager
-def alone(study_name: str) -> Iterator[None]:
-    """Be the only driver of a study on this machine; raises LabError where another one is."""
-    store.root().mkdir(parents=True, exist_ok=True)
-    with (store.root() / f".{study_name}.lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LabError(f"{study_name} is being run by another process; wait for it, or stop it first") from None
-        yield
 
 
 def open_study(name: str, higher_is_better: bool, space: str) -> "Study":

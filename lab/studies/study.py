@@ -12,6 +12,7 @@ from lab.errors import LabError, Stopped, TrainingFailed, did_you_mean
 from lab.experiment import Experiment
 from lab.families import Family
 from lab.jobs import prepared_data
+from lab.locks import alone
 from lab.signals import stopping
 from lab.studies import figures, storage, winners
 from lab.studies.context import Context, Objective
@@ -95,7 +96,7 @@ def run(experiment: Experiment, options: Options, watch: Watch) -> StudyResult:
     store.check_writable()
     storage.quiet_optuna()
     name = f"{experiment.name}-{space.fingerprint(objective.metric)}"
-    with storage.alone(name):
+    with alone(name):
         study = _open(space, name, objective, options)
         workers = open_workers(options.workers)  # before `stopping`: Ray has signal handlers of its own
         try:

@@ -1,0 +1,1 @@
+"""Comparisons: arms of one experiment, paired by seed, until the evidence decides."""

@@ -1,0 +1,160 @@
+"""A comparison: a question, a base experiment, and arms that change it; checked as a whole."""
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from lab import experiment, schema, yaml_files
+from lab.bounds import Fraction, NonNegativeFloat
+from lab.errors import LabError, did_you_mean
+from lab.experiment import Experiment
+
+FOLDER = experiment.FOLDER / "comparisons"
+FEWEST = 3  # pairs without which no variance is worth the name
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Arms of one experiment, the first being the control, and the measure that decides between them.
+
+    `metric` is one of the task's, without its split, or seconds_per_epoch; with `reaches`, the measure is the
+    number of epochs until the metric is there.
+    """
+
+    name: str
+    question: str
+    arms: Mapping[str, Experiment]
+    changes: Mapping[str, Mapping[str, Any]]
+    metric: str
+    reaches: float | None
+    on: Literal["val", "test"]
+    margin: float
+    alpha: float
+    least: int
+    most: int
+
+    @property
+    def control(self) -> str:
+        """The arm that the others are compared with."""
+        return next(iter(self.arms))
+
+    @property
+    def challengers(self) -> list[str]:
+        """The other arms."""
+        return list(self.arms)[1:]
+
+    @property
+    def alpha_per_arm(self) -> float:
+        """The error rate of one arm, such that all of them together keep to `alpha` (Bonferroni)."""
+        return self.alpha / len(self.challengers)
+
+    @property
+    def measure(self) -> str:
+        """What is compared, in words."""
+        full = self.metric if self.metric == "seconds_per_epoch" else f"{self.on}/{self.metric}"
+        return full if self.reaches is None else f"epochs to {full} {self.reaches:g}"
+
+    def fingerprint(self) -> str:
+        """A hash of what decides the scores: margin, error rate and number of seeds may change."""
+        settings = [{k: v for k, v in arm.settings().items() if k != "seed"} for arm in self.arms.values()]
+        content = json.dumps([settings, self.metric, self.reaches, self.on], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:8]
+
+
+def _schema(
+    base: str,
+    arms: dict[str, dict[str, Any]],
+    metric: str = "accuracy",
+    margin: NonNegativeFloat = 0.0,
+    settings: dict[str, Any] = {},  # noqa: B006 (a schema, never called)
+    reaches: float | None = None,
+    on: Literal["val", "test"] = "val",
+    alpha: Fraction = 0.05,
+    seeds: str = "5..30",
+) -> None:
+    """The schema of a comparison file; `settings` are overrides of the base for all arms."""
+
+
+def names() -> list[str]:
+    """The names of all comparisons here, in order."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load(name: str, overrides: Iterable[str] = (), seeds: str | None = None) -> Comparison:
+    """The comparison of that name, with overrides for all arms; raises LabError with all mistakes."""
+    if name not in names():
+        raise LabError(f"no comparison '{name}' in {FOLDER}/; {did_you_mean(name, names())}")
+    path = FOLDER / f"{name}.yaml"
+    content, question = yaml_files.read(path)
+    return parse(name, question, content, tuple(overrides), seeds, path)
+
+
+def parse(
+    name: str,
+    question: str,
+    content: Any,
+    overrides: tuple[str, ...] = (),
+    seeds: str | None = None,
+    path: Path = FOLDER,
+) -> Comparison:
+    """A comparison from the content of its file."""
+    wrong = schema.check(_schema, content, "")
+    if wrong:
+        raise LabError(*[f"{path}: {line}" for line in wrong])
+    whole = schema.defaults(_schema) | content
+    least, most = parse_seeds(seeds or whole["seeds"])
+    arms, mistakes = _arms(whole, overrides)
+    if len(whole["arms"]) < 2:
+        mistakes.append("arms: a comparison needs at least two, the control first")
+    if whole["on"] == "test" and whole["reaches"] is not None:
+        mistakes.append("reaches: test data is looked at once, after the training; use on: val")
+    mistakes += _same(arms)
+    if mistakes:
+        raise LabError(*[f"{path}: {line}" for line in mistakes])
+    kept = {key: whole[key] for key in ("metric", "reaches", "on", "margin", "alpha")}
+    return Comparison(name, question, arms, whole["arms"], least=least, most=most, **kept)
+
+
+def parse_seeds(text: str) -> tuple[int, int]:
+    """The least and the most seeds, from text like 5..30; raises LabError."""
+    found = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text)
+    if not found:
+        raise LabError(f"seeds: '{text}' is no range; write the least and the most, such as 5..30")
+    least, most = int(found[1]), int(found[2] or found[1])
+    if most < least:
+        raise LabError(f"seeds: the most, {most}, is below the least, {least}; write {most}..{least}")
+    if least < FEWEST:
+        raise LabError(f"seeds: at least {FEWEST}, not {least}: fewer pairs decide nothing")
+    return least, most
+
+
+def _arms(whole: Mapping[str, Any], overrides: tuple[str, ...]) -> tuple[dict[str, Experiment], list[str]]:
+    """Every arm as an experiment, and what is wrong with them."""
+    base = experiment.load(whole["base"])
+    arms: dict[str, Experiment] = {}
+    mistakes: list[str] = []
+    for arm, changes in whole["arms"].items():
+        texts = tuple(f"{name}={json.dumps(value)}" for name, value in (whole["settings"] | changes).items())
+        try:
+            made = experiment.from_sections(base.name, base.question, base.written, (*texts, *overrides))
+            arms[arm] = dataclasses.replace(made, search={})
+        except LabError as error:
+            mistakes += [f"arms.{arm}: {line}" for line in error.lines]
+    return arms, mistakes
+
+
+def _same(arms: Mapping[str, Experiment]) -> list[str]:
+    """A line for every arm that is the same as an earlier one."""
+    seen: dict[str, str] = {}
+    mistakes: list[str] = []
+    for name, arm in arms.items():
+        key = json.dumps(arm.settings(), sort_keys=True)
+        if key in seen:
+            mistakes.append(f"arms.{name}: has the same settings as {seen[key]}; change one, or leave it out")
+        seen.setdefault(key, name)
+    return mistakes

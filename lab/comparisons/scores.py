@@ -1,0 +1,75 @@
+"""The scores of a comparison, kept in a local file from one session to the next."""
+
+import json
+import math
+import os
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from lab.errors import LabError
+from lab.tracking import store
+
+
+class Scores:
+    """For each arm and seed its score, None where the training failed, and what else was measured.
+
+    Written whole after every training: a killed comparison loses what was going on, and nothing else.
+    """
+
+    def __init__(self, name: str):
+        self.path = store.root() / "comparisons" / f"{name}.json"
+        self.journal = uuid.uuid4().hex  # the tracker id of the comparison's own run
+        self.arms: dict[str, dict[int, float | None]] = {}
+        self.extras: dict[str, dict[int, dict[str, float]]] = {}
+        if self.path.exists():
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            content: dict[str, Any] = json.loads(self.path.read_text())
+            self.journal = content["journal"]
+            self.arms = {arm: _by_seed(scores) for arm, scores in content["arms"].items()}
+            self.extras = {arm: _by_seed(extras) for arm, extras in content["extras"].items()}
+        except (ValueError, KeyError, AttributeError):
+            raise LabError(f"{self.path}: damaged; move it away, and the comparison begins anew") from None
+
+    def keep(self, arm: str, seed: int, score: float, extras: Mapping[str, float]) -> None:
+        """Keep a score; NaN means that the training failed."""
+        self.arms.setdefault(arm, {})[seed] = score if math.isfinite(score) else None
+        self.extras.setdefault(arm, {})[seed] = dict(extras)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self.path.with_suffix(".new")
+        with fresh.open("w") as file:
+            json.dump({"journal": self.journal, "arms": self.arms, "extras": self.extras}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self.path)
+
+    def of(self, arm: str) -> dict[int, float | None]:
+        """The scores of an arm by seed."""
+        return self.arms.get(arm, {})
+
+    def pairs(self, arm: str, control: str, upto: int) -> tuple[list[int], list[float]]:
+        """Seeds 1, 2, ... and their differences arm − control, as far as both are known without a gap.
+
+        A seed that failed in one of them is left out.
+        """
+        seeds: list[int] = []
+        differences: list[float] = []
+        for seed in range(1, upto + 1):
+            if seed not in self.of(arm) or seed not in self.of(control):
+                break
+            one, other = self.of(arm)[seed], self.of(control)[seed]
+            if one is not None and other is not None:
+                seeds.append(seed)
+                differences.append(one - other)
+        return seeds, differences
+
+    def failures(self, arm: str) -> list[int]:
+        """The seeds whose training failed."""
+        return sorted(seed for seed, score in self.of(arm).items() if score is None)
+
+
+def _by_seed(content: Mapping[str, Any]) -> dict[int, Any]:
+    return {int(seed): value for seed, value in content.items()}
