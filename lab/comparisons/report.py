@@ -73,3 +73,11 @@ def outcome(result: ComparisonResult) -> RenderableType:
     if result.delivery.waiting:
         lines.append(f"[yellow]{result.delivery.waiting:,} records wait; `lab sync` sends them[/yellow]")
     return Group("", table(findings), "", *lines)
+
+
+def of_runs(findings: Findings, unpaired: bool) -> RenderableType:
+    """The table and sentences of runs that exist already."""
+    fixed = "not paired: Welch's interval, for a number of runs fixed beforehand"
+    how = fixed if unpaired else "paired by seed"
+    lines = [f"• {words.sentence(findings, arm, verdict)}" for arm, verdict in findings.verdicts.items()]
+    return Group("", table(findings), "", *lines, "", f"[dim]{how}[/dim]")

@@ -9,7 +9,7 @@ from lab.building import build
 from lab.comparisons import page
 from lab.comparisons.comparison import Comparison
 from lab.comparisons.replicates import Replicates
-from lab.comparisons.scores import Scores
+from lab.comparisons.scores import KeptScores, Scores
 from lab.comparisons.statistics import Verdict
 from lab.errors import LabError, Stopped, TrainingFailed, did_you_mean
 from lab.families import Family
@@ -67,7 +67,7 @@ def run(comparison: Comparison, workers: int, watch: Watch) -> ComparisonResult:
     higher_is_better = direction(comparison)
     store.check_writable()
     name = f"{comparison.name}-{comparison.fingerprint()}"
-    scores = Scores(name)
+    scores = KeptScores(name)
     with alone(name):
         opened = open_workers(workers)  # before `stopping`: Ray has signal handlers of its own
         try:
@@ -95,7 +95,7 @@ def direction(comparison: Comparison) -> bool:
 
 
 def _run(
-    comparison: Comparison, name: str, higher_is_better: bool, scores: Scores, workers: Workers, watch: Watch
+    comparison: Comparison, name: str, higher_is_better: bool, scores: KeptScores, workers: Workers, watch: Watch
 ) -> ComparisonResult:
     began = time.monotonic()
     outbox = Outbox()

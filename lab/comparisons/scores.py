@@ -12,39 +12,16 @@ from lab.tracking import store
 
 
 class Scores:
-    """For each arm and seed its score, None where the training failed, and what else was measured.
+    """For each arm and seed its score, None where the training failed, and what else was measured."""
 
-    Written whole after every training: a killed comparison loses what was going on, and nothing else.
-    """
-
-    def __init__(self, name: str):
-        self.path = store.root() / "comparisons" / f"{name}.json"
-        self.journal = uuid.uuid4().hex  # the tracker id of the comparison's own run
+    def __init__(self) -> None:
         self.arms: dict[str, dict[int, float | None]] = {}
         self.extras: dict[str, dict[int, dict[str, float]]] = {}
-        if self.path.exists():
-            self._read()
-
-    def _read(self) -> None:
-        try:
-            content: dict[str, Any] = json.loads(self.path.read_text())
-            self.journal = content["journal"]
-            self.arms = {arm: _by_seed(scores) for arm, scores in content["arms"].items()}
-            self.extras = {arm: _by_seed(extras) for arm, extras in content["extras"].items()}
-        except (ValueError, KeyError, AttributeError):
-            raise LabError(f"{self.path}: damaged; move it away, and the comparison begins anew") from None
 
     def keep(self, arm: str, seed: int, score: float, extras: Mapping[str, float]) -> None:
         """Keep a score; NaN means that the training failed."""
         self.arms.setdefault(arm, {})[seed] = score if math.isfinite(score) else None
         self.extras.setdefault(arm, {})[seed] = dict(extras)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_suffix(".new")
-        with fresh.open("w") as file:
-            json.dump({"journal": self.journal, "arms": self.arms, "extras": self.extras}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.path)
 
     def of(self, arm: str) -> dict[int, float | None]:
         """The scores of an arm by seed."""
@@ -69,6 +46,37 @@ class Scores:
     def failures(self, arm: str) -> list[int]:
         """The seeds whose training failed."""
         return sorted(seed for seed, score in self.of(arm).items() if score is None)
+
+
+class KeptScores(Scores):
+    """Scores in a file, written whole after every training: a killed comparison loses what was going on alone."""
+
+    def __init__(self, name: str):
+        super().__init__()
+        self.path = store.root() / "comparisons" / f"{name}.json"
+        self.journal = uuid.uuid4().hex  # the tracker id of the comparison's own run
+        if self.path.exists():
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            content: dict[str, Any] = json.loads(self.path.read_text())
+            self.journal = content["journal"]
+            self.arms = {arm: _by_seed(scores) for arm, scores in content["arms"].items()}
+            self.extras = {arm: _by_seed(extras) for arm, extras in content["extras"].items()}
+        except (ValueError, KeyError, AttributeError):
+            raise LabError(f"{self.path}: damaged; move it away, and the comparison begins anew") from None
+
+    def keep(self, arm: str, seed: int, score: float, extras: Mapping[str, float]) -> None:
+        """Keep a score, on the disk before this returns."""
+        super().keep(arm, seed, score, extras)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self.path.with_suffix(".new")
+        with fresh.open("w") as file:
+            json.dump({"journal": self.journal, "arms": self.arms, "extras": self.extras}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self.path)
 
 
 def _by_seed(content: Mapping[str, Any]) -> dict[int, Any]:

@@ -98,10 +98,11 @@ def judge(differences: Sequence[float], higher_is_better: bool, margin: float, a
     low, high = confidence_sequence(d, alpha)
     e_value = math.exp(min(log_e_value(d), 700.0))
     share = superiority(differences, higher_is_better)
-    return Verdict(_state(low, high, higher_is_better, margin), d.n, d.mean, d.deviation, low, high, e_value, share)
+    return Verdict(state_of(low, high, higher_is_better, margin), d.n, d.mean, d.deviation, low, high, e_value, share)
 
 
-def _state(low: float, high: float, higher_is_better: bool, margin: float) -> State:
+def state_of(low: float, high: float, higher_is_better: bool, margin: float) -> State:
+    """What an interval of the difference says."""
     if low > 0 or high < 0:
         return "better" if (low > 0) == higher_is_better else "worse"
     if -margin < low and high < margin:

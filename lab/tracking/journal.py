@@ -53,9 +53,9 @@ def read(folder: Path, offset: int) -> tuple[list[tuple[Record, int]], int]:
 
 
 def started(folder: Path) -> int:
-    """When a journal was begun, in milliseconds since 1970; 0 while its first record is being written."""
-    with (folder / FILE).open("rb") as file:
-        try:
+    """When a journal was begun, in milliseconds since 1970; 0 where its first record is not whole, or it is gone."""
+    try:
+        with (folder / FILE).open("rb") as file:
             return int(json.loads(file.readline())["time"])
-        except ValueError:
-            return 0
+    except (ValueError, FileNotFoundError):
+        return 0

@@ -41,3 +41,7 @@ def test_nan_and_infinity_survive(tmp_path: Path) -> None:
     values = journal.read(tmp_path, 0)[0][0][0]["values"]
     assert values["a"] != values["a"]
     assert values["b"] == float("-inf")
+
+
+def test_a_journal_that_was_sent_and_removed_meanwhile_has_no_beginning(tmp_path: Path) -> None:
+    assert journal.started(tmp_path / "gone") == 0

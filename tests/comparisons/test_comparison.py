@@ -1,0 +1,86 @@
+"""What a comparison file may say, and what is said where it is wrong."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import PROJECT
+
+from lab.comparisons import comparison, run
+from lab.errors import LabError
+
+pytestmark = pytest.mark.usefixtures("empty_workplace")
+
+SHIPPED = sorted(path.stem for path in (PROJECT / "experiments" / "comparisons").glob("*.yaml"))
+GOOD: dict[str, Any] = {
+    "base": "digits",
+    "arms": {"relu": {"model.activation": "relu"}, "tanh": {"model.activation": "tanh"}},
+}
+
+
+def parsed(**changes: Any) -> comparison.Comparison:
+    return comparison.parse("mine", "Why?", GOOD | changes)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_comparison_is_valid_and_its_arms_can_be_built(name: str) -> None:
+    loaded = comparison.load(name, ["trainer.max_epochs=1"])
+    assert "The claim:" in loaded.question
+    assert len(loaded.arms) >= 2
+    assert isinstance(run.direction(loaded), bool)
+
+
+def test_the_first_arm_is_the_control_and_the_error_rate_is_shared_by_the_others() -> None:
+    arms = {"a": {"model.hidden": 8}, "b": {"model.hidden": 9}, "c": {"model.hidden": 10}}
+    loaded = parsed(arms=arms, alpha=0.04)
+    assert (loaded.control, loaded.challengers, loaded.alpha_per_arm) == ("a", ["b", "c"], 0.02)
+
+
+def test_settings_hold_for_all_arms_and_the_command_line_changes_them_last() -> None:
+    (Path("experiments/comparisons") / "mine.yaml").write_text(yaml.dump(GOOD | {"settings": {"model.hidden": 8}}))
+    hidden = {arm.model.settings["hidden"] for arm in comparison.load("mine").arms.values()}
+    assert hidden == {8}
+    hidden = {arm.model.settings["hidden"] for arm in comparison.load("mine", ["model.hidden=9"]).arms.values()}
+    assert hidden == {9}
+
+
+def test_margin_error_rate_and_seeds_do_not_make_another_comparison_but_settings_do() -> None:
+    assert parsed().fingerprint() == parsed(margin=0.5, alpha=0.01, seeds="9..10").fingerprint()
+    assert parsed().fingerprint() != parsed(settings={"model.hidden": 8}).fingerprint()
+    assert parsed().fingerprint() != parsed(on="test").fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"arms": {"relu": {}}}, "arms: a comparison needs at least two"),
+        ({"arms": {"a": {}, "b": {}}}, "arms.b: has the same settings as a"),
+        (
+            {"arms": {"a": {}, "b": {"model.hiden": 3}}},
+            "arms.b: model.hiden: no such setting; did you mean model.hidden?",
+        ),
+        ({"arms": 3}, "arms: must be"),
+        ({"metrik": "loss"}, "metrik: no such setting; did you mean metric?"),
+        ({"margin": -1}, "margin: must be"),
+        ({"seeds": "30..5"}, "seeds: the most, 5, is below the least, 30; write 5..30"),
+        ({"seeds": "1..5"}, "seeds: at least 3, not 1"),
+        ({"seeds": "many"}, "seeds: 'many' is no range"),
+        ({"on": "test", "reaches": 0.5}, "reaches: test data is looked at once"),
+        ({"base": "digist"}, "no experiment 'digist' in experiments/; did you mean digits?"),
+    ],
+)
+def test_a_mistake_is_said(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(LabError) as error:
+        parsed(**changes)
+    assert any(message in line for line in error.value.lines), error.value.lines
+
+
+def test_a_metric_that_the_runs_do_not_have_is_said() -> None:
+    with pytest.raises(LabError, match="metric: the runs have no 'acuracy'; did you mean accuracy"):
+        run.direction(parsed(metric="acuracy"))
+
+
+def test_an_unknown_comparison_lists_the_near_ones() -> None:
+    with pytest.raises(LabError, match=r"no comparison 'activation' in .*; did you mean activations?"):
+        comparison.load("activation")
