@@ -185,6 +185,7 @@ class RayWorkers:
 def _connected(count: int) -> Any:
     """Ray, connected to RAY_ADDRESS or started here for as many workers."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # by default its workers wait for everybody else
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # its future default; silences a warning
     try:
         import ray
