@@ -1,0 +1,124 @@
+"""The list of runs: which are shown, in which columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from dashboard import selection, states
+from lab.tracking import filters
+from lab.tracking.tables import RunTable
+
+FIRST = ("state", "name", "experiment")
+TIMES = ("seconds", "started")
+MOST_SETTINGS = 5
+MOST_METRICS = 5
+TAG = "tag: "
+METRIC = " (metric)"
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a run must be to be shown; an empty filter lets all through."""
+
+    experiments: Sequence[str] = ()
+    states: Sequence[str] = ()
+    kinds: Sequence[str] = ()
+    text: str = ""
+    tag: str = ""
+    query: str = ""
+
+
+def kinds(table: RunTable) -> pd.Series:
+    """What each run is: a run, a study, a trial, ...; `other` where the lab did not write it."""
+    if "lab.kind" not in table.tags:
+        return pd.Series("other", index=table.info.index)
+    return table.tags["lab.kind"].fillna("other")
+
+
+def shown(table: RunTable, chosen: Filters) -> list[str]:
+    """The ids of the runs that pass; raises LabError for a query that MLflow's filter language does not know."""
+    mask = pd.Series(True, index=table.info.index)
+    if chosen.experiments:
+        mask &= table.info["experiment"].isin(chosen.experiments)
+    if chosen.states:
+        mask &= states.states(table).isin(chosen.states)
+    if chosen.kinds:
+        mask &= kinds(table).isin(chosen.kinds)
+    if chosen.tag.strip():
+        mask &= _tagged(table, chosen.tag)
+    for word in chosen.text.lower().split():
+        mask &= _contains(table, word)
+    if chosen.query.strip():
+        mask &= filters.matching(table, chosen.query)
+    return list(table.info.index[mask])
+
+
+def _tagged(table: RunTable, text: str) -> "pd.Series[bool]":
+    """Runs with a tag of that name, or with `name=part of its value`."""
+    key, equals, value = (part.strip() for part in text.partition("="))
+    if key not in table.tags:
+        return pd.Series(False, index=table.info.index)
+    column = table.tags[key]
+    return column.str.contains(value, case=False, regex=False, na=False) if equals else column.notna()
+
+
+def _contains(table: RunTable, word: str) -> "pd.Series[bool]":
+    """Runs with a word in their name, experiment, id, note, question, or a setting's value."""
+    texts = [table.info["name"], table.info["experiment"]]
+    texts += [table.tags[tag] for tag in ("mlflow.note.content", "lab.question") if tag in table.tags]
+    texts += [column for _, column in table.params.items() if not pd.api.types.is_numeric_dtype(selection.numeric(column))]
+    found = pd.Series(table.info.index.str.startswith(word), index=table.info.index)
+    for column in texts:
+        found |= column.str.contains(word, case=False, regex=False, na=False).astype(bool)
+    return found
+
+
+def columns(table: RunTable) -> list[str]:
+    """Every column that there can be."""
+    taken = {*FIRST, *TIMES, "kind", "id", *table.params}
+    metrics = [f"{name}{METRIC}" if name in taken else name for name in table.metrics]
+    return [*FIRST, "kind", *table.params, *metrics, *TIMES, *(f"{TAG}{name}" for name in table.tags), "id"]
+
+
+def default_columns(table: RunTable) -> list[str]:
+    """The columns that say most: state, name, what differs, the best of the main metrics, times."""
+    names = selection.differing(table.params)
+    by_fill = sorted(names, key=lambda name: (name != selection.SEED, int(table.params[name].isna().sum())))
+    settings = by_fill[:MOST_SETTINGS]
+    order = ("test/", "best/val/", "at_best/val/", "val/", "best/", "")
+    ranked = sorted(
+        (name for name in table.metrics if not name.startswith(("system/", "baseline/"))),
+        key=lambda name: (next(place for place, start in enumerate(order) if name.startswith(start)), _loss_last(name)),
+    )
+    metrics = [f"{name}{METRIC}" if name in table.params else name for name in ranked[:MOST_METRICS]]
+    return [*FIRST, *settings, *metrics, *TIMES]
+
+
+def _loss_last(name: str) -> tuple[bool, str]:
+    return name.endswith("loss"), name
+
+
+def view(table: RunTable, ids: Sequence[str], wanted: Sequence[str]) -> pd.DataFrame:
+    """The list with the wanted columns; settings that are all numbers are numbers, times are UTC."""
+    info = table.info.loc[list(ids)]
+    own = {
+        "state": lambda: states.states(table).loc[info.index],
+        "name": lambda: info["name"],
+        "experiment": lambda: info["experiment"],
+        "kind": lambda: kinds(table).loc[info.index],
+        "seconds": lambda: states.seconds(info).round(1),
+        "started": lambda: pd.to_datetime(info["started"], unit="ms", utc=True),
+        "id": lambda: pd.Series(info.index, index=info.index),
+    }
+    found = {}
+    for name in wanted:
+        if name in own:
+            found[name] = own[name]()
+        elif name in table.params:
+            found[name] = selection.numeric(table.params[name].loc[info.index])
+        elif name.startswith(TAG) and name.removeprefix(TAG) in table.tags:
+            found[name] = table.tags[name.removeprefix(TAG)].loc[info.index]
+        elif name.removesuffix(METRIC) in table.metrics:
+            found[name] = table.metrics[name.removesuffix(METRIC)].loc[info.index]
+    return pd.DataFrame(found, index=info.index)
