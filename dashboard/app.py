@@ -4,7 +4,8 @@ import streamlit as st
 
 from dashboard import frame
 
-st.set_page_config(page_title="The lab", page_icon=":material/science:", layout="wide")
+st.set_page_config(page_title="The lab", layout="wide")
+st.html("<style>.stMainBlockContainer {padding-top: 4.5rem}</style>")  # the default leaves a hand's breadth empty
 
 PAGES = [
     st.Page("app_pages/home.py", title="Home", icon=":material/home:", default=True),

@@ -20,7 +20,9 @@ def curve(history: pd.DataFrame, axis: Axis, started: float, clocks: pd.DataFram
         x = _epochs(history, clocks)
     else:
         x = history["step"].to_numpy(float)
-    return pd.DataFrame({"x": x, "y": history["value"].to_numpy(float)}).sort_values("x", kind="stable", ignore_index=True)
+    return pd.DataFrame({"x": x, "y": history["value"].to_numpy(float)}).sort_values(
+        "x", kind="stable", ignore_index=True
+    )
 
 
 def _epochs(history: pd.DataFrame, clocks: pd.DataFrame) -> np.ndarray:

@@ -72,16 +72,16 @@ def histories(table: RunTable, ids: Sequence[str], metrics: Sequence[str]) -> pd
     if growing:
         known = entry["histories"]
         latest = known.groupby("run")["time"].max()
-        fresh = _tables(uri, exists).histories(list(growing), metrics, {run: int(latest.get(run, 0)) for run in growing})
+        fresh = _tables(uri, exists).histories(
+            list(growing), metrics, {run: int(latest.get(run, 0)) for run in growing}
+        )
         joined = pd.concat([known, fresh]) if len(known) else fresh
         joined = joined.drop_duplicates().sort_values(["run", "metric", "step", "time"], ignore_index=True)
         entry |= {"histories": joined, "growing": going_on}
     return entry["histories"]
 
 
-def curves_of(
-    table: RunTable, ids: Sequence[str], metric: str, axis: curves.Axis
-) -> dict[str, pd.DataFrame]:
+def curves_of(table: RunTable, ids: Sequence[str], metric: str, axis: curves.Axis) -> dict[str, pd.DataFrame]:
     """The curve of a metric for each run that recorded it."""
     metrics = [metric] if axis != "epoch" else sorted({metric, curves.EPOCH_CLOCK, curves.EPOCH_METRIC})
     found = {}

@@ -12,7 +12,10 @@ from lab.tracking.tables import RunTable
 FIRST = ("state", "name", "experiment")
 TIMES = ("seconds", "started")
 MOST_SETTINGS = 5
-MOST_METRICS = 5
+MOST_METRICS = 8
+MAIN_METRICS = 2
+WAYS = ("test/", "best/val/", "at_best/val/", "val/")
+SETTINGS_FIRST = (selection.SEED, "optimizer.", "model.", "scheduler.")
 TAG = "tag: "
 METRIC = " (metric)"
 
@@ -67,7 +70,9 @@ def _contains(table: RunTable, word: str) -> "pd.Series[bool]":
     """Runs with a word in their name, experiment, id, note, question, or a setting's value."""
     texts = [table.info["name"], table.info["experiment"]]
     texts += [table.tags[tag] for tag in ("mlflow.note.content", "lab.question") if tag in table.tags]
-    texts += [column for _, column in table.params.items() if not pd.api.types.is_numeric_dtype(selection.numeric(column))]
+    texts += [
+        column for _, column in table.params.items() if not pd.api.types.is_numeric_dtype(selection.numeric(column))
+    ]
     found = pd.Series(table.info.index.str.startswith(word), index=table.info.index)
     for column in texts:
         found |= column.str.contains(word, case=False, regex=False, na=False).astype(bool)
@@ -76,27 +81,31 @@ def _contains(table: RunTable, word: str) -> "pd.Series[bool]":
 
 def columns(table: RunTable) -> list[str]:
     """Every column that there can be."""
-    taken = {*FIRST, *TIMES, "kind", "id", *table.params}
-    metrics = [f"{name}{METRIC}" if name in taken else name for name in table.metrics]
+    metrics = [_as_column(str(name), table) for name in table.metrics]
     return [*FIRST, "kind", *table.params, *metrics, *TIMES, *(f"{TAG}{name}" for name in table.tags), "id"]
 
 
 def default_columns(table: RunTable) -> list[str]:
-    """The columns that say most: state, name, what differs, the best of the main metrics, times."""
+    """The columns that say most: state, name, what differs, the main metrics in every way they are kept, times."""
     names = selection.differing(table.params)
-    by_fill = sorted(names, key=lambda name: (name != selection.SEED, int(table.params[name].isna().sum())))
-    settings = by_fill[:MOST_SETTINGS]
-    order = ("test/", "best/val/", "at_best/val/", "val/", "best/", "")
-    ranked = sorted(
-        (name for name in table.metrics if not name.startswith(("system/", "baseline/"))),
-        key=lambda name: (next(place for place, start in enumerate(order) if name.startswith(start)), _loss_last(name)),
-    )
-    metrics = [f"{name}{METRIC}" if name in table.params else name for name in ranked[:MOST_METRICS]]
-    return [*FIRST, *settings, *metrics, *TIMES]
+    settings = sorted(names, key=lambda name: (_place(name), int(table.params[name].isna().sum())))[:MOST_SETTINGS]
+    filled = table.metrics.notna().sum()
+    main = sorted(
+        (str(name).removeprefix("val/") for name in filled.index if str(name).startswith("val/")),
+        key=lambda name: (name.endswith("loss"), -filled[f"val/{name}"]),
+    )[:MAIN_METRICS]
+    ways = [f"{way}{name}" for name in main for way in WAYS if f"{way}{name}" in filled.index]
+    metrics = ways or [str(name) for name in filled.sort_values(ascending=False).index[:MOST_METRICS]]
+    return [*FIRST, *settings, *(_as_column(name, table) for name in metrics[:MOST_METRICS]), *TIMES]
 
 
-def _loss_last(name: str) -> tuple[bool, str]:
-    return name.endswith("loss"), name
+def _place(name: str) -> int:
+    """Where a setting stands among the columns: the seed, then what people vary most."""
+    return next((place for place, start in enumerate(SETTINGS_FIRST) if name.startswith(start)), len(SETTINGS_FIRST))
+
+
+def _as_column(metric: str, table: RunTable) -> str:
+    return f"{metric}{METRIC}" if metric in table.params else metric
 
 
 def view(table: RunTable, ids: Sequence[str], wanted: Sequence[str]) -> pd.DataFrame:

@@ -87,4 +87,6 @@ def numeric(column: pd.Series) -> pd.Series:
 def higher_is_better(metric: str) -> bool:
     """Whether more of a metric is better, by its name."""
     last = metric.rpartition("/")[2].lower()
-    return any(word in last for word in ("acc", "f1", "auc", "auroc", "r2", "precision", "recall", "score", "per_second"))
+    return any(
+        word in last for word in ("acc", "f1", "auc", "auroc", "r2", "precision", "recall", "score", "per_second")
+    )

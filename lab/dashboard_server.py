@@ -9,9 +9,9 @@ from lab.errors import LabError
 from lab.tracking import store
 
 HOST = "127.0.0.1"
+ALLOWED_HOSTS = (HOST, "localhost")  # what a browser may call this server: names of elsewhere are refused
 SETTINGS = {
     "server.address": HOST,
-    "server.allowedHosts": f'["{HOST}", "localhost"]',
     "server.headless": "true",
     "server.fileWatcherType": "none",
     "browser.gatherUsageStats": "false",
@@ -32,5 +32,6 @@ def serve(port: int) -> None:
 
     app = Path(dashboard.__path__[0]) / "app.py"
     settings = [f"--{name}={value}" for name, value in (SETTINGS | {"server.port": str(port)}).items()]
+    settings += [f"--server.allowedHosts={name}" for name in ALLOWED_HOSTS]
     print(f"the dashboard on http://{HOST}:{port} (Ctrl-C ends it)", flush=True)
     os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(app), *settings])

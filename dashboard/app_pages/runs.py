@@ -20,13 +20,12 @@ def page() -> None:
     if not table.ids:
         st.info("No run is archived." if archived else "The store is empty. `make experiment NAME=lstm` makes a run.")
         return
-    chosen = _filters(table)
+    chosen, wanted = _controls(table)
     try:
         ids = run_list.shown(table, chosen)
     except LabError as error:
         st.error(words.in_markdown(str(error), 500))
         ids = table.ids
-    wanted = _columns(table)
     actions = st.container()
     if ids:
         _choose(table, ids, run_list.view(table, ids, wanted))
@@ -39,7 +38,8 @@ def page() -> None:
         frame.follow(table)
 
 
-def _filters(table: RunTable) -> Filters:
+def _controls(table: RunTable) -> tuple[Filters, list[str]]:
+    """The filters, and the wanted columns."""
     experiment, state, kind, text = st.columns([2, 2, 2, 3])
     known = sorted(table.info["experiment"].unique())
     experiments = experiment.multiselect("Experiment", known, key="experiment", bind="query-params")
@@ -51,21 +51,18 @@ def _filters(table: RunTable) -> Filters:
         tag, query = st.columns([1, 2])
         chosen_tag = tag.text_input("Tag", key="tag", bind="query-params", placeholder="name, or name=value")
         filter_text = query.text_input(
-            "MLflow filter", key="query", bind="query-params", placeholder="metrics.`val/loss` < 0.5 and params.seed = '1'"
+            "MLflow filter",
+            key="query",
+            bind="query-params",
+            placeholder="metrics.`val/loss` < 0.5 and params.seed = '1'",
         )
-    return Filters(experiments, chosen_states, chosen_kinds, typed or "", chosen_tag or "", filter_text or "")
+        wanted = _columns(table)
+    return Filters(experiments, chosen_states, chosen_kinds, typed or "", chosen_tag or "", filter_text or ""), wanted
 
 
 def _columns(table: RunTable) -> list[str]:
-    with st.popover("Columns", icon=":material/view_column:"):
-        return st.multiselect(
-            "Columns",
-            run_list.columns(table),
-            default=run_list.default_columns(table),
-            key="columns",
-            bind="query-params",
-            label_visibility="collapsed",
-        )
+    default = run_list.default_columns(table)
+    return st.multiselect("Columns", run_list.columns(table), default=default, key="columns", bind="query-params")
 
 
 def _choose(table: RunTable, ids: list[str], view: pd.DataFrame) -> None:
@@ -84,6 +81,7 @@ def _choose(table: RunTable, ids: list[str], view: pd.DataFrame) -> None:
         key=key,
         hide_index=True,
         height=620,
+        placeholder="",
         on_select=pick,
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [places[run] for run in picked if run in places]}},
@@ -107,7 +105,9 @@ def _act(table: RunTable, ids: list[str], picked: list[str], archived: bool, wan
         st.markdown(f"**{len(picked)}** picked" if picked else "Pick runs by the boxes at the left of the table.")
         if picked and not archived:
             link = {"runs": selection.written(picked, table)}
-            st.page_link("app_pages/compare.py", label="Compare", icon=":material/stacked_line_chart:", query_params=link)
+            st.page_link(
+                "app_pages/compare.py", label="Compare", icon=":material/stacked_line_chart:", query_params=link
+            )
             if len(picked) == 1:
                 frame.run_link(table, picked[0], "Open")
         if picked:

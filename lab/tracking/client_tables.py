@@ -64,7 +64,9 @@ class ClientTables:
         """The columns name, status and ended of all runs; MLflow's client knows no smaller question than all."""
         names = self._experiments()
         rows = [_info(run, names) for run in self._search(names, False, "")]
-        frame = pd.DataFrame([(row[0], row[1], row[3], row[5]) for row in rows], columns=["run", "name", "status", "ended"])
+        frame = pd.DataFrame(
+            [(row[0], row[1], row[3], row[5]) for row in rows], columns=["run", "name", "status", "ended"]
+        )
         return frame.set_index("run").astype({"ended": "float64"})
 
     @_told

@@ -59,5 +59,6 @@ def _holds(column: pd.Series, comparator: str, value: object) -> "pd.Series[bool
     if pd.api.types.is_numeric_dtype(column) and comparator in NUMERIC:
         value = float(str(value))
     compare = SearchUtils.get_comparison_func(comparator)
-    return pd.Series([bool(there and compare(cell, value)) for cell, there in zip(column, present, strict=True)],
-                     index=column.index)
+    return pd.Series(
+        [bool(there and compare(cell, value)) for cell, there in zip(column, present, strict=True)], index=column.index
+    )

@@ -52,7 +52,9 @@ class SqlTables:
         if ids is not None:
             sources = (RUNS, PARAMS, TAGS, LATEST)
             wanted = list(ids)
-            queries = [query.where(source.c.run_uuid.in_(wanted)) for query, source in zip(queries, sources, strict=True)]
+            queries = [
+                query.where(source.c.run_uuid.in_(wanted)) for query, source in zip(queries, sources, strict=True)
+            ]
         with self._connection() as connection:
             return run_table(*(_rows(connection, query) for query in queries))
 
