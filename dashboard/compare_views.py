@@ -73,9 +73,7 @@ def cost(table: RunTable, labels: dict[str, str], metric: str) -> None:
         st.info(f"None of these runs recorded {words.in_markdown(metric)}.")
         return
     higher = selection.higher_is_better(metric)
-    st.caption(
-        f"Orange: no other run is both faster and {'higher' if higher else 'lower'} in {words.in_markdown(metric)}."
-    )
+    st.caption(f"Diamonds: no other run is both faster and better in {words.in_markdown(metric)}.")
     _scatter(values, "training seconds", metric, labels, "cost", higher)
 
 

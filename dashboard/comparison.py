@@ -55,10 +55,11 @@ def extent(found: Mapping[str, pd.DataFrame]) -> tuple[float, float]:
 def what_differs(table: RunTable, chosen: Sequence[Group]) -> pd.DataFrame:
     """Only the settings that are not the same everywhere, a row for each group; `a | b` where a group mixes them."""
     names = selection.differing(table.params)
+    several = any(len(group.ids) > 1 for group in chosen)
     rows = []
     for group in chosen:
         part = table.params.loc[list(group.ids), names]
-        row = {"group" if len(group.ids) > 1 else "run": group.label, "runs": len(group.ids)}
+        row: dict[str, object] = {"group": group.label, "runs": len(group.ids)} if several else {"run": group.label}
         row |= {str(name): _values(part[name]) for name in names}
         rows.append(row)
     return pd.DataFrame(rows)

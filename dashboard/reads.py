@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import curves
+from dashboard import curves, studies
 from dashboard.live import LiveTable
 from lab.errors import LabError
+from lab.studies import storage
 from lab.tracking import store
 from lab.tracking.artifacts import Artifacts
 from lab.tracking.tables import RunTable, Tables, open_tables
@@ -130,3 +132,33 @@ def confusion(run: str) -> tuple[np.ndarray, list[str]] | None:
     except (ValueError, TypeError, KeyError):
         return None
     return (counts, names) if counts.shape == (len(names), len(names)) else None
+
+
+@st.cache_data(ttl=5, max_entries=4, show_spinner=False)
+def _study_names(address: str) -> list[str]:
+    return studies.names()
+
+
+def study_names() -> list[str]:
+    """The names of all studies; raises LabError where their storage cannot be read."""
+    return _study_names(storage.address())
+
+
+@st.cache_resource(ttl=5, max_entries=8, show_spinner=False)
+def _study(address: str, name: str) -> Any:
+    return studies.load(name)
+
+
+def study(name: str) -> Any:
+    """An Optuna study; raises LabError."""
+    return _study(storage.address(), name)
+
+
+def study_metric(table: RunTable, name: str) -> str:
+    """The metric that a study was about, as its run's candidates.json says, else validation accuracy or loss."""
+    tags = table.tags
+    if {"lab.kind", "lab.study"} <= set(tags):
+        for run in tags.index[(tags["lab.kind"] == "study") & (tags["lab.study"] == name)]:
+            with suppress(LabError, ValueError, KeyError, TypeError):
+                return str(json.loads(artifact_text(run, "candidates.json"))["metric"])
+    return "val/accuracy" if "val/accuracy" in table.metrics else "val/loss"

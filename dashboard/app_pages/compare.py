@@ -3,8 +3,8 @@
 import streamlit as st
 
 from dashboard import (
-    comparison,
     compare_views,
+    comparison,
     curves,
     frame,
     groups,
@@ -25,6 +25,7 @@ LATEST = 5
 
 
 def page() -> None:
+    """Compare the runs that the address names."""
     st.title("Compare")
     whole = reads.runs()
     ids = frame.chosen_runs(whole, "runs")
@@ -35,11 +36,11 @@ def page() -> None:
         st.warning(f"Only the first {MOST_RUNS} of {len(ids):,} runs are compared.")
     table = whole.only(ids[:MOST_RUNS])
     frame.follow(whole, table.ids)
-    metrics, by, look = _controls(table)
+    view = st.segmented_control("View", VIEWS, default="curves", required=True, key="view", bind="query-params")
+    metrics, by, look = _controls(table, view == "curves")
     chosen = groups.grouped(table, by)
     problems = guards.warnings(table, chosen)
     _head(whole, table, chosen, problems)
-    view = st.segmented_control("View", VIEWS, default="curves", required=True, key="view", bind="query-params")
     pictures = _view(table, chosen, view or "curves", metrics, look)
     _export(table, chosen, problems, pictures, metrics)
 
@@ -56,17 +57,17 @@ def _ask_for_runs(table: RunTable) -> None:
             st.page_link("app_pages/compare.py", label=words.in_markdown(label), query_params={"runs": latest})
 
 
-def _controls(table: RunTable) -> tuple[list[str], list[str], Look]:
+def _controls(table: RunTable, with_span: bool) -> tuple[list[str], list[str], Look]:
     names = compare_views.metric_names(table)
     differing = selection.differing(table.params)
-    first, second, third, fourth, fifth = st.columns([3, 3, 2, 2, 1], vertical_alignment="bottom")
+    first, second, third, fourth, fifth = st.columns([3, 3, 2, 2, 1.3], vertical_alignment="bottom")
     metrics = first.multiselect("Metrics", names, default=names[:1], key="metric", bind="query-params")
     ways = [ALL_BUT_SEED, *differing]
     by = second.multiselect("Group by", ways, key="group", bind="query-params", placeholder="no groups: a line a run")
     axis = third.selectbox("x axis", curves.AXES, key="axis", bind="query-params")
     smoothing = fourth.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key="smooth", bind="query-params")
     log = fifth.toggle("log y", key="log", bind="query-params")
-    span = _span(table, metrics, axis)
+    span = _span(table, metrics, axis) if with_span else None
     return metrics, by, Look(axis, smoothing, log, span)
 
 
@@ -78,7 +79,7 @@ def _span(table: RunTable, metrics: list[str], axis: curves.Axis) -> tuple[float
     if not high > low:
         return None
     span = st.slider(
-        f"{curves.TITLES[axis]} from … to (a closer look brings back all points)",
+        f"{curves.TITLES[axis]} from … to (a closer look brings the points back)",
         float(low),
         float(high),
         (float(low), float(high)),
@@ -94,7 +95,7 @@ def _head(whole: RunTable, table: RunTable, chosen: list[Group], problems: list[
     several = [group for group in chosen if len(group.ids) > 1]
     st.caption(f"{amount} in {words.count(len(chosen), 'group')}" if several else f"{amount}, each by itself")
     differs = comparison.what_differs(table, chosen)
-    if len(differs.columns) > 2:
+    if selection.differing(table.params):
         with st.expander("What differs", expanded=len(chosen) <= 8):
             frame.small_table(differs)
     else:
@@ -108,7 +109,7 @@ def _head(whole: RunTable, table: RunTable, chosen: list[Group], problems: list[
 
 
 def _view(table: RunTable, chosen: list[Group], view: str, metrics: list[str], look: Look) -> list:
-    labels = {run: label for run, label in selection.labels(table).items()}
+    labels = selection.labels(table)
     metric = metrics[0] if metrics else ""
     if view == "curves" and not table.metrics.shape[1]:
         st.info("These runs have no metrics.")

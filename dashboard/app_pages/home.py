@@ -17,6 +17,7 @@ MOST_RUNNING = 6
 
 
 def page() -> None:
+    """Show what is running, what came out, what to do first."""
     st.title("The lab")
     try:
         table = reads.runs()

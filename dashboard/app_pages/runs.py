@@ -12,6 +12,7 @@ from lab.tracking.tables import RunTable
 
 
 def page() -> None:
+    """Show the runs that pass the filters."""
     archived = st.session_state.get("archived") or st.query_params.get("archived") == "true"
     table = reads.archived_runs() if archived else reads.runs()
     head, switch = st.columns([5, 1], vertical_alignment="bottom")
