@@ -71,7 +71,7 @@ def _values(column: pd.Series) -> str:
 
 
 def results(table: RunTable, chosen: Sequence[Group], metrics: Sequence[str]) -> pd.DataFrame:
-    """Mean and standard deviation of the last value of each metric, a row for each group, with how many runs it is of."""
+    """Mean and standard deviation of the last values of each metric, a row for each group."""
     rows = []
     for group in chosen:
         row: dict[str, object] = {"group": group.label, "runs": len(group.ids)}

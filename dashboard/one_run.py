@@ -44,7 +44,7 @@ def themes(names: Sequence[str]) -> dict[str, list[str]]:
         if name.startswith((*SUMMARIES, SYSTEM, "test/")) or name == "best_epoch":
             continue
         found.setdefault(rest if slash and split in SPLITS else name, []).append(name)
-    return found
+    return dict(sorted(found.items(), key=lambda theme: (-len(theme[1]), theme[0])))
 
 
 def environment(tags: pd.Series) -> pd.DataFrame:

@@ -22,17 +22,17 @@ HISTORIES = 20  # selections of runs and metrics whose histories are kept in mem
 HISTORY_SECONDS = 3600
 
 
-@st.cache_resource(max_entries=4)
+@st.cache_resource(max_entries=4, show_spinner=False)
 def _tables(uri: str, exists: bool) -> Tables:
     return open_tables()
 
 
-@st.cache_resource(max_entries=4)
+@st.cache_resource(max_entries=4, show_spinner=False)
 def _live(uri: str, exists: bool) -> LiveTable:
     return LiveTable(_tables(uri, exists))
 
 
-@st.cache_resource(max_entries=2)
+@st.cache_resource(max_entries=2, show_spinner=False)
 def _artifacts(uri: str) -> Artifacts:
     return Artifacts()
 

@@ -10,7 +10,8 @@ from dashboard.charts import Picture
 
 STYLE = """
 body {font-family: system-ui, sans-serif; max-width: 1100px; margin: 2rem auto; padding: 0 1rem; color: #222}
-table {border-collapse: collapse; font-size: .9rem} td, th {border: 1px solid #ccc; padding: .25rem .5rem; text-align: left}
+table {border-collapse: collapse; font-size: .9rem} td, th {border: 1px solid #ccc; padding: .25rem .5rem}
+th {text-align: left}
 div.wide {overflow-x: auto} p.note {color: #666} p.warning {background: #fff3cd; padding: .5rem}
 """
 

@@ -20,10 +20,8 @@ MOST_PREDICTIONS = 2_000
 def curves(table: RunTable, run: str, system: bool = False) -> None:
     """All curves, those of one theme on one picture; few themes at a time where there are very many."""
     names = [str(name) for name in table.metrics.loc[run].dropna(how="all").index] if run in table.metrics.index else []
-    if system:
-        themes = {name: [name] for name in names if name.startswith(one_run.SYSTEM)}
-    else:
-        themes = one_run.themes(names)
+    own = {name: [name] for name in names if name.startswith(one_run.SYSTEM)}
+    themes = own if system else one_run.themes(names)
     if not themes:
         st.info("This run recorded no such metric (yet).")
         return

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -29,10 +30,10 @@ class RunTable:
     tags: pd.DataFrame
     metrics: pd.DataFrame
 
-    @property
+    @cached_property
     def ids(self) -> list[str]:
         """The runs' ids."""
-        return list(self.info.index)
+        return [str(run) for run in self.info.index.to_numpy()]
 
     def only(self, ids: Sequence[str]) -> "RunTable":
         """The runs of these ids, in that order, with the columns that they fill."""
