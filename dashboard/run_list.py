@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import pandas as pd
 
@@ -70,9 +71,7 @@ def _contains(table: RunTable, word: str) -> "pd.Series[bool]":
     """Runs with a word in their name, experiment, id, note, question, or a setting's value."""
     texts = [table.info["name"], table.info["experiment"]]
     texts += [table.tags[tag] for tag in ("mlflow.note.content", "lab.question") if tag in table.tags]
-    texts += [
-        column for _, column in table.params.items() if not pd.api.types.is_numeric_dtype(selection.numeric(column))
-    ]
+    texts += [column for _, column in settings(table).items() if not pd.api.types.is_numeric_dtype(column)]
     found = pd.Series(table.info.index.str.startswith(word), index=table.info.index)
     for column in texts:
         found |= column.str.contains(word, case=False, regex=False, na=False).astype(bool)
@@ -85,10 +84,17 @@ def columns(table: RunTable) -> list[str]:
     return [*FIRST, "kind", *table.params, *metrics, *TIMES, *(f"{TAG}{name}" for name in table.tags), "id"]
 
 
+@lru_cache(maxsize=2)
+def settings(table: RunTable) -> pd.DataFrame:
+    """The settings, as numbers where all values of one are."""
+    return table.params.apply(selection.numeric)
+
+
+@lru_cache(maxsize=2)
 def default_columns(table: RunTable) -> list[str]:
     """The columns that say most: state, name, what differs, the main metrics in every way they are kept, times."""
     names = selection.differing(table.params)
-    settings = sorted(names, key=lambda name: (_place(name), int(table.params[name].isna().sum())))[:MOST_SETTINGS]
+    chosen = sorted(names, key=lambda name: (_place(name), int(table.params[name].isna().sum())))[:MOST_SETTINGS]
     filled = table.metrics.notna().sum()
     main = sorted(
         (str(name).removeprefix("val/") for name in filled.index if str(name).startswith("val/")),
@@ -96,7 +102,7 @@ def default_columns(table: RunTable) -> list[str]:
     )[:MAIN_METRICS]
     ways = [f"{way}{name}" for name in main for way in WAYS if f"{way}{name}" in filled.index]
     metrics = ways or [str(name) for name in filled.sort_values(ascending=False).index[:MOST_METRICS]]
-    return [*FIRST, *settings, *(_as_column(name, table) for name in metrics[:MOST_METRICS]), *TIMES]
+    return [*FIRST, *chosen, *(_as_column(name, table) for name in metrics[:MOST_METRICS]), *TIMES]
 
 
 def _place(name: str) -> int:
@@ -125,7 +131,7 @@ def view(table: RunTable, ids: Sequence[str], wanted: Sequence[str]) -> pd.DataF
         if name in own:
             found[name] = own[name]()
         elif name in table.params:
-            found[name] = selection.numeric(table.params[name].loc[info.index])
+            found[name] = settings(table)[name].loc[info.index]
         elif name.startswith(TAG) and name.removeprefix(TAG) in table.tags:
             found[name] = table.tags[name.removeprefix(TAG)].loc[info.index]
         elif name.removesuffix(METRIC) in table.metrics:

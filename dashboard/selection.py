@@ -16,6 +16,8 @@ LONGEST_LABEL = 60
 def resolved(table: RunTable, written: str) -> tuple[list[str], list[str]]:
     """The ids that a list such as `5f7b7c1e,dedd5428` means, and its entries that mean no run."""
     entries = list(dict.fromkeys(entry for entry in written.split(",") if entry))
+    if not entries:
+        return [], []
     beginnings: dict[str, str] = {}
     for run in reversed(table.ids):
         beginnings[run[:SHORTEST_ID]] = run

@@ -1,6 +1,7 @@
 """In what state a run is, and whether one that claims to be running still reports."""
 
 import time
+from functools import lru_cache
 
 import pandas as pd
 
@@ -19,6 +20,7 @@ STALE = "◌ stale"
 TRIALS = {"pruned": "✂ pruned", "lost": "✕ lost"}
 
 
+@lru_cache(maxsize=2)
 def states(table: RunTable) -> pd.Series:
     """A word with a mark for each run."""
     found = table.info["status"].map(MARKS).fillna(table.info["status"]).astype(object)

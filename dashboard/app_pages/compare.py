@@ -62,7 +62,7 @@ def _controls(table: RunTable, with_span: bool) -> tuple[list[str], list[str], L
     differing = selection.differing(table.params)
     first, second, third, fourth, fifth = st.columns([3, 3, 2, 2, 1.3], vertical_alignment="bottom")
     metrics = first.multiselect("Metrics", names, default=names[:1], key="metric", bind="query-params")
-    ways = [ALL_BUT_SEED, *differing]
+    ways = [ALL_BUT_SEED, *differing, *(str(name) for name in table.params if name not in differing)]
     by = second.multiselect("Group by", ways, key="group", bind="query-params", placeholder="no groups: a line a run")
     axis = third.selectbox("x axis", curves.AXES, key="axis", bind="query-params")
     smoothing = fourth.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key="smooth", bind="query-params")

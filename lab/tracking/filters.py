@@ -58,7 +58,10 @@ def _holds(column: pd.Series, comparator: str, value: object) -> "pd.Series[bool
         return present
     if pd.api.types.is_numeric_dtype(column) and comparator in NUMERIC:
         value = float(str(value))
-    compare = SearchUtils.get_comparison_func(comparator)
+    try:
+        compare = SearchUtils.get_comparison_func(comparator)
+    except KeyError:
+        raise LabError(f"filter: there is no comparison '{comparator}'") from None
     return pd.Series(
         [bool(there and compare(cell, value)) for cell, there in zip(column, present, strict=True)], index=column.index
     )

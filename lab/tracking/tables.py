@@ -18,7 +18,7 @@ HISTORY = ("run", "metric", "step", "time", "value")
 LARGEST = np.finfo(np.float64).max  # what MLflow's tables hold in place of infinity
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RunTable:
     """All runs, each a row under its id, the latest first; a cell is empty where a run has no such entry.
 
