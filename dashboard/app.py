@@ -4,7 +4,12 @@ import streamlit as st
 
 from dashboard import frame
 
-st.set_page_config(page_title="The lab", layout="wide")
+# An icon of its own: that of a page would be fetched from the internet.
+ICON = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16' fill='none' stroke='#0080C8' stroke-width='2'>"
+    "<path d='M2 2v12h12M4 4c2 7 5 7 9 7'/></svg>"
+)
+st.set_page_config(page_title="The lab", page_icon=ICON, layout="wide")
 st.html("<style>.stMainBlockContainer {padding-top: 4.5rem}</style>")  # the default leaves a hand's breadth empty
 
 PAGES = [

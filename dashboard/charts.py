@@ -75,6 +75,7 @@ def _line(line: Line, part: pd.DataFrame) -> go.Scatter:
         line={"color": colour(line.style), "dash": dash(line.style), "width": 2},
         marker={"symbol": marker(line.style), "size": 7},
         hovertemplate="%{y:.5g} at %{x:.6g}<extra>%{fullData.name}</extra>",
+        _validate=False,  # it takes longer than all the rest where there are many lines
     )
 
 

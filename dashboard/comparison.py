@@ -56,17 +56,17 @@ def what_differs(table: RunTable, chosen: Sequence[Group]) -> pd.DataFrame:
     """Only the settings that are not the same everywhere, a row for each group; `a | b` where a group mixes them."""
     names = selection.differing(table.params)
     several = any(len(group.ids) > 1 for group in chosen)
+    settings = table.params[names].astype(object).to_dict("index")
     rows = []
     for group in chosen:
-        part = table.params.loc[list(group.ids), names]
         row: dict[str, object] = {"group": group.label, "runs": len(group.ids)} if several else {"run": group.label}
-        row |= {str(name): _values(part[name]) for name in names}
+        row |= {name: _values([settings[run][name] for run in group.ids]) for name in names}
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _values(column: pd.Series) -> str:
-    values = [str(value) for value in column.dropna().unique()]
+def _values(column: Sequence[object]) -> str:
+    values = list(dict.fromkeys(str(value) for value in column if not pd.isna(value)))
     return " | ".join(values[:6]) + (" | …" if len(values) > 6 else "")
 
 

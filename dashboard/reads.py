@@ -62,7 +62,7 @@ def forget_runs() -> None:
 
 @st.cache_resource(max_entries=HISTORIES, ttl=HISTORY_SECONDS, show_spinner=False)
 def _known(uri: str, ids: tuple[str, ...], metrics: tuple[str, ...]) -> dict[str, Any]:
-    return {"histories": _tables(*_place()).histories(ids, metrics)}
+    return {"histories": _tables(*_place()).histories(ids, metrics), "curves": {}}
 
 
 def histories(table: RunTable, ids: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
@@ -79,20 +79,29 @@ def histories(table: RunTable, ids: Sequence[str], metrics: Sequence[str]) -> pd
         )
         joined = pd.concat([known, fresh]) if len(known) else fresh
         joined = joined.drop_duplicates().sort_values(["run", "metric", "step", "time"], ignore_index=True)
-        entry |= {"histories": joined, "growing": going_on}
+        entry |= {"histories": joined, "growing": going_on, "curves": {}}
     return entry["histories"]
 
 
 def curves_of(table: RunTable, ids: Sequence[str], metric: str, axis: curves.Axis) -> dict[str, pd.DataFrame]:
     """The curve of a metric for each run that recorded it."""
     metrics = [metric] if axis != "epoch" else sorted({metric, curves.EPOCH_CLOCK, curves.EPOCH_METRIC})
-    found = {}
-    for run, history in histories(table, ids, metrics).groupby("run", sort=False):
-        part = history[history["metric"] == metric]
-        if len(part):
-            started = table.info.at[run, "started"]
-            found[str(run)] = curves.curve(part, axis, started, history[history["metric"] != metric])
+    known = histories(table, ids, metrics)
+    made = _known(_place()[0], tuple(ids), tuple(metrics))["curves"]
+    if (metric, axis) not in made:
+        made[metric, axis] = _curves(table, known, metric, axis)
+    found = made[metric, axis]
     return {run: found[run] for run in ids if run in found}
+
+
+def _curves(table: RunTable, known: pd.DataFrame, metric: str, axis: curves.Axis) -> dict[str, pd.DataFrame]:
+    found = {}
+    for run, history in known.groupby("run", sort=False):
+        of_metric = history["metric"] == metric
+        if of_metric.any():
+            started = table.info.at[run, "started"]
+            found[str(run)] = curves.curve(history[of_metric], axis, started, history[~of_metric])
+    return found
 
 
 @st.cache_data(ttl=5, max_entries=200, show_spinner=False)

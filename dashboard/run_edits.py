@@ -42,7 +42,7 @@ def offer_undo() -> None:
         st.error(words.in_markdown(reason, 500))
     if archived := st.session_state.get(UNDO):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.success(f"{words.count(len(archived), 'run')} archived.", width="content")
+            st.success(f"{words.count(len(archived), 'run')} archived.")
             st.button("Undo", on_click=_undo, args=(archived,), icon=":material/undo:")
 
 

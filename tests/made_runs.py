@@ -96,7 +96,5 @@ def fill() -> Filled:
         client, "foreign", "broken", {"seed": "1"}, {"val/loss": [1.0, float("nan"), float("inf"), -float("inf"), 0.5]}
     )
     empty = make_run(client, "foreign", "nothing recorded", status="FAILED")
-    evil = make_run(
-        client, "<b>evil</b>", EVIL[:250], {"name": EVIL}, {"val/loss": [1.0, 2.0]}, {"tag": EVIL}
-    )
+    evil = make_run(client, "<b>evil</b>", EVIL[:250], {"name": EVIL}, {"val/loss": [1.0, 2.0]}, {"tag": EVIL})
     return Filled(client, seeds, running, broken, empty, evil)

@@ -115,6 +115,7 @@ def test_rename_tag_archive_and_back(opened: Open, filled: Filled) -> None:
     assert filled.client.get_run(run).data.tags["mine"] == "good"
     next(button for button in app.button if button.label == "Archive 1 run").click().run()
     assert len(app.dataframe[0].value) == 9
+    assert not app.exception
     next(button for button in app.button if button.label == "Undo").click().run()
     assert len(app.dataframe[0].value) == 10
     assert filled.client.get_run(run).info.lifecycle_stage == "active"
