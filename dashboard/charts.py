@@ -225,13 +225,13 @@ def colour(style: int) -> str:
 
 
 def dash(style: int) -> str:
-    """The dash of the n-th line, another one each time the colours come round."""
-    return DASHES[(style + style // len(COLOURS)) % len(DASHES)]
+    """The dash of the n-th line; with its colour, no two of the first 42 lines look the same."""
+    return DASHES[style % len(DASHES)]
 
 
 def marker(style: int) -> str:
     """The marker of the n-th line."""
-    return MARKERS[(style + style // len(COLOURS)) % len(MARKERS)]
+    return MARKERS[style % len(MARKERS)]
 
 
 def _see_through(colour: str, opacity: float) -> str:
