@@ -88,6 +88,7 @@ def _latest(table: RunTable) -> None:
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
+        placeholder="",
         column_config={"open": st.column_config.LinkColumn("", display_text="open", width="small")},
     )
     st.page_link("app_pages/runs.py", label=f"All {len(table.ids):,} runs", icon=":material/table_rows:")
