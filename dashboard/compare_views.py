@@ -138,7 +138,7 @@ def _difference(one: str, other: str, path: str) -> None:
     except LabError as error:
         st.warning(words.in_markdown(str(error), 300))
         return
-    changed = "\n".join(difflib.unified_diff(*texts, "from", "to", lineterm="", n=2))
+    changed = "\n".join(difflib.unified_diff(texts[0], texts[1], "from", "to", lineterm="", n=2))
     if changed:
         st.code(changed, language="diff")
     else:

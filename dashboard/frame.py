@@ -81,9 +81,9 @@ def run_link(table: RunTable, run: str, label: str | None = None) -> None:
     st.page_link("app_pages/run.py", label=words.in_markdown(text), query_params=target)
 
 
-def small_table(frame: pd.DataFrame, **options: object) -> None:
-    """A table as high as its rows, with its texts shown letter for letter."""
-    st.dataframe(frame, hide_index=True, height=charts_height(len(frame)), **options)  # type: ignore[arg-type]
+def small_table(frame: pd.DataFrame) -> None:
+    """A table as high as its rows; nothing stands where a value is missing."""
+    st.dataframe(frame, hide_index=True, height=charts_height(len(frame)), placeholder="")
 
 
 def guarded(page: Callable[[], None]) -> None:

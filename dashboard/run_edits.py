@@ -16,7 +16,7 @@ TROUBLE = "edit-trouble"
 def edit(table: RunTable, picked: list[str], archived: bool) -> None:
     """A box to change the picked runs."""
     if archived:
-        st.button("Restore", on_click=_change, args=(edits.restore, picked), icon=":material/unarchive:")
+        st.button("Restore", on_click=_restore, args=(picked,), icon=":material/unarchive:")
         return
     with st.popover("Change", icon=":material/edit:"):
         if len(picked) == 1:
@@ -74,6 +74,10 @@ def _archive(picked: list[str]) -> None:
     if _change(edits.archive, picked):
         st.session_state[UNDO] = picked
         st.query_params.pop("select", None)
+
+
+def _restore(picked: list[str]) -> None:
+    _change(edits.restore, picked)
 
 
 def _undo(archived: list[str]) -> None:

@@ -45,7 +45,7 @@ def summary(table: RunTable, run: str) -> None:
     """The metrics beside the baseline's."""
     found = one_run.summary(table.metrics.loc[run])
     if len(found):
-        frame.small_table(found, placeholder="")
+        frame.small_table(found)
         st.caption(f"from one seed ({table.params.loc[run].get('seed', 'unknown')})")
     elif table.metrics.loc[run].notna().any():
         values = table.metrics.loc[run].dropna()

@@ -29,7 +29,7 @@ def page() -> None:
     _picture(study, view or "history")
     _winners(name)
     with st.expander("All trials"):
-        frame.small_table(studies.trials(study), placeholder="")
+        frame.small_table(studies.trials(study))
 
 
 def _facts(name: str, study: object) -> None:
@@ -88,7 +88,7 @@ def _winners(name: str) -> None:
     found = studies.fresh_seeds(table, name, metric)
     if len(found):
         up = selection.higher_is_better(metric)
-        frame.small_table(found.sort_values("mean", ascending=not up), placeholder="")
+        frame.small_table(found.sort_values("mean", ascending=not up))
         st.caption(
             f"{words.in_markdown(metric)} of the best trials and of the defaults, on seeds that the search did not see"
         )
