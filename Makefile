@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install experiment study compare list mlflow test check constraints clean
+.PHONY: help install experiment study compare list dashboard mlflow test check constraints clean
 
 WORKERS ?= 1
 RAY := $(if $(filter-out 1,$(WORKERS)),.venv/ray)
@@ -40,6 +40,9 @@ compare: .venv/installed $(RAY) ## is A really better than B? a verdict with evi
 
 list: .venv/installed ## show all experiments
 	@$(BIN)/lab list
+
+dashboard: .venv/installed ## compare runs in the browser, http://127.0.0.1:8501 (PORT=...)
+	@$(BIN)/lab dashboard --port $(or $(PORT),8501)
 
 mlflow: .venv/installed ## browse runs in the MLflow UI, http://127.0.0.1:5000 (PORT=...)
 	@$(BIN)/lab mlflow --port $(or $(PORT),5000)

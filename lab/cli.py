@@ -66,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "sync", _sync, "send the records that wait for the tracking store")
     mlflow = _add(commands, "mlflow", _mlflow, "open MLflow's own pages on 127.0.0.1")
     mlflow.add_argument("--port", type=int, default=5000)
+    dashboard = _add(commands, "dashboard", _dashboard, "open the dashboard on 127.0.0.1")
+    dashboard.add_argument("--port", type=int, default=8501)
     _add(commands, "doctor", _doctor, "show versions, device, threads and the store")
     return parser
 
@@ -192,6 +194,13 @@ def _mlflow(options: argparse.Namespace) -> int:
     from lab.tracking import server
 
     server.serve(options.port)
+    return 0
+
+
+def _dashboard(options: argparse.Namespace) -> int:
+    from lab import dashboard_server
+
+    dashboard_server.serve(options.port)
     return 0
 
 

@@ -1,0 +1,24 @@
+"""The dashboard's navigation; `make dashboard` starts it."""
+
+import streamlit as st
+
+from dashboard import frame
+
+# An icon of its own: that of a page would be fetched from the internet.
+ICON = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16' fill='none' stroke='#0080C8' stroke-width='2'>"
+    "<path d='M2 2v12h12M4 4c2 7 5 7 9 7'/></svg>"
+)
+st.set_page_config(page_title="The lab", page_icon=ICON, layout="wide")
+st.html("<style>.stMainBlockContainer {padding-top: 4.5rem}</style>")  # the default leaves a hand's breadth empty
+
+PAGES = [
+    st.Page("app_pages/home.py", title="Home", icon=":material/home:", default=True),
+    st.Page("app_pages/runs.py", title="Runs", icon=":material/table_rows:"),
+    st.Page("app_pages/compare.py", title="Compare", icon=":material/stacked_line_chart:"),
+    st.Page("app_pages/run.py", title="Run", icon=":material/insights:"),
+    st.Page("app_pages/studies.py", title="Studies", icon=":material/tune:"),
+    st.Page("app_pages/verdicts.py", title="Verdicts", icon=":material/balance:"),
+]
+
+frame.guarded(st.navigation(PAGES, position="top").run)

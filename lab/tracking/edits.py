@@ -1,0 +1,65 @@
+"""What a person changes about a run afterwards: its name, tags, note, and whether it is archived."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lab.errors import LabError
+from lab.tracking import reader
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+NOTE = "mlflow.note.content"  # the tag that MLflow's own pages show as the description
+OWN_TAGS = ("mlflow.", "lab.", "data.", "git.", "machine.", "version.")  # beginnings of tags that say what happened
+
+
+def rename(run: str, name: str) -> None:
+    """Give a run another name; raises LabError."""
+    if not name.strip():
+        raise LabError("a name needs at least one letter")
+    with _client() as client:
+        client.update_run(run, name=name.strip())
+
+
+def note(run: str, text: str) -> None:
+    """Set the description of a run; raises LabError."""
+    with _client() as client:
+        client.set_tag(run, NOTE, text)
+
+
+def tag(runs: Iterable[str], key: str, value: str) -> None:
+    """Set a tag of runs, or remove it where the value is empty; raises LabError."""
+    key = key.strip()
+    if not key or key.startswith(OWN_TAGS):
+        raise LabError(f"'{key}' is no name for a tag of yours: {', '.join(OWN_TAGS)} begin names with a meaning")
+    with _client() as client:
+        for run in runs:
+            if value:
+                client.set_tag(run, key, value)
+            elif key in client.get_run(run).data.tags:
+                client.delete_tag(run, key)
+
+
+def archive(runs: Iterable[str]) -> None:
+    """Hide runs from every list, as MLflow does when it deletes them; raises LabError."""
+    with _client() as client:
+        for run in runs:
+            client.delete_run(run)
+
+
+def restore(runs: Iterable[str]) -> None:
+    """Bring archived runs back; raises LabError."""
+    with _client() as client:
+        for run in runs:
+            client.restore_run(run)
+
+
+@contextmanager
+def _client() -> Iterator["MlflowClient"]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield reader.connect()
+    except MlflowException as error:
+        raise LabError(f"not changed: {str(error).partition(chr(10))[0]}") from None

@@ -1,0 +1,83 @@
+"""A real dashboard in a real browser: skipped where there is no browser, except in CI, where that is a failure."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_runs import Filled, fill
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+HINT = "needs a browser: apt-get install chromium (or Chrome), and pip install playwright"
+
+
+def unavailable() -> None:
+    if os.environ.get("CI"):
+        pytest.fail(HINT)
+    pytest.skip(HINT)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    path = next((found for name in NAMES if (found := shutil.which(name))), None)
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError:
+        path = None
+    if path is None:
+        unavailable()
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    opened = browser.new_page(viewport={"width": 1440, "height": 1000})
+    opened.set_default_timeout(30_000)
+    opened.alerts = []
+    opened.on("dialog", lambda dialog: (opened.alerts.append(dialog.message), dialog.dismiss()))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def filled(workplace: Path) -> Filled:
+    return fill()
+
+
+@pytest.fixture
+def address(workplace: Path) -> Iterator[str]:
+    """A dashboard of the store in the folder where the test works."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-m", "lab", "dashboard", "--port", str(port)]
+    server = subprocess.Popen(command, cwd=workplace, env=environment)
+    found = f"http://127.0.0.1:{port}"
+    try:
+        _wait(f"{found}/_stcore/health")
+        yield found
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _wait(url: str) -> None:
+    for _ in range(300):
+        try:
+            with urllib.request.urlopen(url, timeout=1):
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"{url} does not answer")

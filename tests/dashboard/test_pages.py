@@ -1,0 +1,220 @@
+"""Every page with real runs, through Streamlit's own test harness."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from made_runs import EVIL, Filled, make_run
+from streamlit.testing.v1 import AppTest
+
+import dashboard
+from lab.tracking import edits
+
+APP = Path(dashboard.__path__[0]) / "app.py"
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def opened() -> Open:
+    def open_page(page: str = "home", **query: str) -> AppTest:
+        app = AppTest.from_file(str(APP), default_timeout=60)
+        app.switch_page(f"app_pages/{page}.py")
+        for name, value in query.items():
+            app.query_params[name] = value
+        app.run()
+        assert not app.exception, app.exception
+        return app
+
+    return open_page
+
+
+def texts(app: AppTest) -> str:
+    """Everything that a page says."""
+    kinds = ("title", "header", "subheader", "markdown", "caption", "info", "warning", "error", "success")
+    return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
+
+
+PAGES = ("home", "runs", "compare", "run", "studies")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_a_store_each_page_says_so_and_makes_none(page: str, opened: Open, empty_workplace: Path) -> None:
+    app = opened(page)
+    assert "no runs yet" in texts(app) or "no studies yet" in texts(app)
+    assert not (empty_workplace / "mlruns").exists()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_empty_store(page: str, opened: Open, workplace: Path) -> None:
+    said = texts(opened(page))
+    assert any(words in said for words in ("The store is empty", "No run", "no studies yet"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_store_that_does_not_answer(
+    page: str, opened: Open, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////nowhere/at/all.db")
+    app = opened(page)
+    assert "there is no" in texts(app) or "no studies yet" in texts(app)
+
+
+def test_home_shows_what_runs_and_what_came_out(opened: Open, filled: Filled) -> None:
+    app = opened()
+    assert "Running now" in texts(app)
+    assert "epoch 2 of 10" in app.get("progress")[0].proto.text
+    latest = app.dataframe[0].value
+    row = latest[latest["run"] == "digits optimizer.lr=0.1 seed=3"].iloc[0]
+    assert (row["metric"], row["value"], row["baseline"]) == ("test/accuracy", 0.9, 0.1)
+
+
+def test_runs_lists_all_and_filters(opened: Open, filled: Filled) -> None:
+    app = opened("runs")
+    assert len(app.dataframe[0].value) == 10
+    assert {"optimizer.lr", "seed", "val/loss"} <= set(app.dataframe[0].value)
+    app.multiselect(key="experiment").set_value(["foreign"]).run()
+    assert set(app.dataframe[0].value["name"]) == {"broken", "nothing recorded"}
+    app.multiselect(key="state").set_value(["✕ failed"]).run()
+    assert list(app.dataframe[0].value["name"]) == ["nothing recorded"]
+
+
+def test_runs_by_the_address_alone(opened: Open, filled: Filled) -> None:
+    app = opened("runs", experiment="digits", text="seed=2", select=filled.seeds[0][:8])
+    assert len(app.dataframe[0].value) == 2
+    assert "**1** picked" in texts(app)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "amount"),
+    [
+        ("tag", "lab.kind", 7),
+        ("tag", "data.fingerprint=abc", 6),
+        ("query", "metrics.`test/accuracy` > 0.5 and params.seed = '1'", 2),
+        ("text", "digits seed=3", 2),
+    ],
+)
+def test_other_filters(opened: Open, filled: Filled, key: str, value: str, amount: int) -> None:
+    assert len(opened("runs", **{key: value}).dataframe[0].value) == amount
+
+
+def test_a_bad_filter_is_a_sentence(opened: Open, filled: Filled) -> None:
+    app = opened("runs", query="metrics.loss ~ 3")
+    assert "filter" in app.error[0].value
+    assert len(app.dataframe[0].value) == 10
+
+
+def test_rename_tag_archive_and_back(opened: Open, filled: Filled) -> None:
+    run = filled.seeds[0]
+    app = opened("runs", select=run)
+    app.text_input(key=f"edit-name-{run}").set_value("better name")
+    next(button for button in app.button if button.label == "Rename").click().run()
+    assert "better name" in set(app.dataframe[0].value["name"])
+    app.text_input(key="edit-tag").set_value("mine")
+    app.text_input(key="edit-value").set_value("good")
+    next(button for button in app.button if button.label == "Set tag").click().run()
+    assert filled.client.get_run(run).data.tags["mine"] == "good"
+    next(button for button in app.button if button.label == "Archive 1 run").click().run()
+    assert len(app.dataframe[0].value) == 9
+    assert not app.exception
+    next(button for button in app.button if button.label == "Undo").click().run()
+    assert len(app.dataframe[0].value) == 10
+    assert filled.client.get_run(run).info.lifecycle_stage == "active"
+
+
+def test_a_tag_that_says_what_happened_is_not_changed(opened: Open, filled: Filled) -> None:
+    app = opened("runs", select=filled.seeds[0])
+    app.text_input(key="edit-tag").set_value("lab.kind")
+    next(button for button in app.button if button.label == "Set tag").click().run()
+    assert "no name for a tag of yours" in app.error[0].value
+
+
+def test_compare_groups_by_all_but_the_seed(opened: Open, filled: Filled) -> None:
+    app = opened("compare", runs=",".join(filled.seeds), group="all but the seed")
+    assert "6 runs in 2 groups" in texts(app)
+    assert list(app.dataframe[0].value["group"]) == ["lr=0.01", "lr=0.1"]
+    assert not app.warning
+
+
+@pytest.mark.parametrize("view", ["curves", "results", "scatter", "parallel", "time", "confusion", "code"])
+def test_each_view_of_compare(opened: Open, filled: Filled, view: str) -> None:
+    opened("compare", runs=",".join([*filled.seeds, filled.broken, filled.empty, filled.evil]), view=view)
+    opened("compare", runs=filled.empty, view=view)
+
+
+def test_compare_warns(opened: Open, filled: Filled) -> None:
+    other = make_run(
+        filled.client,
+        "digits",
+        "unfair",
+        {"optimizer.lr": "0.01", "seed": "1", "trainer.max_epochs": "50", "model.kind": "mlp"},
+        {"val/loss": [1.0]},
+        {"data.fingerprint": "other"},
+    )
+    app = opened("compare", runs=f"{filled.seeds[0]},{other}", group="optimizer.lr")
+    said = " ".join(warning.value for warning in app.warning).replace("\\", "")
+    assert "2 different versions of the data" in said
+    assert "trainer.max_epochs: 5, 50" in said
+    assert "seed 1 more than once" in said
+
+
+def test_nan_and_infinity_are_told_not_drawn(opened: Open, filled: Filled) -> None:
+    said = texts(opened("compare", runs=f"{filled.broken},{filled.seeds[0]}")).replace("\\", "")
+    assert "3 values are NaN or infinite (marked ✕)" in said
+
+
+@pytest.mark.parametrize("view", ["curves", "outcome", "settings", "system", "profile", "environment", "files"])
+def test_each_view_of_each_run(opened: Open, filled: Filled, view: str) -> None:
+    for run in (filled.seeds[0], filled.running, filled.broken, filled.empty, filled.evil):
+        opened("run", run=run[:8], view=view)
+
+
+def test_a_run_beside_its_baseline_and_its_command(opened: Open, filled: Filled) -> None:
+    app = opened("run", run=filled.seeds[0], view="settings")
+    row = app.dataframe[0].value.iloc[0]
+    assert (row["metric"], row["at the best epoch"], row["baseline"]) == ("test/accuracy", 0.9, 0.1)
+    assert ".venv/bin/lab run digits model.kind=mlp optimizer.lr=0.01 seed=1" in app.code[0].value
+
+
+def test_names_with_html_are_text(opened: Open, filled: Filled) -> None:
+    app = opened("run", run=filled.evil)
+    assert app.title[0].value.startswith("\\<img src\\=x")
+    assert len(app.title[0].value) < len(EVIL)
+
+
+@pytest.mark.parametrize(("page", "parameter"), [("run", "run"), ("compare", "runs"), ("runs", "select")])
+def test_a_link_to_something_gone(opened: Open, filled: Filled, page: str, parameter: str) -> None:
+    for gone in ("0123456789abcdef", "<b>", "%", "1"):
+        assert "cannot be found" in texts(opened(page, **{parameter: gone}))
+
+
+def test_a_run_deleted_while_it_is_looked_at(opened: Open, filled: Filled) -> None:
+    app = opened("run", run=filled.seeds[0])
+    edits.archive([filled.seeds[0]])
+    from dashboard import reads
+
+    reads.forget_runs()
+    app.run()
+    assert not app.exception
+    assert "cannot be found" in texts(app)
+
+
+def test_500_metrics_on_one_run(opened: Open, filled: Filled) -> None:
+    run = make_run(filled.client, "wide", "wide", {}, {f"metric {number}": [1.0] for number in range(500)})
+    for page, query in (("run", {"run": run}), ("runs", {}), ("compare", {"runs": run}), ("home", {})):
+        app = opened(page, **query)
+    assert app
+
+
+def test_studies_of_a_real_storage(opened: Open, filled: Filled, workplace: Path) -> None:
+    import optuna
+
+    study = optuna.create_study(storage=f"sqlite:///{workplace}/mlruns/optuna.db", study_name="mine-1")
+    for _ in range(6):
+        trial = study.ask()
+        x, y = trial.suggest_float("model.x", 0, 1), trial.suggest_float("y", 0, 1)
+        trial.report(x, 1)
+        study.tell(trial, x + y)
+    for view in ("history", "importance", "slices", "contour", "parallel", "intermediate values", "timeline"):
+        app = opened("studies", study="mine-1", view=view)
+    assert app.selectbox(key="study").value == "mine-1"
+    assert "no study gone" in texts(opened("studies", study="gone"))

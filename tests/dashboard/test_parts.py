@@ -1,0 +1,189 @@
+"""The dashboard's arithmetic and figures, without a page."""
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_runs import EVIL, Filled
+
+from dashboard import charts, curves, groups, guards, pareto, report, selection, states, words
+from dashboard.charts import Line
+from dashboard.live import LiveTable
+from lab.tracking.tables import RunTable, open_tables
+
+
+def test_the_dashboard_imports_no_training_code_and_mlflow_only_when_asked() -> None:
+    code = (
+        "import sys\n"
+        "from dashboard import charts, reads, studies, compare_views, run_views, run_edits\n"
+        "heavy = {'torch', 'lightning', 'mlflow'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_thinning_keeps_both_ends_and_every_extreme() -> None:
+    y = np.sin(np.linspace(0, 60, 30_000))
+    y[12_345], y[20_001], y[777] = 50.0, -50.0, np.nan
+    places = curves.kept(y, 320)
+    assert len(places) <= 321
+    assert {0, 29_999, 12_345, 20_001, 777} <= set(places)
+    assert list(curves.kept(y[:300], 320)) == list(range(300))
+
+
+@pytest.mark.parametrize("y", [[], [np.nan] * 500, [np.inf] * 500, [1.0] * 500, [1.0, *[np.nan] * 499]])
+def test_thinning_of_odd_curves(y: list[float]) -> None:
+    places = curves.kept(np.array(y), 100)
+    assert len(places) <= 202
+    assert len(set(places)) == len(places)
+
+
+def test_a_closer_look_brings_the_points_back() -> None:
+    data = pd.DataFrame({"x": np.arange(30_000.0), "y": np.random.default_rng(0).normal(size=30_000)})
+    whole = charts.curve_chart([Line("a", data, 0)], "loss", "step")
+    assert whole.notes[0].endswith("of 30,000 points")
+    part = charts.curve_chart([Line("a", data[data["x"] < 500], 0)], "loss", "step")
+    assert part.notes == ()
+    assert len(part.figure.data[0].x) == 500
+
+
+def test_nan_and_infinity_are_gaps_with_marks() -> None:
+    data = pd.DataFrame({"x": [1.0, 2, 3, 4], "y": [1.0, np.nan, np.inf, 0.5]})
+    picture = charts.curve_chart([Line("a", data, 0)], "loss", "step")
+    line, marks = picture.figure.data
+    assert np.isnan(line.y[[1, 2]]).all()
+    assert list(marks.x) == [2, 3]
+    assert list(marks.text) == ["NaN", "∞"]
+    assert list(marks.y) == [1.0, 1.0]
+    hopeless = charts.curve_chart([Line("a", data.assign(y=np.nan), 0)], "loss", "step")
+    assert "no finite value at all: a" in hopeless.notes
+
+
+def test_a_log_axis_says_what_it_cannot_show() -> None:
+    data = pd.DataFrame({"x": [1.0, 2], "y": [0.0, 1.0]})
+    assert "1 value of 0 or less cannot" in charts.curve_chart([Line("a", data, 0)], "loss", "step", log=True).notes[0]
+
+
+def test_lines_differ_by_more_than_their_colour() -> None:
+    looks = [(charts.colour(style), charts.dash(style)) for style in range(40)]
+    assert len(set(looks)) == 40
+    assert len({charts.dash(style) for style in range(6)}) == 6
+
+
+def test_smoothing_has_no_bias_at_the_start_and_leaves_nan() -> None:
+    y = np.array([2.0, 2.0, np.nan, 2.0, np.inf, 2.0])
+    smooth = curves.smoothed(y, 0.9)
+    assert smooth[[0, 1, 3, 5]] == pytest.approx([2.0] * 4)
+    assert math.isnan(smooth[2])
+    assert smooth[4] == np.inf
+    assert curves.smoothed(y, 0.0) is y
+
+
+def test_the_band_is_that_of_the_t_distribution() -> None:
+    seeds = [pd.DataFrame({"x": [1.0, 2.0], "y": [value, value]}) for value in (1.0, 2.0, 3.0)]
+    seeds[0].loc[1, "y"] = np.nan
+    band = groups.with_band(seeds)
+    assert list(band["n"]) == [3, 2]
+    assert band["y"].tolist() == [2.0, 2.5]
+    assert band["high"][0] - 2.0 == pytest.approx(4.30265 / math.sqrt(3), rel=1e-4)
+    alone = groups.with_band(seeds[1:2])
+    assert alone["low"].isna().all()
+
+
+def test_wall_times_are_brought_together() -> None:
+    one = pd.DataFrame({"x": [0.1, 1.1, 2.1], "y": [0.0, 1.0, 2.0]})
+    other = pd.DataFrame({"x": [0.2, 1.3], "y": [0.0, 1.0]})
+    common = groups.on_common_x([one, other])
+    assert np.array_equal(common[0]["x"], common[1]["x"])
+    assert np.nanmax(common[1]["y"]) <= 1.0
+
+
+def test_epochs_of_single_steps_are_told_by_time() -> None:
+    history = pd.DataFrame({"metric": "train/loss_step", "step": [5, 10], "time": [1_500, 2_500], "value": [1.0, 2.0]})
+    clocks = pd.DataFrame({"metric": "seconds_per_epoch", "step": [1, 2], "time": [2_000, 3_000], "value": [1.0, 1.0]})
+    assert curves.curve(history, "epoch", 1_000, clocks)["x"].tolist() == [0.5, 1.5]
+    assert curves.curve(history, "wall time", 1_000, clocks)["x"].tolist() == [0.5, 1.5]
+    assert curves.curve(history, "step", 1_000, clocks)["x"].tolist() == [5, 10]
+
+
+def test_pareto_front() -> None:
+    costs = np.array([1.0, 2, 3, 4, np.nan, 2])
+    scores = np.array([0.5, 0.7, 0.6, 0.9, 1.0, 0.7])
+    assert list(np.flatnonzero(pareto.front(costs, scores, True))) == [0, 1, 3]
+    assert list(np.flatnonzero(pareto.front(costs, scores, False))) == [0]
+
+
+@pytest.fixture
+def table(filled: Filled) -> RunTable:
+    return open_tables().runs()
+
+
+def test_labels_are_what_differs(table: RunTable, filled: Filled) -> None:
+    labels = selection.labels(table.only(filled.seeds))
+    assert labels[filled.seeds[0]] == "lr=0.01 seed=1"
+    assert len(set(labels.values())) == 6
+    same = selection.labels(table.only(filled.seeds[:1]))
+    assert same[filled.seeds[0]] == "digits optimizer.lr=0.01 seed=1"
+    assert all(len(label) < 100 for label in selection.labels(table).values())
+
+
+def test_ids_in_an_address(table: RunTable, filled: Filled) -> None:
+    text = selection.written(filled.seeds[:2], table)
+    assert len(text) == 17
+    assert selection.resolved(table, text) == (filled.seeds[:2], [])
+    assert selection.resolved(table, "0" * 32 + ",x,,") == ([], ["0" * 32, "x"])
+
+
+def test_groups_and_guards(table: RunTable, filled: Filled) -> None:
+    some = table.only(filled.seeds)
+    found = groups.grouped(some, [groups.ALL_BUT_SEED])
+    assert [(group.label, len(group.ids)) for group in found] == [("lr=0.01", 3), ("lr=0.1", 3)]
+    assert guards.warnings(some, found) == []
+    assert len(groups.grouped(some, ["seed"])) == 3
+    mixed = guards.warnings(some, groups.grouped(some, ["seed"]))
+    assert len(mixed) == 3
+    assert "seed 1 more than once" in mixed[0]
+
+
+def test_a_report_is_whole_and_foreign_texts_do_nothing(table: RunTable, filled: Filled) -> None:
+    picture = charts.curve_chart([Line(EVIL, pd.DataFrame({"x": [1.0], "y": [1.0]}), 0)], EVIL, "step")
+    page = report.page("title", [(EVIL, picture)], [("table", pd.DataFrame({EVIL: [EVIL]}))], [EVIL])
+    assert "<img src=x" not in page
+    assert 'src="http' not in page
+
+
+def test_a_run_that_stopped_reporting_is_stale(table: RunTable, filled: Filled) -> None:
+    assert states.states(table)[filled.running] == "● running"
+    info = table.info.copy()
+    info[["started", "reported"]] -= 3_600_000
+    assert list(info.index[states.stale(info)]) == [filled.running]
+
+
+def test_only_what_changed_is_read_again(table: RunTable, filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = open_tables()
+    asked: list[object] = []
+    read = tables.runs
+    monkeypatch.setattr(tables, "runs", lambda ids=None, archived=False: asked.append(ids) or read(ids, archived))
+    live = LiveTable(tables)
+    monkeypatch.setattr("dashboard.live.SECONDS_BETWEEN", 0.0)
+    first = live.current()
+    filled.client.log_metric(filled.running, "val/loss", 0.125, step=3)
+    filled.client.delete_run(filled.empty)
+    second = live.current()
+    assert asked == [None, [filled.running]]
+    assert second.metrics.at[filled.running, "val/loss"] == 0.125
+    assert set(first.ids) - set(second.ids) == {filled.empty}
+    filled.client.set_terminated(filled.running)
+    assert live.current().info.at[filled.running, "status"] == "FINISHED"
+    assert live.current() is live.current()
+
+
+def test_words() -> None:
+    assert words.number(float("nan")) == "NaN"
+    assert words.number(-math.inf) == "−∞"
+    assert words.duration(3_700) == "1 h 1 min"
+    assert words.duration(90_000) == "1 d 1 h"
+    assert words.in_markdown("a*b_[c](d)") == "a\\*b\\_\\[c\\]\\(d\\)"
