@@ -34,7 +34,7 @@ def texts(app: AppTest) -> str:
     return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
 
 
-PAGES = ("home", "runs", "compare", "run", "studies")
+PAGES = ("home", "runs", "compare", "run", "studies", "verdicts")
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -47,7 +47,7 @@ def test_without_a_store_each_page_says_so_and_makes_none(page: str, opened: Ope
 @pytest.mark.parametrize("page", PAGES)
 def test_an_empty_store(page: str, opened: Open, workplace: Path) -> None:
     said = texts(opened(page))
-    assert any(words in said for words in ("The store is empty", "No run", "no studies yet"))
+    assert any(words in said for words in ("The store is empty", "No run", "no studies yet", "No comparisons yet"))
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -218,3 +218,17 @@ def test_studies_of_a_real_storage(opened: Open, filled: Filled, workplace: Path
         app = opened("studies", study="mine-1", view=view)
     assert app.selectbox(key="study").value == "mine-1"
     assert "no study gone" in texts(opened("studies", study="gone"))
+
+
+def test_verdicts_show_the_question_the_sentences_and_the_evidence(opened: Open, tiny: str) -> None:
+    from lab.comparisons import comparison, run
+
+    content = {"base": tiny, "arms": {"slow": {"optimizer.lr": 1e-5}, "fast": {"optimizer.lr": 0.01}}, "seeds": "5..8"}
+    result = run.run(comparison.parse("rates", "Which <b>rate</b>?", content), 1, lambda findings: None)
+    assert result.run_id is not None
+    app = opened("verdicts")
+    said = texts(app)
+    assert "fast is better than slow by" in said
+    assert "<b>" not in said
+    assert app.dataframe[0].value["verdict"].tolist() == ["better"]
+    assert "There is no comparison gone" in texts(opened("verdicts", comparison="gone"))
