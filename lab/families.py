@@ -1,9 +1,11 @@
 """A run with children: a study with its trials, a comparison with its replicates."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from lab.errors import Stopped
 from lab.experiment import Experiment
 from lab.tracking.outbox import Outbox
 from lab.tracking.tracker import Tracker
@@ -42,6 +44,25 @@ class Child:
             self.tracker.metrics(at_best | {"best_epoch": best}, best)
         self.tracker.tags({"lab.trial_state": state} | ({"lab.failure": reason} if reason else {}))
         self.tracker.end(STATUS[state])
+
+
+@contextmanager
+def ended(outbox: Outbox, parent: Tracker) -> Iterator[None]:
+    """End a run with children, as truly as it ended, and wait until all is sent.
+
+    Who stops it does not want to wait: the sender goes on alone.
+    """
+    status = "FAILED"
+    try:
+        yield
+        status = "FINISHED"
+    except Stopped:
+        status = "KILLED"
+        raise
+    finally:
+        parent.end(status)
+        if status != "KILLED":
+            outbox.close()
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from shipped import PROJECT
 
 from lab.tracking import store
-
-PROJECT = Path(__file__).parent.parent
-SHIPPED = sorted(path.stem for path in (PROJECT / "experiments").glob("*.yaml"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,7 +2,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from conftest import SHIPPED
+from shipped import SHIPPED
 
 from lab import experiment
 from lab.errors import LabError

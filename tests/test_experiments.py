@@ -1,7 +1,7 @@
 """Every shipped experiment: it builds, and trains and validates for a step."""
 
 import pytest
-from conftest import SHIPPED
+from shipped import SHIPPED
 
 from lab.building import build
 from lab.experiment import load

@@ -11,8 +11,8 @@ from lab.comparisons.comparison import Comparison
 from lab.comparisons.replicates import Replicates
 from lab.comparisons.scores import KeptScores, Scores
 from lab.comparisons.statistics import Verdict
-from lab.errors import LabError, Stopped, TrainingFailed, did_you_mean
-from lab.families import Family
+from lab.errors import LabError, TrainingFailed, did_you_mean
+from lab.families import Family, ended
 from lab.jobs import prepared_data
 from lab.locks import alone
 from lab.signals import stopping
@@ -114,18 +114,11 @@ def _run(
     control = comparison.arms[comparison.control]
     parent.start(control.name, f"comparison {comparison.name}", control.settings(), {**tags, "lab.kind": "comparison"})
     watch(findings(replicates.verdicts()))
-    status = "FAILED"
-    try:
+    with ended(outbox, parent):
         found = findings(replicates.run(workers))
         _check_trained(found)
         _keep(parent, found)
-        status = "FINISHED"
-    except Stopped:
-        status = "KILLED"
-        raise
-    finally:
-        parent.end(status)
-        delivery = Delivery({}) if status == "KILLED" else outbox.close()
+    delivery = outbox.delivery
     return ComparisonResult(found, time.monotonic() - began, delivery, delivery.run_ids.get(parent.id))
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from lab import provenance, training
 from lab.building import build
-from lab.errors import LabError, Stopped, TrainingFailed, did_you_mean
+from lab.errors import LabError, TrainingFailed, did_you_mean
 from lab.experiment import Experiment
-from lab.families import Family
+from lab.families import Family, ended
 from lab.jobs import prepared_data
 from lab.locks import alone
 from lab.signals import stopping
@@ -20,7 +20,7 @@ from lab.studies.search import Counts, Search, counts
 from lab.studies.space import Space, space_of
 from lab.studies.winners import Candidate, FreshSeeds
 from lab.tracking import store
-from lab.tracking.outbox import Delivery, Outbox
+from lab.tracking.outbox import Outbox
 from lab.tracking.tracker import Tracker
 from lab.workers import Workers, open_workers
 
@@ -136,29 +136,20 @@ def _run(
     tags = _tags(space.experiment, study.study_name)
     context = Context(space, study, objective, Family(outbox, parent.id, tags))
     _start(context, parent, options)
-    status = "FAILED"
-    try:
+    with ended(outbox, parent):
         ranked = _search_and_prove(context, options, workers, watch)
         watch.testing()
         final = _test(context, ranked[0])
         _keep_results(context, parent, ranked, final)
-        status = "FINISHED"
-    except Stopped:
-        status = "KILLED"
-        raise
-    finally:
-        parent.end(status)
-        # Who stops a study does not want to wait: the sender goes on alone.
-        delivery = Delivery({}) if status == "KILLED" else outbox.close()
     return StudyResult(
         name=study.study_name,
         objective=objective,
         counts=counts(study),
         ranked=ranked,
         importances=figures.importances(study),
-        final=dataclasses.replace(final, delivery=delivery),
+        final=dataclasses.replace(final, delivery=outbox.delivery),
         seconds=time.monotonic() - began,
-        run_id=delivery.run_ids.get(parent.id),
+        run_id=outbox.delivery.run_ids.get(parent.id),
     )
 
 

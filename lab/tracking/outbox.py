@@ -30,6 +30,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self.folder = store.journals() / uuid.uuid4().hex
+        self.delivery = Delivery({})  # known once closed
         self._sender: subprocess.Popen[bytes] | None = None
 
     def tracker(self, tracker_id: str | None = None, parent: str | None = None) -> Tracker:
@@ -51,17 +52,21 @@ class Outbox:
 
         Every tracker must have ended.
         """
-        if self._sender is None:
-            return Delivery({})
+        if self._sender is not None:
+            self.delivery = self._wait(self._sender)
+            self._sender = None
+        return self.delivery
+
+    def _wait(self, process: "subprocess.Popen[bytes]") -> Delivery:
         (self.folder / sender.CLOSED).touch()
         before, since = sender.progress(self.folder), time.monotonic()
-        while self._sender.poll() is None and time.monotonic() - since < PATIENCE:
+        while process.poll() is None and time.monotonic() - since < PATIENCE:
             time.sleep(0.05)
             if (progress := sender.progress(self.folder)) != before:
                 before, since = progress, time.monotonic()
-        self._sender.terminate()
-        printed, _ = self._sender.communicate()
-        if self._sender.returncode == 0:
+        process.terminate()
+        printed, _ = process.communicate()
+        if process.returncode == 0:
             return Delivery(json.loads(printed))
         return waiting(self.folder)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import PROJECT
+from shipped import PROJECT
 
 from lab.comparisons import comparison, run
 from lab.errors import LabError

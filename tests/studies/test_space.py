@@ -4,7 +4,7 @@ from typing import Any
 
 import optuna
 import pytest
-from conftest import SHIPPED
+from shipped import SHIPPED
 
 from lab import experiment
 from lab.errors import LabError
