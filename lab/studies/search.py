@@ -58,6 +58,7 @@ class Search:
     def run(self, workers: Workers, trials: int, deadline: float) -> None:
         """Search until `trials` are done in all, or the time (time.monotonic) of `deadline` has come."""
         self._retry_cut_off()
+        self._begin_with_the_experiment()
 
         def next_job() -> Job | None:
             enough = counts(self.study).done + len(self._flights) >= trials
@@ -73,6 +74,12 @@ class Search:
         for trial in self.study.get_trials(deepcopy=False):
             if trial.state.name == "RUNNING":
                 self._fail_and_retry(trial.number)
+
+    def _begin_with_the_experiment(self) -> None:
+        """The first trial has the experiment's own settings: what somebody thought good is worth knowing."""
+        params = self.context.space.of_experiment()
+        if params and not self.study.get_trials(deepcopy=False):
+            self.study.enqueue_trial(params)
 
     def _ask(self) -> Job:
         trial = self.study.ask()

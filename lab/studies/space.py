@@ -43,6 +43,10 @@ class Dimension:
         """The setting's value that a stored Optuna parameter stands for."""
         return next((choice for choice in self.choices if _encoded(choice) == stored), stored)
 
+    def holds(self, value: Any) -> bool:
+        """Whether the sampler could choose this value."""
+        return value in self.choices if self.choices else _is_number(value) and self.low <= value <= self.high
+
     def suggest(self, trial: "Trial") -> Any:
         """The value that Optuna's sampler chooses."""
         if self.choices:
@@ -72,6 +76,18 @@ class Space:
     def values_of(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The settings that stored Optuna parameters stand for."""
         return {d.name: d.decoded(params[d.name]) for d in self.dimensions if d.name in params}
+
+    def of_experiment(self) -> dict[str, Any] | None:
+        """The experiment's own settings as Optuna parameters; None where they lie outside of the space."""
+        settings = self.experiment.settings()
+        params: dict[str, Any] = {}
+        for dimension in self.dimensions:
+            if dimension.applies(settings):
+                value = settings.get(dimension.name)
+                if not dimension.holds(value):
+                    return None
+                params[dimension.name] = _encoded(value)
+        return params
 
     def fingerprint(self, *more: str) -> str:
         """A short hash of the space, the settings it varies, and what else is given."""

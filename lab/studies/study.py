@@ -177,9 +177,9 @@ def _search_and_prove(context: Context, options: Options, workers: Workers, watc
     study = context.study
     search = Search(context, lambda search: watch.searching(counts(study), search.going_on, best(study)))
     search.run(workers, options.trials, time.monotonic() + 60 * options.minutes)
-    chosen = winners.candidates(context, options.top)
-    if len(chosen) == 1:
+    if not counts(study).finished:
         raise TrainingFailed(_nothing_found(study))
+    chosen = winners.candidates(context, options.top)
     first = context.space.experiment.seed + 1
     return FreshSeeds(context).run(chosen, range(first, first + options.seeds), workers, watch.proving)
 

@@ -45,13 +45,16 @@ def candidates(context: Context, top: int) -> list[Candidate]:
     """The best `top` trials that differ, best first, then the experiment's own settings."""
     space, sign = context.space, context.objective.sign
     complete = [trial for trial in context.study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
-    found = {settings_key(space.experiment): Candidate(DEFAULTS, {}, space.experiment, None)}
+    own = settings_key(space.experiment)
+    found = {own: Candidate(DEFAULTS, {}, space.experiment, None)}
     for trial in sorted(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number)):
-        if len(found) > top:
-            break
         values = space.values_of(trial.params)
         experiment = space.experiment.varied(values)
-        found.setdefault(settings_key(experiment), Candidate(f"trial {trial.number}", values, experiment, trial.value))
+        key = settings_key(experiment)
+        if key == own:
+            found[own] = dataclasses.replace(found[own], search_score=trial.value)
+        elif len(found) <= top:
+            found.setdefault(key, Candidate(f"trial {trial.number}", values, experiment, trial.value))
     defaults, *tried = found.values()
     return [*tried, defaults]
 

@@ -13,7 +13,8 @@ from lab.tracking import journal, sender, store
 from lab.tracking.tracker import Tracker
 from lab.tracking.upload import state_of
 
-PATIENCE = 20.0  # seconds without progress after which the end of a run no longer waits for the store
+PATIENCE = 20.0  # seconds without progress after which the end of a run no longer waits for a store in trouble
+LONGEST_PATIENCE = 120.0  # the same where no trouble is known: the machine may be busy
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Outbox:
     def _wait(self, process: "subprocess.Popen[bytes]") -> Delivery:
         (self.folder / sender.CLOSED).touch()
         before, since = sender.progress(self.folder), time.monotonic()
-        while process.poll() is None and time.monotonic() - since < PATIENCE:
+        while process.poll() is None and time.monotonic() - since < self._patience():
             time.sleep(0.05)
             if (progress := sender.progress(self.folder)) != before:
                 before, since = progress, time.monotonic()
@@ -69,6 +70,11 @@ class Outbox:
         if process.returncode == 0:
             return Delivery(json.loads(printed))
         return waiting(self.folder)
+
+    def _patience(self) -> float:
+        """Seconds to wait without progress."""
+        log = self.folder / sender.LOG
+        return PATIENCE if log.exists() and log.stat().st_size else LONGEST_PATIENCE
 
 
 def start_sender(folder: Path) -> subprocess.Popen[bytes]:

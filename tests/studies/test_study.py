@@ -75,6 +75,7 @@ class TestAStudy:
     def check_ranking(self, result: StudyResult) -> None:
         assert result.counts.done == 4
         assert {candidate.name for candidate in result.ranked} > {"defaults"}
+        assert all(candidate.search_score is not None for candidate in result.ranked)
         assert [len(candidate.fresh) for candidate in result.ranked] == [2, 2]
         means = [candidate.mean for candidate in result.ranked]
         assert means == sorted(means, reverse=True)
@@ -124,6 +125,12 @@ def test_two_studies_with_the_same_seed_are_the_same(searched: str, monkeypatch:
         monkeypatch.setenv("LAB_STUDY_STORAGE", f"sqlite:///{name}.db")
         tables.append([(c.name, c.values, c.search_score, c.fresh) for c in run(searched).ranked])
     assert tables[0] == tables[1]
+
+
+def test_the_first_trial_has_the_experiments_own_settings_where_the_space_holds_them(searched: str) -> None:
+    run(searched, trials=1, seeds=1)
+    (trial,) = stored().trials
+    assert trial.params == {"optimizer.kind": "adamw", "optimizer.lr": 0.01}
 
 
 @pytest.mark.parametrize("sampler", storage.SAMPLERS)
