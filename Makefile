@@ -48,7 +48,7 @@ mlflow: .venv/installed ## browse runs in the MLflow UI, http://127.0.0.1:5000 (
 	@$(BIN)/lab mlflow --port $(or $(PORT),5000)
 
 test: .venv/installed .venv/ray ## prove it all works
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 check: .venv/installed ## lint, formatting, types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
