@@ -97,9 +97,9 @@ def run(experiment: Experiment, options: Options, watch: Watch) -> StudyResult:
     storage.quiet_optuna()
     name = f"{experiment.name}-{space.fingerprint(objective.metric)}"
     with alone(name):
-        study = _open(space, name, objective, options)
         workers = open_workers(options.workers)  # before `stopping`: Ray has signal handlers of its own
         try:
+            study = _open(space, name, objective, options)
             with stopping():
                 return _run(space, study, objective, options, workers, watch)
         finally:
