@@ -6,6 +6,7 @@ import torch
 from lab.building import build
 from lab.errors import LabError
 from lab.experiment import load
+from lab.tracking.outbox import Outbox
 from lab.training import open_session
 
 pytestmark = pytest.mark.usefixtures("empty_workplace")
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("empty_workplace")
 
 def refusal(name: str, *overrides: str) -> str:
     with pytest.raises(LabError) as caught:
-        open_session(build(load(name, overrides)))
+        open_session(build(load(name, overrides)), Outbox().tracker())
     return str(caught.value)
 
 

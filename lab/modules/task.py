@@ -144,6 +144,23 @@ class TaskModule(L.LightningModule):
             self._gradient_norms.append(nn.utils.get_total_norm(gradients).detach())
             self._gradient_ratios.append((weights[0].norm() / weights[-1].norm()).detach())
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip as Lightning does; on a CPU also for a fused optimizer in mixed precision.
+
+        Lightning refuses that, for the sake of the loss scaling that a GPU's half precision needs. On a CPU
+        nothing is scaled.
+        """
+        if self.device.type == "cpu" and gradient_clip_val:
+            clip = nn.utils.clip_grad_value_ if gradient_clip_algorithm == "value" else nn.utils.clip_grad_norm_
+            clip(self.parameters(), gradient_clip_val)
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+
     def on_train_epoch_end(self) -> None:
         """Make the training scores of the epoch known to callbacks."""
         self._publish("train")

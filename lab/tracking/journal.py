@@ -52,10 +52,14 @@ def read(folder: Path, offset: int) -> tuple[list[tuple[Record, int]], int]:
     return found, offset
 
 
-def started(folder: Path) -> int:
-    """When a journal was begun, in milliseconds since 1970; 0 where its first record is not whole, or it is gone."""
+def origin(folder: Path) -> tuple[bool, int]:
+    """Whether a journal's run stands below another, and when it was begun, in milliseconds since 1970.
+
+    (False, 0) where its first record is not whole, or it is gone.
+    """
     try:
         with (folder / FILE).open("rb") as file:
-            return int(json.loads(file.readline())["time"])
+            start = json.loads(file.readline())
+        return start["parent"] is not None, int(start["time"])
     except (ValueError, FileNotFoundError):
-        return 0
+        return False, 0

@@ -28,9 +28,9 @@ DELIVERED = "delivered.json"
 
 
 def runs(folder: Path) -> list[Path]:
-    """The folders of the runs in an outbox, in the order in which they started."""
+    """The folders of the runs in an outbox, parents first, then in the order in which they started."""
     journals = [path.parent for path in folder.glob(f"*/{journal.FILE}")]
-    return sorted(journals, key=lambda run: (journal.started(run), run.name))
+    return sorted(journals, key=lambda run: (journal.origin(run), run.name))
 
 
 def delivered(folder: Path) -> dict[str, str]:

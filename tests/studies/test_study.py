@@ -1,5 +1,6 @@
 """Whole studies on a real storage and a real store: searched, proven, interrupted, continued."""
 
+import contextlib
 import json
 import os
 import signal
@@ -276,16 +277,20 @@ def test_a_study_that_is_stopped_goes_on(searched: str, number: signal.Signals, 
     assert states == {"FINISHED": 3, "KILLED": 1}
 
 
+def training_workers(driver: int) -> list[psutil.Process]:
+    """The Ray workers of a driver that are at a job."""
+    found = []
+    for child in psutil.Process(driver).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            if "_Worker.train" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
+
+
 def test_a_ray_worker_that_is_killed_costs_its_trial_which_is_retried(searched: str) -> None:
     process = begin(searched, "--workers", "2")
-    wait_until(lambda: reports() >= 3)
-    workers = [
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if "_Worker" in " ".join(child.cmdline()) and child.status() != psutil.STATUS_ZOMBIE
-    ]
-    assert len(workers) == 2
-    workers[0].kill()
+    wait_until(lambda: reports() >= 3 and len(training_workers(process.pid)) == 2)
+    training_workers(process.pid)[0].kill()
     out, said = process.communicate(timeout=170)
     assert process.returncode == 0, said
     assert "trials      3: 3 finished, 0 pruned, 0 failed" in out

@@ -81,6 +81,15 @@ def test_one_sender_brings_a_parent_and_its_children(outbox: Outbox) -> None:
         assert (run.data.tags["mlflow.parentRunId"], run.data.metrics["loss"]) == (run_ids[parent.id], number)
 
 
+def test_a_child_of_the_same_millisecond_waits_for_its_parent(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time_ns", lambda: 1_700_000_000_000_000_000)
+    parent = start(outbox.tracker())
+    children = [start(outbox.tracker(parent=parent.id)) for _ in range(8)]
+    for tracker in (*children, parent):
+        tracker.end("FINISHED")
+    assert set(outbox.close().run_ids) == {parent.id, *(child.id for child in children)}
+
+
 def test_a_run_goes_on_in_a_later_process_as_the_same_run(tracker: Tracker, outbox: Outbox) -> None:
     tracker.metrics({"loss": 1.0}, 1)
     tracker.end("KILLED")
