@@ -8,6 +8,7 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.trainer.states import TrainerFn
 
 from lab.errors import Stopped
 
@@ -45,7 +46,7 @@ class BestAndLast(Checkpoint):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Keep the state that a run was stopped in, unless its weights may be what stopped it."""
-        if isinstance(exception, Stopped) and trainer.training:
+        if isinstance(exception, Stopped) and trainer.state.fn == TrainerFn.FITTING:
             trainer.save_checkpoint(self.last)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -11,11 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Callback
 
 from lab import testing, training
-from lab.errors import LabError, TrainingFailed
+from lab.errors import LabError, Stopped, TrainingFailed
 from lab.experiment import load
 from lab.tracking import reader, store
+from lab.tracking.outbox import Outbox
 from lab.tracking.reader import StoredRun
 
 
@@ -195,6 +198,23 @@ def test_a_run_that_is_stopped_ends_as_killed(tiny: str, number: signal.Signals,
     if number != signal.SIGKILL:
         assert said == "lab: stopped; the run is recorded as KILLED, with its checkpoints\n"
         assert stored.artifact("checkpoints/last.ckpt").exists()
+
+
+class StopInValidation(Callback):
+    """Asks for an end while the second epoch is validated."""
+
+    def on_validation_batch_start(self, trainer: Trainer, *_: object) -> None:
+        if trainer.current_epoch == 1:
+            raise Stopped(signal.SIGINT)
+
+
+def test_a_run_that_is_stopped_in_validation_keeps_its_last_state(tiny: str) -> None:
+    outbox = Outbox()
+    with pytest.raises(Stopped):
+        training.train(load(tiny), outbox.tracker(), [StopInValidation()])
+    outbox.close()
+    assert only_run().status == "KILLED"
+    assert only_run().artifact("checkpoints/last.ckpt").exists()
 
 
 def test_a_run_without_test_metrics_cannot_be_tested_again(tiny: str) -> None:

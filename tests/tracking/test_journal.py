@@ -44,4 +44,4 @@ def test_nan_and_infinity_survive(tmp_path: Path) -> None:
 
 
 def test_a_journal_that_was_sent_and_removed_meanwhile_has_no_beginning(tmp_path: Path) -> None:
-    assert journal.started(tmp_path / "gone") == 0
+    assert journal.origin(tmp_path / "gone") == (False, 0)
