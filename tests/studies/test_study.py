@@ -220,11 +220,14 @@ def test_workers_on_ray_run_the_same_study(searched: str, monkeypatch: pytest.Mo
         assert one.fresh == pytest.approx(same.fresh, abs=0.02)  # other thread counts may round otherwise
 
 
+EPOCHS = 100  # of a trial: enough that a signal finds it at work, however slowly the machine looks
+
+
 def begin(name: str, *options: str) -> subprocess.Popen[str]:
     """`lab study` in a process of its own, with trials that go on and on."""
     command = [sys.executable, "-m", "lab", "study", name, "--trials", "3", "--top", "1", "--seeds", "1"]
     return subprocess.Popen(
-        [*command, *options, "trainer.max_epochs=20", "--pruner", "none"],
+        [*command, *options, f"trainer.max_epochs={EPOCHS}", "--pruner", "none"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -238,12 +241,15 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def reports() -> int:
-    """How many epochs the trials of the stored study have reported."""
+def at_work(count: int, finished: int = 0) -> bool:
+    """Whether so many trials are in the first half of their epochs, and so many have finished."""
     try:
-        return sum(len(trial.intermediate_values) for trial in stored().trials)
+        trials = stored().trials
     except Exception:  # the storage is just being made
-        return 0
+        return False
+    states = Counter(trial.state.name for trial in trials)
+    epochs = [len(trial.intermediate_values) for trial in trials if trial.state.name == "RUNNING"]
+    return states["COMPLETE"] == finished and sum(0 < done < EPOCHS / 2 for done in epochs) == count
 
 
 def assert_nothing_runs() -> None:
@@ -255,7 +261,7 @@ def assert_nothing_runs() -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_a_study_that_is_stopped_goes_on(searched: str, number: signal.Signals, code: int) -> None:
     process = begin(searched)
-    wait_until(lambda: reports() >= 23)
+    wait_until(lambda: at_work(1, finished=1))
     os.kill(process.pid, number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == code
@@ -289,7 +295,7 @@ def training_workers(driver: int) -> list[psutil.Process]:
 
 def test_a_ray_worker_that_is_killed_costs_its_trial_which_is_retried(searched: str) -> None:
     process = begin(searched, "--workers", "2")
-    wait_until(lambda: reports() >= 3 and len(training_workers(process.pid)) == 2)
+    wait_until(lambda: len(training_workers(process.pid)) == 2 and at_work(2))
     training_workers(process.pid)[0].kill()
     out, said = process.communicate(timeout=170)
     assert process.returncode == 0, said
