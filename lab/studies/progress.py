@@ -31,11 +31,11 @@ class Line:
         self._phase: tuple[str, float, float] | None = None  # its name, when it began, and what was done then
 
     def __enter__(self) -> "Line":
-        self._progress.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._progress.stop()
+        if self._phase is not None:
+            self._progress.stop()
 
     def searching(self, done: Counts, going_on: int, best: tuple[int, float] | None) -> None:
         """Trials done, pruned, failed, the best so far, and the time left."""
@@ -56,6 +56,7 @@ class Line:
     def _show(self, phase: str, done: float, total: float, said: str, bound: float = math.inf) -> None:
         now = time.monotonic()
         if self._phase is None or self._phase[0] != phase:
+            self._progress.start()  # only now: a mistake in the settings is said without an empty line before it
             self._phase, self._due = (phase, now, done), 0.0
         if now < self._due:
             return
