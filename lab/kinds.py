@@ -21,6 +21,7 @@ SHIPPED = {
     "model": {
         "linear": "lab.architectures.perceptron:Linear",
         "mlp": "lab.architectures.perceptron:MLP",
+        "wide_deep": "lab.architectures.perceptron:WideAndDeep",
         "sequential": "lab.architectures.perceptron:SequentialMLP",
         "conv1d": "lab.architectures.convolution:Conv1dNet",
         "conv2d": "lab.architectures.convolution:Conv2dNet",

@@ -85,3 +85,31 @@ class SequentialMLP(nn.Sequential):
             )
         blocks["head"] = nn.Linear(hidden, out_features)
         super().__init__(blocks)
+
+
+class WideAndDeep(nn.Module):
+    """A linear layer and a perceptron side by side, added up (Cheng et al. 2016, arXiv 1606.07792).
+
+    What a linear model can say of a table is learned at once, and the perceptron, whose last layer begins at 0,
+    adds the rest. Shapes: (N, ...) with `in_features` values a sample, to (N, out_features).
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        hidden: PositiveInt = 128,
+        layers: PositiveInt = 2,
+        activation: Activation = "relu",
+        dropout: Probability = 0.0,
+        norm: Norm = "none",
+    ):
+        super().__init__()
+        self.wide = Linear(in_features, out_features)
+        self.deep = MLP(in_features, out_features, hidden, layers, activation, dropout=dropout, norm=norm)
+        nn.init.zeros_(self.deep.head.weight)
+        nn.init.zeros_(self.deep.head.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, ...) to logits or values (N, out_features)."""
+        return self.wide(x) + self.deep(x)
