@@ -13,6 +13,8 @@ from lab.data.encodings.table import TableEncoding
 from lab.data.scaling import Scale
 from lab.data.sizes import Sizes
 
+EXAMPLE_ROWS = 4
+
 
 class Table(SampleDataModule):
     """Rows (N, F), and classes or one value to predict from the column `target`.
@@ -23,6 +25,7 @@ class Table(SampleDataModule):
     """
 
     encoding: TableEncoding
+    example: pd.DataFrame  # the first rows, raw
 
     def __init__(
         self,
@@ -60,6 +63,7 @@ class Table(SampleDataModule):
             columns.check_names(getattr(self, setting), frame, f"data.{setting}")
         found = targets.resolve(frame[self.target], self.chosen_task, f"column '{self.target}'")
         self.notes.append(("task", targets.in_words(found)))
+        self.example = frame.head(EXAMPLE_ROWS)
         frame = frame.drop(columns=[self.target, *self.drop])
         return Samples(
             frame,
