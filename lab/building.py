@@ -93,7 +93,7 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
     assert data.target_scale is not None, "given by every data module with values to predict"
     if data.task == "regression":
         return RegressionModule(data.target_scale, **task)
-    return ForecastingModule(data.target_scale, **task)
+    return ForecastingModule(data.target_scale, data.targets, **task)
 
 
 def _check_optimizer(experiment: Experiment, module: TaskModule) -> None:

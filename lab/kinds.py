@@ -12,6 +12,8 @@ SHIPPED = {
     "data": {
         "table": "lab.data.table:Table",
         "arrays": "lab.data.arrays:Arrays",
+        "images": "lab.data.images:Images",
+        "series": "lab.data.series:Series",
         "digits": "lab.data.digits:Digits",
         "breast_cancer": "lab.data.breast_cancer:BreastCancer",
         "diabetes": "lab.data.diabetes:Diabetes",

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from lab.architectures.embedded import Embedded
 from lab.bounds import Count, Fraction, PositiveInt
@@ -80,9 +80,9 @@ class Table(SampleDataModule):
         self.encoding = columns.fit(raw, findings, train, self.categories)
         return self.encoding.encode(raw)
 
-    def scale(self, train: Tensor) -> Scale:
+    def scale(self, x: NDArray[np.float32], train: NDArray[np.int64]) -> Scale:
         """Statistics of every column; the numbers of embedded values stay as they are."""
-        scale = Scale.fit(train)
+        scale = super().scale(x, train)
         places = list(self.encoding.embedded())
         scale.mean[places], scale.std[places] = 0.0, 1.0
         return scale

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-import mlflow.pyfunc
 import pandas as pd
 import torch
+from mlflow.pyfunc.model import PythonModel
 
 from lab.data.encodings.table import TableEncoding
 
 
-class RowModel(mlflow.pyfunc.PythonModel):
+class RowModel(PythonModel):
     """Rows of a table to a column `prediction`; for classes to `probability of ...` each as well."""
 
     def load_context(self, context: Any) -> None:
