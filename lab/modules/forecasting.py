@@ -3,7 +3,7 @@
 from typing import Any
 
 from torch import Tensor
-from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
+from torchmetrics import MeanAbsoluteError, MeanSquaredError, Metric
 
 from lab.data.batches import Batch
 from lab.data.scaling import Scale
@@ -21,12 +21,9 @@ class ForecastingModule(RegressionModule):
         super().__init__(target_scale, **task)
         self.targets = targets
 
-    def new_metrics(self) -> MetricCollection:
+    def task_metrics(self) -> dict[str, Metric]:
         """Fresh metrics, on values (N, targets · horizon)."""
-        return MetricCollection(
-            {"mae": MeanAbsoluteError(), "rmse": MeanSquaredError(squared=False), "skill": SkillScore()},
-            compute_groups=False,
-        )
+        return {"mae": MeanAbsoluteError(), "rmse": MeanSquaredError(squared=False), "skill": SkillScore()}
 
     def scored(self, predictions: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Predictions, targets, and the last-value forecast that the skill is measured against."""
