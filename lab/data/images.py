@@ -141,6 +141,9 @@ class Decoded:
         self.encoding = encoding
         self.shape = (len(files.paths), encoding.channels, encoding.height, encoding.width)
 
+    def __len__(self) -> int:
+        return len(self.files.paths)
+
     def __getitem__(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         return self.encoding.pixels([self.files.paths[index] for index in indices])
 

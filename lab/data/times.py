@@ -47,7 +47,7 @@ def check_regular(times: pd.Series, name: str, gaps_allowed: bool = False) -> No
         raise LabError(f"column '{name}': the newest row comes first; sort the rows by it, oldest first")
     _refuse(times, name, steps < 0, "comes before", "sort the rows by it")
     _refuse(times, name, steps == 0, "is the same time as", "keep one row for each time")
-    if not gaps_allowed and not _has_calendar(times):
+    if not gaps_allowed and not _are_business_days(times, steps):
         usual = float(np.median(steps))
         remedy = "fill in the rows between, or set data.gaps=ignore"
         _refuse(times, name, steps > 1.5 * usual, "leaves a gap after", remedy)
@@ -62,9 +62,12 @@ def _steps(times: pd.Series) -> NDArray[np.float64]:
     return differences.to_numpy(dtype=np.float64)
 
 
-def _has_calendar(times: pd.Series) -> bool:
-    """Whether moments follow a calendar that pandas knows, such as business days."""
-    return pd.api.types.is_datetime64_any_dtype(times.dtype) and len(times) > 2 and pd.infer_freq(times) is not None
+def _are_business_days(times: pd.Series, steps: NDArray[np.float64]) -> bool:
+    """Whether every gap is a weekend."""
+    if not pd.api.types.is_datetime64_any_dtype(times.dtype):
+        return False
+    over_weekend = (steps == 3) & (times.dt.day_of_week.to_numpy()[:-1] == 4)
+    return bool(((steps == 1) | over_weekend).all())
 
 
 def _refuse(times: pd.Series, name: str, unfit: NDArray[np.bool_], relation: str, remedy: str) -> None:
