@@ -11,7 +11,7 @@ from lab.errors import LabError
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to, renamed to it when all went well; raises LabError where it cannot be."""
-    fresh = path.with_name(f".{path.name}.new")
+    fresh = path.with_name(f".new.{path.name}")  # formats go by the ending
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh.touch()
