@@ -12,6 +12,7 @@ from lab import shapes
 from lab.data.base import DataModule
 from lab.errors import LabError
 from lab.experiment import Experiment, Part
+from lab.modules import own_metrics
 from lab.modules.classification import ClassificationModule
 from lab.modules.forecasting import ForecastingModule
 from lab.modules.predictor import Predictor
@@ -58,6 +59,7 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     samples, _ = next(iter(data.loader("train")))
     shapes.check_forward(whole, architecture, experiment.model, samples[:2], data.sizes)
     module = _module(experiment, data, whole)
+    _check_metrics(experiment, data, module)
     _check_optimizer(experiment, module)
     return Built(experiment, data, module)
 
@@ -87,13 +89,33 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
         "make_optimizer": lambda params: experiment.optimizer.build(params=params),
         "make_scheduler": make_scheduler,
         "seed": experiment.seed,
+        "own_metrics": lambda: own_metrics.build_all(experiment.metrics, data.sizes),
     }
     if data.task == "classification":
         return ClassificationModule(data.sizes.classes, data.majority, **task)
     assert data.target_scale is not None, "given by every data module with values to predict"
     if data.task == "regression":
         return RegressionModule(data.target_scale, **task)
-    return ForecastingModule(data.target_scale, **task)
+    return ForecastingModule(data.target_scale, data.targets, **task)
+
+
+def _check_metrics(experiment: Experiment, data: DataModule, module: TaskModule) -> None:
+    """Measure a batch with each metric of the experiment's own; raises LabError for one that cannot."""
+    batch = next(iter(data.loader("val")))
+    scored = module.scored(module.trivial_predictions(batch), batch)
+    taken = module.task_metrics()
+    for name, metric in module.own_metrics().items():
+        if not name.isidentifier() or name == "loss" or name in taken:
+            raise LabError(f"metrics.{name}: is the name of the task's own metric, or no name; choose another")
+        try:
+            metric.update(scored["preds"], scored["target"])
+            float(metric.compute())
+        except Exception as error:  # whatever a person's own metric raises
+            message = " ".join(str(error).split())
+            raise LabError(
+                f"metrics.{name}: {experiment.metrics[name].kind} cannot measure predictions "
+                f"{tuple(scored['preds'].shape)} against {tuple(scored['target'].shape)} as one number: {message}"
+            ) from error
 
 
 def _check_optimizer(experiment: Experiment, module: TaskModule) -> None:

@@ -20,6 +20,7 @@ SUPPLIED: dict[str, tuple[str, ...]] = {
     "optimizer": ("params",),
     "scheduler": ("optimizer", "total_steps", "last_epoch"),
     "loss": (),
+    "metrics": ("num_classes", "classes"),
     "early_stopping": ("higher_is_better",),
     "trainer": (
         *(
@@ -74,6 +75,7 @@ class Experiment:
     optimizer: Part
     scheduler: Part
     loss: Part | None
+    metrics: Mapping[str, Part]
     trainer: Mapping[str, Any]
     early_stopping: Mapping[str, Any] | None
     seed: int
@@ -95,6 +97,7 @@ class Experiment:
             "optimizer": self.optimizer.as_mapping(),
             "scheduler": self.scheduler.as_mapping(),
             "loss": self.loss.as_mapping() if self.loss else None,
+            "metrics": {name: metric.as_mapping() for name, metric in self.metrics.items()},
             "trainer": dict(self.trainer),
             "early_stopping": dict(self.early_stopping) if self.early_stopping is not None else None,
             "seed": self.seed,
@@ -165,6 +168,7 @@ def _top_level(
     optimizer: dict[str, Any] = {"kind": "adamw"},  # noqa: B006 (a schema, never called)
     scheduler: dict[str, Any] = {"kind": "constant"},  # noqa: B006
     loss: dict[str, Any] | None = None,
+    metrics: dict[str, dict[str, Any]] = {},  # noqa: B006
     trainer: dict[str, Any] = {},  # noqa: B006
     early_stopping: dict[str, Any] | None = None,
     seed: Count = 0,
@@ -234,6 +238,9 @@ def _checked_sections(complete: dict[str, Any], mistakes: list[str]) -> dict[str
         for section in kinds.SHIPPED
         if complete[section] is not None
     }
+    parts["metrics"] = {
+        name: _part(f"metrics.{name}", content, mistakes) for name, content in complete["metrics"].items()
+    }
     bounds = schema.defaults(_trainer_bounds)
     given = complete["trainer"]
     closer = {name: value for name, value in given.items() if name in bounds}
@@ -257,5 +264,6 @@ def _part(section: str, content: dict[str, Any], mistakes: list[str]) -> Part | 
     except LabError as error:
         mistakes += error.lines
         return None
-    mistakes += schema.check(target, settings, section, SUPPLIED[section])
-    return Part(section, kind, schema.defaults(target, SUPPLIED[section]) | settings)
+    supplied = SUPPLIED[section.partition(".")[0]]
+    mistakes += schema.check(target, settings, section, supplied)
+    return Part(section, kind, schema.defaults(target, supplied) | settings)

@@ -12,6 +12,7 @@ from lab import provenance
 from lab.building import Built
 from lab.checkpoints import BestAndLast
 from lab.data.base import DataModule
+from lab.data.table import Table
 from lab.tracking import models
 from lab.tracking.tracker import Tracker
 
@@ -82,5 +83,9 @@ def keep_model(built: Built, tracker: Tracker) -> None:
     """The best epoch's model, which takes raw inputs and needs no lab to predict."""
     samples, _ = next(iter(built.data.loader("train")))
     example = built.data.input_scale.invert(samples[:EXAMPLE_ROWS]).numpy()
-    models.save(built.predictor(), example, Path(tracker.path("model")))
+    folder = Path(tracker.path("model"))
+    if isinstance(built.data, Table):
+        models.save_for_rows(built.predictor(), encoding_of(built.data), example, built.data.example, folder)
+    else:
+        models.save(built.predictor(), example, folder)
     tracker.model("model", built.data.task)

@@ -12,6 +12,8 @@ SHIPPED = {
     "data": {
         "table": "lab.data.table:Table",
         "arrays": "lab.data.arrays:Arrays",
+        "images": "lab.data.images:Images",
+        "series": "lab.data.series:Series",
         "digits": "lab.data.digits:Digits",
         "breast_cancer": "lab.data.breast_cancer:BreastCancer",
         "diabetes": "lab.data.diabetes:Diabetes",
@@ -53,13 +55,14 @@ SHIPPED = {
 
 def find(section: str, kind: object) -> Callable[..., Any]:
     """The class or function that `section: {kind: ...}` names; raises LabError where there is none."""
+    shipped = SHIPPED.get(section, {})
     if not isinstance(kind, str):
-        shipped = ", ".join(SHIPPED[section])
-        raise LabError(f"{section}.kind: is required; one of {shipped}, or your own package.module:Class")
-    address = SHIPPED[section].get(kind)
+        known = f"one of {', '.join(shipped)}, or your own package.module:Class" if shipped else "package.module:Class"
+        raise LabError(f"{section}.kind: is required; {known}")
+    address = shipped.get(kind)
     if address is None:
         if ":" not in kind and "." not in kind:
-            near = did_you_mean(kind, SHIPPED[section])
+            near = did_you_mean(kind, shipped)
             raise LabError(f"{section}.kind: no such kind '{kind}'; {near} (your own: package.module:Class)")
         address = kind if ":" in kind else ":".join(kind.rsplit(".", 1))
     return _imported(f"{section}.kind", *address.split(":", 1))

@@ -4,17 +4,23 @@ from typing import Any, Literal
 from zipfile import BadZipFile
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
 
 from lab.bounds import Count, Fraction, PositiveInt
 from lab.data import targets
-from lab.data.base import SampleDataModule, Samples, file_fingerprint
+from lab.data.base import SampleDataModule, Samples, Split, file_fingerprint
+from lab.data.datasets import LazyDataset
 from lab.data.encodings.array import ArrayEncoding
+from lab.data.scaling import Scale
 from lab.data.table_files import existing_file
 from lab.errors import LabError
 
 Axes = Literal["auto", "NF", "NL", "NCL", "NLC", "NHW", "NHWC", "NCHW"]
 LARGE = 1 << 30  # bytes of x above which an NPY file stays on disk and is read batch by batch
+PART = 1 << 26  # bytes of it that are in memory at once
 MOST_CHANNELS = 4  # of images whose axes nobody named
 
 
@@ -68,7 +74,7 @@ class Arrays(SampleDataModule):
             fingerprint=file_fingerprint(*self.paths),
         )
 
-    def encode(self, raw: NDArray[Any], train: NDArray[np.int64]) -> NDArray[np.float32]:
+    def encode(self, raw: NDArray[Any], train: NDArray[np.int64]) -> Any:
         """All samples with their axes in the lab's order; those of a large file stay there."""
         axes = guessed_axes(raw) if self.axes == "auto" else self.axes
         if len(axes) != raw.ndim and axes:
@@ -76,7 +82,39 @@ class Arrays(SampleDataModule):
         if self.axes == "auto" and raw.ndim > 2:
             self.notes.append(("axes", f"{axes or 'as they are'}, guessed from {raw.shape}; data.axes sets them"))
         self.encoding = ArrayEncoding(raw.shape[1:], axes)
-        return self.encoding.encode(raw)
+        return OnDisk(raw, self.encoding) if isinstance(raw, np.memmap) else self.encoding.encode(raw)
+
+    def scale(self, x: Any, train: NDArray[np.int64]) -> Scale:
+        """Statistics of the training samples; a large file is read through once, in parts."""
+        if not isinstance(x, OnDisk):
+            return super().scale(x, train)
+        parts = np.array_split(np.arange(len(x)), max(len(x) * x.sample_bytes // PART, 1))
+        in_train = np.zeros(len(x), dtype=bool)
+        in_train[train] = True
+        read = ((part, torch.from_numpy(x[part])) for part in parts)  # also refuses what is not finite
+        return Scale.fit_parts(values[in_train[part]] for part, values in read if in_train[part].any())
+
+    def dataset(self, x: Any, y: Tensor, split: Split) -> Dataset[Any]:
+        """The samples of a split, standardised; those of a large file are read when asked for."""
+        if isinstance(x, OnDisk):
+            return LazyDataset(x, y, self.split_indices[split], self.input_scale)
+        return super().dataset(x, y, split)
+
+
+class OnDisk:
+    """Samples of a memory-mapped file, encoded when asked for by an array of indices."""
+
+    def __init__(self, raw: NDArray[Any], encoding: ArrayEncoding):
+        self.raw = raw
+        self.encoding = encoding
+        self.shape = (len(raw), *encoding.encode(raw[:1]).shape[1:])
+        self.sample_bytes = 4 * int(np.prod(self.shape[1:]))
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def __getitem__(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        return self.encoding.encode(self.raw[indices])
 
 
 def guessed_axes(x: NDArray[Any]) -> str:

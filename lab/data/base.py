@@ -26,6 +26,7 @@ from lab.errors import LabError
 
 Task = Literal["classification", "regression", "forecasting"]
 Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 # The held-out test samples are the same whatever the seed: a run with another seed must not have trained on
 # what this one is tested on.
@@ -74,6 +75,7 @@ class DataModule(L.LightningDataModule, ABC):
         self.target_scale: Scale | None = None
         self.class_names: tuple[str, ...] = ()
         self.target_names: tuple[str, ...] = ()
+        self.targets = 1  # channels of a series that are forecast
         self.notes: list[tuple[str, str]] = []
         self.majority = 0  # the most frequent class of the training split
 
@@ -97,7 +99,7 @@ class DataModule(L.LightningDataModule, ABC):
 
     def split_fingerprint(self) -> str:
         """A hash of which samples are in which split."""
-        return fingerprint(*(self.split_indices[split] for split in ("train", "val", "test")))
+        return fingerprint(*(self.split_indices[split] for split in SPLITS))
 
     def setup(self, stage: str) -> None:
         """Lightning's hook."""
@@ -159,17 +161,21 @@ class SampleDataModule(DataModule):
     def read(self) -> Samples:
         """The raw samples."""
 
-    def encode(self, raw: Any, train: NDArray[np.int64]) -> NDArray[np.float32]:
-        """All samples as numbers (N, ...), by an `encoding` that is fitted on the rows in `train`."""
+    def encode(self, raw: Any, train: NDArray[np.int64]) -> Any:
+        """All samples as numbers (N, ...), by an `encoding` that is fitted on the rows in `train`.
+
+        An array, or what gives one when it is asked for indices, so that not all need be in memory.
+        """
         self.encoding = ArrayEncoding(np.shape(raw)[1:])
         return self.encoding.encode(raw)
 
-    def scale(self, train: Tensor) -> Scale:
-        """How the input is standardised, from the training samples (N, ...)."""
-        return Scale.fit(train)
+    def scale(self, x: Any, train: NDArray[np.int64]) -> Scale:
+        """How the input is standardised."""
+        return Scale.fit(torch.from_numpy(x[train]))
 
-    def dataset(self, x: NDArray[np.float32], y: Tensor, chosen: NDArray[np.int64]) -> Dataset[Any]:
-        """The chosen samples, standardised."""
+    def dataset(self, x: Any, y: Tensor, split: Split) -> Dataset[Any]:
+        """The samples of a split, standardised."""
+        chosen = self.split_indices[split]
         return ArrayDataset(self.input_scale.apply(torch.from_numpy(x[chosen])), y[torch.from_numpy(chosen)])
 
     def _prepare(self) -> None:
@@ -180,10 +186,10 @@ class SampleDataModule(DataModule):
         self.split_indices = self._split(samples)
         train = self.split_indices["train"]
         x = self.encode(samples.x, train)
-        self.input_scale = self.scale(torch.from_numpy(x[train]))
+        self.input_scale = self.scale(x, train)
         y = self._targets(samples, torch.from_numpy(train))
-        for split, chosen in self.split_indices.items():
-            self.splits[split] = self.dataset(x, y, chosen)
+        for split in SPLITS:
+            self.splits[split] = self.dataset(x, y, split)
         classes = len(self.class_names)
         outputs = (1 if classes == 2 else classes) if classes else y.shape[1]
         self.sizes = Sizes(tuple(x.shape[1:]), outputs, classes)
@@ -221,9 +227,9 @@ def fingerprint(*arrays: NDArray[Any]) -> str:
     return digest.hexdigest()[:16]
 
 
-def file_fingerprint(*paths: str | Path) -> str:
-    """A hash of the content of files."""
-    digest = hashlib.sha256()
+def file_fingerprint(*paths: str | Path, names: Sequence[str] = ()) -> str:
+    """A hash of the content of files, and of what they stand for where names are given."""
+    digest = hashlib.sha256("\n".join(names).encode())
     for path in paths:
         with Path(path).expanduser().open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

@@ -95,7 +95,7 @@ def _look_at_text(column: pd.Series, known: pd.Series, keep: bool) -> Finding:
             f"column '{name}', row {row + 1}: {known[row]!r} is text among {int(numeric.sum()):,} numbers; "
             f"mend it, leave it empty, or list {name} in data.categorical or data.drop"
         )
-    format = _date_format(known)
+    format = date_format(known)
     if format != "none":
         return Finding(name, "date", format=format)
     if not keep and len(known) > FEW_VALUES:
@@ -106,7 +106,7 @@ def _look_at_text(column: pd.Series, known: pd.Series, keep: bool) -> Finding:
     return Finding(name, "category")
 
 
-def _date_format(known: pd.Series) -> str | None:
+def date_format(known: pd.Series) -> str | None:
     """The format that all texts are dates of, None being ISO 8601; "none" where there is no such."""
     start = known.head(50).astype(object)
     if not start.map(lambda value: isinstance(value, str) and bool(re.search(r"\d.*[-/. ].*\d", value))).all():

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from lab.architectures.embedded import Embedded
 from lab.bounds import Count, Fraction, PositiveInt
@@ -12,6 +12,8 @@ from lab.data.base import SampleDataModule, Samples, file_fingerprint
 from lab.data.encodings.table import TableEncoding
 from lab.data.scaling import Scale
 from lab.data.sizes import Sizes
+
+EXAMPLE_ROWS = 4
 
 
 class Table(SampleDataModule):
@@ -23,6 +25,7 @@ class Table(SampleDataModule):
     """
 
     encoding: TableEncoding
+    example: pd.DataFrame  # the first rows, raw
 
     def __init__(
         self,
@@ -60,6 +63,7 @@ class Table(SampleDataModule):
             columns.check_names(getattr(self, setting), frame, f"data.{setting}")
         found = targets.resolve(frame[self.target], self.chosen_task, f"column '{self.target}'")
         self.notes.append(("task", targets.in_words(found)))
+        self.example = frame.head(EXAMPLE_ROWS)
         frame = frame.drop(columns=[self.target, *self.drop])
         return Samples(
             frame,
@@ -76,9 +80,9 @@ class Table(SampleDataModule):
         self.encoding = columns.fit(raw, findings, train, self.categories)
         return self.encoding.encode(raw)
 
-    def scale(self, train: Tensor) -> Scale:
+    def scale(self, x: NDArray[np.float32], train: NDArray[np.int64]) -> Scale:
         """Statistics of every column; the numbers of embedded values stay as they are."""
-        scale = Scale.fit(train)
+        scale = super().scale(x, train)
         places = list(self.encoding.embedded())
         scale.mean[places], scale.std[places] = 0.0, 1.0
         return scale

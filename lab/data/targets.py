@@ -81,10 +81,14 @@ def _values(values: NDArray[Any], name: str, reason: str) -> Target:
         raise LabError(f"{name} holds {values.dtype}; numbers are needed")
     unfit = np.flatnonzero(~np.isfinite(values.astype(np.float64)).reshape(len(values), -1).all(axis=1))
     if len(unfit):
-        raise LabError(f"{name}, row {unfit[0] + 1}: {values[unfit[0]].tolist()} is not finite; remove such rows")
+        raise LabError(f"{name}, row {unfit[0] + 1}: {_shown(values[unfit[0]])} is not finite; remove such rows")
     if (values == values[:1]).all():
-        raise LabError(f"{name} is the same in all rows, {values[0].tolist()}; there is nothing to learn")
+        raise LabError(f"{name} is the same in all rows, {_shown(values[0])}; there is nothing to learn")
     return Target(values.astype(np.float32).reshape(len(values), -1), (), reason)
+
+
+def _shown(row: NDArray[Any]) -> str:
+    return str(row.item() if row.size == 1 else row.tolist())
 
 
 def _classes(cells: pd.Series, numeric: bool, name: str, reason: str) -> Target:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
-from torchmetrics import Metric, MetricCollection
+from torchmetrics import Metric
 from torchmetrics.classification import BinaryAUROC, MulticlassAccuracy, MulticlassF1Score
 
 from lab.data.batches import Batch
@@ -24,15 +24,15 @@ class ClassificationModule(TaskModule):
         self.majority = majority
         self.output = Probabilities()
 
-    def new_metrics(self) -> MetricCollection:
+    def task_metrics(self) -> dict[str, Metric]:
         """Fresh metrics, on probabilities (N, classes) and class numbers (N,)."""
-        metrics: dict[str, Metric | MetricCollection] = {
+        metrics: dict[str, Metric] = {
             "accuracy": MulticlassAccuracy(self.classes, average="micro"),
             "f1": MulticlassF1Score(self.classes, average="macro"),
         }
         if self.classes == 2:
             metrics["auroc"] = SecondClassAUROC()
-        return MetricCollection(metrics, compute_groups=False)
+        return metrics
 
     def loss_target(self, batch: Batch) -> Tensor:
         """Class numbers (N,); for the single logit of two classes 0.0 and 1.0, (N, 1)."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection, R2Score
+from torchmetrics import MeanAbsoluteError, MeanSquaredError, Metric, R2Score
 
 from lab.data.batches import Batch
 from lab.data.scaling import Scale
@@ -22,12 +22,9 @@ class RegressionModule(TaskModule):
         super().__init__(**task)
         self.output = Unscale(target_scale)
 
-    def new_metrics(self) -> MetricCollection:
+    def task_metrics(self) -> dict[str, Metric]:
         """Fresh metrics, on values (N, T)."""
-        return MetricCollection(
-            {"mae": MeanAbsoluteError(), "rmse": MeanSquaredError(squared=False), "r2": R2Score()},
-            compute_groups=False,
-        )
+        return {"mae": MeanAbsoluteError(), "rmse": MeanSquaredError(squared=False), "r2": R2Score()}
 
     def target(self, batch: Batch) -> Tensor:
         """The true values in their own units, (N, T)."""

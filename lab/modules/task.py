@@ -2,14 +2,14 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import lightning as L
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torchmetrics import MetricCollection
+from torchmetrics import Metric, MetricCollection
 
 from lab.data.batches import Batch, derived_seed
 from lab.errors import TrainingFailed
@@ -21,7 +21,8 @@ GRADIENT_NORM_SAMPLES = 8  # per epoch; each costs about as much as a small laye
 class TaskModule(L.LightningModule):
     """Base of the LightningModules: an architecture, its loss, and how it is optimized.
 
-    `make_optimizer` takes parameters, `make_scheduler` an optimizer and the number of steps in the run.
+    `make_optimizer` takes parameters, `make_scheduler` an optimizer and the number of steps in the run,
+    `own_metrics` gives metrics beside those of the task.
     A subclass gives `output`, which turns raw outputs into the user's terms: probabilities (N, classes), or
     values in the target's units.
     """
@@ -35,8 +36,10 @@ class TaskModule(L.LightningModule):
         make_optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
         make_scheduler: Callable[[Optimizer, int], dict[str, Any]],
         seed: int,
+        own_metrics: Callable[[], Mapping[str, Metric]] = dict,
     ):
         super().__init__()
+        self.own_metrics = own_metrics
         self.architecture = architecture
         self.loss = loss
         self.make_optimizer = make_optimizer
@@ -50,8 +53,13 @@ class TaskModule(L.LightningModule):
         self._last_finite_loss = math.nan
 
     @abstractmethod
-    def new_metrics(self) -> MetricCollection:
+    def task_metrics(self) -> dict[str, Metric]:
         """The task's metrics, fresh."""
+
+    def new_metrics(self) -> MetricCollection:
+        """The task's and the experiment's own metrics, fresh."""
+        metrics: dict[str, Metric | MetricCollection] = {**self.task_metrics(), **self.own_metrics()}
+        return MetricCollection(metrics, compute_groups=False)
 
     @abstractmethod
     def trivial_predictions(self, batch: Batch) -> Tensor:

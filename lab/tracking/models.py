@@ -1,7 +1,10 @@
 """The best model of a run as an MLflow LoggedModel, which predicts without the lab."""
 
+import json
+import tempfile
 import warnings
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +14,13 @@ from lab.tracking.reader import StoredRun
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     from mlflow import MlflowClient
     from torch import nn
 
 NAME = "model"
+# What a table's model runs, one behind the other in one file.
+ROW_MODEL = ("errors.py", "data/encodings/table.py", "tracking/row_model.py")
 
 
 def save(predictor: "nn.Module", example: "np.ndarray", folder: Path) -> None:
@@ -37,8 +43,53 @@ def save(predictor: "nn.Module", example: "np.ndarray", folder: Path) -> None:
             signature=infer_signature(example, output),
             input_example=example,
             serialization_format="pt2",
-            pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "torch", "numpy")],
+            pip_requirements=_requirements("mlflow", "torch", "numpy"),
         )
+
+
+def save_for_rows(
+    predictor: "nn.Module", encoding: dict[str, Any], encoded: "np.ndarray", rows: "pd.DataFrame", folder: Path
+) -> None:
+    """Write a model that takes raw rows of a table, as MLflow's "model from code": no pickle, no lab inside.
+
+    `encoding` is the content of encoding.json, `encoded` (N, F) with N > 1 what it makes of some rows, such as
+    `rows`. The model returns a table with `prediction` and, for classes, `probability of ...`.
+    """
+    store.quiet_mlflow()
+    import mlflow.pyfunc
+    import torch
+    from mlflow.models import ModelSignature
+    from mlflow.types.schema import AnyType, ColSpec, Schema
+
+    with tempfile.TemporaryDirectory() as name:
+        made = Path(name)
+        (made / "encoding.json").write_text(json.dumps(encoding), encoding="utf-8")
+        (made / "row_model.py").write_text(_row_model_code(), encoding="utf-8")
+        batch = torch.export.Dim("batch", min=1)
+        example = (torch.from_numpy(encoded),)
+        torch.export.save(torch.export.export(predictor, example, dynamic_shapes=({0: batch},)), made / "network.pt2")
+        columns = [column["name"] for column in encoding["input"]["columns"]]
+        # Neither types nor presence are MLflow's to check: the encoding does, in its own words.
+        inputs = Schema([ColSpec(AnyType(), column, required=False) for column in columns])
+        mlflow.pyfunc.save_model(
+            folder,
+            python_model=made / "row_model.py",
+            artifacts={"encoding": str(made / "encoding.json"), "network": str(made / "network.pt2")},
+            signature=ModelSignature(inputs=inputs),
+            input_example=rows[columns],
+            pip_requirements=_requirements("mlflow", "torch", "numpy", "pandas"),
+        )
+
+
+def _row_model_code() -> str:
+    """The text of ROW_MODEL as one file."""
+    texts = [(files("lab") / name).read_text(encoding="utf-8") for name in ROW_MODEL]
+    lines = [line for text in texts for line in text.splitlines() if not line.startswith("from lab.")]
+    return "\n".join(lines) + "\n"
+
+
+def _requirements(*names: str) -> list[str]:
+    return [f"{name}=={version(name)}" for name in names]
 
 
 def create(client: "MlflowClient", run_id: str, record: dict[str, Any]) -> str:

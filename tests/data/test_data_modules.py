@@ -116,7 +116,7 @@ def test_a_batch_larger_than_the_data_is_refused() -> None:
 
 
 def test_windows_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(LabError, match=r"data.window, data.horizon: 300 past and 6 next years do not fit"):
+    with pytest.raises(LabError, match=r"data.window, data.horizon: 300 past and 6 next steps do not fit"):
         prepared("sunspots", window=300)
 
 

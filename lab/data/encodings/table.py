@@ -67,7 +67,7 @@ class Category:
         if pd.api.types.is_numeric_dtype(column) and len(column) and known and not any(map(_is_number, known)):
             raise LabError(f"column '{self.name}' holds numbers; names such as '{known[0]}' are needed")
         names = texts(column)
-        codes = pd.Categorical(names, categories=known).codes.astype(np.int64)
+        codes = pd.Index(known, dtype=object).get_indexer(names)
         position = np.array([self.values.index(value) for value in known] + [len(self.values)])
         codes = position[codes]  # −1 is the last
         if None in self.values:
@@ -102,7 +102,7 @@ class Date:
         missing = moments.isna().to_numpy()
         days = ((moments - pd.Timestamp(self.origin)) / DAY).to_numpy()
         day = moments.dt
-        circles = [day.dayofyear / 365.25, day.dayofweek / 7]
+        circles = [day.day_of_year / 365.25, day.day_of_week / 7]
         if self.hours:
             circles.append((day.hour + day.minute / 60) / 24)
         waves = [wave(2 * np.pi * circle.to_numpy(dtype=float)) for circle in circles for wave in (np.sin, np.cos)]

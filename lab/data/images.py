@@ -1,0 +1,188 @@
+"""Images of one's own: a folder for each class."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from lab.bounds import Count, Fraction, PositiveInt
+from lab.data import image_files
+from lab.data.base import SampleDataModule, Samples, Split, file_fingerprint
+from lab.data.batches import EpochOrder, derived_seed
+from lab.data.datasets import LazyDataset
+from lab.data.encodings.image import ImageEncoding
+from lab.data.scaling import Scale
+from lab.data.targets import check_classes
+
+Flip = Literal["none", "horizontal", "vertical", "both"]
+LARGE = 1 << 30  # bytes of decoded images above which they are decoded anew when asked for
+WORKERS = 2  # that decode them, unless `num_workers` says otherwise
+
+
+class Images(SampleDataModule):
+    """Images (N, C, H, W) from a folder for each class, or such folders in `train` and `test`.
+
+    `size` is the side in pixels, or [height, width]; their own where they are alike and small, else 64. Training
+    images are flipped at random as `flip` says, and shifted by up to `crop` pixels: a function of (seed, epoch,
+    image), however many workers there are. They are decoded once where all fit into 1 GiB, otherwise by worker
+    processes when needed.
+    """
+
+    encoding: ImageEncoding
+    _moments: NDArray[np.float64]  # (N, 2, C): mean and mean square of each channel of each image
+
+    def __init__(
+        self,
+        path: str,
+        size: PositiveInt | list[PositiveInt] | None = None,
+        channels: Literal["auto", "grey", "rgb"] = "auto",
+        flip: Flip = "none",
+        crop: Count = 0,
+        batch_size: PositiveInt = 64,
+        val_fraction: Fraction = 0.1,
+        test_fraction: Fraction = 0.2,
+        num_workers: Count | None = None,
+        seed: int = 0,
+    ):
+        super().__init__(batch_size, val_fraction, test_fraction, num_workers or 0, seed)
+        if isinstance(size, list) and len(size) != 2:
+            raise ValueError(f"data.size is a number or [height, width], not {size}")
+        self.path = path
+        self.size = [size, size] if isinstance(size, int) else size
+        self.grey = {"auto": None, "grey": True, "rgb": False}[channels]
+        self.flip = flip
+        self.crop = crop
+        self.workers_chosen = num_workers is not None
+
+    def read(self) -> Samples:
+        """All images that can be read, each decoded once; the others are skipped and named."""
+        files = image_files.find(self.path)
+        found, unreadable = image_files.headers(files)
+        skipped = list(unreadable.values())
+        files = image_files.without(files, unreadable)
+        self.encoding = image_files.fitted(found, self.size, self.grey)
+        x, unreadable = self._decoded(files)
+        skipped += unreadable.values()
+        if unreadable:
+            keep = np.setdiff1d(np.arange(len(files.paths)), list(unreadable))
+            files = image_files.without(files, unreadable)
+            self._moments = self._moments[keep]
+            x = x[keep] if isinstance(x, np.ndarray) else Decoded(files, self.encoding)
+        check_classes(files.labels, files.class_names, self.path)
+        self._note(files, skipped)
+        marks = [f"{path.parent.name}/{path.name}" for path in files.paths]
+        return Samples(
+            x,
+            files.labels,
+            files.test_size,
+            files.class_names,
+            fingerprint=file_fingerprint(*files.paths, names=marks),
+        )
+
+    def _decoded(self, files: image_files.Files) -> tuple[Any, dict[int, str]]:
+        """The pixels (N, C, H, W), or what decodes them when asked; and which cannot be read, and why."""
+        shape = (len(files.paths), self.encoding.channels, self.encoding.height, self.encoding.width)
+        in_memory = int(np.prod(shape)) <= LARGE
+        pixels = np.empty(shape, np.uint8) if in_memory else None
+        self._moments = np.empty((len(files.paths), 2, shape[1]))
+
+        def take(place: int, image: NDArray[np.uint8]) -> None:
+            values = image.astype(np.float64)
+            self._moments[place] = values.mean((1, 2)), np.square(values).mean((1, 2))
+            if pixels is not None:
+                pixels[place] = image
+
+        unreadable = image_files.decoded(files, self.encoding, take)
+        if pixels is None and not self.workers_chosen:
+            self.num_workers = WORKERS
+        return Decoded(files, self.encoding) if pixels is None else pixels, unreadable
+
+    def _note(self, files: image_files.Files, skipped: Sequence[str]) -> None:
+        colours = "grey" if self.encoding.channels == 1 else "colour"
+        size = f"{self.encoding.height}×{self.encoding.width}"
+        self.notes.append(("task", f"classification, {len(files.class_names)} classes (the folders of {self.path})"))
+        self.notes.append(("images", f"{len(files.paths):,} in {colours}, taken as {size}"))
+        if skipped:
+            self.notes.append(("skipped", f"{len(skipped)} unreadable: {'; '.join(skipped[:3])}"))
+
+    def encode(self, raw: Any, train: NDArray[np.int64]) -> Any:
+        """The pixels as they are."""
+        return raw
+
+    def scale(self, x: Any, train: NDArray[np.int64]) -> Scale:
+        """Statistics of each channel over the training images."""
+        mean, square = self._moments[train].mean(0)
+        std = np.sqrt(np.maximum(square - mean**2, 0))
+        mean, std = (torch.tensor(values, dtype=torch.float32)[:, None, None] for values in (mean, std))
+        return Scale(mean, torch.where(std > 0, std, 1.0))
+
+    def dataset(self, x: Any, y: Tensor, split: Split) -> Dataset[Any]:
+        """The images of a split; those for training varied, where that is asked for."""
+        chosen = self.split_indices[split]
+        if split == "train" and (self.flip != "none" or self.crop):
+            return VariedImages(x, y, chosen, self.input_scale, self.flip, self.crop, self.seed)
+        return LazyDataset(x, y, chosen, self.input_scale)
+
+    def order(self, size: int, shuffle: bool) -> EpochOrder:
+        """Where training images are varied, their order tells the epoch too."""
+        varied = shuffle and (self.flip != "none" or self.crop)
+        return EpochAndIndexOrder(size, self.seed, shuffle) if varied else super().order(size, shuffle)
+
+
+class Decoded:
+    """Images decoded when asked for by an array of indices."""
+
+    def __init__(self, files: image_files.Files, encoding: ImageEncoding):
+        self.files = files
+        self.encoding = encoding
+        self.shape = (len(files.paths), encoding.channels, encoding.height, encoding.width)
+
+    def __len__(self) -> int:
+        return len(self.files.paths)
+
+    def __getitem__(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        return self.encoding.pixels([self.files.paths[index] for index in indices])
+
+
+class EpochAndIndexOrder(EpochOrder):
+    """Gives (epoch + 1) · size + index, so that whoever serves a sample, in whatever process, knows the epoch."""
+
+    def indices(self) -> Tensor:
+        """All indices of the epoch, each with the epoch in it, (size,)."""
+        return super().indices() + (self.epoch + 1) * self.size
+
+
+class VariedImages(LazyDataset):
+    """Images flipped and shifted at random, by (seed, epoch, index); as they are, for an index without an epoch."""
+
+    def __init__(self, x: Any, y: Tensor, chosen: NDArray[np.int64], scale: Scale, flip: Flip, crop: int, seed: int):
+        super().__init__(x, y, chosen, scale)
+        self.flip = flip
+        self.crop = crop
+        self.seed = seed
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """The images of these indices, as EpochAndIndexOrder gives them: x (B, C, H, W), y (B,)."""
+        x, y = super().batch(indices % len(self))
+        for place, key in enumerate(indices.tolist()):
+            epoch, index = divmod(key, len(self))
+            if epoch:
+                x[place] = self._varied(x[place], derived_seed(self.seed, epoch, index))
+        return x, y
+
+    def _varied(self, image: Tensor, seed: int) -> Tensor:
+        random = np.random.default_rng(seed)
+        upside, side, down, right = random.random(), random.random(), *random.integers(0, 2 * self.crop + 1, 2)
+        if self.flip in ("horizontal", "both") and side < 0.5:
+            image = image.flip(-1)
+        if self.flip in ("vertical", "both") and upside < 0.5:
+            image = image.flip(-2)
+        if self.crop:
+            height, width = image.shape[1:]
+            image = nn.functional.pad(image[None], [self.crop] * 4, mode="replicate")[0]
+            image = image[:, down : down + height, right : right + width]
+        return image

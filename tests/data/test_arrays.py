@@ -1,0 +1,139 @@
+"""Arrays of one's own."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lab.data import arrays
+from lab.data.arrays import Arrays, guessed_axes
+from lab.errors import LabError
+from lab.experiment import Part
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(60, 3, 20))
+Y = np.arange(60) % 3
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def prepared(**settings: Any) -> Arrays:
+    made: Arrays = Part("data", "arrays", settings).build(seed=0)
+    made.prepare()
+    return made
+
+
+def from_npz(content: dict[str, Any], **settings: Any) -> Arrays:
+    np.savez("data.npz", **content)
+    return prepared(path="data.npz", batch_size=8, **settings)
+
+
+def test_an_npz_file_with_a_test_set_of_its_own() -> None:
+    data = from_npz({"x": X[:40], "y": Y[:40], "x_test": X[40:], "y_test": Y[40:]})
+    assert data.split_indices["test"].tolist() == list(range(40, 60))
+    assert (data.task, data.sizes.input_shape, data.class_names) == ("classification", (3, 20), ("0", "1", "2"))
+
+
+def test_two_npy_files_give_the_same_as_one_npz() -> None:
+    np.save("x.npy", X)
+    np.save("y.npy", Y)
+    two, one = prepared(x="x.npy", y="y.npy", batch_size=8), from_npz({"x": X, "y": Y})
+    assert torch.equal(two.splits["train"].x, one.splits["train"].x)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("y", "task", "outputs"),
+    [
+        (np.array(["b", "a", "c"])[Y], "classification", 3),
+        (Y[:, None] > 1, "classification", 1),
+        (RANDOM.normal(size=60), "regression", 1),
+        (RANDOM.normal(size=(60, 4)), "regression", 4),
+    ],
+)
+def test_the_task_follows_from_y(y: np.ndarray, task: str, outputs: int) -> None:
+    data = from_npz({"x": X, "y": y})
+    assert (data.task, data.sizes.out_features) == (task, outputs)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float16", "float64", "bool"])
+def test_any_numeric_type(dtype: str) -> None:
+    data = from_npz({"x": (X > 0).astype(dtype), "y": Y})
+    x, _ = data.splits["train"][0]
+    assert x.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "axes"),
+    [
+        ((60, 9), "float32", "NF"),
+        ((60, 3, 50), "float32", "NCL"),
+        ((60, 50, 3), "float32", "NLC"),
+        ((60, 28, 28), "uint8", "NHW"),
+        ((60, 28, 20), "uint8", "NHW"),
+        ((60, 32, 32, 3), "uint8", "NHWC"),
+        ((60, 3, 32, 32), "float32", "NCHW"),
+    ],
+)
+def test_axes_are_guessed(shape: tuple[int, ...], dtype: str, axes: str) -> None:
+    assert guessed_axes(np.zeros(shape, dtype)) == axes
+
+
+def test_axes_are_put_in_order_and_shown_and_new_data_goes_the_same_way() -> None:
+    data = from_npz({"x": X.transpose(0, 2, 1), "y": Y})
+    assert data.sizes.input_shape == (3, 20)
+    assert ("axes", "NLC, guessed from (60, 20, 3); data.axes sets them") in data.notes
+    np.testing.assert_allclose(data.encoding.encode(X.transpose(0, 2, 1)), X, rtol=1e-6)
+    assert from_npz({"x": X[:, 0], "y": Y}, axes="NL").sizes.input_shape == (1, 20)
+
+
+def test_a_large_file_stays_on_disk_and_serves_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save("x.npy", X)
+    np.save("y.npy", Y)
+    small = prepared(x="x.npy", y="y.npy", batch_size=8)
+    monkeypatch.setattr(arrays, "LARGE", 1)
+    monkeypatch.setattr(arrays, "PART", 1_000)
+    large = prepared(x="x.npy", y="y.npy", batch_size=8)
+    assert isinstance(large.splits["train"].x.raw, np.memmap)  # type: ignore[attr-defined]
+    assert large.fingerprint == small.fingerprint
+    for one, other in zip(small.train_dataloader(), large.train_dataloader(), strict=True):
+        torch.testing.assert_close(one[0], other[0])
+        assert torch.equal(one[1], other[1])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"x": X, "y": Y[:50]}, "data.npz: x has 60 samples, y 50; they must be as many"),
+        ({"x": X}, "data.npz: has no y; it has x"),
+        ({"x": X, "y": Y, "x_test": X}, "x_test and y_test come together"),
+        ({"x": X, "y": Y, "x_test": X[:, :2], "y_test": Y}, "x is (60, 3, 20), x_test (60, 2, 20)"),
+        ({"x": np.where(X > 2, np.nan, X), "y": Y}, "is nan; an array may hold finite numbers only"),
+        ({"x": X.astype(str), "y": Y}, "an array of numbers is needed, not of <U"),
+        ({"x": X, "y": np.zeros(60, int)}, "y is '0' in all rows; at least two classes"),
+        ({"x": X, "y": np.array([*["a", "b"] * 29, "a", "c"])}, "y, row 60: the only row of class 'c'"),
+        ({"x": np.array([None, "a"]), "y": Y}, "holds Python objects, which only unpickling could read"),
+    ],
+)
+def test_what_does_not_fit_is_refused(content: dict[str, Any], message: str) -> None:
+    with pytest.raises(LabError) as caught:
+        from_npz(content)
+    assert message in str(caught.value)
+
+
+def test_axes_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(LabError, match=r"data.axes: NCHW names 4 dimensions, x has 3"):
+        from_npz({"x": X, "y": Y}, axes="NCHW")
+
+
+def test_a_file_that_holds_no_arrays_is_refused(folder: Path) -> None:
+    (folder / "x.npz").write_text("a,b\n1,2\n")
+    with pytest.raises(LabError, match=r"x.npz: (cannot be read as NumPy arrays|holds Python objects)"):
+        prepared(path="x.npz")
+    with pytest.raises(LabError, match=r"give path .* or x and y"):
+        prepared(x="x.npz")
