@@ -1,3 +1,18 @@
 """The lab: from a short YAML file to a trained, tracked and tested PyTorch model."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lab.use.model import Model
+
 __version__ = "0.1.0"
+
+
+def load(run: str, by: str = "val/loss") -> "Model":
+    """The model of a run, to `predict` with; raises lab.errors.LabError.
+
+    The run is named by id, the first letters of it, name, `latest:lstm` or `best:lstm`, the best `by` a metric.
+    """
+    from lab.use import model  # only here: `import lab` stays light
+
+    return model.load(run, by)

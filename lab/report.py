@@ -7,6 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
 from lab.experiment import Experiment
+from lab.numbers import number
 from lab.tracking import store
 from lab.tracking.outbox import Delivery
 from lab.training import SPLITS, Result
@@ -94,13 +95,6 @@ def _metric_names(metrics: dict[str, float]) -> list[str]:
     """The metrics without their split, the loss last."""
     names = list(dict.fromkeys(name.partition("/")[2] for name in metrics if name.startswith("test/")))
     return [name for name in names if name != "loss"] + ["loss"]
-
-
-def number(value: float | None) -> str:
-    """A metric as text: four significant digits or decimals."""
-    if value is None:
-        return "–"
-    return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
 
 
 def error_console() -> Console:

@@ -7,9 +7,9 @@ from lab.experiment import parse
 from lab.tracking import reader
 
 
-def test_again(run_id: str) -> tuple[dict[str, float], dict[str, float]]:
+def test_again(name: str) -> tuple[dict[str, float], dict[str, float]]:
     """Test metrics by full name: measured now, and as the run logged them; raises LabError."""
-    run = reader.find(run_id)
+    run = reader.find(name)
     logged = {name: value for name, value in run.metrics.items() if name.startswith("test/")}
     if not logged:
         raise LabError(f"run {run.id} is {run.status} and has no test metrics: it did not come to its test")

@@ -24,3 +24,13 @@ def experiment(parser: argparse.ArgumentParser) -> None:
         metavar="setting=value",
         help="settings to change, such as optimizer.lr=0.01 seed=3",
     )
+
+
+def run(parser: argparse.ArgumentParser) -> None:
+    """A run, by any of its names."""
+    parser.add_argument("run", help="id, its first letters, name, latest:EXPERIMENT or best:EXPERIMENT")
+
+
+def by(parser: argparse.ArgumentParser) -> None:
+    """The metric that the best run is chosen by."""
+    parser.add_argument("--by", default="val/loss", help="metric at the best epoch that chooses the best (val/loss)")

@@ -12,8 +12,7 @@ def register(commands: Commands) -> None:
     arguments.experiment(add(commands, "run", _run, "train, track and test one experiment", recorded))
     add(commands, "list", _list, "show all experiments in experiments/")
     arguments.experiment(add(commands, "show", _show, "print an experiment with every setting"))
-    test = add(commands, "test", _test, "test a run again, from its own record")
-    test.add_argument("run", help="the run's id, or its first letters")
+    arguments.run(add(commands, "test", _test, "test a run again, from its own record"))
 
 
 def _run(options: argparse.Namespace) -> int:

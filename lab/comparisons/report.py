@@ -8,7 +8,7 @@ from rich.table import Table
 
 from lab.comparisons import words
 from lab.comparisons.run import ComparisonResult, Findings
-from lab.report import number
+from lab.numbers import number
 
 
 class LiveTable:

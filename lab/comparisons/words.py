@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lab.comparisons.statistics import Verdict, seeds_needed
-from lab.report import number
+from lab.numbers import number
 
 if TYPE_CHECKING:
     from lab.comparisons.run import Findings

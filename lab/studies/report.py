@@ -1,17 +1,16 @@
 """What the terminal shows of a study, and the experiment file of its winner."""
 
 import datetime
-import sys
 from collections.abc import Iterable
-from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 
 from lab import experiment, yaml_files
-from lab.report import number
+from lab.numbers import number
 from lab.studies.study import StudyResult
 from lab.studies.winners import Candidate
+from lab.whole_files import may_replace
 
 
 def outcome(result: StudyResult) -> RenderableType:
@@ -56,16 +55,10 @@ def keep_winner(result: StudyResult, replace: bool) -> str:
     """Write the winner's experiment file, after asking where one would be replaced; what was done, in words."""
     base = result.final.experiment.name
     path = experiment.FOLDER / f"{base}-best.yaml"
-    if path.exists() and not replace and not _agreed(path):
+    if not may_replace(path, replace):
         return f"{path} stays as it is; --yes replaces it"
     path.write_text(_as_file(result), encoding="utf-8")
     return f"[dim]next[/dim]        make experiment NAME={base}-best  [dim]({path})[/dim]"
-
-
-def _agreed(path: Path) -> bool:
-    if not sys.stdin.isatty():
-        return False
-    return input(f"replace {path}? [y/N] ").strip().lower() in ("y", "yes")
 
 
 def _as_file(result: StudyResult) -> str:

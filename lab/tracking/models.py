@@ -8,7 +8,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.errors import LabError
 from lab.tracking import store
+from lab.tracking.reader import StoredRun
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,3 +112,24 @@ def upload(client: "MlflowClient", run_id: str, model_id: str, folder: Path) -> 
     client.log_model_artifacts(model_id, str(folder))
     client.finalize_logged_model(model_id, LoggedModelStatus.READY)
     client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+
+
+def model_id(run: StoredRun) -> str:
+    """The id of the run's LoggedModel; raises LabError where it has none."""
+    outputs = run.client.get_run(run.id).outputs
+    if outputs is None or not outputs.model_outputs:
+        why = "its model comes when it is finished" if run.status == "RUNNING" else "it did not come to its end"
+        raise LabError(f"run {run.id[:8]} ({run.name}) is {run.status} and has no model: {why}")
+    return outputs.model_outputs[0].model_id
+
+
+def folder(run: StoredRun) -> Path:
+    """A local copy of the run's LoggedModel; raises LabError where it has none."""
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    try:
+        location = run.client.get_logged_model(model_id(run)).artifact_location
+        return Path(download_artifacts(artifact_uri=location))
+    except (MlflowException, OSError) as error:
+        raise LabError(f"the model of run {run.id[:8]} cannot be read: {str(error).splitlines()[0][:200]}") from None
