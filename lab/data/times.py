@@ -74,12 +74,13 @@ def _refuse(times: pd.Series, name: str, unfit: NDArray[np.bool_], relation: str
     places = np.flatnonzero(unfit)
     if len(places):
         row = int(places[0]) + 1
-        now, before = (_written(times.iloc[place]) for place in (row, row - 1))
+        now, before = (written(times.iloc[place]) for place in (row, row - 1))
         more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
         raise LabError(f"column '{name}', row {row + 1}: {now} {relation} row {row}, {before}{more}; {remedy}")
 
 
-def _written(moment: object) -> str:
+def written(moment: object) -> str:
+    """A moment as a person writes it: without the time of day where that is midnight."""
     if isinstance(moment, pd.Timestamp):
         return str(moment.date() if moment == moment.normalize() else moment)
     return str(moment)

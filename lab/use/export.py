@@ -33,7 +33,9 @@ def check_packages(format: Format) -> None:
     """Raise LabError where a package is not installed that a format needs."""
     missing = [name for name in PACKAGES[format] if find_spec(name) is None]
     if missing:
-        raise LabError(f"--to {format} needs {', '.join(missing)}: .venv/bin/pip install -c constraints.txt '.[export]'")
+        raise LabError(
+            f"--to {format} needs {', '.join(missing)}: .venv/bin/pip install -c constraints.txt '.[export]'"
+        )
 
 
 def export(model: Model, format: Format, path: Path | None = None, yes: bool = False) -> tuple[Path, float]:

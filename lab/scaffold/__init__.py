@@ -1,0 +1,1 @@
+"""From somebody's data to an experiment file that trains as it is."""

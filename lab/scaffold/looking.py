@@ -1,0 +1,214 @@
+"""A look at somebody's data: of what kind it is, what is in it, and what should make one wary."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lab.data import columns, table_files, times
+from lab.data.base import DataModule
+from lab.data.encodings.table import Category, Date, TableEncoding
+from lab.errors import LabError, did_you_mean
+from lab.experiment import Part
+from lab.scaffold import seasons, suspects
+
+KINDS = ("table", "series", "arrays", "images")
+USUAL_TARGETS = ("target", "label", "class", "y", "outcome")
+UNEVEN = 0.8  # share of the largest class from which accuracy misleads
+MOST_NAMED = 8
+
+
+@dataclass(frozen=True)
+class Look:
+    """The data section of an experiment, the data itself, what was found (about what, in words), and warnings."""
+
+    settings: dict[str, Any]
+    data: DataModule
+    facts: Sequence[tuple[str, str]]
+    warnings: Sequence[str] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        """The number of training samples."""
+        return len(self.data.splits["train"])  # type: ignore[arg-type]
+
+
+def look(path: str, target: str | None, kind: str | None) -> Look:
+    """Look at a file or folder; raises LabError where it cannot be used as it is."""
+    kind = kind or kind_of(path, target)
+    return {"table": _table, "series": _series, "arrays": _arrays, "images": _images}[kind](path, target)
+
+
+def kind_of(path: str, target: str | None) -> str:
+    """The kind of data that a path holds: by its name, and for rows by whether they are regular in time."""
+    place = Path(path).expanduser()
+    if place.is_dir():
+        return "images"
+    if place.suffix.lower() in (".npz", ".npy"):
+        return "arrays"
+    table_files.existing_file(path)
+    return "series" if _is_series(table_files.read_table(path), target) else "table"
+
+
+def _is_series(frame: pd.DataFrame, target: str | None) -> bool:
+    """Whether there is one row for each step of time, and what stands in it are numbers."""
+    try:
+        time = times.find(frame)
+        moments = times.moments(frame[time])
+        if not pd.api.types.is_datetime64_any_dtype(moments.dtype):
+            return False
+        times.check_regular(moments, time)
+    except LabError:
+        return False
+    others = frame.drop(columns=time)
+    return target != time and all(pd.api.types.is_numeric_dtype(others[name].dtype) for name in others)
+
+
+def _prepared(settings: dict[str, Any]) -> DataModule:
+    data: DataModule = Part("data", settings["kind"], _without_kind(settings)).build(seed=0)
+    data.prepare()
+    return data
+
+
+def _without_kind(settings: dict[str, Any]) -> dict[str, Any]:
+    """A section's settings; a batch of one sample fits into any data until a better one is chosen."""
+    return {"batch_size": 1} | {name: value for name, value in settings.items() if name != "kind"}
+
+
+def _table(path: str, target: str | None) -> Look:
+    frame = table_files.read_table(path)
+    target = target or _usual_target(frame)
+    columns.check_names([target], frame, "--target")
+    settings = {"kind": "table", "path": path, "target": target}
+    data = _prepared(settings)
+    assert isinstance(data.encoding, TableEncoding)
+    facts = [("rows", f"{len(frame):,}, {len(frame.columns)} columns"), *data.notes]
+    facts += [("classes", words) for words in _balance(data)]
+    facts += list(_columns(data.encoding))
+    missing = frame.drop(columns=target).isna().mean().sort_values(ascending=False)
+    missing = missing[missing > 0]
+    if len(missing):
+        facts.append(("missing", _some(f"{name} {share:.1%}" for name, share in missing.items())))
+    warnings = [*suspects.repeated_rows(frame), *suspects.telling_columns(frame, target, data.task), *_uneven(data)]
+    return Look(settings, data, facts, warnings)
+
+
+def _usual_target(frame: pd.DataFrame) -> str:
+    """The column that is called as targets are; raises LabError where none is."""
+    names = {str(name).lower(): str(name) for name in frame.columns}
+    for usual in USUAL_TARGETS:
+        if usual in names:
+            return names[usual]
+    known = ", ".join(str(name) for name in frame.columns)
+    raise LabError(f"--target: which column is to be predicted? the file has {known}")
+
+
+def _columns(encoding: TableEncoding) -> Iterator[tuple[str, str]]:
+    """How the columns are taken."""
+    numbers = [column.name for column in encoding.columns if column.kind == "number"]
+    categories = [
+        f"{column.name} ({len(column.values)} values{', embedded' if column.embedded else ''})"
+        for column in encoding.columns
+        if isinstance(column, Category)
+    ]
+    dates = [column.name for column in encoding.columns if isinstance(column, Date)]
+    for kind, found in (("numbers", numbers), ("categories", categories), ("dates", dates)):
+        if found:
+            yield kind, f"{len(found)}: {_some(found)}"
+
+
+def _series(path: str, target: str | None) -> Look:
+    frame = table_files.read_table(path)
+    time = times.find(frame)
+    chosen = target.split(",") if target else None
+    columns.check_names(chosen or [], frame, "--target")
+    moments = times.moments(frame[time])
+    season = seasons.season(moments)
+    window, horizon = seasons.window_and_horizon(len(frame), season)
+    settings: dict[str, Any] = {"kind": "series", "path": path, "time": time}
+    if chosen:
+        settings["targets"] = chosen
+        covariates = [
+            str(name)
+            for name in frame.columns
+            if str(name) not in (time, *chosen) and pd.api.types.is_numeric_dtype(frame[name].dtype)
+        ]
+        settings |= {"covariates": covariates} if covariates else {}
+    settings |= {"window": window, "horizon": horizon}
+    data = _prepared(settings)
+    facts = [
+        ("rows", f"{len(frame):,}, from {times.written(moments.iloc[0])} to {times.written(moments.iloc[-1])}"),
+        *data.notes,
+        (
+            "season",
+            f"{season} steps" if season else "none known; a year, week or day would be, had the rows such times",
+        ),
+        ("windows", f"{window} past steps to the next {horizon}"),
+    ]
+    return Look(settings, data, facts, suspects.repeated_rows(frame))
+
+
+def _arrays(path: str, target: str | None) -> Look:
+    if Path(path).suffix.lower() == ".npz":
+        settings = {"kind": "arrays", "path": path}
+    elif target:
+        settings = {"kind": "arrays", "x": path, "y": target}
+    else:
+        raise LabError(f"--target: {path} holds x; name the NPY file of y, or save both in one NPZ file as x and y")
+    data = _prepared(settings)
+    facts = [("samples", f"{_samples(data):,} of {data.sizes.input_shape}"), *data.notes]
+    facts += [("classes", words) for words in _balance(data)]
+    return Look(settings, data, facts, list(_uneven(data)))
+
+
+def _images(path: str, target: str | None) -> Look:
+    if target:
+        raise LabError("--target: images have their classes from the names of their folders; leave it out")
+    settings = {"kind": "images", "path": path}
+    data = _prepared(settings)
+    facts = [*data.notes, *(("classes", words) for words in _balance(data))]
+    return Look(settings, data, facts, list(_uneven(data)))
+
+
+def _samples(data: DataModule) -> int:
+    return sum(len(split) for split in data.splits.values())  # type: ignore[arg-type, misc]
+
+
+def _shares(data: DataModule) -> np.ndarray:
+    """The share of each class in the training split."""
+    labels = torch.cat([y for _, y in data.loader("train")]) if data.batch_size > 1 else _labels(data)
+    return np.bincount(labels.numpy(), minlength=len(data.class_names)) / len(labels)
+
+
+def _labels(data: DataModule) -> torch.Tensor:
+    return data.splits["train"].y  # type: ignore[attr-defined]
+
+
+def _balance(data: DataModule) -> Iterator[str]:
+    """How frequent the classes are, the largest first."""
+    if data.class_names:
+        shares = sorted(zip(_shares(data), data.class_names, strict=True), reverse=True)
+        yield _some(f"{name} {share:.1%}" for share, name in shares)
+
+
+def _uneven(data: DataModule) -> Iterator[str]:
+    if data.class_names and _shares(data).max() > UNEVEN:
+        largest = data.class_names[int(_shares(data).argmax())]
+        yield f"{_shares(data).max():.0%} are '{largest}': look at f1 rather than at accuracy"
+
+
+def _some(words: Iterator[str] | Sequence[str]) -> str:
+    """The first few, and how many more there are."""
+    every = list(words)
+    more = f" and {len(every) - MOST_NAMED} more" if len(every) > MOST_NAMED else ""
+    return ", ".join(every[:MOST_NAMED]) + more
+
+
+def check_kind(kind: str | None) -> None:
+    """Raise LabError for a kind of data that there is not."""
+    if kind is not None and kind not in KINDS:
+        raise LabError(f"--kind: no such kind '{kind}'; {did_you_mean(kind, KINDS)}")

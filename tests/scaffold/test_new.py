@@ -1,0 +1,156 @@
+"""`lab new`: what it finds in data, and that what it writes trains as it is."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from lab import experiment, training
+from lab.cli import main
+from lab.errors import LabError
+from lab.scaffold.writing import Scaffold, new
+
+ROWS = 240
+
+
+@pytest.fixture
+def table(workplace: Path) -> pd.DataFrame:
+    """A table with numbers, names, a date, gaps and a target that some of them tell."""
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "id": range(1, ROWS + 1),
+            "age": random.integers(18, 90, ROWS),
+            "income": random.normal(30, 8, ROWS).round(2),
+            "job": random.choice(["nurse", "smith", "cook"], ROWS),
+            "since": pd.date_range("2020-01-01", periods=ROWS, freq="3D").strftime("%Y-%m-%d"),
+        }
+    )
+    frame["buys"] = np.where(frame["age"] + random.normal(0, 12, ROWS) > 50, "yes", "no")
+    frame.loc[3:9, "income"] = np.nan
+    return frame
+
+
+def found(made: Scaffold) -> dict[str, str]:
+    return dict(made.look.facts)
+
+
+def one_epoch(name: str) -> training.Result:
+    return training.run(experiment.load(name, ["trainer.max_epochs=1"]))
+
+
+def test_a_table(table: pd.DataFrame) -> None:
+    table.to_csv("shop.csv", index=False)
+    made = new("shop", "shop.csv", "buys")
+    assert found(made)["rows"] == "240, 6 columns"
+    assert found(made)["task"].startswith("classification, 2 classes")
+    assert found(made)["dropped"].startswith("id")
+    assert found(made)["categories"] == "1: job (3 values)"
+    assert found(made)["missing"] == "income 2.9%"
+    assert made.look.warnings == []
+    text = made.path.read_text()
+    assert text.startswith("# Can buys be told from the other columns of shop.csv?\n")
+    assert "#   missing: income 2.9%\n" in text
+    assert one_epoch("shop").metrics["test/accuracy"] > 0
+
+
+def test_a_table_whose_target_is_a_number(table: pd.DataFrame) -> None:
+    table.to_parquet("shop.parquet")
+    made = new("incomes", "shop.parquet", "age")
+    assert found(made)["task"].startswith("regression")
+    assert one_epoch("incomes").metrics["test/rmse"] > 0
+
+
+def test_what_is_too_good_to_be_true_is_said(table: pd.DataFrame) -> None:
+    table["paid"] = np.where(table["buys"] == "yes", 9.5, 0.0)
+    pd.concat([table, table.tail(3)]).to_csv("shop.csv", index=False)
+    copies, telling = new("shop", "shop.csv", "buys").look.warnings
+    assert copies.startswith("3 rows repeat another one")
+    assert telling.startswith("column 'paid' alone tells buys")
+
+
+def test_uneven_classes_are_said(table: pd.DataFrame) -> None:
+    table["buys"] = np.where(np.arange(ROWS) % 12 == 0, "yes", "no")
+    table.to_csv("shop.csv", index=False)
+    assert new("shop", "shop.csv", "buys").look.warnings == ["92% are 'no': look at f1 rather than at accuracy"]
+
+
+def test_the_usual_name_of_a_target_need_not_be_given(table: pd.DataFrame) -> None:
+    table.rename(columns={"buys": "Target"}).to_csv("shop.csv", index=False)
+    assert new("shop", "shop.csv").look.settings["target"] == "Target"
+
+
+def test_a_monthly_series(workplace: Path) -> None:
+    step = np.arange(120)
+    sales = 100 + step + 20 * np.sin(2 * np.pi * step / 12)
+    months = pd.date_range("2010-01-01", periods=120, freq="MS").strftime("%Y-%m")
+    pd.DataFrame({"month": months, "sales": sales, "price": 3.0 + step % 5}).to_csv("sales.csv", index=False)
+    made = new("sales", "sales.csv", "sales")
+    assert found(made)["season"] == "12 steps"
+    settings = made.look.settings
+    assert (settings["kind"], settings["targets"], settings["covariates"]) == ("series", ["sales"], ["price"])
+    assert "# Can the next 12 steps of sales be forecast?" in made.path.read_text()
+    assert one_epoch("sales").metrics["test/rmse"] > 0
+    assert new("rows", "sales.csv", "sales", kind="table").look.settings["kind"] == "table"
+
+
+def test_arrays(workplace: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(90, 50, 3))
+    np.savez("moves.npz", x=x, y=np.arange(90) % 3)
+    made = new("moves", "moves.npz")
+    assert made.choice.sections["model"]["kind"] == "conv1d"
+    assert one_epoch("moves").metrics["test/accuracy"] >= 0
+    np.save("x.npy", x)
+    np.save("y.npy", x.sum((1, 2)))
+    assert new("sums", "x.npy", "y.npy", model="lstm").choice.sections["model"] == {"kind": "lstm"}
+
+
+def test_images(workplace: Path) -> None:
+    random = np.random.default_rng(0)
+    for place in range(40):
+        folder = workplace / "pictures" / ("cat", "dog")[place % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 255, (16, 16), dtype=np.uint8)).save(folder / f"{place}.png")
+    made = new("pets", "pictures")
+    assert made.choice.sections["model"]["kind"] == "conv2d"
+    assert one_epoch("pets").metrics["test/accuracy"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("a/b", "shop.csv", "buys"), "'a/b' is no name for an experiment"),
+        (("shop", "shp.csv", "buys"), "shp.csv: no such file; did you mean shop.csv?"),
+        (("shop", "shop.csv", "buy"), "--target: no column 'buy'; did you mean buys?"),
+        (("shop", "shop.csv"), "--target: which column is to be predicted? the file has id, age"),
+        (("shop", "shop.csv", "buys", "mlpp"), "--model: no such kind 'mlpp'; did you mean mlp?"),
+        (("shop", "shop.csv", "buys", None, "tabel"), "--kind: no such kind 'tabel'; did you mean table?"),
+        (("shop", "shop.csv", "buys", "conv2d"), "model.kind: conv2d takes (N, C, H, W)"),
+        (("shop", "x.npy"), "--target: x.npy holds x; name the NPY file of y"),
+    ],
+)
+def test_mistakes_are_said_and_nothing_is_written(table: pd.DataFrame, arguments: tuple[str], message: str) -> None:
+    table.to_csv("shop.csv", index=False)
+    before = experiment.names()
+    with pytest.raises(LabError) as error:
+        new(*arguments)
+    assert error.value.lines[0].startswith(message)
+    assert experiment.names() == before
+
+
+def test_no_experiment_is_replaced_without_a_yes(table: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
+    table.to_csv("shop.csv", index=False)
+    mine = Path("experiments/lstm.yaml").read_text()
+    with pytest.raises(SystemExit) as end:
+        main(["new", "lstm", "--data", "shop.csv", "--target", "buys"])
+    assert end.value.code == 2
+    assert "experiments/lstm.yaml exists; choose another name, or replace it with --yes" in capsys.readouterr().err
+    assert Path("experiments/lstm.yaml").read_text() == mine
+    with pytest.raises(SystemExit) as end:
+        main(["new", "lstm", "--data", "shop.csv", "--target", "buys", "--yes"])
+    assert end.value.code == 0
+    said = capsys.readouterr().out
+    assert "make experiment NAME=lstm" in said
+    assert "income 2.9%" in said
