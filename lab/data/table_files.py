@@ -28,7 +28,7 @@ def read_table(path: str | Path, separator: Separator = "auto", text_encoding: s
     table = _parquet(path) if path.suffix.lower() in (".parquet", ".pq") else _csv(path, separator, text_encoding)
     if not table.num_rows:
         raise LabError(f"{path}: has column names but no rows")
-    if len(table.column_names) < 2:
+    if len(table.column_names) == 1 and re.search(r"\w[^\w.-]+\w", table.column_names[0]):
         raise LabError(
             f"{path}: has one column only, '{table.column_names[0]}'; is its separator none of "
             f"{', '.join(SEPARATORS.values())}? then convert it to CSV"
