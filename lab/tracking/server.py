@@ -16,9 +16,7 @@ def serve(port: int) -> None:
         raise LabError(f"runs are kept at {store.without_password(store.tracking_uri())}: open that address")
     if not store.database().exists():
         raise LabError(f"no runs yet: there is no {store.database()}; make one with `make experiment NAME=lstm`")
-    with socket.socket() as probe:
-        if probe.connect_ex((HOST, port)) == 0:
-            raise LabError(f"port {port} is taken; choose another with PORT={port + 1}")
+    check_free(port, f"PORT={port + 1}")
     store.quiet_mlflow()
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
@@ -31,3 +29,10 @@ def serve(port: int) -> None:
         str(store.root() / "artifacts"),
     ]
     os.execv(sys.executable, [*command, *place])
+
+
+def check_free(port: int, other: str) -> None:
+    """Raise LabError where something listens on the port; `other` is what to write instead."""
+    with socket.socket() as probe:
+        if probe.connect_ex((HOST, port)) == 0:
+            raise LabError(f"port {port} is taken; choose another with {other}")

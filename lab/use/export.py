@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.func import functional_call
 
 from lab.errors import LabError, TrainingFailed
 from lab.use.model import Model
@@ -25,7 +26,7 @@ PACKAGES: dict[Format, tuple[str, ...]] = {
     "safetensors": ("safetensors",),
 }
 FOLDER = Path("exports")
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # other kernels add in another order
+CLOSE = 1e-4  # relative to the value, and a tenth of it in itself: other kernels add in another order
 ARCHITECTURE = "architecture."  # what a program calls the weights that the experiment's own network has
 
 
@@ -61,7 +62,7 @@ def largest_difference(model: Model, outputs_of: Callable[[Outputs], Outputs]) -
     largest = 0.0
     for samples in (model.example, model.example[:1]):
         original, copied = model.outputs(samples), outputs_of(samples)
-        if original.shape != copied.shape or not np.allclose(original, copied, **CLOSE):
+        if original.shape != copied.shape or not np.allclose(original, copied, rtol=CLOSE, atol=CLOSE / 10):
             gap = float(np.abs(original - copied).max()) if original.shape == copied.shape else float("inf")
             raise TrainingFailed(f"the exported model differs by {gap:.3g} from the original; nothing was written")
         largest = max(largest, float(np.abs(original - copied).max()))
@@ -71,10 +72,11 @@ def largest_difference(model: Model, outputs_of: Callable[[Outputs], Outputs]) -
 def _write_onnx(model: Model, path: Path) -> None:
     """ONNX, of raw encoded inputs and with any number of samples."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # of operators of packages that nobody asked for
-    names = {"input_names": ["input"], "output_names": ["output"]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        exported = torch.onnx.export(model.program, dynamo=True, verbose=False, **names)
+        exported = torch.onnx.export(
+            model.program, dynamo=True, verbose=False, input_names=["input"], output_names=["output"]
+        )
     assert exported is not None, "said by torch where dynamo=True"
     exported.save(path)
 
@@ -100,11 +102,11 @@ def _write_safetensors(model: Model, path: Path) -> None:
     """The weights under the names that the experiment's own network has; what stands around it as metadata."""
     from safetensors.torch import save
 
-    state, constants = model.program.state_dict, model.program.constants
+    state, constants, prefix = model.program.state_dict, model.program.constants, _prefix(model)
     weights = {
-        name.removeprefix(ARCHITECTURE): weight.detach().contiguous().clone()
+        name.removeprefix(prefix): weight.detach().contiguous().clone()
         for name, weight in state.items()
-        if name.startswith(ARCHITECTURE)
+        if name.startswith(prefix)
     }
     around = {name: value for name, value in (state | constants).items() if not name.startswith(ARCHITECTURE)}
     scales = {name: value.tolist() for name, value in around.items() if isinstance(value, torch.Tensor)}
@@ -116,10 +118,22 @@ def _safetensors_outputs(model: Model, path: Path) -> Callable[[Outputs], Output
     """The original's graph with the weights of the file."""
     from safetensors.torch import load_file
 
-    network = model.program.module()
-    weights = {ARCHITECTURE + name: weight for name, weight in load_file(path).items()}
-    network.load_state_dict(network.state_dict() | weights)
-    return lambda samples: network(torch.from_numpy(samples)).detach().numpy()
+    network, prefix = model.program.module(), _prefix(model)
+    read = load_file(path)
+    weights = {
+        name: read[name.removeprefix(prefix)] if name.startswith(prefix) else original
+        for name, original in network.state_dict().items()
+    }
+    return lambda samples: functional_call(network, weights, torch.from_numpy(samples)).detach().numpy()
+
+
+def _prefix(model: Model) -> str:
+    """What all names of weights begin with: further layers around the network that have no weights of their own."""
+    names = [name for name in model.program.state_dict if name.startswith(ARCHITECTURE)]
+    prefix = ARCHITECTURE
+    while all(name.startswith(prefix + ARCHITECTURE) for name in names):
+        prefix += ARCHITECTURE
+    return prefix
 
 
 WAYS: dict[Format, tuple[Callable[[Model, Path], None], Callable[[Model, Path], Callable[[Outputs], Outputs]]]] = {

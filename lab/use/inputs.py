@@ -1,5 +1,6 @@
-"""New data from a file, as the model's encoding takes it."""
+"""New data from files, as the model's encoding takes it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -7,23 +8,39 @@ from zipfile import BadZipFile
 import numpy as np
 
 from lab.data.encodings import Encoding
+from lab.data.image_files import SUFFIXES
 from lab.data.table_files import existing_file, read_table
 from lab.errors import LabError
 
 TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 ARRAYS = (".npy", ".npz")
-ENDINGS = {"array": ARRAYS + TABLES, "table": TABLES}
+ENDINGS = {"array": ARRAYS + TABLES, "table": TABLES, "image": SUFFIXES + ARRAYS, "series": TABLES + ARRAYS}
 
 
-def read(path: str, encoding: Encoding) -> Any:
-    """The raw samples in a file; raises LabError where it does not hold what the model takes."""
-    ending = Path(path).suffix.lower()
+def read(paths: Sequence[str], encoding: Encoding) -> Any:
+    """What `Model.predict` takes: a table, an array, or the paths of images, those of a folder in order of name.
+
+    Raises LabError where the files do not hold what the model takes.
+    """
+    if encoding.kind == "image" and Path(paths[0]).suffix.lower() not in ARRAYS:
+        return [file for path in paths for file in _images(Path(path).expanduser())]
+    if len(paths) > 1:
+        raise LabError(f"{paths[1]}: one file at a time; only images may be several")
+    ending = Path(paths[0]).suffix.lower()
     known = ENDINGS[encoding.kind]
     if ending not in known:
-        raise LabError(f"{path}: this model takes {', '.join(known)} files")
-    if ending in ARRAYS:
-        return _array(existing_file(path))
-    return read_table(path)
+        raise LabError(f"{paths[0]}: this model takes {', '.join(known)} files")
+    return _array(existing_file(paths[0])) if ending in ARRAYS else read_table(paths[0])
+
+
+def _images(path: Path) -> list[Path]:
+    """An image, or those in a folder."""
+    if not path.is_dir():
+        return [existing_file(path)]
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    if not found:
+        raise LabError(f"{path}: has no images ({', '.join(SUFFIXES)})")
+    return found
 
 
 def _array(path: Path) -> Any:

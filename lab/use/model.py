@@ -1,7 +1,7 @@
 """The model of a run, from what the run kept alone: no training data, no experiment file."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from lab.data import encodings
 from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
+from lab.data.encodings.series import SeriesEncoding
 from lab.errors import LabError
 from lab.tracking import models, names, reader
 from lab.tracking.reader import StoredRun
-from lab.use import answers
+from lab.use import answers, forecast
 from lab.use.answers import Output
 
 if TYPE_CHECKING:
@@ -39,17 +40,36 @@ class Model:
     def predict(self, raw: Any) -> pd.DataFrame:
         """The predictions for raw samples, a row each, in their order; raises LabError where they are unfit.
 
-        `raw` is a DataFrame of rows as in the training table; or an array (N, ...), or its samples as the rows of
-        a DataFrame. Columns: `prediction`, and of classes the `probability of` each.
+        `raw` is what the model was trained on: a DataFrame of rows; an array (N, ...), or its samples as the rows
+        of a DataFrame; paths of images; or a DataFrame that holds a series up to now, for which the rows are the
+        steps that follow. Columns: `prediction`, and of classes the `probability of` each; where several values
+        are predicted, a `prediction of` each.
         """
-        frame = answers.frame(self.outputs(self.encode(raw)), self.output)
+        outputs = self._outputs_of(raw)
+        if isinstance(self.encoding, SeriesEncoding) and isinstance(raw, pd.DataFrame):
+            return self._forecast(raw, outputs, self.encoding)
+        frame = answers.frame(outputs, self.output)
         return frame.set_index(raw.index) if isinstance(raw, pd.DataFrame) else frame
 
-    def encode(self, raw: Any) -> NDArray[np.float32]:
-        """Raw samples as the numbers (N, ...) that the network takes."""
+    def _outputs_of(self, raw: Any) -> NDArray[np.float32]:
+        """Probabilities (N, classes) or values (N, T) for raw samples; images are decoded portion by portion."""
+        if not len(raw):
+            raise LabError("there are no samples to predict for")
+        if isinstance(raw, Sequence):
+            portions = (raw[first : first + ROWS_AT_ONCE] for first in range(0, len(raw), ROWS_AT_ONCE))
+            return np.concatenate([self.outputs(self.encoding.encode(portion)) for portion in portions])
         if isinstance(self.encoding, ArrayEncoding) and isinstance(raw, pd.DataFrame):
             raw = _samples(raw, self.encoding.shape)
-        return self.encoding.encode(raw)
+        return self.outputs(self.encoding.encode(raw))
+
+    def _forecast(self, series: pd.DataFrame, outputs: NDArray[np.float32], encoding: SeriesEncoding) -> pd.DataFrame:
+        """One row of outputs (1, T · horizon) as the steps that follow."""
+        targets = outputs.shape[1] // encoding.horizon
+        params = self.run.params
+        chosen = params.get("data.time")
+        time = forecast.time_column(series, None if chosen == "null" else chosen, params.get("data.gaps") == "ignore")
+        values = outputs.reshape(targets, encoding.horizon).T
+        return forecast.table(series, values, list(encoding.columns[:targets]), time)
 
     def outputs(self, encoded: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probabilities (N, classes) or values (N, T) for encoded samples (N, ...)."""
