@@ -43,9 +43,7 @@ def _create_database(address: str, name: str, template: str) -> None:
 
 
 @pytest.fixture
-def at_postgresql(
-    prepared_postgresql: str, workplace: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[str]:
+def at_postgresql(prepared_postgresql: str, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A fresh store in PostgreSQL, to which the lab is pointed."""
     name = f"store_{uuid.uuid4().hex}"
     _create_database(prepared_postgresql, name, "template")
@@ -146,7 +144,7 @@ def test_an_empty_store_gives_empty_tables(tables: Tables) -> None:
 def test_reading_writes_nothing(place: str, request: pytest.FixtureRequest) -> None:
     request.getfixturevalue(place)
     engine = SqlTables(store.client().tracking_uri)._engine
-    with engine.connect() as connection, pytest.raises(Exception, match="read-?only"):
+    with engine.connect() as connection, pytest.raises(Exception, match=r"read-?only"):
         connection.exec_driver_sql("DELETE FROM runs")
 
 
