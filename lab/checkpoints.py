@@ -22,7 +22,13 @@ class WholeFileIO(TorchCheckpointIO):
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = target.with_suffix(".new")
         with fresh.open("wb") as file:
-            torch.save(checkpoint, file)
+            try:
+                torch.save(checkpoint, file)
+            except RuntimeError as error:
+                disk = error.__context__
+                if isinstance(disk, OSError):  # torch then complains of the file that it could not finish
+                    raise OSError(disk.errno, disk.strerror, str(fresh)) from None
+                raise
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(target)

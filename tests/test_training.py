@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -176,6 +177,25 @@ def test_without_a_tracking_server_the_run_goes_on_and_its_records_wait(
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     assert waiting.send_all()[1]
     assert only_run().metrics["test/accuracy"] == result.metrics["test/accuracy"]
+
+
+def test_a_disk_that_fills_up_stops_the_run_with_what_is_safe(tiny: str) -> None:
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "lab", "run", tiny, "model.hidden=512"],
+        capture_output=True,
+        text=True,
+        preexec_fn=small_files,
+    )
+    assert done.returncode == 1
+    first, *more = done.stderr.splitlines()
+    assert re.match(r"lab: .*best.new: File too large", first)
+    assert more == [
+        "the run was stopped; what it recorded until then is kept, and runs finished before are untouched",
+        "free some space, then start it again",
+    ]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])

@@ -108,10 +108,11 @@ def _engine(uri: str) -> Engine:
             creator=lambda: sqlite3.connect(address, uri=True, timeout=SECONDS_TO_WAIT, check_same_thread=False),
             poolclass=NullPool,
         )
+    postgresql = url.get_backend_name() == "postgresql"
     try:
-        postgresql = url.get_backend_name() == "postgresql"
         options = {"execution_options": {"postgresql_readonly": True}} if postgresql else {}
         waiting = {"connect_timeout": SECONDS_TO_WAIT}
         return create_engine(url, pool_pre_ping=True, connect_args=waiting, **options)
     except ModuleNotFoundError as error:
-        raise LabError(f"the store {store.without_password(uri)} needs the package {error.name}") from None
+        extra = "; .venv/bin/pip install -c constraints.txt -e '.[postgresql]'" if postgresql else ""
+        raise LabError(f"the store {store.without_password(uri)} needs the package {error.name}{extra}") from None

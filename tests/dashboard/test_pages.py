@@ -54,7 +54,7 @@ def test_an_empty_store(page: str, opened: Open, workplace: Path) -> None:
 def test_a_store_that_does_not_answer(
     page: str, opened: Open, workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////nowhere/at/all.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{workplace}/not/there.db")
     app = opened(page)
     assert "there is no" in texts(app) or "no studies yet" in texts(app)
 

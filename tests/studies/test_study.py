@@ -183,8 +183,10 @@ def test_wrong_options_are_refused_before_anything_is_written(
     assert not (store.root() / "optuna.db").exists()
 
 
-def test_a_storage_that_cannot_be_reached_is_refused(searched: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for address in ("sqlite:////nowhere/at/all.db", "nonsense", "postgresql://user:secret@127.0.0.1:9/none"):
+def test_a_storage_that_cannot_be_reached_is_refused(
+    searched: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for address in (f"sqlite:///{tmp_path}/not/there.db", "nonsense", "postgresql://user:secret@127.0.0.1:9/none"):
         monkeypatch.setenv("LAB_STUDY_STORAGE", address)
         with pytest.raises(LabError, match=r"the study storage .* cannot be used") as error:
             run(searched)

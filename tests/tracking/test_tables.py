@@ -2,13 +2,20 @@
 
 import math
 import sqlite3
+import subprocess
+import sys
 import time
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+import postgresql
 import pytest
+import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.entities import Metric
+from sqlalchemy.pool import NullPool
 
 from lab.errors import LabError
 from lab.tracking import filters, store
@@ -17,6 +24,31 @@ from lab.tracking.sql_tables import SqlTables
 from lab.tracking.tables import Tables, open_tables
 
 NOW = int(time.time() * 1000)
+
+
+@pytest.fixture(scope="session")
+def prepared_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server with a database `template` that holds MLflow's empty tables."""
+    with postgresql.server(tmp_path_factory.mktemp("postgresql")) as address:
+        _create_database(address, "template", "template1")
+        code = f"from mlflow import MlflowClient; MlflowClient('{address}/template').search_experiments()"
+        subprocess.run([sys.executable, "-c", code], check=True, stderr=subprocess.DEVNULL)
+        yield address
+
+
+def _create_database(address: str, name: str, template: str) -> None:
+    engine = sqlalchemy.create_engine(f"{address}/postgres", isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+
+
+@pytest.fixture
+def at_postgresql(prepared_postgresql: str, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A fresh store in PostgreSQL, to which the lab is pointed."""
+    name = f"store_{uuid.uuid4().hex}"
+    _create_database(prepared_postgresql, name, "template")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{prepared_postgresql}/{name}")
+    return name
 
 
 @pytest.fixture
@@ -44,9 +76,13 @@ def ids(client: MlflowClient) -> list[str]:
     return made
 
 
-@pytest.fixture(params=["sql", "client"])
-def tables(request: pytest.FixtureRequest, client: MlflowClient) -> Tables:
-    return SqlTables(store.tracking_uri()) if request.param == "sql" else ClientTables(client)
+@pytest.fixture(params=["sqlite", "postgresql", "client"])
+def tables(request: pytest.FixtureRequest, workplace: Path) -> Tables:
+    """Each way to read a store; the test's runs are made in the one that is read."""
+    if request.param == "postgresql":
+        request.getfixturevalue("at_postgresql")
+    client = request.getfixturevalue("client")
+    return ClientTables(client) if request.param == "client" else SqlTables(store.tracking_uri())
 
 
 def test_all_runs_the_latest_first_with_settings_tags_and_last_values(tables: Tables, ids: list[str]) -> None:
@@ -104,9 +140,11 @@ def test_an_empty_store_gives_empty_tables(tables: Tables) -> None:
     assert tables.states().empty
 
 
-def test_reading_writes_nothing(client: MlflowClient, ids: list[str]) -> None:
-    engine = SqlTables(store.tracking_uri())._engine
-    with engine.connect() as connection, pytest.raises(Exception, match="readonly"):
+@pytest.mark.parametrize("place", ["workplace", "at_postgresql"])
+def test_reading_writes_nothing(place: str, request: pytest.FixtureRequest) -> None:
+    request.getfixturevalue(place)
+    engine = SqlTables(store.client().tracking_uri)._engine
+    with engine.connect() as connection, pytest.raises(Exception, match=r"read-?only"):
         connection.exec_driver_sql("DELETE FROM runs")
 
 
