@@ -25,12 +25,12 @@ class Tracker:
 
     def start(self, experiment: str, name: str, settings: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         """Open the journal."""
-        self.folder.mkdir(parents=True)
+        self._opened()
+        self.folder.mkdir()
         self._journal = Journal(self.folder)
         params = {key: _as_param(value) for key, value in settings.items()}
         content = {"experiment": experiment, "name": name, "params": params, "tags": dict(tags)}
         self._journal.append("start", **content, **self._origin)
-        self._opened()
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
         """Record metric values at a step (an epoch, for those of an epoch)."""
