@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from lightning.pytorch.utilities.model_summary import ModelSummary
 from lab import provenance
 from lab.building import Built
 from lab.checkpoints import BestAndLast
+from lab.data.base import DataModule
 from lab.tracking import models
 from lab.tracking.tracker import Tracker
 
@@ -17,14 +19,21 @@ EXAMPLE_ROWS = 4
 
 
 def keep_origin(built: Built, tracker: Tracker) -> None:
-    """The resolved experiment, the split, the uncommitted changes and the model summary."""
+    """The resolved experiment, the encoding, the split, the uncommitted changes and the model summary."""
     tracker.text("config.yaml", built.experiment.to_yaml())
+    tracker.text("encoding.json", f"{json.dumps(encoding_of(built.data), indent=1)}\n")
     np.savez_compressed(tracker.path("split.npz"), **built.data.split_indices)  # type: ignore[arg-type]
     tracker.artifact("split.npz")
     tracker.text("model_summary.txt", f"{ModelSummary(built.module, max_depth=-1)}\n")
     changes = provenance.uncommitted_changes()
     if changes:
         tracker.text("git.diff", changes)
+
+
+def encoding_of(data: DataModule) -> dict[str, Any]:
+    """What stands before and behind the model: how raw data is encoded, and what the outputs are called."""
+    output = {"task": data.task, "class_names": list(data.class_names), "target_names": list(data.target_names)}
+    return {"input": data.encoding.as_json(), "output": output}
 
 
 def keep_training(tracker: Tracker, history: list[dict[str, float]], checkpoints: BestAndLast) -> None:

@@ -43,6 +43,7 @@ class Result:
     parameters: int
     device: str
     tracker_id: str
+    notes: Sequence[tuple[str, str]] = ()
     delivery: Delivery = dataclasses.field(default_factory=lambda: Delivery({}))
 
     @property
@@ -116,6 +117,7 @@ def train(
         parameters=sum(p.numel() for p in session.built.module.parameters()),
         device=str(session.trainer.strategy.root_device),
         tracker_id=tracker.id,
+        notes=tuple(session.built.data.notes),
     )
 
 
