@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 
 from lab import __version__
-from lab.commands import comparisons, experiments, house, studies
+from lab.commands import comparisons, experiments, house, runs, studies
 from lab.errors import LabError, Stopped, TrainingFailed
 
-GROUPS = (experiments, studies, comparisons, house)
+GROUPS = (experiments, studies, comparisons, runs, house)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

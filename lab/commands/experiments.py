@@ -19,10 +19,11 @@ def register(commands: Commands) -> None:
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from lab import experiment, report, training
+    from lab import experiment, reaping, report, training
     from lab.progress import ProgressBar
 
     loaded = experiment.load(options.name, options.overrides)
+    reaping.start_in_background()
     console = Console()
     console.print(f"[bold]{loaded.name}[/bold]  {report.question_of(loaded)}", highlight=False)
     result = training.run(loaded, shown=[ProgressBar(console)])

@@ -31,8 +31,9 @@ def _mlflow(options: argparse.Namespace) -> int:
 
 
 def _dashboard(options: argparse.Namespace) -> int:
-    from lab import dashboard_server
+    from lab import dashboard_server, reaping
 
+    reaping.start_in_background()
     dashboard_server.serve(options.port)
     return 0
 

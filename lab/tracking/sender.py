@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.redaction import redacted
-from lab.tracking import journal, sealed, store, upload
+from lab.tracking import journal, sealed, store, tags, upload
 from lab.tracking.system_metrics import SystemMetrics
-from lab.tracking.upload import HEARTBEAT_TAG, Upload, state_of
+from lab.tracking.upload import Upload, state_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -78,7 +78,7 @@ class Sender:
         if time.monotonic() >= self._heartbeat_due:
             self._heartbeat_due = time.monotonic() + HEARTBEAT_SECONDS
             for each in going_on:
-                self.client.set_tag(each.run_id, HEARTBEAT_TAG, str(int(time.time() * 1000)))
+                self.client.set_tag(each.run_id, tags.HEARTBEAT, str(int(time.time() * 1000)))
         for each in going_on[:1]:
             self._system.log(self.client, each.run_id)
 
