@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from lab import __version__
 from lab.commands import comparisons, experiments, house, runs, studies
 from lab.errors import LabError, Stopped, TrainingFailed
+from lab.redaction import redacted
 
 GROUPS = (experiments, studies, comparisons, runs, house)
 
@@ -18,10 +19,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = options.command(options)
     except LabError as error:
         for line in error.lines:
-            print(f"lab: {line}", file=sys.stderr)
+            print(f"lab: {redacted(line)}", file=sys.stderr)
         code = 2
     except TrainingFailed as error:
-        print(f"lab: {error}", file=sys.stderr)
+        print(f"lab: {redacted(str(error))}", file=sys.stderr)
         code = 1
     except Stopped as stop:
         print(f"lab: stopped; {options.when_stopped}", file=sys.stderr)

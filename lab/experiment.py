@@ -112,6 +112,12 @@ class Experiment:
                 flat[section] = content
         return flat
 
+    def foreign_code(self) -> dict[str, str]:
+        """Whose code, other than the lab's, each section runs."""
+        parts = (self.data, self.model, self.optimizer, self.scheduler, self.loss)
+        found = {part.section: kinds.code_of(part.section, part.kind) for part in parts if part is not None}
+        return {section: code for section, code in found.items() if code}
+
     def to_yaml(self) -> str:
         """The experiment as a YAML file, from which `parse` gives the same experiment again."""
         written = {name: content for name, content in self.sections().items() if content not in (None, {})}

@@ -5,6 +5,8 @@ import argparse
 from lab.commands import arguments
 from lab.commands.arguments import Commands, add
 
+OWN_CODE = "# it runs no code but the lab's own"
+
 
 def register(commands: Commands) -> None:
     """Add run, list, show and test."""
@@ -43,7 +45,10 @@ def _list(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     from lab import experiment
 
-    print(experiment.load(options.name, options.overrides).to_yaml(), end="")
+    loaded = experiment.load(options.name, options.overrides)
+    print(loaded.to_yaml(), end="")
+    code = loaded.foreign_code()
+    print("\n".join(f"# {section}.kind runs code of {whose}" for section, whose in code.items()) or OWN_CODE)
     return 0
 
 

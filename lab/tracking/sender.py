@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.redaction import redacted
+from lab.redaction import RedactingFormatter, redacted
 from lab.tracking import journal, sealed, store, tags, upload
 from lab.tracking.system_metrics import SystemMetrics
 from lab.tracking.upload import Upload, state_of
@@ -167,7 +167,9 @@ def _rest(folder: Path, seconds: float) -> None:
 
 def main() -> None:
     """`python -m lab.tracking.sender FOLDER`, started by the process that writes the outbox."""
-    logging.basicConfig(format="%(asctime)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(message)s"))
+    logging.basicConfig(handlers=[handler])
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.nice(15)  # the runs themselves come first
