@@ -15,12 +15,13 @@ from lightning.pytorch.profilers import Profiler, PyTorchProfiler, SimpleProfile
 
 from lab import early_stopping, keepsakes, provenance
 from lab.building import Built, build
-from lab.checkpoints import BestAndLast, WholeFileIO, load_weights
+from lab.checkpoint_files import BackgroundIO
+from lab.checkpoints import BestAndLast, load_weights
 from lab.data.base import Split
 from lab.errors import LabError, Stopped, TrainingFailed, did_you_mean
 from lab.experiment import Experiment
 from lab.records import Records
-from lab.signals import stopping
+from lab.signals import pausing, stopping
 from lab.tracking import store
 from lab.tracking.logger import JournalLogger
 from lab.tracking.outbox import Delivery, Outbox
@@ -60,6 +61,7 @@ class Session:
     trainer: L.Trainer
     records: Records
     checkpoints: BestAndLast
+    resume_from: Path | None = None
 
 
 def run(experiment: Experiment, shown: Sequence[Callback] = ()) -> Result:
@@ -78,17 +80,25 @@ def run(experiment: Experiment, shown: Sequence[Callback] = ()) -> Result:
 
 
 def train(
-    experiment: Experiment, tracker: Tracker, shown: Sequence[Callback] = (), tags: Mapping[str, str] | None = None
+    experiment: Experiment,
+    tracker: Tracker,
+    shown: Sequence[Callback] = (),
+    tags: Mapping[str, str] | None = None,
+    resume_from: Path | None = None,
 ) -> Result:
-    """As `run`, tracked by `tracker` with further tags, without waiting until the records are sent."""
+    """As `run`, tracked by `tracker` with further tags, without waiting until the records are sent.
+
+    `resume_from` is a checkpoint from which the run goes on.
+    """
     quiet()
-    session = open_session(build(experiment), tracker, shown)
+    session = open_session(build(experiment), tracker, shown, resume_from)
     store.check_writable()
     began = time.perf_counter()
     with stopping():
         _start(session, {"lab.kind": "run"} | dict(tags or {}))
         try:
-            metrics, baseline = _train_and_test(session)
+            with pausing():
+                metrics, baseline = _train_and_test(session)
         except Stopped:
             _end(session, "KILLED")
             raise
@@ -119,13 +129,15 @@ def train(
     )
 
 
-def open_session(built: Built, tracker: Tracker, shown: Sequence[Callback] = ()) -> Session:
+def open_session(
+    built: Built, tracker: Tracker, shown: Sequence[Callback] = (), resume_from: Path | None = None
+) -> Session:
     """Everything that a run needs, with nothing written yet; raises LabError."""
     records = Records(built.module.directions(), built.experiment.trainer["log_every_n_steps"])
-    checkpoints = BestAndLast(tracker.folder / "checkpoints")
+    checkpoints = BestAndLast(tracker.folder / "checkpoints", built.experiment.checkpoints["every_seconds"])
     callbacks = [*early_stopping_of(built), *shown, records, checkpoints]
     trainer = make_trainer(built.experiment, callbacks, tracker)
-    return Session(built, tracker, trainer, records, checkpoints)
+    return Session(built, tracker, trainer, records, checkpoints, resume_from)
 
 
 def make_trainer(
@@ -141,7 +153,7 @@ def make_trainer(
             **settings,
             callbacks=list(callbacks),
             logger=JournalLogger(tracker) if tracker else False,
-            plugins=WholeFileIO(),
+            plugins=BackgroundIO(),
             profiler=profiler,
             enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
             enable_progress_bar=False,
@@ -212,8 +224,9 @@ def _start(session: Session, more_tags: Mapping[str, str]) -> None:
 def _train_and_test(session: Session) -> tuple[dict[str, float], dict[str, float]]:
     """Fit, go back to the best epoch, test it once; the metrics of that epoch and of the baseline."""
     built, trainer = session.built, session.trainer
-    trainer.fit(built.module, built.data.train_dataloader(), built.data.val_dataloader())
-    load_weights(built.module, session.checkpoints.best)
+    loaders = built.data.train_dataloader(), built.data.val_dataloader()
+    trainer.fit(built.module, *loaders, ckpt_path=session.resume_from)
+    session.checkpoints.restore_best(built.module)
     best = session.records.history[session.checkpoints.best_epoch - 1]
     tested = evaluate(trainer, built)
     baseline = {
