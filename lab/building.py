@@ -54,9 +54,10 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     shapes.check_kind(experiment.model, experiment.data, data.sizes)
     L.seed_everything(experiment.seed, workers=True, verbose=False)
     architecture: nn.Module = experiment.model.build(**data.sizes.supplied())
+    whole = data.wrap(architecture)
     samples, _ = next(iter(data.loader("train")))
-    shapes.check_forward(architecture, experiment.model, samples[:2], data.sizes)
-    module = _module(experiment, data, architecture)
+    shapes.check_forward(whole, architecture, experiment.model, samples[:2], data.sizes)
+    module = _module(experiment, data, whole)
     _check_optimizer(experiment, module)
     return Built(experiment, data, module)
 

@@ -33,6 +33,7 @@ class BestAndLast(Checkpoint):
         self._best_loss = math.inf
         self._best_weights: dict[str, Tensor] = {}
         self._best_waits = False  # for the end of its epoch
+        self._best_kept = False
         self._between_epochs = False
         self._batch = 0  # batches done of the epoch whose state is kept
         self._due = 0.0
@@ -88,6 +89,8 @@ class BestAndLast(Checkpoint):
             self._note_best(pl_module, trainer.current_epoch)
         if self._best_waits:
             self._keep_best(trainer)
+        elif not self._best_kept:  # here: it was, where the run was before
+            checkpoint_files.write({"epoch": self.best_epoch, "state_dict": self._best_weights}, self.best)
         self._keep_last(trainer)
 
     def restore_best(self, module: LightningModule) -> None:
@@ -105,7 +108,7 @@ class BestAndLast(Checkpoint):
     def _keep_best(self, trainer: Trainer) -> None:
         self._batch = 0
         trainer.save_checkpoint(self.best)
-        self._best_waits = False
+        self._best_waits, self._best_kept = False, True
 
     def _keep_last(self, trainer: Trainer, batch: int = 0) -> None:
         self._batch = batch
@@ -148,7 +151,7 @@ def _step_follows(trainer: Trainer) -> bool:
 def _random_state() -> dict[str, Any]:
     """The state of the generators that a network or a data set of somebody's may use."""
     kind, keys, *rest = np.random.get_state()
-    numpy = (kind, torch.from_numpy(keys.astype(np.int64)), *rest)  # type: ignore[union-attr]
+    numpy = (kind, torch.from_numpy(keys.astype(np.int64)), *rest)
     return {"torch": torch.get_rng_state(), "python": random.getstate(), "numpy": numpy}
 
 

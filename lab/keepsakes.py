@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,28 +11,45 @@ from lightning.pytorch.utilities.model_summary import ModelSummary
 from lab import provenance
 from lab.building import Built
 from lab.checkpoints import BestAndLast
+from lab.data.base import DataModule
+from lab.experiment import Experiment
 from lab.tracking import models
 from lab.tracking.tracker import Tracker
 
 EXAMPLE_ROWS = 4
 
 
-def keep_origin(built: Built, tracker: Tracker) -> None:
-    """The resolved experiment, the split, the uncommitted changes and the model summary."""
-    tracker.text("config.yaml", built.experiment.to_yaml())
+CONFIG = "config.yaml"
+
+
+def write_config(experiment: Experiment, tracker: Tracker) -> None:
+    """Write the resolved experiment, which `keep_origin` then keeps."""
+    tracker.path(CONFIG).write_text(experiment.to_yaml(), encoding="utf-8")
+
+
+def keep_origin(built: Built, tracker: Tracker, code: bool) -> None:
+    """The resolved experiment, the encoding, the split, the model summary and, with `code`, the uncommitted changes."""
+    tracker.artifact(CONFIG)
+    changes = provenance.uncommitted_changes() if code else ""
+    if changes:
+        tracker.text("git.diff", changes)
+    tracker.text("encoding.json", f"{json.dumps(encoding_of(built.data), indent=1)}\n")
     np.savez_compressed(tracker.path("split.npz"), **built.data.split_indices)  # type: ignore[arg-type]
     tracker.artifact("split.npz")
     tracker.text("model_summary.txt", f"{ModelSummary(built.module, max_depth=-1)}\n")
-    changes = provenance.uncommitted_changes()
-    if changes:
-        tracker.text("git.diff", changes)
+
+
+def encoding_of(data: DataModule) -> dict[str, Any]:
+    """What stands before and behind the model: how raw data is encoded, and what the outputs are called."""
+    output = {"task": data.task, "class_names": list(data.class_names), "target_names": list(data.target_names)}
+    return {"input": data.encoding.as_json(), "output": output}
 
 
 def keep_training(tracker: Tracker, history: list[dict[str, float]], checkpoints: BestAndLast) -> None:
     """Checkpoints, learning curves and profiles, as far as there are any."""
-    for path in (checkpoints.best, checkpoints.last, *sorted((tracker.folder / "profile").glob("*"))):
-        if path.exists():
-            tracker.artifact(str(path.relative_to(tracker.folder)))
+    folders = (checkpoints.last.parent, tracker.folder / "profile")
+    for path in (path for folder in folders for path in sorted(folder.glob("*")) if path.suffix != ".new"):
+        tracker.artifact(str(path.relative_to(tracker.folder)))
     if history:
         from lab import figures
 

@@ -10,6 +10,8 @@ from lab.errors import LabError, did_you_mean
 
 SHIPPED = {
     "data": {
+        "table": "lab.data.table:Table",
+        "arrays": "lab.data.arrays:Arrays",
         "digits": "lab.data.digits:Digits",
         "breast_cancer": "lab.data.breast_cancer:BreastCancer",
         "diabetes": "lab.data.diabetes:Diabetes",

@@ -36,6 +36,7 @@ def outcome(result: Result) -> RenderableType:
 def _facts(result: Result) -> Iterable[tuple[str, str]]:
     """Size, time, device, where everything is, and what to try next."""
     name, seed, run_id = result.experiment.name, result.experiment.seed, result.run_id
+    yield from result.notes
     yield "best epoch", f"{result.best_epoch} of {result.epochs}, by val/loss"
     yield "model", f"{result.experiment.model.kind}, {result.parameters:,} parameters"
     threads = result.experiment.threads

@@ -28,18 +28,21 @@ def check_kind(model: Part, data: Part, sizes: Sizes) -> None:
             )
 
 
-def check_forward(architecture: nn.Module, model: Part, samples: Tensor, sizes: Sizes) -> None:
-    """Raise LabError, with the layer where it happens, unless `samples` (2, ...) give (2, out_features)."""
+def check_forward(whole: nn.Module, architecture: nn.Module, model: Part, samples: Tensor, sizes: Sizes) -> None:
+    """Raise LabError, with the layer where it happens, unless `samples` (2, ...) give (2, out_features).
+
+    `whole` is the architecture with what the data put in front of it.
+    """
     entered: list[tuple[str, nn.Module, Tensor]] = []
     hooks = [
         layer.register_forward_pre_hook(_remember(entered, name), with_kwargs=False)
         for name, layer in architecture.named_modules()
         if not list(layer.children())
     ]
-    architecture.eval()
+    whole.eval()
     try:
         with torch.no_grad():
-            outputs = architecture(samples)
+            outputs = whole(samples)
     except Exception as error:  # whatever a person's own network raises
         where = ""
         if entered:
@@ -47,12 +50,12 @@ def check_forward(architecture: nn.Module, model: Part, samples: Tensor, sizes: 
             where = f"layer {name or 'itself'}, {layer}, got {_shape(('N', *x.shape[1:]))}: "
         message = " ".join(str(error).split())
         raise LabError(
-            f"model: {model.kind} cannot take {_shape(('N', *samples.shape[1:]))}: {where}{message}"
+            f"model: {model.kind} cannot take {_shape(('N', *sizes.input_shape))}: {where}{message}"
         ) from error
     finally:
         for hook in hooks:
             hook.remove()
-        architecture.train()
+        whole.train()
     expected = (len(samples), sizes.out_features)
     if not isinstance(outputs, Tensor) or outputs.shape != expected:
         came = _shape(("N", *outputs.shape[1:])) if isinstance(outputs, Tensor) else type(outputs).__name__

@@ -13,7 +13,8 @@ import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.profilers import Profiler, PyTorchProfiler, SimpleProfiler
 
-from lab import early_stopping, keepsakes, provenance
+from lab import early_stopping, keepsakes, loss_chain, provenance
+from lab.beginning import FROM_NOTHING, Beginning
 from lab.building import Built, build
 from lab.checkpoint_files import BackgroundIO
 from lab.checkpoints import BestAndLast, load_weights
@@ -44,6 +45,7 @@ class Result:
     parameters: int
     device: str
     tracker_id: str
+    notes: Sequence[tuple[str, str]] = ()
     delivery: Delivery = dataclasses.field(default_factory=lambda: Delivery({}))
 
     @property
@@ -61,18 +63,19 @@ class Session:
     trainer: L.Trainer
     records: Records
     checkpoints: BestAndLast
-    resume_from: Path | None = None
+    beginning: Beginning
 
 
-def run(experiment: Experiment, shown: Sequence[Callback] = ()) -> Result:
+def run(experiment: Experiment, shown: Sequence[Callback] = (), beginning: Beginning = FROM_NOTHING) -> Result:
     """Train, track and test an experiment; `shown` are callbacks that show it to somebody.
 
     Raises LabError before anything is written, TrainingFailed or Stopped after the run is recorded as
     FAILED or KILLED.
     """
     outbox = Outbox()
+    tracker = outbox.tracker(beginning.tracker_id, recorded=beginning.recorded)
     try:
-        result = train(experiment, outbox.tracker(), shown)
+        result = train(experiment, tracker, shown, beginning=beginning)
     except TrainingFailed:
         outbox.close()
         raise
@@ -84,18 +87,15 @@ def train(
     tracker: Tracker,
     shown: Sequence[Callback] = (),
     tags: Mapping[str, str] | None = None,
-    resume_from: Path | None = None,
+    beginning: Beginning = FROM_NOTHING,
 ) -> Result:
-    """As `run`, tracked by `tracker` with further tags, without waiting until the records are sent.
-
-    `resume_from` is a checkpoint from which the run goes on.
-    """
+    """As `run`, tracked by `tracker` with further tags, without waiting until the records are sent."""
     quiet()
-    session = open_session(build(experiment), tracker, shown, resume_from)
+    session = open_session(build(experiment), tracker, shown, beginning)
     store.check_writable()
     began = time.perf_counter()
     with stopping():
-        _start(session, {"lab.kind": "run"} | dict(tags or {}))
+        _start(session, {"lab.kind": "run", **beginning.tags, **(tags or {})})
         try:
             with pausing():
                 metrics, baseline = _train_and_test(session)
@@ -126,18 +126,20 @@ def train(
         parameters=sum(p.numel() for p in session.built.module.parameters()),
         device=str(session.trainer.strategy.root_device),
         tracker_id=tracker.id,
+        notes=tuple(session.built.data.notes),
     )
 
 
 def open_session(
-    built: Built, tracker: Tracker, shown: Sequence[Callback] = (), resume_from: Path | None = None
+    built: Built, tracker: Tracker, shown: Sequence[Callback] = (), beginning: Beginning = FROM_NOTHING
 ) -> Session:
     """Everything that a run needs, with nothing written yet; raises LabError."""
+    beginning.check(built)
     records = Records(built.module.directions(), built.experiment.trainer["log_every_n_steps"])
     checkpoints = BestAndLast(tracker.folder / "checkpoints", built.experiment.checkpoints["every_seconds"])
     callbacks = [*early_stopping_of(built), *shown, records, checkpoints]
     trainer = make_trainer(built.experiment, callbacks, tracker)
-    return Session(built, tracker, trainer, records, checkpoints, resume_from)
+    return Session(built, tracker, trainer, records, checkpoints, beginning)
 
 
 def make_trainer(
@@ -206,7 +208,7 @@ def _profiler(name: str | None, folder: Path | None) -> Profiler | None:
 
 def _start(session: Session, more_tags: Mapping[str, str]) -> None:
     """Begin the record of the run: settings, tags, and the files that are known from the start."""
-    experiment, data = session.built.experiment, session.built.data
+    experiment, data, tracker = session.built.experiment, session.built.data, session.tracker
     tags = provenance.tags() | {
         **more_tags,
         "lab.experiment": experiment.name,
@@ -217,15 +219,17 @@ def _start(session: Session, more_tags: Mapping[str, str]) -> None:
         "machine.device": str(session.trainer.strategy.root_device),
     }
     name = " ".join([experiment.name, *experiment.overrides])
-    session.tracker.start(experiment.name, name, experiment.settings(), tags)
-    keepsakes.keep_origin(session.built, session.tracker)
+    keepsakes.write_config(experiment, tracker)  # first: a run that is killed now can begin again
+    tracker.start(experiment.name, name, experiment.settings(), tags)
+    keepsakes.keep_origin(session.built, tracker, code=not session.beginning.goes_on)
+    session.beginning.carry(tracker)
 
 
 def _train_and_test(session: Session) -> tuple[dict[str, float], dict[str, float]]:
     """Fit, go back to the best epoch, test it once; the metrics of that epoch and of the baseline."""
     built, trainer = session.built, session.trainer
     loaders = built.data.train_dataloader(), built.data.val_dataloader()
-    trainer.fit(built.module, *loaders, ckpt_path=session.resume_from)
+    trainer.fit(built.module, *loaders, ckpt_path=session.beginning.checkpoint)
     session.checkpoints.restore_best(built.module)
     best = session.records.history[session.checkpoints.best_epoch - 1]
     tested = evaluate(trainer, built)
@@ -256,6 +260,7 @@ def _end(session: Session, status: str, reason: str = "") -> None:
     """Keep what there is to keep, and close the record."""
     if reason:
         session.tracker.tags({"lab.failure": reason})
+    loss_chain.keep(session.built.module.losses, session.tracker)
     keepsakes.keep_training(session.tracker, session.records.history, session.checkpoints)
     session.tracker.end(status)
 

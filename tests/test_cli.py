@@ -77,7 +77,6 @@ def test_list_shows_every_experiment_with_its_question_data_model_and_size(
             ["data.batch_size: 9999 is more than the 3601 training samples"],
         ),
         (["test", "abc123"], ["no runs yet"]),
-        (["test", "no-id"], ["'no-id' is no run id"]),
         (["mlflow"], ["no runs yet"]),
     ],
 )

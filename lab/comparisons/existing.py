@@ -11,11 +11,10 @@ from lab.comparisons.run import Findings
 from lab.comparisons.scores import Scores
 from lab.comparisons.statistics import Verdict
 from lab.errors import LabError, did_you_mean
-from lab.tracking import reader
+from lab.tracking import names, reader
 from lab.tracking.reader import StoredRun
 
 ALPHA = 0.05
-LOWER_IS_BETTER = ("loss", "mae", "rmse")
 Groups = Mapping[str, list[StoredRun]]
 
 
@@ -35,7 +34,7 @@ def compare(run_ids: Sequence[str], metric: str, margin: float, unpaired: bool) 
         for place, seed in enumerate(chosen, start=1):
             scores.keep(label, place, by_seed[seed].metrics[f"at_best/{metric}"], {})
     compared = _as_comparison(groups, metric, margin)
-    higher_is_better = metric.partition("/")[2] not in LOWER_IS_BETTER
+    higher_is_better = names.higher_is_better(metric)
     verdict = _welch if unpaired else _paired
     verdicts = {arm: verdict(compared, scores, arm, higher_is_better) for arm in compared.challengers}
     return Findings(compared, higher_is_better, scores, verdicts)
@@ -50,8 +49,8 @@ def _check_metric(runs: Sequence[StoredRun], metric: str) -> None:
 
 def _grouped(runs: Sequence[StoredRun]) -> dict[str, list[StoredRun]]:
     """Runs by the settings that differ, seeds apart; raises LabError where there is nothing to compare."""
-    names = {name for run in runs for name in run.params if name != "seed"}
-    differing = sorted(name for name in names if len({run.params.get(name) for run in runs}) > 1)
+    settings = {name for run in runs for name in run.params if name != "seed"}
+    differing = sorted(name for name in settings if len({run.params.get(name) for run in runs}) > 1)
     if not differing:
         raise LabError("these runs have the same settings but for their seeds: there is nothing to compare")
     groups: dict[str, list[StoredRun]] = {}

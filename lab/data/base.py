@@ -4,17 +4,21 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import lightning as L
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from lab.bounds import Count, Fraction, PositiveInt
 from lab.data.batches import BatchLoader, EpochOrder, WorkerLoader
 from lab.data.datasets import ArrayDataset
+from lab.data.encodings import Encoding
+from lab.data.encodings.array import ArrayEncoding
 from lab.data.scaling import Scale
 from lab.data.sizes import Sizes
 from lab.data.splits import hold_out
@@ -30,27 +34,32 @@ TEST_SPLIT_SEED = 0
 
 @dataclass(frozen=True)
 class Samples:
-    """Raw independent samples x (N, ...) and y: class numbers (N,) or values (N, T).
+    """Raw independent samples x (N, ...) and y: class numbers (N,) with their names, or values (N, T) without.
 
-    `test_size` samples at the end are the source's own test set; with 0 a test split is drawn.
+    `test_size` samples at the end are the source's own test set; with 0 a test split is drawn. `x` is an
+    array, or what the data module's `encode` takes. `fingerprint` stands for the content where it is known.
     """
 
-    x: NDArray[Any]
+    x: Any
     y: NDArray[Any]
     test_size: int = 0
     class_names: Sequence[str] = ()
+    target_names: Sequence[str] = ()
+    fingerprint: str = ""
 
 
 class DataModule(L.LightningDataModule, ABC):
     """Base of all data modules.
 
-    After `prepare()` it holds the datasets `splits`, the `sizes` that an architecture needs, `input_scale`
-    and (regression, forecasting) `target_scale`, `class_names`, a content hash `fingerprint` and the
-    `split_indices`.
+    After `prepare()` it holds its `task`, the datasets `splits`, the `sizes` that an architecture needs, the
+    `encoding` of raw data, `input_scale` and (regression, forecasting) `target_scale`, `class_names` or
+    `target_names`, a content hash `fingerprint`, the `split_indices`, and `notes`: what a person should know
+    of how the data was taken, as (about what, in words).
     """
 
-    task: ClassVar[Task]
+    task: Task
     sizes: Sizes
+    encoding: Encoding
     input_scale: Scale
     fingerprint: str
 
@@ -64,6 +73,8 @@ class DataModule(L.LightningDataModule, ABC):
         self.split_indices: dict[str, NDArray[np.int64]] = {}
         self.target_scale: Scale | None = None
         self.class_names: tuple[str, ...] = ()
+        self.target_names: tuple[str, ...] = ()
+        self.notes: list[tuple[str, str]] = []
         self.majority = 0  # the most frequent class of the training split
 
     @abstractmethod
@@ -79,6 +90,10 @@ class DataModule(L.LightningDataModule, ABC):
                 raise LabError(
                     f"data.batch_size: {self.batch_size} is more than the {size} training samples; use at most {size}"
                 )
+
+    def wrap(self, architecture: nn.Module) -> nn.Module:
+        """The architecture behind what this data needs in front of it; `architecture` as it is, where nothing."""
+        return architecture
 
     def split_fingerprint(self) -> str:
         """A hash of which samples are in which split."""
@@ -100,10 +115,14 @@ class DataModule(L.LightningDataModule, ABC):
         """Batches of the test split, in order."""
         return self.loader("test")
 
+    def order(self, size: int, shuffle: bool) -> EpochOrder:
+        """The order in which the samples of a split are served."""
+        return EpochOrder(size, self.seed, shuffle)
+
     def loader(self, split: Split, shuffle: bool = False) -> Any:
         """The in-memory batch loader; one with processes and the same order where `num_workers` are asked for."""
         dataset: Any = self.splits[split]
-        order = EpochOrder(len(dataset), self.seed, shuffle)
+        order = self.order(len(dataset), shuffle)
         # Batch norm cannot train on a batch of one sample.
         drop_last = shuffle and len(dataset) % self.batch_size == 1 and len(dataset) > 1
         if self.num_workers == 0:
@@ -112,7 +131,10 @@ class DataModule(L.LightningDataModule, ABC):
 
 
 class SampleDataModule(DataModule):
-    """Independent samples held in memory: a subclass says only how to `read` them."""
+    """Independent samples held in memory: a subclass says only how to `read` them.
+
+    Samples with class names make it classification, others regression.
+    """
 
     def __init__(
         self,
@@ -129,26 +151,46 @@ class SampleDataModule(DataModule):
     def read(self) -> Samples:
         """The raw samples."""
 
+    def encode(self, raw: Any, train: NDArray[np.int64]) -> NDArray[np.float32]:
+        """All samples as numbers (N, ...), by an `encoding` that is fitted on the rows in `train`."""
+        self.encoding = ArrayEncoding(np.shape(raw)[1:])
+        return self.encoding.encode(raw)
+
+    def scale(self, train: Tensor) -> Scale:
+        """How the input is standardised, from the training samples (N, ...)."""
+        return Scale.fit(train)
+
+    def dataset(self, x: NDArray[np.float32], y: Tensor, chosen: NDArray[np.int64]) -> Dataset[Any]:
+        """The chosen samples, standardised."""
+        return ArrayDataset(self.input_scale.apply(torch.from_numpy(x[chosen])), y[torch.from_numpy(chosen)])
+
     def _prepare(self) -> None:
         samples = self.read()
-        self.fingerprint = fingerprint(samples.x, samples.y)
+        self.task = "classification" if samples.class_names else "regression"
         self.class_names = tuple(samples.class_names)
+        self.fingerprint = samples.fingerprint or fingerprint(samples.x, samples.y)
         self.split_indices = self._split(samples)
-        x = torch.as_tensor(samples.x, dtype=torch.float32)
-        y = torch.as_tensor(samples.y, dtype=torch.int64 if self.class_names else torch.float32)
-        train = torch.as_tensor(self.split_indices["train"])
-        self.input_scale = Scale.fit(x[train])
-        x = self.input_scale.apply(x)
-        if self.class_names:
-            self.majority = int(torch.bincount(y[train]).argmax())
-        else:
-            self.target_scale = Scale.fit(y[train])
-            y = self.target_scale.apply(y)
+        train = self.split_indices["train"]
+        x = self.encode(samples.x, train)
+        self.input_scale = self.scale(torch.from_numpy(x[train]))
+        y = self._targets(samples, torch.from_numpy(train))
         for split, chosen in self.split_indices.items():
-            self.splits[split] = ArrayDataset(x[chosen], y[chosen])
+            self.splits[split] = self.dataset(x, y, chosen)
         classes = len(self.class_names)
         outputs = (1 if classes == 2 else classes) if classes else y.shape[1]
         self.sizes = Sizes(tuple(x.shape[1:]), outputs, classes)
+
+    def _targets(self, samples: Samples, train: Tensor) -> Tensor:
+        """Class numbers (N,), or standardised values (N, T)."""
+        if self.class_names:
+            y = torch.as_tensor(samples.y, dtype=torch.int64)
+            self.majority = int(torch.bincount(y[train]).argmax())
+            return y
+        y = torch.as_tensor(samples.y, dtype=torch.float32)
+        count = y.shape[1]
+        self.target_names = tuple(samples.target_names) or tuple(f"value {place + 1}" for place in range(count))
+        self.target_scale = Scale.fit(y[train])
+        return self.target_scale.apply(y)
 
     def _split(self, samples: Samples) -> dict[str, NDArray[np.int64]]:
         """Indices of train, val and test."""
@@ -168,4 +210,13 @@ def fingerprint(*arrays: NDArray[Any]) -> str:
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def file_fingerprint(*paths: str | Path) -> str:
+    """A hash of the content of files."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with Path(path).expanduser().open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]

@@ -6,8 +6,6 @@ from lab.data.base import SampleDataModule, Samples
 class BreastCancer(SampleDataModule):
     """Table (N, 30), two classes."""
 
-    task = "classification"
-
     def read(self) -> Samples:
         """All 569 rows."""
         from sklearn.datasets import load_breast_cancer

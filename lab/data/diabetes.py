@@ -15,8 +15,6 @@ class Diabetes(SampleDataModule):
     `outlier_fraction` of the training targets are put far off, as a wrong unit or a slipped digit would.
     """
 
-    task = "regression"
-
     def __init__(
         self,
         batch_size: PositiveInt = 64,

@@ -6,8 +6,6 @@ from lab.data.base import SampleDataModule, Samples
 class Digits(SampleDataModule):
     """Images (N, 1, 8, 8), ten classes."""
 
-    task = "classification"
-
     def read(self) -> Samples:
         """All 1,797 images."""
         from sklearn.datasets import load_digits

@@ -13,8 +13,6 @@ from lab.data.cache import cached
 class MNIST1D(SampleDataModule):
     """Sequences (N, 1, 40), ten classes; the generator's own 4,000 for training and 1,000 for testing."""
 
-    task = "classification"
-
     def __init__(
         self,
         batch_size: PositiveInt = 64,

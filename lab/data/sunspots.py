@@ -4,8 +4,9 @@ import numpy as np
 import torch
 
 from lab.bounds import Count, Fraction, PositiveInt
-from lab.data.base import DataModule, fingerprint
+from lab.data.base import DataModule, Task, fingerprint
 from lab.data.datasets import WindowDataset
+from lab.data.encodings.array import ArrayEncoding
 from lab.data.scaling import Scale
 from lab.data.sizes import Sizes
 from lab.errors import LabError
@@ -17,7 +18,7 @@ class Sunspots(DataModule):
     The years are split in order: training first, then validation, test last.
     """
 
-    task = "forecasting"
+    task: Task = "forecasting"
 
     def __init__(
         self,
@@ -37,6 +38,8 @@ class Sunspots(DataModule):
     def _prepare(self) -> None:
         from statsmodels.datasets import sunspots
 
+        self.encoding = ArrayEncoding((1, self.window), "NCL")
+        self.target_names = tuple(f"year {step + 1}" for step in range(self.horizon))
         years = sunspots.load_pandas().data["SUNACTIVITY"].to_numpy(dtype=np.float64)
         self.fingerprint = fingerprint(years)
         bounds = self._bounds(len(years))

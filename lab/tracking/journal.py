@@ -4,6 +4,7 @@ Records by `kind`: start (experiment, name, params, tags, parent, continued), me
 artifact (path), model (path), end (status). Each has `time`, in milliseconds since 1970.
 """
 
+import fcntl
 import json
 import os
 import time
@@ -15,10 +16,14 @@ Record = dict[str, Any]
 
 
 class Journal:
-    """Appends records; each is handed to the operating system whole before `append` returns."""
+    """Appends records; each is handed to the operating system whole before `append` returns.
+
+    Its file is locked while its process lives.
+    """
 
     def __init__(self, folder: Path):
         self._file = os.open(folder / FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        fcntl.lockf(self._file, fcntl.LOCK_EX)
 
     def append(self, kind: str, **content: Any) -> None:
         """Write one record; raises OSError where the disk is full."""
@@ -31,6 +36,18 @@ class Journal:
         """Bring everything to the disk."""
         os.fsync(self._file)
         os.close(self._file)
+
+
+def is_open(folder: Path) -> bool:
+    """Whether another process that lives is writing the journal."""
+    try:
+        with (folder / FILE).open("ab") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
 
 
 def read(folder: Path, offset: int) -> tuple[list[tuple[Record, int]], int]:

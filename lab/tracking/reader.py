@@ -1,15 +1,16 @@
 """Runs as they stand in the store."""
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError
-from lab.tracking import store
+from lab.tracking import names, store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 
 @dataclass(frozen=True)
@@ -50,27 +51,33 @@ def connect() -> "MlflowClient":
     return client
 
 
-def find(run_id: str) -> StoredRun:
-    """The run of that id, or the only one whose id begins so; raises LabError."""
-    if not re.fullmatch("[0-9a-f]{1,32}", run_id):
-        raise LabError(f"'{run_id}' is no run id; write the one that `lab run` printed, or its first letters")
+def find(name: str, by: str = names.METRIC) -> StoredRun:
+    """The run of that id, prefix of an id, or name, or `latest:EXPERIMENT`, or `best:EXPERIMENT` by a metric.
+
+    Raises LabError where that is not one run.
+    """
     client = connect()
-    experiments = {e.experiment_id: e.name for e in client.search_experiments()}
-    matching = client.search_runs(list(experiments), f"attributes.run_id LIKE '{run_id}%'", max_results=5)
-    if len(matching) != 1:
-        found = "several ids begin so; write more of it" if matching else "`make mlflow` shows all runs"
-        raise LabError(f"no single run '{run_id}': {found}")
-    run = matching[0]
-    return StoredRun(
-        run.info.run_id,
-        run.info.run_name,
-        experiments[run.info.experiment_id],
-        run.info.status,
-        run.data.params,
-        run.data.tags,
-        run.data.metrics,
-        client,
-    )
+    experiments = _experiments(client)
+    return _stored(names.resolve(client, experiments, name, by), experiments, client)
+
+
+def best(experiment: str, by: str = names.METRIC, top: int = 5) -> list[StoredRun]:
+    """The finished runs of an experiment with the best values of a metric, best first; raises LabError."""
+    client = connect()
+    experiments = _experiments(client)
+    return [_stored(run, experiments, client) for run in names.best(client, experiments, experiment, by, top)]
+
+
+def _experiments(client: "MlflowClient") -> dict[str, str]:
+    """The experiments' names with their ids."""
+    return {each.name: each.experiment_id for each in client.search_experiments()}
+
+
+def _stored(run: "Run", experiments: Mapping[str, str], client: "MlflowClient") -> StoredRun:
+    name_of = {experiment_id: name for name, experiment_id in experiments.items()}
+    info, data = run.info, run.data
+    experiment = name_of[info.experiment_id]
+    return StoredRun(info.run_id, info.run_name, experiment, info.status, data.params, data.tags, data.metrics, client)
 
 
 def _first_line(error: Exception) -> str:

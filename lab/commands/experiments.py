@@ -1,0 +1,73 @@
+"""Experiments: run one, list them, show one in full, test a run again."""
+
+import argparse
+import functools
+
+from lab.commands import arguments
+from lab.commands.arguments import Commands, add
+
+
+def register(commands: Commands) -> None:
+    """Add run, list, show, resume and test."""
+    recorded = "the run is recorded as KILLED, with its checkpoints"
+    arguments.experiment(add(commands, "run", _run, "train, track and test one experiment", recorded))
+    add(commands, "list", _list, "show all experiments in experiments/")
+    arguments.experiment(add(commands, "show", _show, "print an experiment with every setting"))
+    resume = add(commands, "resume", _resume, "go on with a run that was killed, failed or stopped", recorded)
+    resume.add_argument("run", help="the run's id, or its first letters, or latest:NAME")
+    resume.add_argument("overrides", nargs="*", metavar="trainer.max_epochs=80", help="train a finished run longer")
+    test = add(commands, "test", _test, "test a run again, from its own record")
+    test.add_argument("run", help="the run's id, or its first letters")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from lab import experiment, report, training
+    from lab.progress import ProgressBar
+
+    loaded = experiment.load(options.name, options.overrides)
+    console = Console()
+    console.print(f"[bold]{loaded.name}[/bold]  {report.question_of(loaded)}", highlight=False)
+    result = training.run(loaded, shown=[ProgressBar(console)])
+    console.print(report.outcome(result), highlight=False, soft_wrap=True)
+    return 0
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from lab import report, resuming
+    from lab.progress import ProgressBar
+
+    console = Console()
+    say = functools.partial(console.print, highlight=False, soft_wrap=True, markup=False)
+    result = resuming.resume(options.run, options.overrides, [ProgressBar(console)], say)
+    console.print(report.outcome(result), highlight=False, soft_wrap=True)
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from lab import overview, report
+
+    Console().print(report.experiments(overview.rows()), highlight=False)
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    from lab import experiment
+
+    print(experiment.load(options.name, options.overrides).to_yaml(), end="")
+    return 0
+
+
+def _test(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from lab import report, testing
+
+    again, logged = testing.test_again(options.run)
+    Console().print(report.comparison(again, logged), highlight=False)
+    return 0 if again == logged else 1

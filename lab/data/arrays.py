@@ -1,0 +1,141 @@
+"""Arrays of one's own: an NPZ file with x and y, or two NPY files."""
+
+from typing import Any, Literal
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.bounds import Count, Fraction, PositiveInt
+from lab.data import targets
+from lab.data.base import SampleDataModule, Samples, file_fingerprint
+from lab.data.encodings.array import ArrayEncoding
+from lab.data.table_files import existing_file
+from lab.errors import LabError
+
+Axes = Literal["auto", "NF", "NL", "NCL", "NLC", "NHW", "NHWC", "NCHW"]
+LARGE = 1 << 30  # bytes of x above which an NPY file stays on disk and is read batch by batch
+MOST_CHANNELS = 4  # of images whose axes nobody named
+
+
+class Arrays(SampleDataModule):
+    """Samples x (N, ...) of any numeric type and y: classes (N,), one value (N,) or several (N, T).
+
+    `path` is an NPZ file with `x`, `y` and, where the test set is given, `x_test` and `y_test`; or `x` and `y` are
+    two NPY files. `axes` names the dimensions of x: F features, C channels, L positions, H rows, W columns.
+    """
+
+    encoding: ArrayEncoding
+
+    def __init__(
+        self,
+        path: str | None = None,
+        x: str | None = None,
+        y: str | None = None,
+        task: targets.TaskChoice = "auto",
+        axes: Axes = "auto",
+        batch_size: PositiveInt = 64,
+        val_fraction: Fraction = 0.1,
+        test_fraction: Fraction = 0.2,
+        num_workers: Count = 0,
+        seed: int = 0,
+    ):
+        super().__init__(batch_size, val_fraction, test_fraction, num_workers, seed)
+        self.paths = [name for name in (path, x, y) if name is not None]
+        self.two_files = x is not None and y is not None and path is None
+        self.one_file = path is not None and x is None and y is None
+        self.chosen_task = task
+        self.axes = axes
+
+    def read(self) -> Samples:
+        """All samples, as they are in the file."""
+        if self.two_files:
+            x, y = (read_npy(path) for path in self.paths)
+            test_size = 0
+        elif self.one_file:
+            x, y, test_size = read_npz(self.paths[0])
+        else:
+            raise LabError("data: give path (an NPZ file with x and y), or x and y (two NPY files)")
+        if len(x) != len(y):
+            raise LabError(f"{' and '.join(self.paths)}: x has {len(x):,} samples, y {len(y):,}; they must be as many")
+        found = targets.resolve(_without_last_of_one(y), self.chosen_task, "y")
+        self.notes.append(("task", targets.in_words(found)))
+        return Samples(
+            x,
+            found.values,
+            test_size,
+            found.class_names,
+            fingerprint=file_fingerprint(*self.paths),
+        )
+
+    def encode(self, raw: NDArray[Any], train: NDArray[np.int64]) -> NDArray[np.float32]:
+        """All samples with their axes in the lab's order; those of a large file stay there."""
+        axes = guessed_axes(raw) if self.axes == "auto" else self.axes
+        if len(axes) != raw.ndim and axes:
+            raise LabError(f"data.axes: {axes} names {len(axes)} dimensions, x has {raw.ndim}, {raw.shape}")
+        if self.axes == "auto" and raw.ndim > 2:
+            self.notes.append(("axes", f"{axes or 'as they are'}, guessed from {raw.shape}; data.axes sets them"))
+        self.encoding = ArrayEncoding(raw.shape[1:], axes)
+        return self.encoding.encode(raw)
+
+
+def guessed_axes(x: NDArray[Any]) -> str:
+    """The likely axes of an array: channels are fewer than positions, and few in images."""
+    if x.ndim == 2:
+        return "NF"
+    if x.ndim == 3:
+        rows, columns = x.shape[1:]
+        if rows == columns or (x.dtype == np.uint8 and min(rows, columns) > MOST_CHANNELS):
+            return "NHW"
+        return "NCL" if rows < columns else "NLC"
+    if x.ndim == 4:
+        return "NHWC" if x.shape[3] <= MOST_CHANNELS < x.shape[1] else "NCHW"
+    return ""
+
+
+def read_npy(path: str) -> NDArray[Any]:
+    """An array from an NPY file, on disk where it is large; raises LabError."""
+    file = existing_file(path)
+    try:
+        return np.load(file, mmap_mode="r" if file.stat().st_size > LARGE else None, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise LabError(f"{path}: {_unreadable(error)}") from None
+
+
+def read_npz(path: str) -> tuple[NDArray[Any], NDArray[Any], int]:
+    """x, y and how many samples at their end are for testing; raises LabError."""
+    file = existing_file(path)
+    try:
+        with np.load(file, allow_pickle=False) as content:
+            if not isinstance(content, np.lib.npyio.NpzFile):
+                raise LabError(f"{path}: is no NPZ file; an NPY file is given as data.x, and its targets as data.y")
+            lacking = [name for name in ("x", "y") if name not in content]
+            if lacking:
+                raise LabError(f"{path}: has no {' and no '.join(lacking)}; it has {', '.join(content)}")
+            arrays = {name: content[name] for name in ("x", "y", "x_test", "y_test") if name in content}
+    except (ValueError, OSError, BadZipFile, EOFError) as error:
+        raise LabError(f"{path}: {_unreadable(error)}") from None
+    if len(arrays) == 3:
+        raise LabError(f"{path}: has {', '.join(arrays)}; x_test and y_test come together")
+    if len(arrays) == 2:
+        return arrays["x"], arrays["y"], 0
+    for name in ("x", "y"):
+        if arrays[name].shape[1:] != arrays[f"{name}_test"].shape[1:]:
+            raise LabError(f"{path}: {name} is {arrays[name].shape}, {name}_test {arrays[f'{name}_test'].shape}")
+    if len(arrays["x_test"]) != len(arrays["y_test"]):
+        raise LabError(f"{path}: x_test has {len(arrays['x_test']):,} samples, y_test {len(arrays['y_test']):,}")
+    if len(arrays["x"]) != len(arrays["y"]):
+        raise LabError(f"{path}: x has {len(arrays['x']):,} samples, y {len(arrays['y']):,}; they must be as many")
+    x, y = (np.concatenate([arrays[name], arrays[f"{name}_test"]]) for name in ("x", "y"))
+    return x, y, len(arrays["x_test"])
+
+
+def _unreadable(error: Exception) -> str:
+    if "allow_pickle" in str(error) or "Object arrays" in str(error):
+        return "holds Python objects, which only unpickling could read; save plain numbers or text"
+    return f"cannot be read as NumPy arrays: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+
+
+def _without_last_of_one(y: NDArray[Any]) -> NDArray[Any]:
+    """Text or whole numbers (N, 1) as (N,)."""
+    return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y

@@ -1,0 +1,115 @@
+"""What is to be predicted, and which task that makes: classes or values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lab.errors import LabError
+
+TaskChoice = Literal["auto", "classification", "regression"]
+MOST_NUMBERED_CLASSES = 20  # distinct whole numbers that are still taken for classes
+
+
+@dataclass(frozen=True)
+class Target:
+    """Class numbers (N,) with their names, or values (N, T) without; and how the task was found."""
+
+    values: NDArray[Any]
+    class_names: tuple[str, ...]
+    reason: str
+
+
+def resolve(raw: NDArray[Any] | pd.Series, task: TaskChoice, name: str) -> Target:
+    """The target of a column or an array (N,) or (N, T), called `name` in messages.
+
+    Text, truth values and few whole numbers are classes, other numbers values, unless `task` says otherwise.
+    Raises LabError where something is missing, or nothing can be learned.
+    """
+    if raw.ndim > 1:
+        if task == "classification":
+            raise LabError(f"{name} has {raw.shape[1:]} values a sample; classes are one number or name each")
+        return _values(np.asarray(raw), name, f"{name} has several values a sample")
+    cells = pd.Series(np.asarray(raw) if isinstance(raw, np.ndarray) else raw).reset_index(drop=True)
+    _refuse_missing(cells, name)
+    numeric = pd.api.types.is_numeric_dtype(cells.dtype) and not pd.api.types.is_bool_dtype(cells.dtype)
+    if task == "auto":
+        task, why = _inferred(cells, numeric)
+        reason = f"inferred: {name} {why}"
+    else:
+        reason = "set by data.task"
+    if task == "classification":
+        return _classes(cells, numeric, name, reason)
+    if not numeric and not pd.api.types.is_bool_dtype(cells.dtype):
+        raise LabError(f"{name} holds text such as {cells.iloc[0]!r}; regression needs numbers")
+    return _values(cells.to_numpy(dtype=np.float64)[:, None], name, reason)
+
+
+def in_words(target: Target) -> str:
+    """The task as a person reads it: 'classification, 3 classes (inferred: ...)'."""
+    if target.class_names:
+        return f"classification, {len(target.class_names)} classes ({target.reason})"
+    count = target.values.shape[1]
+    return f"regression, {count} value{'s' if count > 1 else ''} ({target.reason})"
+
+
+def _inferred(cells: pd.Series, numeric: bool) -> tuple[Literal["classification", "regression"], str]:
+    if not numeric:
+        return "classification", "holds names"
+    counts = cells.value_counts()
+    whole = bool((cells % 1 == 0).all()) if np.isfinite(cells).all() else False
+    if whole and len(counts) <= MOST_NUMBERED_CLASSES and (len(counts) <= 2 or counts.min() > 1):
+        return "classification", f"holds {len(counts)} different whole numbers"
+    return "regression", "holds numbers"
+
+
+def _refuse_missing(cells: pd.Series, name: str) -> None:
+    missing = np.flatnonzero(cells.isna().to_numpy())
+    if len(missing):
+        rows = "row" if len(missing) == 1 else "rows"
+        raise LabError(
+            f"{name} is missing in {len(missing):,} {rows}, first in row {missing[0] + 1}; "
+            "fill it in, or remove such rows"
+        )
+
+
+def _values(values: NDArray[Any], name: str, reason: str) -> Target:
+    if values.dtype.kind not in "biuf":
+        raise LabError(f"{name} holds {values.dtype}; numbers are needed")
+    unfit = np.flatnonzero(~np.isfinite(values.astype(np.float64)).reshape(len(values), -1).all(axis=1))
+    if len(unfit):
+        raise LabError(f"{name}, row {unfit[0] + 1}: {values[unfit[0]].tolist()} is not finite; remove such rows")
+    if (values == values[:1]).all():
+        raise LabError(f"{name} is the same in all rows, {values[0].tolist()}; there is nothing to learn")
+    return Target(values.astype(np.float32).reshape(len(values), -1), (), reason)
+
+
+def _classes(cells: pd.Series, numeric: bool, name: str, reason: str) -> Target:
+    if numeric and not bool((cells % 1 == 0).all()):
+        place = int(np.flatnonzero((cells % 1 != 0).to_numpy())[0])
+        raise LabError(f"{name}, row {place + 1}: {cells.iloc[place]} is no class number; use data.task=regression")
+    names = cells.astype("int64") if numeric else cells.astype(object).map(str).str.strip()
+    codes, found = pd.factorize(names, sort=True)
+    class_names = tuple(str(value) for value in found)
+    check_classes(codes, class_names, name)
+    return Target(codes.astype(np.int64), class_names, reason)
+
+
+def check_classes(codes: NDArray[np.int64], class_names: Sequence[str], name: str) -> None:
+    """Raise LabError for one class only, and for a class of a single sample."""
+    if len(class_names) == 1:
+        raise LabError(f"{name} is '{class_names[0]}' in all rows; at least two classes are needed")
+    counts = np.bincount(codes, minlength=len(class_names))
+    single = np.flatnonzero(counts == 1)
+    if len(single) > len(class_names) / 2:
+        raise LabError(f"{name} is different in nearly every row; is it the right target?")
+    if len(single):
+        row = int(np.flatnonzero(codes == single[0])[0]) + 1
+        more = f" (and {len(single) - 1} more such classes)" if len(single) > 1 else ""
+        raise LabError(
+            f"{name}, row {row}: the only row of class '{class_names[single[0]]}'{more}; "
+            "two are needed, one to learn from and one to test on: add rows, or remove or merge such classes"
+        )

@@ -1,0 +1,53 @@
+"""How runs are named."""
+
+from pathlib import Path
+
+import pytest
+from made_runs import make_run
+
+from lab.errors import LabError
+from lab.tracking import reader, store
+
+
+def record(experiment: str, name: str, kind: str = "run", status: str = "FINISHED", **at_best: float) -> str:
+    """A run in the store; its id. Runs recorded later were started later."""
+    metrics = {f"at_best/val/{metric}": [value] for metric, value in at_best.items()}
+    return make_run(store.client(), experiment, name, {"seed": "0"}, metrics, {"lab.kind": kind}, status)
+
+
+def refusal(name: str, by: str = "val/loss") -> str:
+    with pytest.raises(LabError) as refused:
+        reader.find(name, by)
+    (line,) = refused.value.lines
+    return line
+
+
+def test_a_run_is_found_by_every_way_to_name_it(workplace: Path) -> None:
+    low_loss = record("lstm", "lstm", loss=0.1, accuracy=0.8)
+    accurate = record("lstm", "lstm seed=1", loss=0.2, accuracy=0.9)
+    record("lstm", "trial 0", kind="trial", loss=0.01, accuracy=0.99)  # of a study: no run of its own
+    killed = record("lstm", "lstm seed=2", status="KILLED", loss=0.0, accuracy=1.0)
+    record("gru", "gru", loss=0.05)
+    for name in (low_loss, low_loss[:12], "lstm", "best:lstm"):
+        assert reader.find(name).id == low_loss, name
+    for name in (accurate, "lstm seed=1"):
+        assert reader.find(name).id == accurate, name
+    assert reader.find("best:lstm", by="val/accuracy").id == accurate
+    assert reader.find("latest:lstm").id == killed
+    assert [run.id for run in reader.best("lstm")] == [low_loss, accurate]
+    assert [run.id for run in reader.best("lstm", "val/accuracy", top=1)] == [accurate]
+
+
+def test_what_names_no_single_run_is_refused_with_what_is_near(workplace: Path) -> None:
+    first, second = record("lstm", "lstm", loss=0.1), record("lstm", "lstm", loss=0.1)
+    record("gru", "gru it's", status="FAILED")
+    assert "2 runs are named 'lstm'" in refusal("lstm")
+    assert all(each[:8] in refusal("lstm") for each in (first, second))
+    assert "no run 'latest-lstm': did you mean latest:lstm?" in refusal("latest-lstm")
+    assert "did you mean gru it's?" in refusal("gru its")
+    assert reader.find("gru it's").status == "FAILED"
+    assert "no run 'zzzzzz': name a run by its id" in refusal("zzzzzz")
+    assert "no experiment 'lsmt' has runs; did you mean lstm?" in refusal("latest:lsmt")
+    assert "no run of experiment 'gru' is finished" in refusal("best:gru")
+    assert "has 'val/los'; did you mean val/loss?" in refusal("best:lstm", "val/los")
+    assert "test data is for the final word" in refusal("best:lstm", "test/accuracy")
