@@ -150,7 +150,8 @@ def _step_follows(trainer: Trainer) -> bool:
 
 def _random_state() -> dict[str, Any]:
     """The state of the generators that a network or a data set of somebody's may use."""
-    kind, keys, *rest = np.random.get_state()
+    state: Any = np.random.get_state()
+    kind, keys, *rest = state
     numpy = (kind, torch.from_numpy(keys.astype(np.int64)), *rest)
     return {"torch": torch.get_rng_state(), "python": random.getstate(), "numpy": numpy}
 

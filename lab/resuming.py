@@ -132,8 +132,8 @@ def _check_extension(run: StoredRun, experiment: Experiment, state: State | None
         )
     if schema.accepts(experiment.scheduler.target, "total_steps"):
         raise LabError(
-            f"scheduler.kind: {experiment.scheduler.kind} spreads the learning rate over all epochs, so the first "
-            f"epochs of a longer run are others; `lab run {experiment.name} {EPOCHS}={epochs}` begins one"
+            f"scheduler.kind: {experiment.scheduler.kind} spreads the learning rate over all epochs, so that a run of "
+            f"{epochs} differs from its first step on; `lab run {experiment.name} {EPOCHS}={epochs}` begins one"
         )
 
 
