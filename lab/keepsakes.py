@@ -12,24 +12,14 @@ from lab import provenance
 from lab.building import Built
 from lab.checkpoints import BestAndLast
 from lab.data.base import DataModule
-from lab.experiment import Experiment
 from lab.tracking import models
 from lab.tracking.tracker import Tracker
 
 EXAMPLE_ROWS = 4
 
 
-CONFIG = "config.yaml"
-
-
-def write_config(experiment: Experiment, tracker: Tracker) -> None:
-    """Write the resolved experiment, which `keep_origin` then keeps."""
-    tracker.path(CONFIG).write_text(experiment.to_yaml(), encoding="utf-8")
-
-
 def keep_origin(built: Built, tracker: Tracker, code: bool) -> None:
-    """The resolved experiment, the encoding, the split, the model summary and, with `code`, the uncommitted changes."""
-    tracker.artifact(CONFIG)
+    """The encoding, the split, the model summary and, with `code`, the uncommitted changes."""
     changes = provenance.uncommitted_changes() if code else ""
     if changes:
         tracker.text("git.diff", changes)

@@ -13,7 +13,7 @@ from lab.beginning import Beginning
 from lab.checkpoint_files import Damaged
 from lab.errors import LabError
 from lab.experiment import Experiment, from_sections
-from lab.tracking import journal, reader, sender, store, waiting
+from lab.tracking import reader, sender, store, waiting
 from lab.tracking.reader import StoredRun
 from lab.tracking.tables import open_tables
 from lab.tracking.tracker import Recorded, Tracker
@@ -80,10 +80,9 @@ def deliver_ended() -> None:
 
 
 def _ended_outboxes() -> list[Path]:
-    """Outboxes that hold runs none of which goes on."""
-    folders = [path for path in store.journals().glob("*") if path.is_dir()]
-    found = ((folder, sender.runs(folder)) for folder in folders)
-    return [folder for folder, runs in found if runs and not any(map(journal.is_open, runs))]
+    """The outboxes of processes that are gone."""
+    folders = [path for path in store.journals().glob("[!.]*") if path.is_dir()]
+    return [folder for folder in folders if not sender.has_writer(folder)]
 
 
 def _check_resumable(run: StoredRun) -> None:

@@ -219,8 +219,8 @@ def _start(session: Session, more_tags: Mapping[str, str]) -> None:
         "machine.device": str(session.trainer.strategy.root_device),
     }
     name = " ".join([experiment.name, *experiment.overrides])
-    keepsakes.write_config(experiment, tracker)  # first: a run that is killed now can begin again
-    tracker.start(experiment.name, name, experiment.settings(), tags)
+    files = {"config.yaml": experiment.to_yaml()}
+    tracker.start(experiment.name, name, experiment.settings(), tags, files)
     keepsakes.keep_origin(session.built, tracker, code=not session.beginning.goes_on)
     session.beginning.carry(tracker)
 

@@ -22,8 +22,8 @@ class Recorded:
 class Tracker:
     """Tracks one run. Everything is written to the local journal; nothing here waits for the store.
 
-    Files that are to be kept with the run are written below `folder`, then named to `artifact`. Nothing but files
-    can be written before `start`. What is `recorded` is not recorded twice. An Outbox makes trackers.
+    Files that are to be kept with the run are written below `folder`, then named to `artifact`. Nothing is
+    written before `start`. What is `recorded` is not recorded twice. An Outbox makes trackers.
     """
 
     def __init__(
@@ -40,14 +40,25 @@ class Tracker:
         self._recorded = recorded or Recorded()
         self._origin = {"parent": parent, "continued": continued}
 
-    def start(self, experiment: str, name: str, settings: Mapping[str, Any], tags: Mapping[str, str]) -> None:
-        """Open the journal."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def start(
+        self,
+        experiment: str,
+        name: str,
+        settings: Mapping[str, Any],
+        tags: Mapping[str, str],
+        files: Mapping[str, str] | None = None,
+    ) -> None:
+        """Open the journal; `files` are texts that are kept even if the process dies behind the first record."""
+        self._opened()
+        self.folder.mkdir()
+        for path, text in (files or {}).items():
+            self.path(path).write_text(text, encoding="utf-8")
         self._journal = Journal(self.folder)
         params = {key: _as_param(value) for key, value in settings.items()}
         content = {"experiment": experiment, "name": name, "params": params, "tags": dict(tags)}
         self._journal.append("start", **content, **self._origin)
-        self._opened()
+        for path in files or ():
+            self.artifact(path)
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
         """Record metric values at a step (an epoch, for those of an epoch)."""
