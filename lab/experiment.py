@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from lab import kinds, schema, yaml_files
 from lab.bounds import Count, NonNegativeFloat, PositiveInt
+from lab.checkpoint_settings import checkpoints
 from lab.early_stopping import early_stopping
 from lab.errors import LabError, did_you_mean
 
@@ -76,6 +77,7 @@ class Experiment:
     loss: Part | None
     trainer: Mapping[str, Any]
     early_stopping: Mapping[str, Any] | None
+    checkpoints: Mapping[str, Any]
     seed: int
     threads: int
     search: Mapping[str, Any] = field(default_factory=dict)
@@ -97,6 +99,7 @@ class Experiment:
             "loss": self.loss.as_mapping() if self.loss else None,
             "trainer": dict(self.trainer),
             "early_stopping": dict(self.early_stopping) if self.early_stopping is not None else None,
+            "checkpoints": dict(self.checkpoints),
             "seed": self.seed,
             "threads": self.threads,
             "search": dict(self.search),
@@ -173,6 +176,7 @@ def _top_level(
     loss: dict[str, Any] | None = None,
     trainer: dict[str, Any] = {},  # noqa: B006
     early_stopping: dict[str, Any] | None = None,
+    checkpoints: dict[str, Any] = {},  # noqa: B006
     seed: Count = 0,
     threads: PositiveInt = 1,
     search: dict[str, Any] = {},  # noqa: B006
@@ -251,6 +255,8 @@ def _checked_sections(complete: dict[str, Any], mistakes: list[str]) -> dict[str
         supplied = SUPPLIED["early_stopping"]
         mistakes += schema.check(early_stopping, complete["early_stopping"], "early_stopping", supplied)
         parts["early_stopping"] = schema.defaults(early_stopping, supplied) | complete["early_stopping"]
+    mistakes += schema.check(checkpoints, complete["checkpoints"], "checkpoints")
+    parts["checkpoints"] = schema.defaults(checkpoints) | complete["checkpoints"]
     return parts
 
 

@@ -1,6 +1,7 @@
 """Experiments: run one, list them, show one in full, test a run again."""
 
 import argparse
+import functools
 
 from lab.commands import arguments
 from lab.commands.arguments import Commands, add
@@ -9,11 +10,14 @@ OWN_CODE = "# it runs no code but the lab's own"
 
 
 def register(commands: Commands) -> None:
-    """Add run, list, show and test."""
+    """Add run, list, show, resume and test."""
     recorded = "the run is recorded as KILLED, with its checkpoints"
     arguments.experiment(add(commands, "run", _run, "train, track and test one experiment", recorded))
     add(commands, "list", _list, "show all experiments in experiments/")
     arguments.experiment(add(commands, "show", _show, "print an experiment with every setting"))
+    resume = add(commands, "resume", _resume, "go on with a run that was killed, failed or stopped", recorded)
+    resume.add_argument("run", help="the run's id, or its first letters, or latest:NAME")
+    resume.add_argument("overrides", nargs="*", metavar="trainer.max_epochs=80", help="train a finished run longer")
     test = add(commands, "test", _test, "test a run again, from its own record")
     test.add_argument("run", help="the run's id, or its first letters")
 
@@ -29,6 +33,19 @@ def _run(options: argparse.Namespace) -> int:
     console = Console()
     console.print(f"[bold]{loaded.name}[/bold]  {report.question_of(loaded)}", highlight=False)
     result = training.run(loaded, shown=[ProgressBar(console)])
+    console.print(report.outcome(result), highlight=False, soft_wrap=True)
+    return 0
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from lab import report, resuming
+    from lab.progress import ProgressBar
+
+    console = Console()
+    say = functools.partial(console.print, highlight=False, soft_wrap=True, markup=False)
+    result = resuming.resume(options.run, options.overrides, [ProgressBar(console)], say)
     console.print(report.outcome(result), highlight=False, soft_wrap=True)
     return 0
 

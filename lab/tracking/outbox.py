@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.tracking import journal, sender, store
-from lab.tracking.tracker import Tracker
+from lab.tracking.tracker import Recorded, Tracker
 from lab.tracking.upload import state_of
 
 PATIENCE = 10.0  # seconds without progress after which the end of a run no longer waits for a store in trouble
@@ -37,13 +37,15 @@ class Outbox:
         self._sender: subprocess.Popen[bytes] | None = None
         self._writer: int | None = None  # the file whose lock says that the runs go on
 
-    def tracker(self, tracker_id: str | None = None, parent: str | None = None) -> Tracker:
+    def tracker(
+        self, tracker_id: str | None = None, parent: str | None = None, recorded: Recorded | None = None
+    ) -> Tracker:
         """A tracker of a run; of an earlier one, that goes on, where `tracker_id` is that one's.
 
-        `parent` is the id of the tracker below whose run this one stands.
+        `parent` is the id of the tracker below whose run this one stands; `recorded` is not recorded again.
         """
         folder = self.folder / (tracker_id or uuid.uuid4().hex)
-        return Tracker(folder, self._open, parent, continued=tracker_id is not None)
+        return Tracker(folder, self._open, parent, tracker_id is not None, recorded)
 
     def _open(self) -> None:
         """Make the outbox and start the sender with the first run."""
