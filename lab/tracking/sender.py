@@ -123,11 +123,12 @@ def deliver(folder: Path, linger: float = 0.0) -> dict[str, str] | None:
             return _send_all(folder)
         except Exception as error:  # whatever a store in trouble raises; the journals keep everything
             note_trouble(folder, error)
+        pause = POLL_SECONDS if progress(folder) != before else min(2 * pause, LONGEST_PAUSE)
         if not has_writer(folder):
-            patient_until = patient_until or time.monotonic() + linger
+            if patient_until is None:
+                patient_until, pause = time.monotonic() + linger, POLL_SECONDS  # somebody waits for these records
             if time.monotonic() >= patient_until:
                 return None
-        pause = POLL_SECONDS if progress(folder) != before else min(2 * pause, LONGEST_PAUSE)
         _rest(folder, pause)
     return None
 
@@ -173,7 +174,8 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.nice(15)  # the runs themselves come first
-    sent = deliver(Path(sys.argv[1]), LINGER)
+    with contextlib.redirect_stdout(sys.stderr):  # what anybody else prints
+        sent = deliver(Path(sys.argv[1]), LINGER)
     if sent is not None:
         with contextlib.suppress(BrokenPipeError):  # nobody is left to read it
             print(json.dumps(sent), flush=True)
