@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = options.command(options)
     except LabError as error:
         for line in error.lines:
-            print(f"lab: {redacted(line)}", file=sys.stderr)
+            print(f"lab: {line}", file=sys.stderr)
         code = 2
     except TrainingFailed as error:
         print(f"lab: {redacted(str(error))}", file=sys.stderr)

@@ -138,7 +138,8 @@ def load(name: str, overrides: Iterable[str] = ()) -> Experiment:
 
 def parse(name: str, text: str) -> Experiment:
     """An experiment from YAML text, such as the config.yaml that a run keeps."""
-    return from_sections(name, yaml_files.first_comment(text), yaml_files.parse(text, f"config of {name}"))
+    source = f"config of {name}"
+    return from_sections(name, yaml_files.first_comment(text), yaml_files.mapping(text, source), source=source)
 
 
 def names() -> list[str]:
