@@ -62,9 +62,8 @@ def _check(run: StoredRun, built: Built) -> None:
     try:
         run_record.check_data(run, built)
     except LabError as error:
-        raise LabError(
-            *error.lines, "a run on other data is no reproduction: bring the data back, or start a new run"
-        ) from None
+        way = "a run on other data reproduces nothing; bring the data back, or begin a new run"
+        raise LabError(*error.lines, way) from None
 
 
 def _compared(old: StoredRun, new: StoredRun, result: training.Result) -> Reproduction:
