@@ -26,9 +26,9 @@ help: ## show this list
 
 install: .venv/installed ## make .venv and install the lab into it
 
-experiment: .venv/installed ## train, track and test one experiment: NAME=lstm ARGS="optimizer.lr=0.01 seed=3"
-	@test -n "$(NAME)" || { echo 'name an experiment: make experiment NAME=lstm (`make list` shows all)'; exit 2; }
-	@$(BIN)/lab run $(NAME) $(ARGS)
+experiment: .venv/installed ## train, track and test one experiment: NAME=lstm ARGS="optimizer.lr=0.01 seed=3"; or RESUME=RUN
+	@test -n "$(NAME)$(RESUME)" || { echo 'name an experiment: make experiment NAME=lstm (`make list` shows all)'; exit 2; }
+	@$(BIN)/lab $(if $(RESUME),resume $(RESUME),run $(NAME)) $(ARGS)
 
 study: .venv/installed $(RAY) ## tune an experiment, prove the winner on fresh seeds: NAME=lstm TRIALS=50 WORKERS=2 ARGS=...
 	@test -n "$(NAME)" || { echo 'name an experiment: make study NAME=lstm TRIALS=50'; exit 2; }

@@ -59,9 +59,7 @@ def resume(name: str, overrides: Sequence[str], shown: Sequence[Callback], say: 
         _check_extension(run, experiment, state)
     for line in run_record.differences(run):
         say(f"the last bits may differ: {line}")
-    say(
-        f"{'extends' if longer else 'goes on with'} run {run.id} {f'from {state.place}' if state else 'from its start'}"
-    )
+    say(f"run {run.id} goes on from {state.place if state else 'its start'}")
     beginning = _longer(run, state) if longer else _same(run, state)
     return training.run(experiment, shown, beginning)
 

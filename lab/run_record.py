@@ -48,12 +48,11 @@ def environment_differences(run: StoredRun) -> list[str]:
 def code_differences(run: StoredRun) -> list[str]:
     """A line where the code is not what the run recorded."""
     here = _here()
-    if COMMIT not in run.tags:
-        return ["code: the run recorded no commit"]
-    if here.get(COMMIT) != run.tags[COMMIT]:
-        return [f"code: commit {here.get(COMMIT, 'none')[:10]} here, {run.tags[COMMIT][:10]} then"]
+    if here.get(COMMIT) != run.tags.get(COMMIT):
+        commits = here.get(COMMIT, "unknown")[:10], run.tags.get(COMMIT, "unknown")[:10]
+        return ["code: commit {} here, {} then".format(*commits)]
     if _changes_then(run) != provenance.uncommitted_changes():
-        return [f"code: commit {run.tags[COMMIT][:10]} as then, but the uncommitted changes are others"]
+        return ["code: the same commit as then, but other uncommitted changes"]
     return []
 
 

@@ -79,6 +79,9 @@ def run(experiment: Experiment, shown: Sequence[Callback] = (), beginning: Begin
     except TrainingFailed:
         outbox.close()
         raise
+    except Stopped:
+        outbox.let_go()
+        raise
     return dataclasses.replace(result, delivery=outbox.close())
 
 

@@ -1,5 +1,7 @@
 """A run that goes on from a checkpoint is the run that never stopped, to the last bit."""
 
+import contextlib
+import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +12,7 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 
-from lab import training
+from lab import checkpoint_files, signals, training
 from lab.building import build
 from lab.checkpoints import BestAndLast
 from lab.errors import Stopped
@@ -131,3 +133,110 @@ def test_a_run_that_was_broken_off_goes_on_as_if_nothing_had_happened(
             fit(broken, name, *overrides, stop_at=stop_at, resume=resume)
         resume = "last.ckpt"
     assert_same(fit(broken, name, *overrides, resume=resume), whole)
+
+
+class Signal(Callback):
+    """Sends this process signals: before the batch of that number, counted over all epochs, or in a validation."""
+
+    def __init__(self, batch: int, times: int = 1):
+        self.batch = batch
+        self.times = times
+        self.batches_ended = 0
+
+    def on_train_batch_start(self, trainer: Trainer, module: object, batch: object, batch_idx: int) -> None:
+        if self.batches_ended == self.batch:
+            for _ in range(self.times):
+                os.kill(os.getpid(), signal.SIGINT)
+
+    def on_train_batch_end(self, *_: object) -> None:
+        self.batches_ended += 1
+
+
+def stopped_by(sender: Signal, folder: Path) -> checkpoint_files.Checkpoint:
+    """The state that a run leaves in `last.ckpt` when it is stopped."""
+    training.quiet()
+    experiment = load("digits", ["data.batch_size=256", "trainer.max_epochs=3", "checkpoints.every_seconds=1000"])
+    built = build(experiment)
+    trainer = training.make_trainer(experiment, [sender, BestAndLast(folder, experiment.checkpoints["every_seconds"])])
+    with pytest.raises(Stopped), signals.stopping(), signals.pausing():
+        trainer.fit(built.module, built.data.train_dataloader(), built.data.val_dataloader())
+    return checkpoint_files.read(folder / "last.ckpt")
+
+
+def test_a_run_that_is_asked_to_stop_ends_the_batch_and_keeps_its_state(workplace: Path) -> None:
+    sender = Signal(batch=8)
+    state = stopped_by(sender, workplace / "kept")
+    assert sender.batches_ended == 9
+    assert (state["epoch"], state["lab"]["batch"], state["global_step"]) == (1, 3, 9)
+
+
+def test_a_run_that_is_asked_to_stop_in_the_last_batch_of_an_epoch_keeps_the_state_behind_its_validation(
+    workplace: Path,
+) -> None:
+    sender = Signal(batch=11)
+    stopped_by(sender, workplace / "kept")
+    states = [checkpoint_files.read(workplace / "kept" / name) for name in ("last.ckpt", "best.ckpt")]
+    assert (2, 0) in [(state["epoch"], state["lab"]["batch"]) for state in states]
+
+
+def test_a_second_signal_stops_at_once_and_the_state_kept_before_is_whole(workplace: Path) -> None:
+    sender = Signal(batch=8, times=2)
+    state = stopped_by(sender, workplace / "kept")
+    assert sender.batches_ended == 8
+    assert state["global_step"] == 0  # kept when the training began; best.ckpt is newer
+    assert checkpoint_files.read(workplace / "kept" / "best.ckpt")["global_step"] == 6
+
+
+class TestAFile:
+    """A checkpoint as a file."""
+
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Path:
+        checkpoint_files.write({"weights": torch.arange(100.0), "plain": [1, (2.5, "three")]}, tmp_path / "last.ckpt")
+        return tmp_path / "last.ckpt"
+
+    def test_the_one_before_is_kept(self, file: Path) -> None:
+        before = file.read_bytes()
+        checkpoint_files.write({"weights": torch.zeros(1)}, file)
+        assert file.with_name("previous.ckpt").read_bytes() == before
+        assert sorted(path.name for path in file.parent.iterdir()) == ["last.ckpt", "previous.ckpt"]
+
+    @pytest.mark.parametrize("kept", [0, 1, 100, -1])
+    def test_a_truncated_one_is_reported(self, file: Path, kept: int) -> None:
+        file.write_bytes(file.read_bytes()[:kept])
+        with pytest.raises(checkpoint_files.Damaged, match="is damaged"):
+            checkpoint_files.read(file)
+
+    def test_no_flipped_bit_goes_unnoticed_that_changes_what_is_read(self, file: Path) -> None:
+        whole = file.read_bytes()
+        expected = checkpoint_files.read(file)
+        for place in range(0, len(whole), 7):
+            broken = bytearray(whole)
+            broken[place] ^= 1 << place % 8
+            file.write_bytes(broken)
+            with contextlib.suppress(checkpoint_files.Damaged):
+                assert_same(checkpoint_files.read(file), expected)
+
+    def test_one_that_would_run_code_is_refused(self, file: Path, tmp_path: Path) -> None:
+        class Evil:
+            def __reduce__(self) -> tuple[object, tuple[str]]:
+                return os.system, (f"touch {tmp_path}/ran",)
+
+        torch.save({"state_dict": Evil()}, file)
+        with pytest.raises(checkpoint_files.Damaged, match="is damaged"):
+            checkpoint_files.read(file)
+        assert not (tmp_path / "ran").exists()
+
+
+def test_the_thread_that_writes_takes_a_copy_and_tells_of_a_disk_that_is_full(tmp_path: Path) -> None:
+    io = checkpoint_files.BackgroundIO()
+    weights = torch.zeros(1000)
+    for step in range(20):
+        weights.fill_(step)
+        io.save_checkpoint({"weights": weights}, tmp_path / "last.ckpt")
+    weights.fill_(-1)
+    io.teardown()
+    assert torch.equal(checkpoint_files.read(tmp_path / "last.ckpt")["weights"], torch.full((1000,), 19.0))
+    io.save_checkpoint({"weights": weights}, Path("/dev/full/last.ckpt"))
+    with pytest.raises(OSError):
+        io.teardown()

@@ -10,7 +10,7 @@ OWN_CODE = "# it runs no code but the lab's own"
 
 
 def register(commands: Commands) -> None:
-    """Add run, list, show, resume and test."""
+    """Add run, list, show, resume, reproduce and test."""
     recorded = "the run is recorded as KILLED, with its checkpoints"
     arguments.experiment(add(commands, "run", _run, "train, track and test one experiment", recorded))
     add(commands, "list", _list, "show all experiments in experiments/")
@@ -18,6 +18,8 @@ def register(commands: Commands) -> None:
     resume = add(commands, "resume", _resume, "go on with a run that was killed, failed or stopped", recorded)
     resume.add_argument("run", help="the run's id, or its first letters, or latest:NAME")
     resume.add_argument("overrides", nargs="*", metavar="trainer.max_epochs=80", help="train a finished run longer")
+    reproduce = add(commands, "reproduce", _reproduce, "train a run again from its own record, and compare", recorded)
+    reproduce.add_argument("run", help="the run's id, or its first letters, or latest:NAME")
     test = add(commands, "test", _test, "test a run again, from its own record")
     test.add_argument("run", help="the run's id, or its first letters")
 
@@ -48,6 +50,20 @@ def _resume(options: argparse.Namespace) -> int:
     result = resuming.resume(options.run, options.overrides, [ProgressBar(console)], say)
     console.print(report.outcome(result), highlight=False, soft_wrap=True)
     return 0
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from lab import report, reproducing
+    from lab.progress import ProgressBar
+
+    console = Console()
+    say = functools.partial(console.print, highlight=False, soft_wrap=True, markup=False)
+    reproduction = reproducing.reproduce(options.run, [ProgressBar(console)], say)
+    console.print(report.outcome(reproduction.result), highlight=False, soft_wrap=True)
+    say("\n" + "\n".join(reproducing.as_lines(reproduction)))
+    return 1 if reproduction.verdict == "DIFFERS" else 0
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -61,11 +61,17 @@ class Outbox:
         if self._sender is not None and self._writer is not None:
             if self._sender.poll() is not None and self.folder.exists():
                 self._sender = start_sender(self.folder)  # somebody killed it
+            self.let_go()
+            self.delivery = self._wait(self._sender)
+            self._sender = None
+        return self.delivery
+
+    def let_go(self) -> None:
+        """Say that nothing more comes, without waiting until all is sent."""
+        if self._writer is not None:
             fcntl.flock(self._writer, fcntl.LOCK_UN)  # closing is not enough: a forked process may share it
             os.close(self._writer)
-            self.delivery = self._wait(self._sender)
-            self._sender = self._writer = None
-        return self.delivery
+            self._writer = None
 
     def _wait(self, process: "subprocess.Popen[bytes]") -> Delivery:
         before, since = sender.progress(self.folder), time.monotonic()
