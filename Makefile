@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install experiment study compare list dashboard mlflow test check constraints clean
+.PHONY: audit faults help install experiment study compare list dashboard mlflow test check constraints clean
 
 WORKERS ?= 1
 RAY := $(if $(filter-out 1,$(WORKERS)),.venv/ray)
@@ -26,9 +26,9 @@ help: ## show this list
 
 install: .venv/installed ## make .venv and install the lab into it
 
-experiment: .venv/installed ## train, track and test one experiment: NAME=lstm ARGS="optimizer.lr=0.01 seed=3"
-	@test -n "$(NAME)" || { echo 'name an experiment: make experiment NAME=lstm (`make list` shows all)'; exit 2; }
-	@$(BIN)/lab run $(NAME) $(ARGS)
+experiment: .venv/installed ## train, track and test one experiment: NAME=lstm ARGS="optimizer.lr=0.01 seed=3"; or RESUME=RUN
+	@test -n "$(NAME)$(RESUME)" || { echo 'name an experiment: make experiment NAME=lstm (`make list` shows all)'; exit 2; }
+	@$(BIN)/lab $(if $(RESUME),resume $(RESUME),run $(NAME)) $(ARGS)
 
 study: .venv/installed $(RAY) ## tune an experiment, prove the winner on fresh seeds: NAME=lstm TRIALS=50 WORKERS=2 ARGS=...
 	@test -n "$(NAME)" || { echo 'name an experiment: make study NAME=lstm TRIALS=50'; exit 2; }
@@ -49,6 +49,16 @@ mlflow: .venv/installed ## browse runs in the MLflow UI, http://127.0.0.1:5000 (
 
 test: .venv/installed .venv/ray ## prove it all works
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+
+faults: .venv/installed ## break servers, files and processes, and see what holds (10 minutes); writes docs/reliability.md
+	@$(BIN)/python tests/faults/suite.py $(ARGS)
+
+.venv/audit: .venv/installed
+	@$(BIN)/python -m venv $@ && $@/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
+
+# pip-audit in an environment of its own, since it is no part of the lab.
+audit: .venv/audit ## look the pinned dependencies up in a database of known vulnerabilities
+	@$(BIN)/python tests/audit.py .venv/audit/bin/pip-audit
 
 check: .venv/installed ## lint, formatting, types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

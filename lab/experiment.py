@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from lab import kinds, schema, yaml_files
 from lab.bounds import Count, NonNegativeFloat, PositiveInt
+from lab.checkpoint_settings import checkpoints
 from lab.early_stopping import early_stopping
 from lab.errors import LabError, did_you_mean
 
@@ -78,6 +79,7 @@ class Experiment:
     metrics: Mapping[str, Part]
     trainer: Mapping[str, Any]
     early_stopping: Mapping[str, Any] | None
+    checkpoints: Mapping[str, Any]
     seed: int
     threads: int
     search: Mapping[str, Any] = field(default_factory=dict)
@@ -100,6 +102,7 @@ class Experiment:
             "metrics": {name: metric.as_mapping() for name, metric in self.metrics.items()},
             "trainer": dict(self.trainer),
             "early_stopping": dict(self.early_stopping) if self.early_stopping is not None else None,
+            "checkpoints": dict(self.checkpoints),
             "seed": self.seed,
             "threads": self.threads,
             "search": dict(self.search),
@@ -114,6 +117,12 @@ class Experiment:
             elif section != "search" and content is not None:
                 flat[section] = content
         return flat
+
+    def foreign_code(self) -> dict[str, str]:
+        """Whose code, other than the lab's, each section runs."""
+        parts = (self.data, self.model, self.optimizer, self.scheduler, self.loss)
+        found = {part.section: kinds.code_of(part.section, part.kind) for part in parts if part is not None}
+        return {section: code for section, code in found.items() if code}
 
     def to_yaml(self) -> str:
         """The experiment as a YAML file, from which `parse` gives the same experiment again."""
@@ -132,7 +141,8 @@ def load(name: str, overrides: Iterable[str] = ()) -> Experiment:
 
 def parse(name: str, text: str) -> Experiment:
     """An experiment from YAML text, such as the config.yaml that a run keeps."""
-    return from_sections(name, yaml_files.first_comment(text), yaml_files.parse(text, f"config of {name}"))
+    source = f"config of {name}"
+    return from_sections(name, yaml_files.first_comment(text), yaml_files.mapping(text, source), source=source)
 
 
 def names() -> list[str]:
@@ -171,6 +181,7 @@ def _top_level(
     metrics: dict[str, dict[str, Any]] = {},  # noqa: B006
     trainer: dict[str, Any] = {},  # noqa: B006
     early_stopping: dict[str, Any] | None = None,
+    checkpoints: dict[str, Any] = {},  # noqa: B006
     seed: Count = 0,
     threads: PositiveInt = 1,
     search: dict[str, Any] = {},  # noqa: B006
@@ -252,6 +263,8 @@ def _checked_sections(complete: dict[str, Any], mistakes: list[str]) -> dict[str
         supplied = SUPPLIED["early_stopping"]
         mistakes += schema.check(early_stopping, complete["early_stopping"], "early_stopping", supplied)
         parts["early_stopping"] = schema.defaults(early_stopping, supplied) | complete["early_stopping"]
+    mistakes += schema.check(checkpoints, complete["checkpoints"], "checkpoints")
+    parts["checkpoints"] = schema.defaults(checkpoints) | complete["checkpoints"]
     return parts
 
 

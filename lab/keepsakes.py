@@ -19,16 +19,15 @@ from lab.tracking.tracker import Tracker
 EXAMPLE_ROWS = 4
 
 
-def keep_origin(built: Built, tracker: Tracker) -> None:
-    """The resolved experiment, the encoding, the split, the uncommitted changes and the model summary."""
-    tracker.text("config.yaml", built.experiment.to_yaml())
+def keep_origin(built: Built, tracker: Tracker, code: bool) -> None:
+    """The encoding, the split, the model summary and, with `code`, the uncommitted changes."""
+    changes = provenance.uncommitted_changes() if code else ""
+    if changes:
+        tracker.text("git.diff", changes)
     tracker.text("encoding.json", f"{json.dumps(encoding_of(built.data), indent=1)}\n")
     np.savez_compressed(tracker.path("split.npz"), **built.data.split_indices)  # type: ignore[arg-type]
     tracker.artifact("split.npz")
     tracker.text("model_summary.txt", f"{ModelSummary(built.module, max_depth=-1)}\n")
-    changes = provenance.uncommitted_changes()
-    if changes:
-        tracker.text("git.diff", changes)
 
 
 def encoding_of(data: DataModule) -> dict[str, Any]:
@@ -39,9 +38,9 @@ def encoding_of(data: DataModule) -> dict[str, Any]:
 
 def keep_training(tracker: Tracker, history: list[dict[str, float]], checkpoints: BestAndLast) -> None:
     """Checkpoints, learning curves and profiles, as far as there are any."""
-    for path in (checkpoints.best, checkpoints.last, *sorted((tracker.folder / "profile").glob("*"))):
-        if path.exists():
-            tracker.artifact(str(path.relative_to(tracker.folder)))
+    folders = (checkpoints.last.parent, tracker.folder / "profile")
+    for path in (path for folder in folders for path in sorted(folder.glob("*")) if path.suffix != ".new"):
+        tracker.artifact(str(path.relative_to(tracker.folder)))
     if history:
         from lab import figures
 

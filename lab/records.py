@@ -20,6 +20,7 @@ class Records(Checkpoint):
     def __init__(self, directions: dict[str, bool], every_n_steps: int = 0):
         self._every_n_steps = every_n_steps
         self._directions = directions  # metric without its split, and whether higher is better
+        self._seconds_before = 0.0  # of an epoch that began before a checkpoint
         self.history: list[dict[str, float]] = []  # one entry an epoch
         self.best: dict[str, tuple[float, int]] = {}  # metric to its best value and that epoch, from 1
 
@@ -27,12 +28,18 @@ class Records(Checkpoint):
         """Start the clock."""
         self._began = time.perf_counter()
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock of an epoch that began before a checkpoint."""
+        self._began = time.perf_counter() - self._seconds_before
+        self._seconds_before = 0.0
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Record the loss of a step, if asked for."""
         step = trainer.global_step
-        if self._every_n_steps and step % self._every_n_steps == 0:
+        stepped = self._every_n_steps and not trainer.fit_loop._should_accumulate()
+        if stepped and step % self._every_n_steps == 0:
             for logger in trainer.loggers:
                 logger.log_metrics({"train/loss_step": float(outputs["loss"])}, step=step)
 
@@ -62,9 +69,11 @@ class Records(Checkpoint):
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        return {"history": self.history, "best": self.best}
+        seconds = time.perf_counter() - self._began
+        return {"history": self.history, "best": self.best, "seconds": seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.history = state_dict["history"]
         self.best = state_dict["best"]
+        self._seconds_before = state_dict["seconds"]

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -12,7 +13,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 _put_off: list[bool] = []  # an entry for each block that puts off Stopped
-_waiting: list[int] = []  # the signal that was put off
+_pausing: list[bool] = []  # an entry for each block in which Stopped is raised by `pause` alone
+_waiting: list[tuple[int, float]] = []  # the signal that was put off, and when it came
 
 
 @contextmanager
@@ -23,10 +25,13 @@ def stopping() -> Iterator[None]:
         return
 
     def stop(signal_number: int, frame: FrameType | None) -> None:
+        if _pausing and not _waiting:
+            _waiting.append((signal_number, time.monotonic()))
+            return
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         if _put_off:
-            _waiting.append(signal_number)
+            _waiting.append((signal_number, time.monotonic()))
         else:
             raise Stopped(signal_number)
 
@@ -42,10 +47,34 @@ def stopping() -> Iterator[None]:
 @contextmanager
 def whole() -> Iterator[None]:
     """Put off Stopped until the block's end: what is written in it to a database is written whole."""
-    _put_off.append(True)
+    with _put_off_in(_put_off):
+        yield
+
+
+@contextmanager
+def pausing() -> Iterator[None]:
+    """Put off Stopped until the next `pause`, or the block's end; a second signal raises it at once."""
+    with _put_off_in(_pausing):
+        yield
+
+
+@contextmanager
+def _put_off_in(blocks: list[bool]) -> Iterator[None]:
+    blocks.append(True)
     try:
         yield
     finally:
-        _put_off.pop()
-    if _waiting and not _put_off:
-        raise Stopped(_waiting.pop())
+        blocks.pop()
+    if not _put_off and not _pausing:
+        pause()
+
+
+def asked() -> bool:
+    """Whether the process was asked to end, and has not begun to."""
+    return bool(_waiting)
+
+
+def pause(patience: float = 0.0) -> None:
+    """Raise Stopped where the process was asked to end, `patience` seconds ago or earlier."""
+    if _waiting and time.monotonic() - _waiting[0][1] >= patience:
+        raise Stopped(_waiting.pop()[0])

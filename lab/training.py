@@ -13,14 +13,16 @@ import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.profilers import Profiler, PyTorchProfiler, SimpleProfiler
 
-from lab import early_stopping, keepsakes, provenance
+from lab import early_stopping, keepsakes, loss_chain, provenance
+from lab.beginning import FROM_NOTHING, Beginning
 from lab.building import Built, build
-from lab.checkpoints import BestAndLast, WholeFileIO, load_weights
+from lab.checkpoint_files import BackgroundIO
+from lab.checkpoints import BestAndLast, load_weights
 from lab.data.base import Split
 from lab.errors import LabError, Stopped, TrainingFailed, did_you_mean
 from lab.experiment import Experiment
 from lab.records import Records
-from lab.signals import stopping
+from lab.signals import pausing, stopping
 from lab.tracking import store
 from lab.tracking.logger import JournalLogger
 from lab.tracking.outbox import Delivery, Outbox
@@ -61,35 +63,45 @@ class Session:
     trainer: L.Trainer
     records: Records
     checkpoints: BestAndLast
+    beginning: Beginning
 
 
-def run(experiment: Experiment, shown: Sequence[Callback] = ()) -> Result:
+def run(experiment: Experiment, shown: Sequence[Callback] = (), beginning: Beginning = FROM_NOTHING) -> Result:
     """Train, track and test an experiment; `shown` are callbacks that show it to somebody.
 
     Raises LabError before anything is written, TrainingFailed or Stopped after the run is recorded as
     FAILED or KILLED.
     """
     outbox = Outbox()
+    tracker = outbox.tracker(beginning.tracker_id, recorded=beginning.recorded)
     try:
-        result = train(experiment, outbox.tracker(), shown)
+        result = train(experiment, tracker, shown, beginning=beginning)
     except TrainingFailed:
         outbox.close()
+        raise
+    except Stopped:
+        outbox.let_go()
         raise
     return dataclasses.replace(result, delivery=outbox.close())
 
 
 def train(
-    experiment: Experiment, tracker: Tracker, shown: Sequence[Callback] = (), tags: Mapping[str, str] | None = None
+    experiment: Experiment,
+    tracker: Tracker,
+    shown: Sequence[Callback] = (),
+    tags: Mapping[str, str] | None = None,
+    beginning: Beginning = FROM_NOTHING,
 ) -> Result:
     """As `run`, tracked by `tracker` with further tags, without waiting until the records are sent."""
     quiet()
-    session = open_session(build(experiment), tracker, shown)
+    session = open_session(build(experiment), tracker, shown, beginning)
     store.check_writable()
     began = time.perf_counter()
     with stopping():
-        _start(session, {"lab.kind": "run"} | dict(tags or {}))
+        _start(session, {"lab.kind": "run", **beginning.tags, **(tags or {})})
         try:
-            metrics, baseline = _train_and_test(session)
+            with pausing():
+                metrics, baseline = _train_and_test(session)
         except Stopped:
             _end(session, "KILLED")
             raise
@@ -121,13 +133,16 @@ def train(
     )
 
 
-def open_session(built: Built, tracker: Tracker, shown: Sequence[Callback] = ()) -> Session:
+def open_session(
+    built: Built, tracker: Tracker, shown: Sequence[Callback] = (), beginning: Beginning = FROM_NOTHING
+) -> Session:
     """Everything that a run needs, with nothing written yet; raises LabError."""
+    beginning.check(built)
     records = Records(built.module.directions(), built.experiment.trainer["log_every_n_steps"])
-    checkpoints = BestAndLast(tracker.folder / "checkpoints")
+    checkpoints = BestAndLast(tracker.folder / "checkpoints", built.experiment.checkpoints["every_seconds"])
     callbacks = [*early_stopping_of(built), *shown, records, checkpoints]
     trainer = make_trainer(built.experiment, callbacks, tracker)
-    return Session(built, tracker, trainer, records, checkpoints)
+    return Session(built, tracker, trainer, records, checkpoints, beginning)
 
 
 def make_trainer(
@@ -143,7 +158,7 @@ def make_trainer(
             **settings,
             callbacks=list(callbacks),
             logger=JournalLogger(tracker) if tracker else False,
-            plugins=WholeFileIO(),
+            plugins=BackgroundIO(),
             profiler=profiler,
             enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
             enable_progress_bar=False,
@@ -196,7 +211,7 @@ def _profiler(name: str | None, folder: Path | None) -> Profiler | None:
 
 def _start(session: Session, more_tags: Mapping[str, str]) -> None:
     """Begin the record of the run: settings, tags, and the files that are known from the start."""
-    experiment, data = session.built.experiment, session.built.data
+    experiment, data, tracker = session.built.experiment, session.built.data, session.tracker
     tags = provenance.tags() | {
         **more_tags,
         "lab.experiment": experiment.name,
@@ -207,15 +222,18 @@ def _start(session: Session, more_tags: Mapping[str, str]) -> None:
         "machine.device": str(session.trainer.strategy.root_device),
     }
     name = " ".join([experiment.name, *experiment.overrides])
-    session.tracker.start(experiment.name, name, experiment.settings(), tags)
-    keepsakes.keep_origin(session.built, session.tracker)
+    files = {"config.yaml": experiment.to_yaml()}
+    tracker.start(experiment.name, name, experiment.settings(), tags, files)
+    keepsakes.keep_origin(session.built, tracker, code=not session.beginning.goes_on)
+    session.beginning.carry(tracker)
 
 
 def _train_and_test(session: Session) -> tuple[dict[str, float], dict[str, float]]:
     """Fit, go back to the best epoch, test it once; the metrics of that epoch and of the baseline."""
     built, trainer = session.built, session.trainer
-    trainer.fit(built.module, built.data.train_dataloader(), built.data.val_dataloader())
-    load_weights(built.module, session.checkpoints.best)
+    loaders = built.data.train_dataloader(), built.data.val_dataloader()
+    trainer.fit(built.module, *loaders, ckpt_path=session.beginning.checkpoint)
+    session.checkpoints.restore_best(built.module)
     best = session.records.history[session.checkpoints.best_epoch - 1]
     tested = evaluate(trainer, built)
     baseline = {
@@ -245,6 +263,7 @@ def _end(session: Session, status: str, reason: str = "") -> None:
     """Keep what there is to keep, and close the record."""
     if reason:
         session.tracker.tags({"lab.failure": reason})
+    loss_chain.keep(session.built.module.losses, session.tracker)
     keepsakes.keep_training(session.tracker, session.records.history, session.checkpoints)
     session.tracker.end(status)
 

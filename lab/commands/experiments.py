@@ -1,13 +1,16 @@
 """Experiments: run one, list them, show one in full, test a run again."""
 
 import argparse
+import functools
 
 from lab.commands import arguments
 from lab.commands.arguments import Commands, add
 
+OWN_CODE = "# it runs no code but the lab's own"
+
 
 def register(commands: Commands) -> None:
-    """Add new, run, list, show and test."""
+    """Add new, run, list, show, resume, reproduce and test."""
     new = add(commands, "new", _new, "look at your data and write an experiment that trains as it is")
     new.add_argument("name", help="what to call it: experiments/NAME.yaml")
     new.add_argument(
@@ -21,6 +24,11 @@ def register(commands: Commands) -> None:
     arguments.experiment(add(commands, "run", _run, "train, track and test one experiment", recorded))
     add(commands, "list", _list, "show all experiments in experiments/")
     arguments.experiment(add(commands, "show", _show, "print an experiment with every setting"))
+    resume = add(commands, "resume", _resume, "go on with a run that was killed, failed or stopped", recorded)
+    arguments.run(resume)
+    resume.add_argument("overrides", nargs="*", metavar="trainer.max_epochs=80", help="train a finished run longer")
+    reproduce = add(commands, "reproduce", _reproduce, "train a run again from its own record, and compare", recorded)
+    arguments.run(reproduce)
     arguments.run(add(commands, "test", _test, "test a run again, from its own record"))
 
 
@@ -37,15 +45,43 @@ def _new(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from lab import experiment, report, training
+    from lab import experiment, reaping, report, training
     from lab.progress import ProgressBar
 
     loaded = experiment.load(options.name, options.overrides)
+    reaping.start_in_background()
     console = Console()
     console.print(f"[bold]{loaded.name}[/bold]  {report.question_of(loaded)}", highlight=False)
     result = training.run(loaded, shown=[ProgressBar(console)])
     console.print(report.outcome(result), highlight=False, soft_wrap=True)
     return 0
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from lab import report, resuming
+    from lab.progress import ProgressBar
+
+    console = Console()
+    say = functools.partial(console.print, highlight=False, soft_wrap=True, markup=False)
+    result = resuming.resume(options.run, options.overrides, [ProgressBar(console)], say)
+    console.print(report.outcome(result), highlight=False, soft_wrap=True)
+    return 0
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from lab import report, reproducing
+    from lab.progress import ProgressBar
+
+    console = Console()
+    say = functools.partial(console.print, highlight=False, soft_wrap=True, markup=False)
+    reproduction = reproducing.reproduce(options.run, [ProgressBar(console)], say)
+    console.print(report.outcome(reproduction.result), highlight=False, soft_wrap=True)
+    say("\n" + "\n".join(reproducing.as_lines(reproduction)))
+    return 1 if reproduction.verdict == "DIFFERS" else 0
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -60,7 +96,10 @@ def _list(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     from lab import experiment
 
-    print(experiment.load(options.name, options.overrides).to_yaml(), end="")
+    loaded = experiment.load(options.name, options.overrides)
+    print(loaded.to_yaml(), end="")
+    code = loaded.foreign_code()
+    print("\n".join(f"# {section}.kind runs code of {whose}" for section, whose in code.items()) or OWN_CODE)
     return 0
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from lab.bounds import Count, Fraction, PositiveInt
-from lab.data.batches import BatchLoader, EpochOrder
+from lab.data.batches import BatchLoader, EpochOrder, WorkerLoader
 from lab.data.datasets import ArrayDataset
 from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
@@ -122,22 +122,14 @@ class DataModule(L.LightningDataModule, ABC):
         return EpochOrder(size, self.seed, shuffle)
 
     def loader(self, split: Split, shuffle: bool = False) -> Any:
-        """The in-memory batch loader; a DataLoader with the same order where `num_workers` are asked for."""
+        """The in-memory batch loader; one with processes and the same order where `num_workers` are asked for."""
         dataset: Any = self.splits[split]
         order = self.order(len(dataset), shuffle)
         # Batch norm cannot train on a batch of one sample.
         drop_last = shuffle and len(dataset) % self.batch_size == 1 and len(dataset) > 1
         if self.num_workers == 0:
             return BatchLoader(dataset, self.batch_size, order, drop_last)
-        return DataLoader(
-            dataset,
-            self.batch_size,
-            sampler=order,
-            drop_last=drop_last,
-            num_workers=self.num_workers,
-            pin_memory=torch.cuda.is_available(),
-            persistent_workers=True,
-        )
+        return WorkerLoader(dataset, self.batch_size, order, drop_last, self.num_workers)
 
 
 class SampleDataModule(DataModule):

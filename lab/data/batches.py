@@ -1,12 +1,14 @@
-"""The seeded in-memory batch loader: whole batches by index, in an order that (seed, epoch) alone decide."""
+"""The seeded batch loaders: whole batches by index, in an order that (seed, epoch) alone decide."""
 
+import signal
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader, Sampler
 
 Batch = tuple[Tensor, Tensor]
 
@@ -55,21 +57,26 @@ class EpochOrder(Sampler[int]):
         return iter(self.indices().tolist())
 
 
-class BatchLoader:
-    """Serves an in-memory dataset in whole batches; its position can be saved and restored.
+class SeededLoader(ABC):
+    """Serves a dataset in batches; its position can be saved and restored.
 
-    `drop_last` leaves out a last batch that is smaller than `batch_size`.
+    `drop_last` leaves out a last batch that is smaller than `batch_size`. An iteration begins when its first batch
+    is asked for: Lightning makes the iterator before it says which epoch it is for.
     """
 
     batch_sampler = None  # Lightning asks every loader with a sampler for it
 
-    def __init__(self, dataset: BatchDataset, batch_size: int, order: EpochOrder, drop_last: bool = False):
+    def __init__(self, dataset: Any, batch_size: int, order: EpochOrder, drop_last: bool = False):
         self.dataset = dataset
         self.batch_size = batch_size
         self.sampler = order  # where Lightning looks for set_epoch
         self.drop_last = drop_last
         self._next_batch = 0
         self._resume_at = 0
+
+    @abstractmethod
+    def serve(self, batches: list[Tensor]) -> Iterator[Batch]:
+        """The samples of these indices, batch by batch."""
 
     def __len__(self) -> int:
         whole, rest = divmod(len(self.sampler), self.batch_size)
@@ -78,9 +85,9 @@ class BatchLoader:
     def __iter__(self) -> Iterator[Batch]:
         batches = self.sampler.indices().split(self.batch_size)[: len(self)]
         self._next_batch, self._resume_at = self._resume_at, 0
-        for indices in batches[self._next_batch :]:
+        for batch in self.serve(list(batches[self._next_batch :])):
             self._next_batch += 1
-            yield self.dataset.batch(indices)
+            yield batch
 
     def state_dict(self) -> dict[str, Any]:
         """The epoch and the number of batches already served in it."""
@@ -90,3 +97,48 @@ class BatchLoader:
         """Go on where `state_dict` was taken: the next iteration starts at that batch."""
         self.sampler.set_epoch(state["epoch"])
         self._resume_at = state["batch"]
+
+
+class BatchLoader(SeededLoader):
+    """Takes whole batches out of a dataset in memory."""
+
+    def serve(self, batches: list[Tensor]) -> Iterator[Batch]:
+        """The samples of these indices, batch by batch."""
+        return (self.dataset.batch(indices) for indices in batches)
+
+
+class WorkerLoader(SeededLoader):
+    """Collects batches sample by sample in processes beside the training."""
+
+    def __init__(self, dataset: Any, batch_size: int, order: EpochOrder, drop_last: bool, num_workers: int):
+        super().__init__(dataset, batch_size, order, drop_last)
+        self._chosen: list[list[int]] = []
+        self._loader: DataLoader[Batch] = DataLoader(
+            dataset,
+            batch_sampler=_Chosen(self),
+            num_workers=num_workers,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=True,
+            worker_init_fn=_leave_signals_to_training,
+        )
+
+    def serve(self, batches: list[Tensor]) -> Iterator[Batch]:
+        """The samples of these indices, batch by batch."""
+        self._chosen = [indices.tolist() for indices in batches]
+        return iter(self._loader)
+
+
+class _Chosen(Sampler[list[int]]):
+    """The batches that a WorkerLoader has chosen for this iteration."""
+
+    def __init__(self, loader: WorkerLoader):
+        self._loader = loader
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self._loader._chosen)
+
+
+def _leave_signals_to_training(worker: int) -> None:
+    """Ctrl-C reaches all processes of a terminal; the training still needs its workers to end its batch."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,5 +1,7 @@
 """Loss and metrics of an epoch, at the price of a list append per batch."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
@@ -13,6 +15,7 @@ class EpochScores:
 
     def __init__(self, metrics: MetricCollection):
         self.metrics = metrics
+        self.metrics.persistent(True)  # a state_dict holds their state
         self.samples = 0  # in the last epoch that was computed
         self._clear()
 
@@ -32,10 +35,32 @@ class EpochScores:
         if self._buffered >= BUFFERED_ROWS:
             self._flush()
 
+    def _joined_buffer(self) -> dict[str, Tensor]:
+        names = self._buffer[0] if self._buffer else ()
+        return {name: torch.cat([part[name] for part in self._buffer]) for name in names}
+
     def _flush(self) -> None:
-        joined = {name: torch.cat([part[name] for part in self._buffer]) for name in self._buffer[0]}
-        self.metrics.update(**joined)
+        self.metrics.update(**self._joined_buffer())
         self._buffer, self._buffered = [], 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was collected of an epoch that is not over."""
+        return {
+            "losses": torch.stack(self._losses) if self._losses else torch.empty(0),
+            "sizes": torch.tensor(self._sizes),
+            "buffer": self._joined_buffer(),
+            "metrics": self.metrics.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
+        """Go on collecting."""
+        self._losses = list(state["losses"].to(device))
+        self._sizes = state["sizes"].tolist()
+        buffer = {name: rows.to(device) for name, rows in state["buffer"].items()}
+        self._buffer = [buffer] if buffer else []
+        self._buffered = len(buffer["target"]) if buffer else 0
+        self.metrics.load_state_dict(state["metrics"])
+        self.metrics.to(device)
 
     def compute(self) -> dict[str, float]:
         """Loss and metrics of the epoch, and an empty start for the next."""

@@ -2,6 +2,7 @@
 
 import math
 from abc import abstractmethod
+from array import array
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -50,7 +51,7 @@ class TaskModule(L.LightningModule):
         self._gradient_ratios: list[Tensor] = []
         self._published: dict[str, float] = {}
         self.test_outputs: list[dict[str, Tensor]] = []
-        self._last_finite_loss = math.nan
+        self.losses = array("d")  # of every batch of the run
 
     @abstractmethod
     def task_metrics(self) -> dict[str, Metric]:
@@ -98,10 +99,17 @@ class TaskModule(L.LightningModule):
             metrics.update(**self.scored(self.trivial_predictions(batch), batch))
         return as_floats(metrics.compute())
 
+    def on_train_start(self) -> None:
+        """Choose the randomness of the epoch, which may have begun before a checkpoint."""
+        self._seed_epoch()
+
+    def _seed_epoch(self) -> None:
+        self._epoch_seed = derived_seed(self.seed, self.current_epoch, 1)
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """All randomness of a step (dropout, noise) is a function of (seed, epoch, batch)."""
         if batch_idx == 0:
-            self._epoch_seed = derived_seed(self.seed, self.current_epoch, 1)
+            self._seed_epoch()
         # Not torch.manual_seed: on a machine without a GPU it formats three stack traces at every call.
         torch.default_generator.manual_seed(self._epoch_seed + batch_idx)
         if self.device.type == "cuda":
@@ -113,7 +121,7 @@ class TaskModule(L.LightningModule):
         value = loss.item()
         if not math.isfinite(value):
             raise TrainingFailed(self._not_finite(value, batch_idx))
-        self._last_finite_loss = value
+        self.losses.append(value)
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -138,7 +146,7 @@ class TaskModule(L.LightningModule):
         return (
             f"the loss became {value} at step {self.trainer.global_step + 1} "
             f"(epoch {self.current_epoch + 1}, batch {batch_idx + 1}); the last finite loss was "
-            f"{self._last_finite_loss:.4g}\n"
+            f"{self.losses[-1] if self.losses else math.nan:.4g}\n"
             "try: a lower optimizer.lr (a tenth), trainer.gradient_clip_val=1.0, "
             "trainer.precision=32-true, or look for NaN in the data"
         )
@@ -199,6 +207,25 @@ class TaskModule(L.LightningModule):
         sampled = {"gradient_norm": self._gradient_norms, "gradient_ratio": self._gradient_ratios}
         self._gradient_norms, self._gradient_ratios = [], []
         return {name: float(torch.stack(values).mean()) if values else math.nan for name, values in sampled.items()}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what was collected of the epoch and of the run, beside the weights."""
+        checkpoint["collected"] = {
+            "scores": self.scores["train"].state_dict(),
+            "gradient_norms": list(self._gradient_norms),
+            "gradient_ratios": list(self._gradient_ratios),
+            "published": dict(self._published),
+            "losses": torch.tensor(self.losses, dtype=torch.float64),
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on collecting."""
+        state = checkpoint["collected"]
+        self.scores["train"].load_state_dict(state["scores"], self.device)
+        self._gradient_norms = [norm.to(self.device) for norm in state["gradient_norms"]]
+        self._gradient_ratios = [ratio.to(self.device) for ratio in state["gradient_ratios"]]
+        self._published = state["published"]
+        self.losses = array("d", state["losses"].tolist())
 
     def configure_optimizers(self) -> Any:
         """Optimizer and schedule as the experiment says."""

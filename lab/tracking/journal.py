@@ -1,16 +1,22 @@
-"""The journal: an append-only local file of what happened in a run, one JSON record a line.
+"""The journal: an append-only local file of what happened in a run, one JSON record a line, with its checksum.
 
 Records by `kind`: start (experiment, name, params, tags, parent, continued), metrics (values, step), tags (values),
 artifact (path), model (path), end (status). Each has `time`, in milliseconds since 1970.
 """
 
-import json
+import errno
+import logging
 import os
 import time
 from pathlib import Path
 from typing import Any
 
+from lab.tracking import sealed
+
 FILE = "records.jsonl"
+RESERVE = "reserve"  # a file that is given up where the disk is full, so that the end of a run can be recorded
+RESERVED_BYTES = 65_536
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Record = dict[str, Any]
 
 
@@ -18,25 +24,39 @@ class Journal:
     """Appends records; each is handed to the operating system whole before `append` returns."""
 
     def __init__(self, folder: Path):
+        self._reserve = folder / RESERVE
+        self._reserve.write_bytes(b"\0" * RESERVED_BYTES)
         self._file = os.open(folder / FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     def append(self, kind: str, **content: Any) -> None:
-        """Write one record; raises OSError where the disk is full."""
-        record = {"kind": kind, "time": time.time_ns() // 1_000_000, **content}
-        line = (json.dumps(record) + "\n").encode()
-        if os.write(self._file, line) != len(line):
-            raise OSError(28, "No space left on device")
+        """Write one record; raises OSError where the disk is full, and leaves no half of one behind."""
+        line = sealed.seal({"kind": kind, "time": time.time_ns() // 1_000_000, **content}).encode()
+        try:
+            self._write(line)
+        except OSError as error:
+            if error.errno not in FULL or not self._reserve.exists():
+                raise
+            self._reserve.unlink()
+            self._write(line)
+
+    def _write(self, line: bytes) -> None:
+        before = os.fstat(self._file).st_size
+        if (written := os.write(self._file, line)) != len(line):
+            os.ftruncate(self._file, before)
+            raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} ({written} of {len(line)} bytes of a record)")
 
     def close(self) -> None:
         """Bring everything to the disk."""
         os.fsync(self._file)
         os.close(self._file)
+        self._reserve.unlink(missing_ok=True)
 
 
 def read(folder: Path, offset: int) -> tuple[list[tuple[Record, int]], int]:
     """The whole records from a byte offset on, each with the offset behind it; and the last such offset.
 
-    A last line without its end is still being written, or was cut off by a crash: it does not count.
+    A last line without its end is still being written, or was cut off by a crash: it does not count. A damaged
+    line is reported and left out.
     """
     with (folder / FILE).open("rb") as file:
         file.seek(offset)
@@ -44,11 +64,11 @@ def read(folder: Path, offset: int) -> tuple[list[tuple[Record, int]], int]:
         for line in file:
             if not line.endswith(b"\n"):
                 break
-            offset += len(line)
             try:
-                found.append((json.loads(line), offset))
-            except ValueError:  # a line that a full disk cut short, before the next was written
-                continue
+                found.append((sealed.opened(line.decode(errors="replace")), offset + len(line)))
+            except sealed.Damaged:
+                logging.warning("%s: a damaged record at byte %d is left out", folder / FILE, offset)
+            offset += len(line)
     return found, offset
 
 
@@ -59,7 +79,7 @@ def origin(folder: Path) -> tuple[bool, int]:
     """
     try:
         with (folder / FILE).open("rb") as file:
-            start = json.loads(file.readline())
+            start = sealed.opened(file.readline().decode(errors="replace"))
         return start["parent"] is not None, int(start["time"])
-    except (ValueError, FileNotFoundError):
+    except (KeyError, TypeError, ValueError, FileNotFoundError):
         return False, 0

@@ -100,6 +100,13 @@ def create(client: "MlflowClient", run_id: str, record: dict[str, Any]) -> str:
     ).model_id
 
 
+def stored(client: "MlflowClient", run_id: str) -> list[str]:
+    """The LoggedModels of the run in the store."""
+    run = client.get_run(run_id)
+    found = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run_id}'")
+    return [model.model_id for model in found]
+
+
 def upload(client: "MlflowClient", run_id: str, model_id: str, folder: Path) -> None:
     """Fill the LoggedModel from a folder that `save` wrote, and link it to its run."""
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus

@@ -1,19 +1,21 @@
 """The outbox: the journals that one process writes, and the sender that brings them to MLflow."""
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.tracking import journal, sender, store
-from lab.tracking.tracker import Tracker
+from lab.tracking.tracker import Recorded, Tracker
 from lab.tracking.upload import state_of
 
-PATIENCE = 20.0  # seconds without progress after which the end of a run no longer waits for a store in trouble
+PATIENCE = 10.0  # seconds without progress after which the end of a run no longer waits for a store in trouble
 LONGEST_PATIENCE = 120.0  # the same where no trouble is known: the machine may be busy
 
 
@@ -33,42 +35,52 @@ class Outbox:
         self.folder = store.journals() / uuid.uuid4().hex
         self.delivery = Delivery({})  # known once closed
         self._sender: subprocess.Popen[bytes] | None = None
+        self._writer: int | None = None  # the file whose lock says that the runs go on
 
-    def tracker(self, tracker_id: str | None = None, parent: str | None = None) -> Tracker:
+    def tracker(
+        self, tracker_id: str | None = None, parent: str | None = None, recorded: Recorded | None = None
+    ) -> Tracker:
         """A tracker of a run; of an earlier one, that goes on, where `tracker_id` is that one's.
 
-        `parent` is the id of the tracker below whose run this one stands.
+        `parent` is the id of the tracker below whose run this one stands; `recorded` is not recorded again.
         """
         folder = self.folder / (tracker_id or uuid.uuid4().hex)
-        return Tracker(folder, self._open, parent, continued=tracker_id is not None)
+        return Tracker(folder, self._open, parent, tracker_id is not None, recorded)
 
     def _open(self) -> None:
-        """Start the sender with the first run."""
+        """Make the outbox and start the sender with the first run."""
         if self._sender is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self._writer = _made_with_writer(self.folder)
             self._sender = start_sender(self.folder)
 
     def close(self) -> Delivery:
         """Wait until all is sent, or the store does not answer; what waits stays in the journals.
 
-        Every tracker must have ended.
+        Every tracker must have ended. A sender that could not send all goes on alone.
         """
-        if self._sender is not None:
+        if self._sender is not None and self._writer is not None:
+            if self._sender.poll() is not None and self.folder.exists():
+                self._sender = start_sender(self.folder)  # somebody killed it
+            self.let_go()
             self.delivery = self._wait(self._sender)
             self._sender = None
         return self.delivery
 
+    def let_go(self) -> None:
+        """Say that nothing more comes, without waiting until all is sent."""
+        if self._writer is not None:
+            fcntl.flock(self._writer, fcntl.LOCK_UN)  # closing is not enough: a forked process may share it
+            os.close(self._writer)
+            self._writer = None
+
     def _wait(self, process: "subprocess.Popen[bytes]") -> Delivery:
-        (self.folder / sender.CLOSED).touch()
         before, since = sender.progress(self.folder), time.monotonic()
         while process.poll() is None and time.monotonic() - since < self._patience():
             time.sleep(0.05)
             if (progress := sender.progress(self.folder)) != before:
                 before, since = progress, time.monotonic()
-        process.terminate()
-        printed, _ = process.communicate()
-        if process.returncode == 0:
-            return Delivery(json.loads(printed))
+        if process.returncode == 0 and process.stdout:
+            return Delivery(json.loads(process.stdout.read()))
         return waiting(self.folder)
 
     def _patience(self) -> float:
@@ -77,11 +89,21 @@ class Outbox:
         return PATIENCE if log.exists() and log.stat().st_size else LONGEST_PATIENCE
 
 
+def _made_with_writer(folder: Path) -> int:
+    """Make an outbox and hold its writer's lock, in one step for all who look: the file that is locked."""
+    fresh = folder.with_name(f".{folder.name}")
+    fresh.mkdir(parents=True)
+    file = os.open(fresh / sender.WRITER, os.O_WRONLY | os.O_CREAT, 0o644)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    fresh.rename(folder)
+    return file
+
+
 def start_sender(folder: Path) -> subprocess.Popen[bytes]:
     """A sender for an outbox, in a process and a terminal session of its own: Ctrl-C does not reach it."""
     with (folder / sender.LOG).open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "lab.tracking.sender", str(folder), str(os.getpid())],
+            [sys.executable, "-m", "lab.tracking.sender", str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -91,14 +113,19 @@ def start_sender(folder: Path) -> subprocess.Popen[bytes]:
 
 def waiting(folder: Path) -> Delivery:
     """What waits of an outbox that could not be sent, and why; nothing where another sender sent it."""
-    if not folder.exists():
-        return Delivery({})
     run_ids = sender.delivered(folder)
     count = 0
     for run in sender.runs(folder):
-        state = state_of(run)
-        count += len(journal.read(run, state["offset"])[0])
-        if state["run_id"]:
-            run_ids[run.name] = state["run_id"]
-    lines = (folder / sender.LOG).read_text(errors="replace").strip().splitlines()
-    return Delivery(run_ids, count, lines[-1] if lines else "")
+        with suppress(FileNotFoundError):  # it was just sent
+            state = state_of(run)
+            count += len(journal.read(run, state["offset"])[0])
+            if state["run_id"]:
+                run_ids[run.name] = state["run_id"]
+    return Delivery(run_ids, count, _trouble(folder) if count else "")
+
+
+def _trouble(folder: Path) -> str:
+    """The last thing that the sender of an outbox complained about."""
+    with suppress(FileNotFoundError, IndexError):
+        return (folder / sender.LOG).read_text(errors="replace").strip().splitlines()[-1]
+    return ""

@@ -5,7 +5,8 @@ import os
 import sys
 from pathlib import Path
 
-from lab.tracking import models, server, store
+from lab import listening
+from lab.tracking import models, store
 from lab.tracking.reader import StoredRun
 
 EXAMPLE = "serving_input_example.json"  # MLflow's own name for it, in every model's folder
@@ -15,14 +16,14 @@ LONGEST_EXAMPLE = 600  # characters that are printed; a longer one is read from 
 def serve(run: StoredRun, port: int) -> None:
     """Become the scoring server of a run's model; raises LabError where it has none, or the port is taken."""
     folder = models.folder(run)
-    server.check_free(port, f"--port {port + 1}")
+    listening.check(listening.HOST, port, "--port ")
     store.quiet_mlflow()
     os.environ["MLFLOW_TRACKING_URI"] = store.tracking_uri()
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
-    print(f"run {run.id[:8]} ({run.name}) on http://{server.HOST}:{port} (Ctrl-C ends it)\n")
+    print(f"run {run.id[:8]} ({run.name}) on http://{listening.HOST}:{port} (Ctrl-C ends it)\n")
     print(request(folder, port), flush=True)
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(folder)]
-    place = ["--host", server.HOST, "--port", str(port), "--env-manager", "local"]
+    place = ["--host", listening.HOST, "--port", str(port), "--env-manager", "local"]
     os.execv(sys.executable, [*command, *place])
 
 
@@ -31,7 +32,7 @@ def request(folder: Path, port: int) -> str:
     example = json.loads((folder / EXAMPLE).read_text(encoding="utf-8"))
     first = json.dumps(_first(example), ensure_ascii=False).replace("'", "'\\''")
     data = f"'{first}'" if len(first) <= LONGEST_EXAMPLE else f"@{folder / EXAMPLE}"
-    return f"curl http://{server.HOST}:{port}/invocations -H 'Content-Type: application/json' -d {data}"
+    return f"curl http://{listening.HOST}:{port}/invocations -H 'Content-Type: application/json' -d {data}"
 
 
 def _first(example: dict[str, object]) -> dict[str, object]:

@@ -8,22 +8,24 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.tracking import journal, store
+from lab.redaction import RedactingFormatter, redacted
+from lab.tracking import journal, sealed, store, tags, upload
 from lab.tracking.system_metrics import SystemMetrics
-from lab.tracking.upload import JOURNAL_TAG, Upload, state_of
+from lab.tracking.upload import Upload, state_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 POLL_SECONDS = 0.2
 LONGEST_PAUSE = 30.0  # seconds between two attempts at a store that does not answer
-LOCK = "lock"
+LINGER = 3600.0  # seconds for which a store that does not answer is tried after the last run ended
+HEARTBEAT_SECONDS = 15.0
+LOCK = "lock"  # held while somebody sends
+WRITER = "writer"  # held by the process whose runs these are, so let go of however it ends
 LOG = "sender.log"
-CLOSED = "closed"  # written by the outbox when nothing more will come
 DELIVERED = "delivered.json"
 
 
@@ -33,12 +35,16 @@ def runs(folder: Path) -> list[Path]:
     return sorted(journals, key=lambda run: (journal.origin(run), run.name))
 
 
+def has_writer(folder: Path) -> bool:
+    """Whether the process whose runs an outbox holds is alive, and not done with it."""
+    return store.is_locked(folder / WRITER)
+
+
 def delivered(folder: Path) -> dict[str, str]:
     """The MLflow run of each tracker's id whose journal is sent whole."""
-    try:
-        return json.loads((folder / DELIVERED).read_text())
-    except FileNotFoundError:
-        return {}
+    with contextlib.suppress(FileNotFoundError, sealed.Damaged):
+        return sealed.read(folder / DELIVERED)["runs"]
+    return {}
 
 
 def progress(folder: Path) -> tuple[int, ...]:
@@ -52,94 +58,124 @@ class Sender:
     def __init__(self, folder: Path, client: "MlflowClient"):
         self.folder = folder
         self.client = client
-        self.system = SystemMetrics()
+        self._system = SystemMetrics()
+        self._heartbeat_due = 0.0
         self._uploads: dict[str, Upload] = {}
 
     def send_new(self) -> bool:
         """Send what the journals hold beyond what was sent; whether there was anything."""
         sent = False
         for run in runs(self.folder):
-            upload = self._upload(run)
-            sent |= upload.send_new()
-            if upload.state["ended"]:
-                self._remove(upload)
+            one = self._upload(run)
+            sent |= one.send_new()
+            if one.state["ended"]:
+                self._remove(one)
         return sent
 
-    def sample_system(self) -> None:
-        """Record the machine's load with the oldest run that goes on."""
-        for upload in list(self._uploads.values())[:1]:
-            self.system.log(self.client, upload.run_id)
+    def report(self) -> None:
+        """Say now and then that the runs go on, and record the machine's load with the oldest."""
+        going_on = [each for each in self._uploads.values() if each.goes_on]
+        if time.monotonic() >= self._heartbeat_due:
+            self._heartbeat_due = time.monotonic() + HEARTBEAT_SECONDS
+            for each in going_on:
+                self.client.set_tag(each.run_id, tags.HEARTBEAT, str(int(time.time() * 1000)))
+        for each in going_on[:1]:
+            self._system.log(self.client, each.run_id)
 
     def close_open_runs(self) -> None:
         """Close, as KILLED, runs whose process is gone without an end record, with the files it had written."""
         for run in runs(self.folder):
-            upload = self._upload(run)
-            upload.send_files()
-            upload.end("KILLED", int(time.time() * 1000))
-            self._remove(upload)
+            one = self._upload(run)
+            if one.state["run_id"] is not None:  # else it was killed before its first record was whole
+                one.send_files()
+                one.end("KILLED", int(time.time() * 1000))
+            self._remove(one)
 
     def _upload(self, run: Path) -> Upload:
         if run.name not in self._uploads:
             self._uploads[run.name] = Upload(run, self.client, self._find_run)
         return self._uploads[run.name]
 
-    def _remove(self, upload: Upload) -> None:
+    def _remove(self, done: Upload) -> None:
         """Note a journal that is sent whole, and remove it."""
-        noted = delivered(self.folder) | {upload.folder.name: upload.run_id}
-        fresh = self.folder / f"{DELIVERED}.new"
-        fresh.write_text(json.dumps(noted))
-        fresh.replace(self.folder / DELIVERED)
-        shutil.rmtree(upload.folder)
-        del self._uploads[upload.folder.name]
+        if run_id := done.state["run_id"]:
+            sealed.write(self.folder / DELIVERED, {"runs": delivered(self.folder) | {done.folder.name: run_id}})
+        shutil.rmtree(done.folder)
+        del self._uploads[done.folder.name]
 
     def _find_run(self, tracker_id: str) -> str | None:
         """The MLflow run of a tracker, here or in the store."""
         if (beside := self._uploads.get(tracker_id)) and beside.state["run_id"]:
             return beside.state["run_id"]
-        experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
-        found = self.client.search_runs(experiments, f"tags.`{JOURNAL_TAG}` = '{tracker_id}'", max_results=1)
-        return found[0].info.run_id if found else None
+        return next(iter(upload.stored_runs(self.client, tracker_id)), None)
 
 
-def deliver(folder: Path, alive: Callable[[], bool]) -> dict[str, str] | None:
-    """Send an outbox until it is closed, then remove it; its runs, or None where records wait.
+def deliver(folder: Path, linger: float = 0.0) -> dict[str, str] | None:
+    """Send an outbox until its writer is done with it, then remove it; its runs, or None where records wait.
 
-    While `alive()`, a store that does not answer is tried again and again.
+    A store in trouble is tried again while the writer lives, and `linger` seconds longer. Between two tries
+    somebody else may send.
     """
-    pause = POLL_SECONDS
-    sender: Sender | None = None
-    with store.locked(folder / LOCK):
-        while folder.exists():  # unless a sender before this one sent it all
-            was_alive = alive()  # asked before reading: what was written until then is read
-            going_on = was_alive and not (folder / CLOSED).exists()
-            try:
-                sender = sender or Sender(folder, store.client())
-                sent = sender.send_new()
-                if going_on:
-                    sender.sample_system()
-                elif not sent:
-                    sender.close_open_runs()
-                    sent_runs = delivered(folder)
-                    shutil.rmtree(folder, ignore_errors=True)
-                    return sent_runs
-                pause = POLL_SECONDS if going_on else 0.0
-            except Exception as error:  # whatever a store in trouble raises; the journals keep everything
-                logging.warning("%s: %s", type(error).__name__, error)
-                if not was_alive:
-                    return None
-                pause = min(max(pause, POLL_SECONDS) * 2, LONGEST_PAUSE)
-            time.sleep(pause)
+    pause, patient_until = POLL_SECONDS, None
+    while folder.exists():
+        before = progress(folder)
+        try:
+            return _send_all(folder)
+        except Exception as error:  # whatever a store in trouble raises; the journals keep everything
+            note_trouble(folder, error)
+        pause = POLL_SECONDS if progress(folder) != before else min(2 * pause, LONGEST_PAUSE)
+        if not has_writer(folder):
+            if patient_until is None:
+                patient_until, pause = time.monotonic() + linger, POLL_SECONDS  # somebody waits for these records
+            if time.monotonic() >= patient_until:
+                return None
+        _rest(folder, pause)
     return None
 
 
+def note_trouble(folder: Path, error: Exception) -> None:
+    """Write one line to an outbox's log."""
+    line = redacted(f"{type(error).__name__}: {' '.join(str(error).split())[:500]}")
+    with contextlib.suppress(OSError), (folder / LOG).open("a", encoding="utf-8") as log:
+        log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+
+
+def _send_all(folder: Path) -> dict[str, str] | None:
+    """Send until the writer is done; the runs, or None where another sender had sent them."""
+    with store.locked(folder / LOCK):
+        sender = Sender(folder, store.client(retries=0))
+        while folder.exists():
+            going_on = has_writer(folder)  # asked before reading: what was written until then is read
+            sent = sender.send_new()
+            if going_on:
+                sender.report()
+                time.sleep(POLL_SECONDS)
+            elif not sent:
+                sender.close_open_runs()
+                sent_runs = delivered(folder)
+                shutil.rmtree(folder, ignore_errors=True)
+                return sent_runs
+    return None
+
+
+def _rest(folder: Path, seconds: float) -> None:
+    """Wait, but not beyond the end of the runs: then somebody waits for their records."""
+    until = time.monotonic() + seconds
+    had_writer = has_writer(folder)
+    while time.monotonic() < until and folder.exists() and has_writer(folder) == had_writer:
+        time.sleep(POLL_SECONDS)
+
+
 def main() -> None:
-    """`python -m lab.tracking.sender FOLDER PARENT`, started by the process (an id) that writes the outbox."""
-    folder = Path(sys.argv[1])
-    logging.basicConfig(format="%(asctime)s %(message)s")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """`python -m lab.tracking.sender FOLDER`, started by the process that writes the outbox."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(message)s"))
+    logging.basicConfig(handlers=[handler])
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     os.nice(15)  # the runs themselves come first
-    parent = int(sys.argv[2])  # not asked for here: it may be gone before this line
-    sent = deliver(folder, alive=lambda: os.getppid() == parent)
+    with contextlib.redirect_stdout(sys.stderr):  # what anybody else prints
+        sent = deliver(Path(sys.argv[1]), LINGER)
     if sent is not None:
         with contextlib.suppress(BrokenPipeError):  # nobody is left to read it
             print(json.dumps(sent), flush=True)

@@ -1,18 +1,20 @@
 """The upload of one journal to MLflow.
 
 It sends in order, and notes how far it came after each batch. What it sends twice (it was stopped between
-sending and noting) the store takes once: MLflow's tables hold one row for each equal metric record, and
-parameters, tags, files and the final state are the same when written again.
+sending and noting, or an answer was lost) the store takes once: MLflow's tables hold one row for each equal metric
+record, and parameters, tags, files and the final state are the same when written again. A run or model that was
+made twice (a frozen server makes all that it was asked for, when it wakes) is found by its tag, and removed.
 """
 
-import json
 import logging
+import platform
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from lab.tracking import journal, store
+from lab.errors import LabError
+from lab.tracking import journal, models, places, sealed, store, tags
 from lab.tracking.journal import Record
 
 if TYPE_CHECKING:
@@ -20,26 +22,34 @@ if TYPE_CHECKING:
 
 METRICS_PER_CALL = 1_000  # MLflow's limit
 PARAMS_PER_CALL = 100  # MLflow's limit
-JOURNAL_TAG = "lab.journal"
 STATE = "sent.json"
-OWN_FILES = (journal.FILE, STATE)  # in a journal's folder, all others are the run's
+OWN_FILES = (journal.FILE, journal.RESERVE, STATE)  # in a journal's folder, all others are the run's
+RECOVERED = "recovered"  # the experiment of runs whose first record, with its name, is damaged
 
 
 class State(TypedDict):
-    """How far a journal is sent: the MLflow run, the bytes read, the logged model, whether the run is closed."""
+    """How far a journal is sent: the MLflow run, the bytes read, the logged model, whether the run is closed.
+
+    `doubtful`: something was to be made in the store, and no answer came.
+    """
 
     run_id: str | None
     offset: int
     model_id: str | None
     ended: bool
+    doubtful: bool
 
 
 def state_of(folder: Path) -> State:
-    """How far a journal is sent."""
+    """How far a journal is sent; not at all where the note about it is damaged: then all is sent again."""
     try:
-        return json.loads((folder / STATE).read_text())
+        return cast(State, sealed.read(folder / STATE))
     except FileNotFoundError:
-        return {"run_id": None, "offset": 0, "model_id": None, "ended": False}
+        doubtful = False
+    except sealed.Damaged:
+        logging.warning("%s is damaged: the journal is sent from its beginning", folder / STATE)
+        doubtful = True
+    return {"run_id": None, "offset": 0, "model_id": None, "ended": False, "doubtful": doubtful}
 
 
 class Upload:
@@ -52,7 +62,6 @@ class Upload:
         self.folder = folder
         self.client = client
         self.find_run = find_run
-        self.begun_before = (folder / STATE).exists()
         self.state = state_of(folder)
 
     @property
@@ -61,15 +70,25 @@ class Upload:
         assert self.state["run_id"] is not None, "the start record is always the first"
         return self.state["run_id"]
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the run stands in the store and is not closed."""
+        return self.state["run_id"] is not None and not self.state["ended"]
+
     def send_new(self) -> bool:
         """Send what the journal holds beyond what was sent; whether there was anything."""
-        found, _ = journal.read(self.folder, self.state["offset"])
+        found, behind = journal.read(self.folder, self.state["offset"])
+        if behind == self.state["offset"]:
+            return False
+        if self.state["run_id"] is None and (not found or found[0][0]["kind"] != "start"):
+            self._send("start", [self._lost_start()])
         for kind, group in groupby(found, key=lambda entry: entry[0]["kind"]):
             entries = list(group)
             for records, offset in _batches(kind, entries):
                 self._send(kind, records)
                 self._note(offset=offset)
-        return bool(found)
+        self._note(offset=behind)  # behind damaged records too
+        return True
 
     def send_files(self) -> None:
         """Send every file of a run that did not come to name them, but for half-written ones."""
@@ -80,21 +99,38 @@ class Upload:
 
     def end(self, status: str, time_ms: int) -> None:
         """Close the run."""
+        if self.state["doubtful"]:
+            self._remove_doubles()
         self.client.set_terminated(self.run_id, status, time_ms)
         self._note(ended=True)
 
     def _note(self, **changes: Any) -> None:
         """Write down how far sending came, whole or not at all."""
         self.state |= changes  # type: ignore[typeddict-item]
-        fresh = self.folder / f"{STATE}.new"
-        fresh.write_text(json.dumps(self.state))
-        fresh.replace(self.folder / STATE)
+        sealed.write(self.folder / STATE, dict(self.state))
+
+    def _make(self, entry: str, make: Callable[[], str]) -> None:
+        """Make something in the store and note its id; where no answer comes, the doubt stays noted."""
+        doubtful = self.state["doubtful"]
+        self._note(doubtful=True)
+        self._note(**{entry: make()}, doubtful=doubtful)
+
+    def _remove_doubles(self) -> None:
+        """Remove runs and models that were made by requests whose answer was lost."""
+        for run_id in stored_runs(self.client, self.folder.name):
+            if run_id != self.run_id:
+                self.client.delete_run(run_id)
+        for model_id in models.stored(self.client, self.run_id):
+            if model_id != self.state["model_id"]:
+                self.client.delete_logged_model(model_id)
 
     def _send(self, kind: str, records: list[Record]) -> None:
         from mlflow.exceptions import MlflowException
 
         try:
             getattr(self, f"_send_{kind}")(records)
+        except LabError as error:  # a name that leads out of the run's folder
+            logging.warning("refused: %s", error)
         except MlflowException as error:
             if kind == "start" or error.error_code != "INVALID_PARAMETER_VALUE":
                 raise
@@ -109,20 +145,50 @@ class Upload:
 
         record = records[0]
         experiment_id = self._experiment_id(record["experiment"])
-        tags = record["tags"] | {JOURNAL_TAG: self.folder.name}
+        tagged = {**record["tags"], **self._whereabouts(record["time"])}
         if record["parent"] is not None:
-            tags["mlflow.parentRunId"] = self._parent(record["parent"])
-        run_id = self.find_run(self.folder.name) if self.begun_before or record["continued"] else None
-        if run_id is None:
-            self._note()  # from now on there may be a run in the store
-            run = self.client.create_run(experiment_id, start_time=record["time"], tags=tags, run_name=record["name"])
-            run_id = run.info.run_id
+            tagged["mlflow.parentRunId"] = self._parent(record["parent"])
+        if record["continued"]:
+            self._check_earlier_part_sent()
+        if self.state["run_id"] is None and (self.state["doubtful"] or record["continued"]):
+            self._note(run_id=self.find_run(self.folder.name))
+        if self.state["run_id"] is None:
+
+            def create() -> str:
+                name, began = record["name"], record["time"]
+                return self.client.create_run(experiment_id, start_time=began, tags=tagged, run_name=name).info.run_id
+
+            self._make("run_id", create)
         elif record["continued"]:
-            self.client.update_run(run_id, status="RUNNING")
+            self.client.update_run(self.run_id, status="RUNNING")
+            self._send_tags([{"values": self._whereabouts(record["time"])}])
         params = [Param(name, value) for name, value in record["params"].items()]
         for first in range(0, len(params), PARAMS_PER_CALL):
-            self.client.log_batch(run_id, params=params[first : first + PARAMS_PER_CALL])
-        self._note(run_id=run_id)
+            self.client.log_batch(self.run_id, params=params[first : first + PARAMS_PER_CALL])
+
+    def _whereabouts(self, time_ms: int) -> dict[str, str]:
+        """Tags by which the machine that writes the journal knows the run again."""
+        outbox = str(self.folder.parent.absolute())
+        return {
+            tags.JOURNAL: self.folder.name,
+            tags.OUTBOX: outbox,
+            tags.HOST: platform.node(),
+            tags.HEARTBEAT: str(time_ms),
+        }
+
+    def _lost_start(self) -> Record:
+        """What stands for a first record that is damaged."""
+        logging.warning("%s: the first record is damaged; the run is kept as %s", self.folder, RECOVERED)
+        known = {"lab.damaged": "the run's name and settings are lost"}
+        content = {"experiment": RECOVERED, "name": f"{RECOVERED} {self.folder.name[:8]}", "params": {}, "tags": known}
+        began = int((self.folder / journal.FILE).stat().st_mtime * 1000)
+        return {"time": began, "parent": None, "continued": False, **content}
+
+    def _check_earlier_part_sent(self) -> None:
+        """Raise LookupError where another outbox holds an earlier part of this run, which must be sent first."""
+        for other in self.folder.parent.parent.glob(f"*/{self.folder.name}/{journal.FILE}"):
+            if other.parent != self.folder and journal.origin(other.parent)[1] < journal.origin(self.folder)[1]:
+                raise LookupError(f"an earlier part of this run waits in {other.parent.parent}; `lab sync` sends it")
 
     def _parent(self, tracker_id: str) -> str:
         run_id = self.find_run(tracker_id)
@@ -136,7 +202,7 @@ class Upload:
 
         existing = self.client.get_experiment_by_name(name)
         if existing is None:
-            location = (store.root() / "artifacts" / name).as_uri() if store.is_local() else None
+            location = (store.root() / "artifacts" / places.folder_name(name)).as_uri() if store.is_local() else None
             try:
                 return self.client.create_experiment(name, artifact_location=location)
             except MlflowException:  # another process was faster
@@ -160,24 +226,38 @@ class Upload:
     def _send_tags(self, records: list[Record]) -> None:
         from mlflow.entities import RunTag
 
-        tags = {name: value for record in records for name, value in record["values"].items()}
-        self.client.log_batch(self.run_id, tags=[RunTag(*tag) for tag in tags.items()])
+        values = {name: value for record in records for name, value in record["values"].items()}
+        self.client.log_batch(self.run_id, tags=[RunTag(*tag) for tag in values.items()])
 
     def _send_artifact(self, records: list[Record]) -> None:
-        for path in (record["path"] for record in records):
-            parent = str(Path(path).parent)
-            self.client.log_artifact(self.run_id, str(self.folder / path), None if parent == "." else parent)
+        for name in (record["path"] for record in records):
+            path = places.inside(self.folder, name)
+            if path.is_file():
+                parent = str(Path(name).parent)
+                self.client.log_artifact(self.run_id, str(path), None if parent == "." else parent)
+            else:
+                logging.warning("%s is gone, and not sent", path)
 
     def _send_model(self, records: list[Record]) -> None:
-        from lab.tracking import models
-
         record = records[-1]
-        model_id = self.state["model_id"] or models.create(self.client, self.run_id, record)
-        self._note(model_id=model_id)
-        models.upload(self.client, self.run_id, model_id, self.folder / record["path"])
+        folder = places.inside(self.folder, record["path"])
+        if self.state["model_id"] is None and self.state["doubtful"]:
+            self._note(model_id=next(iter(models.stored(self.client, self.run_id)), None))
+        if self.state["model_id"] is None:
+            self._make("model_id", lambda: models.create(self.client, self.run_id, record))
+        model_id = self.state["model_id"]
+        assert model_id is not None, "made above"
+        models.upload(self.client, self.run_id, model_id, folder)
 
     def _send_end(self, records: list[Record]) -> None:
         self.end(records[-1]["status"], records[-1]["time"])
+
+
+def stored_runs(client: "MlflowClient", tracker_id: str) -> list[str]:
+    """The MLflow runs of a tracker's id in the store: one, unless the answer to its making was lost."""
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    found = client.search_runs(experiments, f"tags.`{tags.JOURNAL}` = '{tracker_id}'", max_results=100)
+    return [run.info.run_id for run in found]
 
 
 def _batches(kind: str, entries: list[tuple[Record, int]]) -> Iterator[tuple[list[Record], int]]:

@@ -1,0 +1,134 @@
+"""Checkpoint files: written whole or not at all, checked when read, and read without running anybody's code."""
+
+import copy
+import os
+import pickle
+import threading
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
+from torch import Tensor
+
+Checkpoint = dict[str, Any]
+PREVIOUS = {"last.ckpt": "previous.ckpt"}  # a file whose predecessor is kept, and under which name
+
+
+class Damaged(Exception):
+    """A checkpoint file that is not what was written, in words."""
+
+
+def read(path: Path) -> Checkpoint:
+    """A checkpoint, on the CPU; raises Damaged, also where it holds anything but tensors and plain values.
+
+    torch writes a CRC-32 of each part into the file, but does not look at it when it reads.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            wrong = archive.testzip()
+        if wrong is None:
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise Damaged(f"{path.name} is damaged: it holds more than tensors and plain values") from None
+    except Exception as error:  # whatever the readers of zip and pickle make of broken bytes
+        raise Damaged(f"{path.name} is damaged: {str(error).partition(chr(10))[0] or type(error).__name__}") from None
+    raise Damaged(f"{path.name} is damaged: the checksum of {wrong} does not fit")
+
+
+def write(checkpoint: Checkpoint, target: Path) -> None:
+    """Write beside the target, to the disk, and rename; raises OSError where the disk is full: the older file stays."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_suffix(".new")
+    with fresh.open("wb") as file:
+        try:
+            torch.save(checkpoint, file)
+        except RuntimeError as error:
+            disk = error.__context__
+            if isinstance(disk, OSError):  # torch then complains of the file that it could not finish
+                raise OSError(disk.errno, disk.strerror, str(fresh)) from None
+            raise
+        file.flush()
+        os.fsync(file.fileno())
+    if target.name in PREVIOUS and target.exists():
+        target.replace(target.with_name(PREVIOUS[target.name]))
+    fresh.replace(target)
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def on_cpu(value: Any) -> Any:
+    """A copy of a checkpoint that training does not change."""
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        copied = copy.copy(value)  # of its own class, with the attributes that torch gives a state_dict
+        copied.update((key, on_cpu(part)) for key, part in value.items())
+        return copied
+    if isinstance(value, list | tuple):
+        return type(value)(on_cpu(part) for part in value)
+    return value
+
+
+class BackgroundIO(TorchCheckpointIO):
+    """Lightning's checkpoint files, written by a thread while training goes on.
+
+    Of a file that is to be written again before it is, only the newest state is written. What the thread meets
+    (a full disk) is raised by the next call, `teardown` at the latest.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[Path, Checkpoint] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._failure: OSError | None = None
+
+    def save_checkpoint(self, checkpoint: Checkpoint, path: Any, storage_options: Any = None) -> None:
+        """Take a copy, which is written soon."""
+        self._raise_failure()
+        with self._changed:
+            self._waiting.pop(Path(path), None)
+            self._waiting[Path(path)] = on_cpu(checkpoint)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._write, name="checkpoints", daemon=True)
+                self._thread.start()
+
+    def _write(self) -> None:
+        """Write until nothing waits."""
+        while True:
+            with self._changed:
+                if not self._waiting or self._failure:
+                    self._thread = None
+                    self._changed.notify_all()
+                    return
+                path = next(iter(self._waiting))
+                checkpoint = self._waiting.pop(path)
+            try:
+                write(checkpoint, path)
+            except OSError as error:
+                self._failure = error
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> Checkpoint:
+        """Read a checkpoint, never by unpickling; raises Damaged."""
+        return read(Path(path))
+
+    def teardown(self) -> None:
+        """Wait until everything is written."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._thread is None)
+        self._raise_failure()
+
+    def _raise_failure(self) -> None:
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            self._waiting.clear()
+            raise failure

@@ -1,0 +1,59 @@
+"""Runs in forks of a process that has imported everything: a fork starts at once, and can be killed like any other."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from lab.tracking import outbox
+
+
+def no_sender(folder: Path) -> "subprocess.Popen[bytes]":
+    """In place of a sender: one that died with the run, as when a machine loses power."""
+    return subprocess.Popen(["false"], stdout=subprocess.PIPE)
+
+
+def start(work: Callable[[], object], log: Path) -> int:
+    """Begin some work in a process of its own, which prints to a file; its id."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        outbox.start_sender = no_sender
+        work()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def finish(child: int) -> int:
+    """Wait for a process; its exit code, negative for a signal."""
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def kill_after(child: int, seconds: float) -> bool:
+    """SIGKILL a process after some seconds; whether it was not done before."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            assert status == 0, "failed before it was killed"
+            return False
+        time.sleep(0.001)
+    os.kill(child, signal.SIGKILL)
+    return finish(child) == -signal.SIGKILL
