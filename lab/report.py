@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 
 from lab.experiment import Experiment
@@ -37,7 +38,7 @@ def outcome(result: Result) -> RenderableType:
 def _facts(result: Result) -> Iterable[tuple[str, str]]:
     """Size, time, device, where everything is, and what to try next."""
     name, seed, run_id = result.experiment.name, result.experiment.seed, result.run_id
-    yield from result.notes
+    yield from ((about, escape(words)) for about, words in result.notes)
     yield "best epoch", f"{result.best_epoch} of {result.epochs}, by val/loss"
     yield "model", f"{result.experiment.model.kind}, {result.parameters:,} parameters"
     threads = result.experiment.threads
@@ -48,10 +49,11 @@ def _facts(result: Result) -> Iterable[tuple[str, str]]:
         yield "checkpoint", checkpoint_place(name, run_id)
     for line in waiting(result.delivery):
         yield "tracking", f"[yellow]{line}[/yellow]"
-    yield "next", f'make experiment NAME={name} ARGS="seed={seed + 1}"'
+    others = [override for override in result.experiment.overrides if not override.startswith("seed=")]
+    yield "next", escape(f'make experiment NAME={name} ARGS="{" ".join([*others, f"seed={seed + 1}"])}"')
     if run_id:
-        yield "", f".venv/bin/lab test {run_id[:8]}"
-    yield "", "make mlflow"
+        yield "", f".venv/bin/lab predict {run_id[:8]} FILE, or test {run_id[:8]}, or export {run_id[:8]} --to onnx"
+    yield "", "make dashboard"
 
 
 def waiting(delivery: Delivery) -> Iterable[str]:
