@@ -18,6 +18,8 @@ CategoryChoice = Literal["auto", "one_hot", "embedding"]
 MOST_ONE_HOT = 10  # values that get a column each; more are embedded
 MOST_VALUES = 1_000  # values of one column that are told apart
 FEWEST_ROWS = 5  # of an embedded value; rarer ones share the place of the unknown
+PLAIN = (str, bool, int, float, np.generic, pd.Timestamp)
+DECORATED = r"[^\w\s.,-]?\s?-?\d[\d.,' ]*\s?[%€$£]?"  # a number with a currency, a thousands mark, a percent sign
 FEW_VALUES = 20  # a column with no more, some of them text, is one of names
 DATE_FORMATS = (None, "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y-%m", "%b %Y", "%d %b %Y", "%d-%b-%Y")
 IDENTIFIER = re.compile(r"(^|.*[_\s.-])(id|ids|index|idx|uuid|guid|key|nr|no|row|rownum|unnamed \d+)$|.*[a-z]I[dD]$")
@@ -59,6 +61,8 @@ def fit(
 def _look(column: pd.Series, as_names: bool, keep: bool) -> Finding:
     name = str(column.name)
     known = column.dropna()
+    if not all(isinstance(value, PLAIN) for value in known.head(1000)):
+        raise LabError(f"column '{name}' holds {type(known.iloc[0]).__name__}; numbers, names and dates are needed")
     if not len(known) or ((known == known.iloc[0]).all() and (len(known) == len(column) or not keep)):
         return Finding(name, "constant", f"is always {known.iloc[0]}" if len(known) else "is empty")
     if as_names:
@@ -67,8 +71,6 @@ def _look(column: pd.Series, as_names: bool, keep: bool) -> Finding:
         return Finding(name, "date")
     if pd.api.types.is_numeric_dtype(column.dtype):
         return _look_at_numbers(column, keep)
-    if not all(isinstance(value, str | bool | int | float) for value in known.head(1000)):
-        raise LabError(f"column '{name}' holds {type(known.iloc[0]).__name__}; numbers, names and dates are needed")
     return _look_at_text(column, known, keep)
 
 
@@ -98,6 +100,11 @@ def _look_at_text(column: pd.Series, known: pd.Series, keep: bool) -> Finding:
     format = date_format(known)
     if format != "none":
         return Finding(name, "date", format=format)
+    if different > FEW_VALUES and known.astype(str).str.fullmatch(DECORATED).mean() > 0.9:
+        raise LabError(
+            f"column '{name}', row {known.index[0] + 1}: {known.iloc[0]!r} is a number with other marks; "
+            "write plain numbers, such as 1234.5"
+        )
     if not keep and len(known) > FEW_VALUES:
         if different == len(known):
             return Finding(name, "identifier", "is a different text in every row")

@@ -57,7 +57,7 @@ class Series(SeriesDataModule):
         targets = self.chosen_targets or self._found_targets(frame, time)
         self.notes.append(("task", f"forecasting {', '.join(targets)}: {self.horizon} steps, by '{time}'"))
         names = (*targets, *self.covariates)
-        return Steps(series_values(frame, names), names, len(targets))
+        return Steps(series_values(frame, names), names, len(targets), time, self.gaps == "ignore")
 
     def _found_targets(self, frame: pd.DataFrame, time: str) -> list[str]:
         """All columns of numbers that are nothing else."""

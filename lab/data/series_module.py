@@ -20,11 +20,16 @@ from lab.errors import LabError
 
 @dataclass(frozen=True)
 class Steps:
-    """A series (C, T) in order, and the names of its channels; the first `targets` of them are to be forecast."""
+    """A series (C, T) in order, and the names of its channels; the first `targets` of them are to be forecast.
+
+    `time` is the column of times in files of the series, `gaps` whether there may be gaps in it.
+    """
 
     values: NDArray[Any]
     names: tuple[str, ...]
     targets: int = 1
+    time: str | None = None
+    gaps: bool = False
 
 
 class SeriesDataModule(DataModule):
@@ -66,7 +71,7 @@ class SeriesDataModule(DataModule):
         steps = self.read()
         self.fingerprint = fingerprint(steps.values)
         self.targets = steps.targets
-        self.encoding = SeriesEncoding(steps.names, self.window, self.horizon)
+        self.encoding = SeriesEncoding(steps.names, self.window, self.horizon, steps.time, steps.gaps)
         self.target_names = tuple(
             f"{name} +{step}" for name in steps.names[: self.targets] for step in range(1, self.horizon + 1)
         )

@@ -22,15 +22,13 @@ SAMPLE = 1 << 18  # bytes looked at to find out how a file is written
 MISSING = (*BLANKS, "None", "none", "#NA", "#N/A N/A", "-NaN", "-nan", "1.#QNAN", "NULL", "N.A.")
 
 
-def read_table(
-    path: str | Path, separator: Separator = "auto", text_encoding: str = "auto", fewest_columns: int = 2
-) -> pd.DataFrame:
+def read_table(path: str | Path, separator: Separator = "auto", text_encoding: str = "auto") -> pd.DataFrame:
     """The rows of a CSV or Parquet file, numbers with a decimal point in single precision; raises LabError."""
     path = existing_file(path)
     table = _parquet(path) if path.suffix.lower() in (".parquet", ".pq") else _csv(path, separator, text_encoding)
     if not table.num_rows:
         raise LabError(f"{path}: has column names but no rows")
-    if len(table.column_names) < fewest_columns:
+    if len(table.column_names) == 1 and re.search(r"\w[^\w.-]+\w", table.column_names[0]):
         raise LabError(
             f"{path}: has one column only, '{table.column_names[0]}'; is its separator none of "
             f"{', '.join(SEPARATORS.values())}? then convert it to CSV"

@@ -23,7 +23,11 @@ class OwnMetric(WrapperMetric):
         super().__init__()
         self.metric = metric
         self.second_class = second_class
-        self.higher_is_better = metric.higher_is_better
+
+    @property
+    def higher_is_better(self) -> bool | None:  # type: ignore[override]
+        """As the metric says."""
+        return self.metric.higher_is_better
 
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Predictions and truth of some samples."""

@@ -30,7 +30,7 @@ def read(paths: Sequence[str], encoding: Encoding) -> Any:
     known = ENDINGS[encoding.kind]
     if ending not in known:
         raise LabError(f"{paths[0]}: this model takes {', '.join(known)} files")
-    return _array(existing_file(paths[0])) if ending in ARRAYS else read_table(paths[0], fewest_columns=1)
+    return _array(existing_file(paths[0])) if ending in ARRAYS else read_table(paths[0])
 
 
 def _images(path: Path) -> list[Path]:

@@ -97,6 +97,7 @@ def test_the_last_rows_are_what_a_forecast_is_made_from() -> None:
     assert again.encode(frame()).tolist() == [[frame()["sales"].astype("float32").tolist()[-12:]]]
     for rows, message in (
         (frame().tail(5), "5 rows are too few; a forecast takes the last 12 steps"),
+        (frame()[::-1], "column 'month': the newest row comes first"),
         (frame().drop(columns="sales"), "no column 'sales' in the data"),
         (frame().assign(sales=None), "column 'sales', row 1: None is missing"),
     ):

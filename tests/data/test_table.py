@@ -235,6 +235,10 @@ class TestWhatIsRefused:
             ({"buys": [*["yes", "no"] * 99, "no", "maybe"]}, "row 200: the only row of class 'maybe'"),
             ({"buys": [f"{row}!" for row in range(ROWS)]}, "is different in nearly every row; is it the right target"),
             ({"age": [*np.arange(199) / 2, "forty"]}, "column 'age', row 200: 'forty' is text among 199 numbers"),
+            (
+                {"age": [f"$1,{row + 100}" for row in range(ROWS)]},
+                "column 'age', row 1: '$1,100' is a number with other",
+            ),
             ({"age": [*np.arange(199) / 2, np.inf]}, "column 'age', row 200: inf is not finite"),
         ],
     )
@@ -252,6 +256,11 @@ class TestWhatIsRefused:
 
     def test_wrong_column_names_in_settings(self) -> None:
         assert "data.drop: no column 'citty'; did you mean city?" in refusal(frame(), drop=["citty"])
+
+    def test_cells_that_hold_more_than_one_value(self) -> None:
+        frame().assign(age=[[1, 2]] * ROWS).to_parquet("rows.parquet")
+        with pytest.raises(LabError, match="column 'age' holds ndarray; numbers, names and dates are needed"):
+            Part("data", "table", {"path": "rows.parquet", "target": "buys"}).build(seed=0).prepare()
 
     def test_nothing_but_texts_and_constants(self) -> None:
         message = refusal(frame()[["note", "country", "buys"]])

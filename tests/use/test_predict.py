@@ -1,5 +1,6 @@
 """Predictions for new data, from what a run kept alone."""
 
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -70,10 +71,12 @@ def test_samples_come_as_array_or_as_rows_and_are_printed(place: Path, capsys: p
     np.savez(place / "new.npz", x=images, other=images[:1])
     pixels = pd.DataFrame(images.reshape(5, 64), columns=[f"pixel {place}" for place in range(64)])
     pixels.to_csv(place / "new.csv", index=False)
-    printed = {command(capsys, "predict", "digits", place / f"new.{ending}")[1] for ending in ("npy", "npz", "csv")}
-    (text,) = printed
-    assert text.startswith("prediction,probability of 0,")
-    assert len(text.splitlines()) == 6
+    printed = [command(capsys, "predict", "digits", place / f"new.{ending}")[1] for ending in ("npy", "npz", "csv")]
+    first, *others = [pd.read_csv(StringIO(text)) for text in printed]
+    assert list(first)[:2] == ["prediction", "probability of 0"]
+    assert len(first) == 5
+    for other in others:
+        pd.testing.assert_frame_equal(other, first, atol=1e-6)
 
 
 def test_a_single_sample_and_many_are_predicted_alike(place: Path) -> None:
@@ -118,7 +121,7 @@ def test_images_are_predicted_by_file_or_by_folder(place: Path, capsys: pytest.C
         (("shop", "flat.npy"), "this model takes .csv"),
         (("digits", "flat.npy"), "an array of shape (N, 1, 8, 8) is needed, not (N, 64)"),
         (("digits", "rows.csv"), "samples of shape (1, 8, 8) need 64 columns of numbers, in order; there are 3"),
-        (("sales", "rows.csv"), "no column 'sales' in the data"),
+        (("sales", "half.csv"), "no column 'visits' in the data"),
         (("sales", "short.csv"), "5 rows are too few; a forecast takes the last 12 steps"),
         (("sales", "unsorted.csv"), "oldest first"),
         (("pictures", "rows.csv"), "rows.csv: cannot be read as an image"),
@@ -135,6 +138,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
     rows.drop(columns="city").to_csv(place / "lacking.csv", index=False)
     rows.astype({"age": object}).replace({"age": {rows["age"][2]: "old"}}).to_csv(place / "text.csv", index=False)
     np.save(place / "flat.npy", np.zeros((2, 64)))
+    sales_rows(30).drop(columns="visits").to_csv(place / "half.csv", index=False)
     sales_rows(5).to_csv(place / "short.csv", index=False)
     sales_rows(30)[::-1].to_csv(place / "unsorted.csv", index=False)
     if arguments[0] == "failed":

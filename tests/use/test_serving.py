@@ -39,6 +39,7 @@ def test_a_promoted_model_is_found_by_its_name_with_plain_mlflow(place: Path) ->
         registry.promote(first, "a/b", "champion")
 
 
+@pytest.mark.timeout(400)  # three programs import MLflow, one after the other
 def test_the_scoring_server_answers_raw_rows(place: Path, trained: Path) -> None:
     with served(trained, "shop") as (port, printed):
         request = shlex.split(next(line for line in printed if line.startswith("curl")))

@@ -7,23 +7,29 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lab.data import times
 from lab.data.encodings.table import numbers, refuse
 from lab.errors import LabError, did_you_mean
 
 
 @dataclass(frozen=True)
 class SeriesEncoding:
-    """`window` steps of `columns`, those to be forecast first, from which the `horizon` next are told."""
+    """`window` steps of `columns`, those to be forecast first, from which the `horizon` next are told.
+
+    `time` is the column of times, None where there is none; `gaps` says whether each row is simply the next step.
+    """
 
     columns: tuple[str, ...]
     window: int
     horizon: int
+    time: str | None = None
+    gaps: bool = False
     kind: ClassVar[str] = "series"
 
     def encode(self, raw: Any) -> NDArray[np.float32]:
         """The last steps of a table, oldest first, to one window (1, C, window); windows (N, C, window) as they are.
 
-        Raises LabError, with column and row, where something is missing.
+        Raises LabError, with column and row, where something is missing or not in order.
         """
         if not isinstance(raw, pd.DataFrame):
             return self._windows(np.asarray(raw))
@@ -33,6 +39,8 @@ class SeriesEncoding:
             raise LabError(*[f"no column '{name}' in the data; {did_you_mean(name, given)}" for name in lacking])
         if len(raw) < self.window:
             raise LabError(f"{len(raw)} rows are too few; a forecast takes the last {self.window} steps")
+        if self.time in raw.columns:
+            times.check_regular(times.moments(raw[self.time]), str(self.time), self.gaps)
         return series_values(raw, self.columns)[None, :, -self.window :]
 
     def _windows(self, windows: NDArray[Any]) -> NDArray[np.float32]:
@@ -42,13 +50,14 @@ class SeriesEncoding:
         return windows.astype(np.float32, copy=False)
 
     def as_json(self) -> dict[str, Any]:
-        """Columns, window and horizon."""
+        """Columns, window, horizon and times."""
         return {"kind": self.kind} | asdict(self) | {"columns": list(self.columns)}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "SeriesEncoding":
         """The encoding that `as_json` described."""
-        return cls(tuple(content["columns"]), content["window"], content["horizon"])
+        settings = {name: value for name, value in content.items() if name not in ("kind", "columns")}
+        return cls(tuple(content["columns"]), **settings)
 
 
 def series_values(frame: pd.DataFrame, columns: tuple[str, ...]) -> NDArray[np.float32]:
