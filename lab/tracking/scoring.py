@@ -18,6 +18,8 @@ def serve(run: StoredRun, port: int) -> None:
     folder = models.folder(run)
     listening.check(listening.HOST, port, "--port ")
     store.quiet_mlflow()
+    # MLflow calls `uvicorn`, which nothing but this environment may have.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     os.environ["MLFLOW_TRACKING_URI"] = store.tracking_uri()
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
     print(f"run {run.id[:8]} ({run.name}) on http://{listening.HOST}:{port} (Ctrl-C ends it)\n")

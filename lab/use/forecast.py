@@ -6,33 +6,20 @@ from numpy.typing import NDArray
 
 from lab.data import times
 from lab.data.columns import date_format
-from lab.errors import LabError
 
 
 def table(series: pd.DataFrame, values: NDArray[np.float32], names: list[str], time: str | None) -> pd.DataFrame:
     """Values (horizon, T) of the series `names` behind the times that follow; `time` is the column of times.
 
-    Where there is none, the steps are counted.
+    The steps are counted where the series has no such column.
     """
     columns = ["prediction"] if len(names) == 1 else [f"prediction of {name}" for name in names]
     told = pd.DataFrame(values, columns=columns)
-    if time is None:
+    if time not in series.columns:
         told.insert(0, "step", np.arange(1, len(values) + 1))
     else:
-        told.insert(0, time, following(series[time], len(values)))
+        told.insert(0, str(time), following(series[time], len(values)))
     return told
-
-
-def time_column(series: pd.DataFrame, chosen: str | None, gaps_allowed: bool) -> str | None:
-    """The column of times, checked to be in order; None where a series has none."""
-    if chosen is not None and chosen not in series.columns:
-        raise LabError(f"no column '{chosen}' in the data; the model was trained with it as the time")
-    try:
-        name = chosen or times.find(series)
-    except LabError:
-        return None
-    times.check_regular(times.moments(series[name]), name, gaps_allowed)
-    return name
 
 
 def following(column: pd.Series, count: int) -> list[object]:
@@ -42,7 +29,7 @@ def following(column: pd.Series, count: int) -> list[object]:
         step = moments.diff().median()
         whole = pd.api.types.is_integer_dtype(moments.dtype) and step == int(step)
         return [moments.iloc[-1] + (int(step) if whole else step) * ahead for ahead in range(1, count + 1)]
-    frequency = pd.infer_freq(pd.DatetimeIndex(moments)) if len(moments) > 2 else None
+    frequency = pd.infer_freq(pd.DatetimeIndex(moments.to_numpy())) if len(moments) > 2 else None
     if frequency:
         dates = pd.date_range(moments.iloc[-1], periods=count + 1, freq=frequency)[1:]
     else:

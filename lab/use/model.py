@@ -47,7 +47,9 @@ class Model:
         """
         outputs = self._outputs_of(raw)
         if isinstance(self.encoding, SeriesEncoding) and isinstance(raw, pd.DataFrame):
-            return self._forecast(raw, outputs, self.encoding)
+            by_target = outputs.reshape(-1, self.encoding.horizon)
+            names = list(self.encoding.columns[: len(by_target)])
+            return forecast.table(raw, by_target.T, names, self.encoding.time)
         frame = answers.frame(outputs, self.output)
         return frame.set_index(raw.index) if isinstance(raw, pd.DataFrame) else frame
 
@@ -61,15 +63,6 @@ class Model:
         if isinstance(self.encoding, ArrayEncoding) and isinstance(raw, pd.DataFrame):
             raw = _samples(raw, self.encoding.shape)
         return self.outputs(self.encoding.encode(raw))
-
-    def _forecast(self, series: pd.DataFrame, outputs: NDArray[np.float32], encoding: SeriesEncoding) -> pd.DataFrame:
-        """One row of outputs (1, T · horizon) as the steps that follow."""
-        targets = outputs.shape[1] // encoding.horizon
-        params = self.run.params
-        chosen = params.get("data.time")
-        time = forecast.time_column(series, None if chosen == "null" else chosen, params.get("data.gaps") == "ignore")
-        values = outputs.reshape(targets, encoding.horizon).T
-        return forecast.table(series, values, list(encoding.columns[:targets]), time)
 
     def outputs(self, encoded: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probabilities (N, classes) or values (N, T) for encoded samples (N, ...)."""
