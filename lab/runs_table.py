@@ -56,7 +56,7 @@ def render(table: RunTable, ids: Sequence[str], more: int) -> Table:
             escape(str(info["name"])),
             _setting(some, run, "seed"),
             _best(some, run),
-            duration(float(spans[run])),
+            duration(max(0.0, float(spans[run]))),
             age(float(info["started"])),
         )
     return shown

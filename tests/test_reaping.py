@@ -1,6 +1,5 @@
 """Dead runs, their journals, and the trials of dead studies."""
 
-import os
 import platform
 import subprocess
 import sys
@@ -131,10 +130,9 @@ def test_the_next_start_closes_what_is_left_in_the_background(client: MlflowClie
     outbox = Outbox()
     outbox.tracker().start("digits", "left", {}, {})
     assert outbox._sender is not None
-    assert outbox._writer is not None
     outbox._sender.kill()
     outbox._sender.wait()
-    os.close(outbox._writer)
+    outbox.let_go()
     reaping.start_in_background()
     until = time.monotonic() + 60
     while outbox.folder.exists():

@@ -7,7 +7,7 @@ does not hold.
 import contextlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lab import cli
@@ -62,21 +62,27 @@ def cut(path: Path, left: float) -> None:
     os.truncate(path, int(path.stat().st_size * left))
 
 
+@contextlib.contextmanager
+def unattended() -> Iterator[Outbox]:
+    """An outbox without a sender, which its writer lets go of at the end."""
+    started, outbox.start_sender = outbox.start_sender, lambda folder: None  # type: ignore[assignment, return-value]
+    box = Outbox()
+    try:
+        yield box
+    finally:
+        outbox.start_sender = started
+        box.let_go()
+
+
 def unsent(steps: int = STEPS) -> Tracker:
     """A run whose process and sender are gone, with nothing sent."""
-    started, outbox.start_sender = outbox.start_sender, lambda folder: None  # type: ignore[assignment, return-value]
-    try:
-        box = Outbox()
+    with unattended() as box:
         tracker = box.tracker()
         tracker.start("damage", "one", {"seed": 1}, {})
         for step in range(steps):
             tracker.metrics({"loss": 1 / (step + 1)}, step)
         tracker.end("FINISHED")
-        assert box._writer is not None
-        os.close(box._writer)
-        return tracker
-    finally:
-        outbox.start_sender = started
+    return tracker
 
 
 def delivered(tracker: Tracker) -> tuple[str, str, list[int]]:
@@ -258,6 +264,7 @@ def _() -> None:
     before = Path.cwd()
     Path("elsewhere/mlruns").mkdir(parents=True)  # not under a database that this process has open
     os.chdir("elsewhere")
+    os.environ.pop("MLFLOW_TRACKING_URI", None)  # where mlflow itself keeps the address
     try:
         store.database().write_bytes(b"\0nothing" * 1000)
         refused("cannot be read", "runs")

@@ -11,13 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from damage import _artifact, lab, refused, unsent
+from damage import _artifact, lab, refused, unattended, unsent
 
 from lab.errors import LabError
 from lab.redaction import redacted
-from lab.tracking import journal, outbox, places, sealed, sender, store
+from lab.tracking import journal, places, sealed, sender, store
 from lab.tracking.artifacts import Artifacts
-from lab.tracking.outbox import Outbox
 from lab.tracking.tracker import Tracker
 
 PWNED = Path("PWNED")
@@ -96,17 +95,11 @@ def _() -> None:
     for name in ("../../../../escape", "/tmp/escape", "..", "a/b", ".hidden", "c\\d", "x" * 300 + "/../y"):
         place = (store.root() / "artifacts" / places.folder_name(name)).resolve()
         assert place.parent == (store.root() / "artifacts").resolve(), name
-    started, outbox.start_sender = outbox.start_sender, lambda folder: None  # type: ignore[assignment, return-value]
-    try:
-        box = Outbox()
+    with unattended() as box:
         tracker = box.tracker()
         tracker.start("../../../../escape", "../../../x", {}, {})
         tracker.text("a.txt", "kept")
         tracker.end("FINISHED")
-        assert box._writer is not None
-        os.close(box._writer)
-    finally:
-        outbox.start_sender = started
     sent = sender.deliver(box.folder)
     assert sent is not None
     (kept,) = store.root().glob("artifacts/*/*/artifacts/a.txt")
@@ -172,15 +165,14 @@ def _() -> None:
 def _() -> None:
     secret = "hunter2-hunter2"
     os.environ["MY_API_TOKEN"] = secret
-    started, outbox.start_sender = outbox.start_sender, lambda folder: None  # type: ignore[assignment, return-value]
     try:
-        box = Outbox()
-        tracker = box.tracker()
-        tracker.start("secrets", f"run {secret}", {"a": secret, "b": [secret]}, {"remote": f"https://u:{secret}@git"})
-        tracker.tags({"lab.failure": f"RuntimeError: no access with {secret}"})
-        tracker.text("git.diff", f"+ token = '{secret}'")
-        written = [path.read_text() for path in box.folder.rglob("*") if path.is_file()]
+        with unattended() as box:
+            tracker = box.tracker()
+            settings = {"a": secret, "b": [secret]}
+            tracker.start("secrets", f"run {secret}", settings, {"remote": f"https://u:{secret}@git"})
+            tracker.tags({"lab.failure": f"RuntimeError: no access with {secret}"})
+            tracker.text("git.diff", f"+ token = '{secret}'")
+            written = [path.read_text() for path in box.folder.rglob("*") if path.is_file()]
     finally:
-        outbox.start_sender = started
         del os.environ["MY_API_TOKEN"]
     assert not [text for text in written if secret in text]

@@ -42,8 +42,7 @@ def tracker(served: Gate, monkeypatch: pytest.MonkeyPatch) -> Tracker:
         tracker.metrics({"loss": 1 / (step + 1), "same": 1.0}, step)
     tracker.text("a.txt", "kept")
     tracker.end("FINISHED")
-    assert outbox._writer is not None
-    outboxes.os.close(outbox._writer)
+    outbox.let_go()
     return tracker
 
 
