@@ -43,6 +43,13 @@ class StopBefore(Callback):
         self.batches_left -= 1
 
 
+class StopInTest(Callback):
+    """Asks for an end while the best epoch is tested."""
+
+    def on_test_batch_start(self, *_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def stored(run: Callable[[], object]) -> StoredRun:
     """The one run in the store that something made or changed."""
     before = set(open_tables().states().index) if store.database().stat().st_size else set()
@@ -56,10 +63,10 @@ def whole_run(name: str, *overrides: str) -> StoredRun:
     return stored(lambda: training.run(load(name, overrides)))
 
 
-def stopped_run(name: str, *overrides: str, batch: int = 15) -> StoredRun:
+def stopped_run(name: str, *overrides: str, by: Callback | None = None) -> StoredRun:
     def run() -> None:
         with pytest.raises(Stopped):
-            training.run(load(name, overrides), [StopBefore(batch)])
+            training.run(load(name, overrides), [by or StopBefore(batch=15)])
 
     return stored(run)
 
@@ -101,6 +108,15 @@ def test_a_stopped_run_goes_on_in_its_own_record_and_leaves_what_the_whole_run_l
     assert rows(run) == rows(expected)
     assert resumed.artifact("figures/learning_curves.png").exists()
     assert len(resumed.client.get_run(run.id).outputs.model_outputs) == 1
+
+
+def test_a_run_that_is_stopped_in_its_test_is_only_tested_again(tiny: str) -> None:
+    settings = ("trainer.max_epochs=5", "early_stopping={patience: 1, min_delta: 100.0}")
+    expected = whole_run(tiny, *settings)
+    run = stopped_run(tiny, *settings, by=StopInTest())
+    assert "test/loss" not in run.metrics
+    assert resume(run)[-1] == f"run {run.id} goes on from the end of epoch 2"
+    assert rows(run) == rows(expected)
 
 
 def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(tiny: str) -> None:
