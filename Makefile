@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install experiment study compare list dashboard mlflow test check constraints clean
+.PHONY: help install experiment study compare list dashboard mlflow test bench check constraints clean
 
 WORKERS ?= 1
 RAY := $(if $(filter-out 1,$(WORKERS)),.venv/ray)
@@ -49,6 +49,9 @@ mlflow: .venv/installed ## browse runs in the MLflow UI, http://127.0.0.1:5000 (
 
 test: .venv/installed .venv/ray ## prove it all works
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+
+bench: .venv/installed ## what the lab costs, beside loops by hand; writes docs/performance.md (QUICK=1: three minutes)
+	@QUICK=$(QUICK) PYTHONPATH=tests $(BIN)/python -m benchmarks.bench $(ARGS)
 
 check: .venv/installed ## lint, formatting, types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
