@@ -16,6 +16,7 @@ from lab.modules.classification import ClassificationModule
 from lab.modules.forecasting import ForecastingModule
 from lab.modules.predictor import Predictor
 from lab.modules.regression import RegressionModule
+from lab.modules.stepping import Stepping, block_size
 from lab.modules.task import TaskModule
 
 LOSSES = {
@@ -56,6 +57,8 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     architecture: nn.Module = experiment.model.build(**data.sizes.supplied())
     samples, _ = next(iter(data.loader("train")))
     shapes.check_forward(architecture, experiment.model, samples[:2], data.sizes)
+    parameters = sum(p.numel() for p in architecture.parameters())
+    data.block = block_size(experiment.trainer, data.batch_size, parameters, data.sizes.input_shape)
     module = _module(experiment, data, architecture)
     _check_optimizer(experiment, module)
     return Built(experiment, data, module)
@@ -86,6 +89,12 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
         "make_optimizer": lambda params: experiment.optimizer.build(params=params),
         "make_scheduler": make_scheduler,
         "seed": experiment.seed,
+        "stepping": Stepping(
+            data.batch_size,
+            experiment.trainer["accumulate_grad_batches"],
+            experiment.trainer["gradient_clip_val"],
+            experiment.trainer["gradient_clip_algorithm"],
+        ),
     }
     if data.task == "classification":
         return ClassificationModule(data.sizes.classes, data.majority, **task)

@@ -181,6 +181,7 @@ def _trainer_bounds(
     precision: str | int = "32-true",
     accumulate_grad_batches: PositiveInt = 1,
     gradient_clip_val: NonNegativeFloat | None = None,
+    gradient_clip_algorithm: Literal["norm", "value"] = "norm",
     log_every_n_steps: Count = 0,
     profiler: Literal["simple", "pytorch"] | None = None,
 ) -> None:

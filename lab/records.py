@@ -30,11 +30,12 @@ class Records(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Record the loss of a step, if asked for."""
-        step = trainer.global_step
-        if self._every_n_steps and step % self._every_n_steps == 0:
-            for logger in trainer.loggers:
-                logger.log_metrics({"train/loss_step": float(outputs["loss"])}, step=step)
+        """Record the losses of single steps, if asked for."""
+        if self._every_n_steps:
+            for step, loss in outputs["step_losses"].items():
+                if step % self._every_n_steps == 0:
+                    for logger in trainer.loggers:
+                        logger.log_metrics({"train/loss_step": loss}, step=step)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record the epoch."""

@@ -26,6 +26,8 @@ from lab.tracking.logger import JournalLogger
 from lab.tracking.outbox import Delivery, Outbox
 from lab.tracking.tracker import Tracker
 
+# The module takes its steps itself, and does what these ask for.
+OWN_STEPS = ("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm")
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
@@ -132,7 +134,7 @@ def make_trainer(
     experiment: Experiment, callbacks: Sequence[Callback] = (), tracker: Tracker | None = None
 ) -> L.Trainer:
     """Lightning's Trainer as the experiment says; raises LabError with Lightning's reason where it refuses."""
-    settings = dict(experiment.trainer)
+    settings = {name: value for name, value in experiment.trainer.items() if name not in OWN_STEPS}
     profiler = _profiler(settings.pop("profiler"), tracker.folder if tracker else None)
     if settings["precision"] in (16, "16", "16-mixed") and not torch.cuda.is_available():
         raise LabError("trainer.precision: 16-mixed needs a GPU; on a CPU use bf16-mixed")

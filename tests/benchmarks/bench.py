@@ -6,11 +6,10 @@ import os
 import sys
 import time
 
+from benchmarks.measuring import FULL, QUICK, Size, Table, Target, machine
 from rich.console import Console
 from rich.table import Table as Shown
 from shipped import PROJECT
-
-from benchmarks.measuring import FULL, QUICK, Size, Table, Target, machine
 
 TABLES = ("epochs", "startup", "studies", "reading", "records", "memory", "growth", "verdicts")
 

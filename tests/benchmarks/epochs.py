@@ -5,6 +5,7 @@ from functools import partial
 
 from benchmarks import loops, stock
 from benchmarks.measuring import Size, Table, Target, interleaved, marginal, ratio, timed, workplace
+
 from lab import training
 from lab.tracking.outbox import Outbox
 

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import lightning as L
 import torch
+from benchmarks.loops import _parts, experiment
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import MLFlowLogger
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-
-from benchmarks.loops import _parts, experiment
 
 DATABASE = "stock.db"
 
