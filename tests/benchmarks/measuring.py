@@ -1,9 +1,11 @@
 """How the benchmarks measure: in turn, so that a disturbance of the machine falls on all that is compared."""
 
 import contextlib
+import functools
 import math
 import os
 import platform
+import shutil
 import statistics
 import tempfile
 import time
@@ -13,6 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from shipped import PROJECT
+
+from lab.tracking import store
 
 
 @dataclass(frozen=True)
@@ -24,19 +28,36 @@ class Size:
     architectures: tuple[str, ...]
     batch_sizes: tuple[int, ...]
     starts: int  # of processes, for each figure about them
+    studied: tuple[str, ...]
     trials: int
     epochs: int  # of a trial
     records: int
     runs: int  # in the store that is read
+    widths: tuple[int, ...]  # of a network that grows
     most_rows: int  # of a training split, growing by tens from 1,000
     most_runs: int  # of a store, growing by tens from 100
     simulations: int
 
 
 ARCHITECTURES = ("mlp", "sequential", "conv1d", "conv2d", "lstm", "gru", "transformer")
-FULL = Size(5, 1.5, ARCHITECTURES, (32, 256), 5, 20, 10, 100_000, 10_000, 1_000_000, 100_000, 20_000)
-QUICK = Size(1, 0.5, ("mlp", "lstm"), (32, 256), 1, 5, 4, 10_000, 1_000, 100_000, 10_000, 5_000)
-LEAST = Size(1, 0.0, ("mlp",), (256,), 1, 1, 1, 100, 20, 1_000, 100, 100)
+FULL = Size(
+    5,
+    1.5,
+    ARCHITECTURES,
+    (32, 256),
+    5,
+    ("mlp", "lstm"),
+    20,
+    10,
+    100_000,
+    10_000,
+    (64, 256, 1024),
+    1_000_000,
+    100_000,
+    20_000,
+)
+QUICK = Size(1, 0.5, ("mlp", "lstm"), (32, 256), 1, ("mlp",), 5, 4, 10_000, 1_000, (64, 256), 100_000, 10_000, 5_000)
+LEAST = Size(1, 0.0, ("mlp",), (256,), 1, ("mlp",), 1, 1, 100, 20, (16,), 1_000, 100, 100)
 
 
 @dataclass(frozen=True)
@@ -102,6 +123,18 @@ def exponent(sizes: list[float], times: list[float]) -> float:
     return math.log(times[-1] / times[-2]) / math.log(sizes[-1] / sizes[-2])
 
 
+@functools.cache
+def _empty_store() -> Path:
+    """An empty store, made once: its migrations take seconds."""
+    before, folder = Path.cwd(), tempfile.mkdtemp()
+    os.chdir(folder)
+    try:
+        store.client()
+        return store.database()
+    finally:
+        os.chdir(before)
+
+
 @contextlib.contextmanager
 def workplace() -> Iterator[Path]:
     """A folder of its own to work in, with the shipped experiments and an empty store."""
@@ -110,9 +143,8 @@ def workplace() -> Iterator[Path]:
         os.environ.pop("MLFLOW_TRACKING_URI", None)
         os.chdir(folder)
         Path("experiments").symlink_to(PROJECT / "experiments")
-        from lab.tracking import store
-
-        store.client()
+        store.root().mkdir()
+        shutil.copy(_empty_store(), store.database())
         try:
             yield Path(folder)
         finally:
