@@ -135,7 +135,7 @@ class TaskModule(L.LightningModule):
         assert isinstance(optimizer, LightningOptimizer)
         self._batch = batch
         with self._outside_autocast():
-            self.manual_backward(loss / self.stepping.accumulate if self.stepping.accumulate > 1 else loss)
+            self._go_back(loss / self.stepping.accumulate if self.stepping.accumulate > 1 else loss)
             if not self.stepping.ends_step(batch, self._batches):
                 return False
             optimizer.step()
@@ -143,6 +143,13 @@ class TaskModule(L.LightningModule):
         if self._schedule["interval"] == "step":
             self._schedule["scheduler"].step()
         return True
+
+    def _go_back(self, loss: Tensor) -> None:
+        """The gradients of a loss; through Lightning where it scales the loss: its hooks take longer than they do."""
+        if self.trainer.precision == "16-mixed":
+            self.manual_backward(loss)
+        else:
+            loss.backward()
 
     @contextlib.contextmanager
     def _outside_autocast(self) -> Iterator[None]:
@@ -192,7 +199,7 @@ class TaskModule(L.LightningModule):
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Sample the norm of all gradients, and that of the first layer's against the last's; then clip."""
-        if self._batch % max(1, self._batches // GRADIENT_NORM_SAMPLES) == 0:
+        if self._batch % math.ceil(self._batches / GRADIENT_NORM_SAMPLES) == 0:
             gradients = [p.grad for p in self.parameters() if p.grad is not None]
             weights = [gradient for gradient in gradients if gradient.dim() > 1] or gradients
             self._gradient_norms.append(nn.utils.get_total_norm(gradients).detach())
@@ -218,7 +225,8 @@ class TaskModule(L.LightningModule):
 
     def _publish(self, split: str) -> None:
         values = {f"{split}/{name}": value for name, value in self.scores[split].compute().items()}
-        self.log_dict(values, logger=False)
+        # Not log_dict, which takes milliseconds to find out what may be done with each value.
+        self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in values.items()})
         self._published |= values
 
     def take_published(self) -> dict[str, float]:

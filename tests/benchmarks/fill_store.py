@@ -50,7 +50,8 @@ def fill(
         for name in experiments:
             connection.execute(
                 "INSERT OR IGNORE INTO experiments "
-                "(name, artifact_location, lifecycle_stage, creation_time, last_update_time) VALUES (?, ?, 'active', ?, ?)",
+                "(name, artifact_location, lifecycle_stage, creation_time, last_update_time) "
+                "VALUES (?, ?, 'active', ?, ?)",
                 (name, f"{database.parent}/artifacts/{name}", NOW, NOW),
             )
         known = dict(connection.execute("SELECT name, experiment_id FROM experiments"))
