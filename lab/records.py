@@ -1,5 +1,6 @@
 """What is recorded while a run trains: metrics of every epoch, of steps where asked, and the best of each."""
 
+import json
 import time
 from typing import Any
 
@@ -62,10 +63,10 @@ class Records(Checkpoint):
                     self.best[metric] = (value, epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
-        return {"history": self.history, "best": self.best}
+        """What a checkpoint keeps; as one text, since pickle takes its time over every single number."""
+        return {"history": json.dumps(self.history), "best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
-        self.history = state_dict["history"]
+        self.history = json.loads(state_dict["history"])
         self.best = state_dict["best"]
