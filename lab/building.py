@@ -46,9 +46,9 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
 
     `data` may be the experiment's data from an earlier build: then it is not read again. Sets the process's
     number of threads: a setting like the others, since small networks are slower on many, and the last bits
-    of a sum depend on it.
+    of a sum depend on it. One while it is `auto`, see `lab.threads`.
     """
-    torch.set_num_threads(experiment.threads)
+    torch.set_num_threads(1 if experiment.threads == "auto" else experiment.threads)
     data = data or experiment.data.build(seed=experiment.seed)
     data.prepare()
     experiment = dataclasses.replace(experiment, loss=_loss(experiment.loss, data))
@@ -57,6 +57,8 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     architecture: nn.Module = experiment.model.build(**data.sizes.supplied())
     samples, _ = next(iter(data.loader("train")))
     shapes.check_forward(architecture, experiment.model, samples[:2], data.sizes)
+    if experiment.channels_last:
+        architecture = architecture.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     parameters = sum(p.numel() for p in architecture.parameters())
     data.block = block_size(experiment.trainer, data.batch_size, parameters, data.sizes.input_shape)
     module = _module(experiment, data, architecture)

@@ -77,7 +77,8 @@ class Experiment:
     trainer: Mapping[str, Any]
     early_stopping: Mapping[str, Any] | None
     seed: int
-    threads: int
+    threads: int | Literal["auto"]
+    channels_last: bool
     search: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
     written: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # as given, without defaults
@@ -99,6 +100,7 @@ class Experiment:
             "early_stopping": dict(self.early_stopping) if self.early_stopping is not None else None,
             "seed": self.seed,
             "threads": self.threads,
+            "channels_last": self.channels_last,
             "search": dict(self.search),
         }
 
@@ -168,7 +170,8 @@ def _top_level(
     trainer: dict[str, Any] = {},  # noqa: B006
     early_stopping: dict[str, Any] | None = None,
     seed: Count = 0,
-    threads: PositiveInt = 1,
+    threads: PositiveInt | Literal["auto"] = 1,
+    channels_last: bool = False,
     search: dict[str, Any] = {},  # noqa: B006
 ) -> None:
     """The schema of an experiment file: its sections, and what stands for those left out."""

@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.profilers import Profiler, PyTorchProfiler, SimpleProfiler
 
-from lab import early_stopping, keepsakes, provenance
+from lab import early_stopping, keepsakes, provenance, threads
 from lab.building import Built, build
 from lab.checkpoints import BestAndLast, WholeFileIO, load_weights
 from lab.data.base import Split
@@ -84,7 +84,7 @@ def train(
 ) -> Result:
     """As `run`, tracked by `tracker` with further tags, without waiting until the records are sent."""
     quiet()
-    session = open_session(build(experiment), tracker, shown)
+    session = open_session(threads.decided(build(experiment)), tracker, shown)
     store.check_writable()
     began = time.perf_counter()
     with stopping():
