@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: audit faults help install experiment study compare list dashboard mlflow test check constraints clean
+.PHONY: help install experiment study compare list dashboard mlflow test faults bench audit check constraints clean
 
 WORKERS ?= 1
 RAY := $(if $(filter-out 1,$(WORKERS)),.venv/ray)
@@ -52,6 +52,9 @@ test: .venv/installed .venv/ray ## prove it all works
 
 faults: .venv/installed ## break servers, files and processes, and see what holds (10 minutes); writes docs/reliability.md
 	@$(BIN)/python tests/faults/suite.py $(ARGS)
+
+bench: .venv/installed ## what the lab costs, beside loops by hand; writes docs/performance.md (QUICK=1: three minutes)
+	@QUICK=$(QUICK) PYTHONPATH=tests $(BIN)/python -m benchmarks.bench $(ARGS)
 
 .venv/audit: .venv/installed
 	@$(BIN)/python -m venv $@ && $@/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'

@@ -17,6 +17,7 @@ from lab.modules.classification import ClassificationModule
 from lab.modules.forecasting import ForecastingModule
 from lab.modules.predictor import Predictor
 from lab.modules.regression import RegressionModule
+from lab.modules.stepping import Stepping, block_size
 from lab.modules.task import TaskModule
 
 LOSSES = {
@@ -46,9 +47,9 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
 
     `data` may be the experiment's data from an earlier build: then it is not read again. Sets the process's
     number of threads: a setting like the others, since small networks are slower on many, and the last bits
-    of a sum depend on it.
+    of a sum depend on it. One while it is `auto`, see `lab.threads`.
     """
-    torch.set_num_threads(experiment.threads)
+    torch.set_num_threads(1 if experiment.threads == "auto" else experiment.threads)
     data = data or experiment.data.build(seed=experiment.seed)
     data.prepare()
     experiment = dataclasses.replace(experiment, loss=_loss(experiment.loss, data))
@@ -58,6 +59,10 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     whole = data.wrap(architecture)
     samples, _ = next(iter(data.loader("train")))
     shapes.check_forward(whole, architecture, experiment.model, samples[:2], data.sizes)
+    if experiment.channels_last:
+        whole = whole.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    parameters = sum(p.numel() for p in whole.parameters())
+    data.block = block_size(experiment.trainer, data.batch_size, parameters, data.sizes.input_shape)
     module = _module(experiment, data, whole)
     _check_metrics(experiment, data, module)
     _check_optimizer(experiment, module)
@@ -90,6 +95,12 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
         "make_scheduler": make_scheduler,
         "seed": experiment.seed,
         "own_metrics": lambda: own_metrics.build_all(experiment.metrics, data.sizes),
+        "stepping": Stepping(
+            data.batch_size,
+            experiment.trainer["accumulate_grad_batches"],
+            experiment.trainer["gradient_clip_val"],
+            experiment.trainer["gradient_clip_algorithm"],
+        ),
     }
     if data.task == "classification":
         return ClassificationModule(data.sizes.classes, data.majority, **task)

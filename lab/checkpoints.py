@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lab import checkpoint_files, signals
 from lab.errors import TrainingFailed
+from lab.modules.task import TaskModule
 
 PATIENCE = 3.0  # seconds for which a run that is asked to stop waits for the end of its validation
 
@@ -36,7 +37,7 @@ class BestAndLast(Checkpoint):
         self._best_waits = False  # for the end of its epoch
         self._best_kept = False
         self._between_epochs = False
-        self._batch = 0  # batches done of the epoch whose state is kept
+        self._block = 0  # blocks of batches done of the epoch whose state is kept
         self._due = 0.0
         self._loaded: dict[str, Any] = {}
 
@@ -61,7 +62,8 @@ class BestAndLast(Checkpoint):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Keep the state between two steps, where it is time to."""
-        if self._is_due() and _step_follows(trainer):
+        assert isinstance(pl_module, TaskModule)
+        if self._is_due() and pl_module.between_steps and _block_follows(trainer):
             self._keep_last(trainer, batch_idx + 1)
             signals.pause()
 
@@ -75,8 +77,6 @@ class BestAndLast(Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note the epoch if it is the best so far."""
-        # Lightning would leave out the plateau schedule's step in an epoch that began before a checkpoint.
-        trainer.fit_loop._restarting = False
         loss = float(trainer.callback_metrics.get("val/loss", math.nan))
         if loss < self._best_loss:
             self._best_loss = loss
@@ -105,23 +105,25 @@ class BestAndLast(Checkpoint):
         self._best_waits = True
 
     def _keep_best(self, trainer: Trainer) -> None:
-        self._batch = 0
+        self._block = 0
         trainer.save_checkpoint(self.best)
         self._best_waits, self._best_kept = False, True
 
-    def _keep_last(self, trainer: Trainer, batch: int = 0) -> None:
-        self._batch = batch
+    def _keep_last(self, trainer: Trainer, block: int = 0) -> None:
+        self._block = block
         trainer.save_checkpoint(self.last)
         self._due = time.monotonic() + self._every_seconds
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add what Lightning leaves out."""
+        assert isinstance(pl_module, TaskModule)
         if self._between_epochs:  # the next one counts as begun, which a run that goes on begins itself
             progress = checkpoint["loops"]["fit_loop"]["epoch_progress"]
             for counts in (progress["total"], progress["current"]):
                 counts["ready"] -= 1
         checkpoint["lab"] = {
-            "batch": self._batch,
+            "block": self._block,
+            "batch": pl_module.batches_done if self._block else 0,
             "best_epoch": self.best_epoch,
             "best_loss": self._best_loss,
             "best_weights": {} if self._best_waits else self._best_weights,  # {}: those of the checkpoint itself
@@ -147,13 +149,13 @@ def _go_to_batch(trainer: Trainer, batch: int) -> None:
         raise TrainingFailed(f"{type(loader).__name__} has no load_state_dict, so no training with it can go on")
 
 
-def _step_follows(trainer: Trainer) -> bool:
-    """Whether the batch that ended made a step, and the next thing to come is another batch of its epoch."""
+def _block_follows(trainer: Trainer) -> bool:
+    """Whether the next thing to come is another block of the epoch."""
     loop = trainer.fit_loop.epoch_loop
     fetcher = trainer.fit_loop._data_fetcher
     assert fetcher is not None
     at_end = loop._num_ready_batches_reached() or trainer.global_step == trainer.max_steps
-    return not (at_end or loop._should_accumulate() or loop._should_check_val_fx(fetcher))
+    return not (at_end or loop._should_check_val_fx(fetcher))
 
 
 def _random_state() -> dict[str, Any]:

@@ -81,7 +81,8 @@ class Experiment:
     early_stopping: Mapping[str, Any] | None
     checkpoints: Mapping[str, Any]
     seed: int
-    threads: int
+    threads: int | Literal["auto"]
+    channels_last: bool
     search: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
     written: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # as given, without defaults
@@ -105,6 +106,7 @@ class Experiment:
             "checkpoints": dict(self.checkpoints),
             "seed": self.seed,
             "threads": self.threads,
+            "channels_last": self.channels_last,
             "search": dict(self.search),
         }
 
@@ -183,7 +185,8 @@ def _top_level(
     early_stopping: dict[str, Any] | None = None,
     checkpoints: dict[str, Any] = {},  # noqa: B006
     seed: Count = 0,
-    threads: PositiveInt = 1,
+    threads: PositiveInt | Literal["auto"] = 1,
+    channels_last: bool = False,
     search: dict[str, Any] = {},  # noqa: B006
 ) -> None:
     """The schema of an experiment file: its sections, and what stands for those left out."""
@@ -196,6 +199,7 @@ def _trainer_bounds(
     precision: str | int = "32-true",
     accumulate_grad_batches: PositiveInt = 1,
     gradient_clip_val: NonNegativeFloat | None = None,
+    gradient_clip_algorithm: Literal["norm", "value"] = "norm",
     log_every_n_steps: Count = 0,
     profiler: Literal["simple", "pytorch"] | None = None,
 ) -> None:

@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
+from lab import threads
 from lab.building import build
 from lab.data.base import DataModule
 from lab.diagnostics import dead_fraction
@@ -87,8 +88,9 @@ def train_job(job: Job, on_epoch: OnEpoch, most_threads: int | None = None) -> O
     quiet()
     try:
         experiment = parse(job.name, job.config)
-        threads = min(experiment.threads, most_threads or experiment.threads)
-        return _train(replace(experiment, threads=threads), job, on_epoch)
+        if most_threads and experiment.threads != "auto":
+            experiment = replace(experiment, threads=min(experiment.threads, most_threads))
+        return _train(experiment, job, on_epoch, most_threads)
     except (LabError, TrainingFailed) as failure:
         return Outcome(job.number, "failed", str(failure).splitlines()[0])
     except (torch.OutOfMemoryError, MemoryError) as failure:
@@ -98,9 +100,9 @@ def train_job(job: Job, on_epoch: OnEpoch, most_threads: int | None = None) -> O
         return Outcome(job.number, "failed", f"{type(failure).__name__}: {failure} ({place.filename}:{place.lineno})")
 
 
-def _train(experiment: Experiment, job: Job, on_epoch: OnEpoch) -> Outcome:
+def _train(experiment: Experiment, job: Job, on_epoch: OnEpoch, most_threads: int | None) -> Outcome:
     """Train, and measure what the job asks for."""
-    built = build(experiment, prepared_data(experiment))
+    built = threads.decided(build(experiment, prepared_data(experiment)), most_threads)
     records = Records(built.module.directions())
     reports = _Reports(records, job.number, on_epoch)
     best = _BestWeights()

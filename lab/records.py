@@ -1,5 +1,6 @@
 """What is recorded while a run trains: metrics of every epoch, of steps where asked, and the best of each."""
 
+import json
 import time
 from typing import Any
 
@@ -36,19 +37,18 @@ class Records(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Record the loss of a step, if asked for."""
-        step = trainer.global_step
-        stepped = self._every_n_steps and not trainer.fit_loop._should_accumulate()
-        if stepped and step % self._every_n_steps == 0:
-            for logger in trainer.loggers:
-                logger.log_metrics({"train/loss_step": float(outputs["loss"])}, step=step)
+        """Record the losses of single steps, if asked for."""
+        if self._every_n_steps:
+            for step, loss in outputs["step_losses"].items():
+                if step % self._every_n_steps == 0:
+                    for logger in trainer.loggers:
+                        logger.log_metrics({"train/loss_step": loss}, step=step)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record the epoch."""
         assert isinstance(pl_module, TaskModule)
         seconds = time.perf_counter() - self._began
         values = pl_module.take_published() | {
-            "lr": trainer.optimizers[0].param_groups[0]["lr"],
             **pl_module.take_gradients(),
             "seconds_per_epoch": seconds,
             "samples_per_second": pl_module.scores["train"].samples / seconds,
@@ -68,12 +68,12 @@ class Records(Checkpoint):
                     self.best[metric] = (value, epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """What a checkpoint keeps; as one text, since pickle takes its time over every single number."""
         seconds = time.perf_counter() - self._began
-        return {"history": self.history, "best": self.best, "seconds": seconds}
+        return {"history": json.dumps(self.history), "best": self.best, "seconds": seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
-        self.history = state_dict["history"]
+        self.history = json.loads(state_dict["history"])
         self.best = state_dict["best"]
         self._seconds_before = state_dict["seconds"]

@@ -42,7 +42,7 @@ def _facts(result: Result) -> Iterable[tuple[str, str]]:
     yield "best epoch", f"{result.best_epoch} of {result.epochs}, by val/loss"
     yield "model", f"{result.experiment.model.kind}, {result.parameters:,} parameters"
     threads = result.experiment.threads
-    yield "time", f"{result.seconds:.1f} s on {result.device}, {threads} thread{'s' if threads > 1 else ''}"
+    yield "time", f"{result.seconds:.1f} s on {result.device}, {threads} thread{'' if threads == 1 else 's'}"
     yield "seed", f"{seed}; a single one, so no evidence yet"
     if run_id:
         yield "run", run_id

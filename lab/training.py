@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.profilers import Profiler, PyTorchProfiler, SimpleProfiler
 
-from lab import early_stopping, keepsakes, loss_chain, provenance
+from lab import early_stopping, keepsakes, loss_chain, provenance, threads
 from lab.beginning import FROM_NOTHING, Beginning
 from lab.building import Built, build
 from lab.checkpoint_files import BackgroundIO
@@ -28,6 +28,8 @@ from lab.tracking.logger import JournalLogger
 from lab.tracking.outbox import Delivery, Outbox
 from lab.tracking.tracker import Tracker
 
+# The module takes its steps itself, and does what these ask for.
+OWN_STEPS = ("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm")
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
@@ -94,7 +96,7 @@ def train(
 ) -> Result:
     """As `run`, tracked by `tracker` with further tags, without waiting until the records are sent."""
     quiet()
-    session = open_session(build(experiment), tracker, shown, beginning)
+    session = open_session(threads.decided(build(experiment)), tracker, shown, beginning)
     store.check_writable()
     began = time.perf_counter()
     with stopping():
@@ -149,7 +151,7 @@ def make_trainer(
     experiment: Experiment, callbacks: Sequence[Callback] = (), tracker: Tracker | None = None
 ) -> L.Trainer:
     """Lightning's Trainer as the experiment says; raises LabError with Lightning's reason where it refuses."""
-    settings = dict(experiment.trainer)
+    settings = {name: value for name, value in experiment.trainer.items() if name not in OWN_STEPS}
     profiler = _profiler(settings.pop("profiler"), tracker.folder if tracker else None)
     if settings["precision"] in (16, "16", "16-mixed") and not torch.cuda.is_available():
         raise LabError("trainer.precision: 16-mixed needs a GPU; on a CPU use bf16-mixed")

@@ -70,6 +70,7 @@ class DataModule(L.LightningDataModule, ABC):
         self.val_fraction = val_fraction
         self.num_workers = num_workers
         self.seed = seed
+        self.block = 1  # batches that are served at once
         self.splits: dict[str, Dataset[Any]] = {}
         self.split_indices: dict[str, NDArray[np.int64]] = {}
         self.target_scale: Scale | None = None
@@ -128,7 +129,7 @@ class DataModule(L.LightningDataModule, ABC):
         # Batch norm cannot train on a batch of one sample.
         drop_last = shuffle and len(dataset) % self.batch_size == 1 and len(dataset) > 1
         if self.num_workers == 0:
-            return BatchLoader(dataset, self.batch_size, order, drop_last)
+            return BatchLoader(dataset, self.batch_size, order, drop_last, self.block)
         return WorkerLoader(dataset, self.batch_size, order, drop_last, self.num_workers)
 
 

@@ -58,53 +58,60 @@ class EpochOrder(Sampler[int]):
 
 
 class SeededLoader(ABC):
-    """Serves a dataset in batches; its position can be saved and restored.
+    """Serves a dataset in blocks of whole batches; its position can be saved and restored.
 
-    `drop_last` leaves out a last batch that is smaller than `batch_size`. An iteration begins when its first batch
-    is asked for: Lightning makes the iterator before it says which epoch it is for.
+    `drop_last` leaves out a last batch that is smaller than `batch_size`. The last block may hold fewer batches. An
+    iteration begins when its first block is asked for: Lightning makes the iterator before it says which epoch it
+    is for.
     """
 
     batch_sampler = None  # Lightning asks every loader with a sampler for it
 
-    def __init__(self, dataset: Any, batch_size: int, order: EpochOrder, drop_last: bool = False):
+    def __init__(self, dataset: Any, batch_size: int, order: EpochOrder, drop_last: bool = False, block: int = 1):
         self.dataset = dataset
         self.batch_size = batch_size
+        self.block = block
         self.sampler = order  # where Lightning looks for set_epoch
         self.drop_last = drop_last
-        self._next_batch = 0
+        self._next_block = 0
         self._resume_at = 0
 
     @abstractmethod
-    def serve(self, batches: list[Tensor]) -> Iterator[Batch]:
-        """The samples of these indices, batch by batch."""
+    def serve(self, blocks: list[Tensor]) -> Iterator[Batch]:
+        """The samples of these indices, block by block."""
 
-    def __len__(self) -> int:
+    @property
+    def batches(self) -> int:
+        """Batches in an epoch."""
         whole, rest = divmod(len(self.sampler), self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 
+    def __len__(self) -> int:
+        return -(-self.batches // self.block)
+
     def __iter__(self) -> Iterator[Batch]:
-        batches = self.sampler.indices().split(self.batch_size)[: len(self)]
-        self._next_batch, self._resume_at = self._resume_at, 0
-        for batch in self.serve(list(batches[self._next_batch :])):
-            self._next_batch += 1
-            yield batch
+        blocks = self.sampler.indices()[: self.batches * self.batch_size].split(self.batch_size * self.block)
+        self._next_block, self._resume_at = self._resume_at, 0
+        for block in self.serve(list(blocks[self._next_block :])):
+            self._next_block += 1
+            yield block
 
     def state_dict(self) -> dict[str, Any]:
-        """The epoch and the number of batches already served in it."""
-        return {"epoch": self.sampler.epoch, "batch": self._next_batch % max(len(self), 1)}
+        """The epoch and the number of blocks already served in it."""
+        return {"epoch": self.sampler.epoch, "block": self._next_block % max(len(self), 1)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state_dict` was taken: the next iteration starts at that batch."""
+        """Go on where `state_dict` was taken: the next iteration starts at that block."""
         self.sampler.set_epoch(state["epoch"])
-        self._resume_at = state["batch"]
+        self._resume_at = state["block"]
 
 
 class BatchLoader(SeededLoader):
     """Takes whole batches out of a dataset in memory."""
 
-    def serve(self, batches: list[Tensor]) -> Iterator[Batch]:
-        """The samples of these indices, batch by batch."""
-        return (self.dataset.batch(indices) for indices in batches)
+    def serve(self, blocks: list[Tensor]) -> Iterator[Batch]:
+        """The samples of these indices, block by block."""
+        return (self.dataset.batch(indices) for indices in blocks)
 
 
 class WorkerLoader(SeededLoader):
@@ -122,9 +129,9 @@ class WorkerLoader(SeededLoader):
             worker_init_fn=_leave_signals_to_training,
         )
 
-    def serve(self, batches: list[Tensor]) -> Iterator[Batch]:
-        """The samples of these indices, batch by batch."""
-        self._chosen = [indices.tolist() for indices in batches]
+    def serve(self, blocks: list[Tensor]) -> Iterator[Batch]:
+        """The samples of these indices, block by block; a block is one batch here."""
+        self._chosen = [indices.tolist() for indices in blocks]
         return iter(self._loader)
 
 

@@ -1,4 +1,4 @@
-"""Loss and metrics of an epoch, at the price of a list append per batch."""
+"""Loss and metrics of an epoch, at the price of a list append per block of batches."""
 
 from typing import Any
 
@@ -25,13 +25,15 @@ class EpochScores:
         self._buffer: list[dict[str, Tensor]] = []
         self._buffered = 0
 
-    def add(self, loss: Tensor, scored: dict[str, Tensor]) -> None:
-        """One batch: its mean loss, and what the metrics take (`preds` and `target`, both (B, ...))."""
-        size = len(scored["target"])
-        self._losses.append(loss)
-        self._sizes.append(size)
+    def add(self, losses: list[Tensor], sizes: list[int], scored: dict[str, Tensor]) -> None:
+        """One or several batches: mean loss and size of each, and what the metrics take of them all.
+
+        That is `preds` and `target`, both (B, ...), and what else the task has.
+        """
+        self._losses += losses
+        self._sizes += sizes
         self._buffer.append(scored)
-        self._buffered += size
+        self._buffered += len(scored["target"])
         if self._buffered >= BUFFERED_ROWS:
             self._flush()
 

@@ -1,13 +1,15 @@
 """What the modules of all tasks share: the steps, the epoch's scores, the optimizer, and stopping at NaN."""
 
+import contextlib
 import math
 from abc import abstractmethod
 from array import array
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics import Metric, MetricCollection
@@ -15,6 +17,7 @@ from torchmetrics import Metric, MetricCollection
 from lab.data.batches import Batch, derived_seed
 from lab.errors import TrainingFailed
 from lab.modules.scores import EpochScores, as_floats
+from lab.modules.stepping import Stepping
 
 GRADIENT_NORM_SAMPLES = 8  # per epoch; each costs about as much as a small layer
 
@@ -22,6 +25,8 @@ GRADIENT_NORM_SAMPLES = 8  # per epoch; each costs about as much as a small laye
 class TaskModule(L.LightningModule):
     """Base of the LightningModules: an architecture, its loss, and how it is optimized.
 
+    What Lightning calls a batch is a block of them here (see `Stepping`), so the module takes its optimizer steps
+    itself. Accumulation and clipping are settings of Trainer that Lightning leaves to such a module.
     `make_optimizer` takes parameters, `make_scheduler` an optimizer and the number of steps in the run,
     `own_metrics` gives metrics beside those of the task.
     A subclass gives `output`, which turns raw outputs into the user's terms: probabilities (N, classes), or
@@ -37,15 +42,18 @@ class TaskModule(L.LightningModule):
         make_optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
         make_scheduler: Callable[[Optimizer, int], dict[str, Any]],
         seed: int,
+        stepping: Stepping,
         own_metrics: Callable[[], Mapping[str, Metric]] = dict,
     ):
         super().__init__()
+        self.automatic_optimization = False
         self.own_metrics = own_metrics
         self.architecture = architecture
         self.loss = loss
         self.make_optimizer = make_optimizer
         self.make_scheduler = make_scheduler
         self.seed = seed
+        self.stepping = stepping
         self.scores: dict[str, EpochScores] = {}
         self._gradient_norms: list[Tensor] = []
         self._gradient_ratios: list[Tensor] = []
@@ -106,80 +114,133 @@ class TaskModule(L.LightningModule):
     def _seed_epoch(self) -> None:
         self._epoch_seed = derived_seed(self.seed, self.current_epoch, 1)
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """All randomness of a step (dropout, noise) is a function of (seed, epoch, batch)."""
-        if batch_idx == 0:
+    def training_step(self, block: Batch, batch_idx: int) -> dict[str, Any]:
+        """Train on the batches of a block, one after the other; raises TrainingFailed where a loss is not finite.
+
+        Gives the last `loss`, and the loss behind each optimizer step as `step_losses`.
+        """
+        first = batch_idx * self._block
+        losses: list[Tensor] = []
+        outputs: list[Tensor] = []
+        steps: dict[int, int] = {}  # the optimizer step to the batch in the block that it ends
+        for place, batch in enumerate(self.stepping.batches(block)):
+            self._seed_batch(first + place)
+            output = self.architecture(batch[0])
+            loss = self.loss(output, self.loss_target(batch))
+            if self._learn(loss, first + place):
+                steps[self.trainer.global_step] = place
+            losses.append(loss.detach())
+            outputs.append(output.detach())
+        values = torch.stack(losses).tolist()
+        self._check_finite(values, first)
+        self._collect("train", torch.cat(outputs), losses, block)
+        return {"loss": losses[-1], "step_losses": {step: values[place] for step, place in steps.items()}}
+
+    def _seed_batch(self, batch: int) -> None:
+        """All randomness of a batch (dropout, noise) is a function of (seed, epoch, batch)."""
+        if batch == 0:
             self._seed_epoch()
         # Not torch.manual_seed: on a machine without a GPU it formats three stack traces at every call.
-        torch.default_generator.manual_seed(self._epoch_seed + batch_idx)
+        torch.default_generator.manual_seed(self._epoch_seed + batch)
         if self.device.type == "cuda":
-            torch.cuda.manual_seed(self._epoch_seed + batch_idx)
+            torch.cuda.manual_seed(self._epoch_seed + batch)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The mean loss of a batch; raises TrainingFailed where it is not finite."""
-        loss = self._step("train", batch)
-        value = loss.item()
-        if not math.isfinite(value):
-            raise TrainingFailed(self._not_finite(value, batch_idx))
-        self.losses.append(value)
-        return loss
+    @property
+    def batches_done(self) -> int:
+        """Batches trained on in the epoch that goes on."""
+        return self._batch + 1
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Score a batch of the validation split."""
-        self._step("val", batch)
+    @property
+    def between_steps(self) -> bool:
+        """Whether the last batch made an optimizer step, so that no gradient waits for one."""
+        return self.stepping.ends_step(self._batch, self._batches)
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Score a batch of the test split and keep what came out, for the figures."""
-        self._step("test", batch, keep=True)
+    def _learn(self, loss: Tensor, batch: int) -> bool:
+        """Go back from the loss of a batch (from 0), and take an optimizer step where one is due; whether it was."""
+        optimizer = self.optimizers()
+        assert isinstance(optimizer, LightningOptimizer)
+        self._batch = batch
+        with self._outside_autocast():
+            self._go_back(loss / self.stepping.accumulate if self.stepping.accumulate > 1 else loss)
+            if not self.stepping.ends_step(batch, self._batches):
+                return False
+            optimizer.step()
+            optimizer.zero_grad()
+        if self._schedule["interval"] == "step":
+            self._schedule["scheduler"].step()
+        return True
 
-    def _step(self, split: str, batch: Batch, keep: bool = False) -> Tensor:
-        outputs = self(batch[0])
-        loss = self.loss(outputs, self.loss_target(batch))
+    def _go_back(self, loss: Tensor) -> None:
+        """The gradients of a loss; through Lightning where it scales the loss: its hooks take longer than they do."""
+        if self.trainer.precision == "16-mixed":
+            self.manual_backward(loss)
+        else:
+            loss.backward()
+
+    @contextlib.contextmanager
+    def _outside_autocast(self) -> Iterator[None]:
+        """In mixed precision only the way forward is autocast, and the weights' casts hold for one step."""
+        if not torch.is_autocast_enabled(self.device.type):
+            yield
+            return
+        with torch.autocast(self.device.type, enabled=False):
+            yield
+        torch.clear_autocast_cache()
+
+    def _check_finite(self, losses: list[float], first: int) -> None:
+        """Raise TrainingFailed at the first loss that is not finite; the first of them is that of a batch."""
+        for place, value in enumerate(losses):
+            if not math.isfinite(value):
+                raise TrainingFailed(self._not_finite(value, first + place))
+            self.losses.append(value)
+
+    def validation_step(self, block: Batch, batch_idx: int) -> None:
+        """Score a block of the validation split."""
+        self._score("val", block)
+
+    def test_step(self, block: Batch, batch_idx: int) -> None:
+        """Score a block of the test split and keep what came out, for the figures."""
+        self.test_outputs.append(self._score("test", block))
+
+    def _score(self, split: str, block: Batch) -> dict[str, Tensor]:
+        outputs = self.architecture(block[0])
+        return self._collect(split, outputs, [self.loss(outputs, self.loss_target(block))], block)
+
+    def _collect(self, split: str, outputs: Tensor, losses: list[Tensor], block: Batch) -> dict[str, Tensor]:
+        """Add a block to the epoch's scores: raw outputs, and the loss of each batch or of the whole."""
         # Scores in single precision, also where the step ran in a lower one.
-        scored = self.scored(self.output(outputs.detach().float()), batch)
-        self.scores[split].add(loss.detach(), scored)
-        if keep:
-            self.test_outputs.append(scored)
-        return loss
+        scored = self.scored(self.output(outputs.float()), block)
+        sizes = self.stepping.sizes(len(outputs)) if len(losses) > 1 else [len(outputs)]
+        self.scores[split].add(losses, sizes, scored)
+        return scored
 
-    def _not_finite(self, value: float, batch_idx: int) -> str:
+    def _not_finite(self, value: float, batch: int) -> str:
         return (
-            f"the loss became {value} at step {self.trainer.global_step + 1} "
-            f"(epoch {self.current_epoch + 1}, batch {batch_idx + 1}); the last finite loss was "
+            f"the loss became {value} at step {self._step_of(batch)} "
+            f"(epoch {self.current_epoch + 1}, batch {batch + 1}); the last finite loss was "
             f"{self.losses[-1] if self.losses else math.nan:.4g}\n"
             "try: a lower optimizer.lr (a tenth), trainer.gradient_clip_val=1.0, "
             "trainer.precision=32-true, or look for NaN in the data"
         )
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Sample the norm of all gradients, before clipping, and that of the first layer's against the last's."""
-        every = max(1, int(self.trainer.num_training_batches) // GRADIENT_NORM_SAMPLES)
-        if self.trainer.fit_loop.epoch_loop.batch_idx % every == 0:
+        """Sample the norm of all gradients, and that of the first layer's against the last's; then clip."""
+        if self._batch % math.ceil(self._batches / GRADIENT_NORM_SAMPLES) == 0:
             gradients = [p.grad for p in self.parameters() if p.grad is not None]
             weights = [gradient for gradient in gradients if gradient.dim() > 1] or gradients
             self._gradient_norms.append(nn.utils.get_total_norm(gradients).detach())
             self._gradient_ratios.append((weights[0].norm() / weights[-1].norm()).detach())
-
-    def configure_gradient_clipping(
-        self,
-        optimizer: Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """Clip as Lightning does; on a CPU also for a fused optimizer in mixed precision.
-
-        Lightning refuses that, for the sake of the loss scaling that a GPU's half precision needs. On a CPU
-        nothing is scaled.
-        """
-        if self.device.type == "cpu" and gradient_clip_val:
-            clip = nn.utils.clip_grad_value_ if gradient_clip_algorithm == "value" else nn.utils.clip_grad_norm_
-            clip(self.parameters(), gradient_clip_val)
-        else:
-            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        if self.stepping.clip_at:
+            clip = nn.utils.clip_grad_value_ if self.stepping.clip_by == "value" else nn.utils.clip_grad_norm_
+            clip(self.parameters(), self.stepping.clip_at)
 
     def on_train_epoch_end(self) -> None:
-        """Make the training scores of the epoch known to callbacks."""
+        """Make the training scores of the epoch known to callbacks, and go on with the schedule."""
         self._publish("train")
+        self._published["lr"] = self.trainer.optimizers[0].param_groups[0]["lr"]
+        if self._schedule["interval"] == "epoch":
+            watched = self._schedule.get("monitor")
+            self._schedule["scheduler"].step(*([self.trainer.callback_metrics[watched]] if watched else []))
 
     def on_validation_epoch_end(self) -> None:
         """Make the validation scores of the epoch known to callbacks."""
@@ -191,7 +252,8 @@ class TaskModule(L.LightningModule):
 
     def _publish(self, split: str) -> None:
         values = {f"{split}/{name}": value for name, value in self.scores[split].compute().items()}
-        self.log_dict(values, logger=False)
+        # Not log_dict, which takes milliseconds to find out what may be done with each value.
+        self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in values.items()})
         self._published |= values
 
     def take_published(self) -> dict[str, float]:
@@ -230,5 +292,22 @@ class TaskModule(L.LightningModule):
     def configure_optimizers(self) -> Any:
         """Optimizer and schedule as the experiment says."""
         optimizer = self.make_optimizer(self.parameters())
-        total_steps = int(self.trainer.estimated_stepping_batches)
-        return {"optimizer": optimizer, "lr_scheduler": self.make_scheduler(optimizer, total_steps)}
+        self._schedule = self.make_scheduler(optimizer, self._total_steps())
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self._schedule["scheduler"]}}
+
+    def _total_steps(self) -> int:
+        """Optimizer steps in the run."""
+        _ = self.trainer.estimated_stepping_batches  # only now does Lightning count what an epoch has
+        loader = self.trainer.train_dataloader
+        self._block = getattr(loader, "block", 1)
+        blocks = int(self.trainer.num_training_batches)
+        self._batches = min(blocks * self._block, getattr(loader, "batches", blocks))
+        steps = self._steps_in(self._batches) * int(self.trainer.max_epochs or 1)
+        return steps if self.trainer.max_steps == -1 else min(steps, self.trainer.max_steps)
+
+    def _steps_in(self, batches: int) -> int:
+        return math.ceil(batches / self.stepping.accumulate)
+
+    def _step_of(self, batch: int) -> int:
+        """The optimizer step of the run (from 1) to which a batch (from 0) of this epoch belongs."""
+        return self.current_epoch * self._steps_in(self._batches) + self._steps_in(batch + 1)

@@ -49,7 +49,8 @@ def fill(
         connection.execute("PRAGMA cache_size=-1000000")  # kilobytes: the metrics' indices grow in memory
         for name in experiments:
             connection.execute(
-                "INSERT INTO experiments (name, artifact_location, lifecycle_stage, creation_time, last_update_time) "
+                "INSERT OR IGNORE INTO experiments "
+                "(name, artifact_location, lifecycle_stage, creation_time, last_update_time) "
                 "VALUES (?, ?, 'active', ?, ?)",
                 (name, f"{database.parent}/artifacts/{name}", NOW, NOW),
             )

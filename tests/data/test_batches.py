@@ -55,7 +55,7 @@ def test_its_position_can_be_saved_in_the_middle_of_an_epoch_and_restored() -> N
 def test_after_a_whole_epoch_the_position_is_the_start() -> None:
     done = loader()
     list(done)
-    assert done.state_dict()["batch"] == 0
+    assert done.state_dict()["block"] == 0
 
 
 def test_derived_seeds_differ_by_every_part_of_the_position() -> None:

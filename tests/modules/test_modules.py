@@ -15,6 +15,7 @@ from lab.modules.classification import ClassificationModule, Probabilities
 from lab.modules.forecasting import ForecastingModule
 from lab.modules.regression import RegressionModule
 from lab.modules.scores import BUFFERED_ROWS, EpochScores
+from lab.modules.stepping import Stepping
 from lab.modules.task import TaskModule
 from lab.training import make_trainer
 
@@ -26,6 +27,7 @@ def task(loss: nn.Module) -> dict[str, object]:
         "make_optimizer": lambda params: torch.optim.SGD(params, 0.1),
         "make_scheduler": lambda optimizer, steps: {"scheduler": torch.optim.lr_scheduler.ConstantLR(optimizer)},
         "seed": 0,
+        "stepping": Stepping(1),
     }
 
 
@@ -36,7 +38,7 @@ def scores(
     for part in torch.arange(len(outputs)).split(size):
         chosen = (batch[0][part], batch[1][part])
         loss = module.loss(outputs[part], module.loss_target(chosen))
-        collected.add(loss, module.scored(module.output(outputs[part]), chosen))
+        collected.add([loss], [len(part)], module.scored(module.output(outputs[part]), chosen))
     return collected.compute()
 
 

@@ -1,0 +1,36 @@
+"""Processes started to be measured: until they print a line, and how much memory they took."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from shipped import PROJECT
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(PROJECT / "tests")}
+LAB = str(Path(sys.executable).parent / "lab")
+
+
+def until_first_line(arguments: Sequence[str]) -> float:
+    """Seconds from starting a command until it prints a line; then it is let go on to its end."""
+    began = time.perf_counter()
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        seconds = time.perf_counter() - began
+        _, errors = process.communicate()
+    assert line, errors
+    return seconds
+
+
+def python_until_first_line(code: str) -> float:
+    """The same for a Python process."""
+    return until_first_line([sys.executable, "-c", code])
+
+
+def printed(code: str) -> list[float]:
+    """The numbers that a Python process prints in its last line."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=ENVIRONMENT)
+    return [float(word) for word in done.stdout.splitlines()[-1].split()]

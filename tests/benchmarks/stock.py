@@ -1,0 +1,108 @@
+"""The scripts that people write with stock parts: Lightning, its MLFlowLogger and ModelCheckpoint, Optuna."""
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import lightning as L
+import torch
+from benchmarks.loops import _parts, experiment
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import MLFlowLogger
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+DATABASE = "stock.db"
+
+
+class StockModule(L.LightningModule):
+    """As in Lightning's own introduction."""
+
+    def __init__(self, network: nn.Module, loss: nn.Module, lr: float = 1e-3, weight_decay: float = 0.01):
+        super().__init__()
+        self.network = network
+        self.loss = loss
+        self.lr = lr
+        self.weight_decay = weight_decay
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        x, y = batch
+        loss = self.loss(self.network(x), y)
+        self.log("train_loss", loss)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        x, y = batch
+        outputs = self.network(x)
+        self.log("val_loss", self.loss(outputs, y))
+        self.log("val_acc", (outputs.argmax(1) == y).float().mean())
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(self.parameters(), lr=self.lr, weight_decay=self.weight_decay)
+
+
+def train(name: str, batch_size: int, epochs: int) -> None:
+    """One tracked training, with the same number of threads as the lab."""
+    network, loss, train_set, val_set = _parts(experiment(name, batch_size, epochs), 1)
+    module = StockModule(network, loss)
+    fit(module, train_set, val_set, batch_size, epochs, [ModelCheckpoint(monitor="val_loss")])
+
+
+def fit(
+    module: StockModule, train_set, val_set, batch_size: int, epochs: int, callbacks: Sequence[Callback]
+) -> L.Trainer:
+    """Lightning's usual fit, but for the bar and the summary, which would be printed into the tables."""
+    quiet()
+    trainer = L.Trainer(
+        max_epochs=epochs,
+        logger=logger(),
+        callbacks=list(callbacks),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=any(isinstance(each, ModelCheckpoint) for each in callbacks),
+        accelerator="cpu",
+    )
+    batches = DataLoader(train_set, batch_size=batch_size, shuffle=True)
+    trainer.fit(module, batches, DataLoader(val_set, batch_size=batch_size))
+    return trainer
+
+
+def logger() -> MLFlowLogger:
+    """Its default address raises on this MLflow: an SQLite file, as the lab's."""
+    return MLFlowLogger("stock", tracking_uri=f"sqlite:///{Path(DATABASE).absolute()}")
+
+
+def study(name: str, trials: int, epochs: int, batch_size: int) -> float:
+    """A search over the space of `studies.SPACE`; the best validation accuracy."""
+    import optuna
+    from optuna_integration import PyTorchLightningPruningCallback
+
+    from lab.architectures.perceptron import MLP
+    from lab.architectures.recurrent import LSTM
+
+    def objective(trial: optuna.Trial) -> float:
+        lr = trial.suggest_float("lr", 1e-4, 1e-1, log=True)
+        weight_decay = trial.suggest_float("weight_decay", 1e-5, 0.3, log=True)
+        dropout = trial.suggest_float("dropout", 0.0, 0.5)
+        network = MLP(40, 10, 256, 2, dropout=dropout) if name == "mlp" else LSTM(1, 10, 64, 2, dropout=dropout)
+        module = StockModule(network, nn.CrossEntropyLoss(), lr, weight_decay)
+        callbacks = [PyTorchLightningPruningCallback(trial, monitor="val_acc"), ModelCheckpoint(monitor="val_acc")]
+        trainer = fit(module, train_set, val_set, batch_size, epochs, callbacks)
+        return trainer.callback_metrics["val_acc"].item()
+
+    _, _, train_set, val_set = _parts(experiment(name, batch_size, epochs), 1)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    pruner = optuna.pruners.HyperbandPruner(max_resource=epochs)
+    found = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0), pruner=pruner)
+    found.optimize(objective, n_trials=trials)
+    with contextlib.suppress(ValueError):  # none was trained to its end
+        return found.best_value
+    return float("nan")
+
+
+def quiet() -> None:
+    for part in ("lightning", "lightning.pytorch", "mlflow", "alembic"):
+        logging.getLogger(part).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore")

@@ -1,0 +1,32 @@
+"""The benchmarks run, at the least size: what they measure then is of no interest."""
+
+import importlib
+
+import pytest
+from benchmarks import bench
+from benchmarks.measuring import LEAST, Target, exponent, ratio
+
+OF_PROCESSES = ("startup", "memory")  # that take many seconds, however little they do
+
+
+@pytest.mark.parametrize("name", [name for name in bench.TABLES if name not in OF_PROCESSES])
+def test_a_table_can_be_measured_and_written_down(name: str) -> None:
+    table = importlib.import_module(f"benchmarks.{name}").measure(LEAST)
+    assert table.rows
+    assert all(len(row) == len(table.header) for row in table.rows)
+    page = bench.page([bench.promises(table.targets), table], LEAST, 1.0)
+    assert all(f"| {' | '.join(row)} |" in page for row in table.rows)
+
+
+def test_ratios_are_medians_of_pairs() -> None:
+    assert ratio([1.0, 4.0, 100.0], [1.0, 2.0, 1.0]) == 2.0
+
+
+def test_the_exponent_is_that_of_the_two_largest_sizes() -> None:
+    assert exponent([1, 10, 100], [5.0, 1.0, 100.0]) == pytest.approx(2.0)
+
+
+def test_a_promise_holds_at_its_limit() -> None:
+    assert Target("", 1.0, 1.0).met
+    assert not Target("", 1.01, 1.0).met
+    assert Target("", 3.0, 3.0, at_least=True).met
