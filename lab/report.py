@@ -51,6 +51,7 @@ def _facts(result: Result) -> Iterable[tuple[str, str]]:
     yield "next", f'make experiment NAME={name} ARGS="seed={seed + 1}"'
     if run_id:
         yield "", f".venv/bin/lab test {run_id[:8]}"
+        yield "", f".venv/bin/lab predict {run_id[:8]} new-data"
     yield "", "make mlflow"
 
 

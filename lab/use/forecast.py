@@ -40,8 +40,8 @@ def _next_numbers(moments: pd.Series, count: int) -> list[object]:
 
 def _next_dates(moments: pd.Series, count: int) -> pd.DatetimeIndex:
     """By the calendar where the dates follow it, as months and working days do; else by the usual step."""
-    frequency = pd.infer_freq(pd.DatetimeIndex(moments.to_numpy())) if len(moments) > 2 else None
-    if frequency:
+    frequency = pd.DatetimeIndex(moments.to_numpy(), freq="infer").freq if len(moments) > 2 else None
+    if frequency is not None:
         return pd.date_range(moments.iloc[-1], periods=count + 1, freq=frequency)[1:]
     step = moments.diff().median()
     return pd.DatetimeIndex([moments.iloc[-1] + step * ahead for ahead in range(1, count + 1)])
