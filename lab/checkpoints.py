@@ -44,7 +44,7 @@ class BestAndLast(Checkpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Go on with the batch, the metrics and the randomness of a checkpoint."""
         if self._loaded:
-            _go_to_batch(trainer, self._loaded["batch"])
+            _go_to_block(trainer, self._loaded["block"])
             trainer.callback_metrics.update(self._loaded["callback_metrics"])
             _set_random_state(self._loaded["random"])
 
@@ -140,12 +140,12 @@ class BestAndLast(Checkpoint):
         trainer.should_stop = state["stopped_early"]
 
 
-def _go_to_batch(trainer: Trainer, batch: int) -> None:
-    """Go to a batch of the epoch; Lightning forgets the place where a schedule asked for the number of steps."""
+def _go_to_block(trainer: Trainer, block: int) -> None:
+    """Go to a block of the epoch; Lightning forgets the place where a schedule asked for the number of steps."""
     loader: Any = trainer.train_dataloader
     if hasattr(loader, "load_state_dict"):
-        loader.load_state_dict({"epoch": trainer.current_epoch, "batch": batch})
-    elif batch:
+        loader.load_state_dict({"epoch": trainer.current_epoch, "block": block})
+    elif block:
         raise TrainingFailed(f"{type(loader).__name__} has no load_state_dict, so no training with it can go on")
 
 

@@ -52,7 +52,8 @@ def _facts(result: Result) -> Iterable[tuple[str, str]]:
     others = [override for override in result.experiment.overrides if not override.startswith("seed=")]
     yield "next", escape(f'make experiment NAME={name} ARGS="{" ".join([*others, f"seed={seed + 1}"])}"')
     if run_id:
-        yield "", f".venv/bin/lab predict {run_id[:8]} FILE, or test {run_id[:8]}, or export {run_id[:8]} --to onnx"
+        yield "", f".venv/bin/lab test {run_id[:8]}"
+        yield "", f".venv/bin/lab predict {run_id[:8]} new-data"
     yield "", "make dashboard"
 
 

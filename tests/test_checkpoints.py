@@ -17,6 +17,7 @@ from lab.building import build
 from lab.checkpoints import BestAndLast
 from lab.errors import Stopped
 from lab.experiment import load
+from lab.modules import stepping
 from lab.records import Records
 
 TIMES = ("seconds_per_epoch", "samples_per_second")
@@ -95,6 +96,12 @@ def assert_same(one: Any, other: Any) -> None:
         assert one == other or (one != one and other != other)
 
 
+@pytest.fixture(autouse=True)
+def one_batch_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lightning hands over single batches, so that these tests can strike between any two."""
+    monkeypatch.setattr(stepping, "MOST_BATCHES", 1)
+
+
 SHORT = ("checkpoints.every_seconds=0", "trainer.max_epochs=2")
 DIGITS = ("data.batch_size=256", "trainer.max_epochs=4", "checkpoints.every_seconds=0")  # 6 batches an epoch
 
@@ -125,6 +132,10 @@ DIGITS = ("data.batch_size=256", "trainer.max_epochs=4", "checkpoints.every_seco
 def test_a_run_that_was_broken_off_goes_on_as_if_nothing_had_happened(
     workplace: Path, name: str, overrides: tuple[str, ...], stops: tuple[int, ...]
 ) -> None:
+    assert_goes_on(workplace, name, overrides, stops)
+
+
+def assert_goes_on(workplace: Path, name: str, overrides: tuple[str, ...], stops: tuple[int, ...]) -> None:
     whole = fit(workplace / "whole", name, *overrides)
     broken = workplace / "broken"
     resume = None
@@ -133,6 +144,15 @@ def test_a_run_that_was_broken_off_goes_on_as_if_nothing_had_happened(
             fit(broken, name, *overrides, stop_at=stop_at, resume=resume)
         resume = "last.ckpt"
     assert_same(fit(broken, name, *overrides, resume=resume), whole)
+
+
+@pytest.mark.parametrize("setting", ["scheduler.kind=onecycle", "trainer.accumulate_grad_batches=2"])
+def test_a_run_goes_on_between_blocks_of_batches(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    monkeypatch.setattr(stepping, "MOST_BATCHES", 3)
+    overrides = ("data.batch_size=64", "trainer.max_epochs=3", "checkpoints.every_seconds=0", "model.dropout=0.3")
+    assert_goes_on(workplace, "digits", (*overrides, setting), (10, 4))  # 21 batches in 7 blocks
 
 
 class Signal(Callback):

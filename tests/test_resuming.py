@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from lab import reproducing, resuming, training
 from lab.errors import LabError, Stopped
 from lab.experiment import load
+from lab.modules import stepping
 from lab.tracking import outbox, reader, store, waiting
 from lab.tracking.reader import StoredRun
 from lab.tracking.tables import open_tables
@@ -29,6 +30,12 @@ def without_sender(monkeypatch: pytest.MonkeyPatch) -> None:
         return subprocess.Popen(["false"], stdout=subprocess.PIPE)
 
     monkeypatch.setattr(outbox, "start_sender", died)
+
+
+@pytest.fixture(autouse=True)
+def one_batch_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lightning hands over single batches, so that these tests can strike between any two."""
+    monkeypatch.setattr(stepping, "MOST_BATCHES", 1)
 
 
 class StopBefore(Callback):

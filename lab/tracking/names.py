@@ -1,5 +1,6 @@
 """How a run is named: its id, the first letters of it, its name, `latest:EXPERIMENT` or `best:EXPERIMENT`."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -39,7 +40,7 @@ def resolve(client: "MlflowClient", experiments: Mapping[str, str], name: str, b
 
 def latest(client: "MlflowClient", experiments: Mapping[str, str], experiment: str) -> "Run":
     """The run of an experiment that was started last, whatever became of it; raises LabError where there is none."""
-    for run in _whole_runs(client, _experiment(experiments, experiment), "", [NEWEST_FIRST]):
+    for run in _whole_runs(client, _experiment(experiments, experiment)):
         return run
     raise LabError(f"experiment '{experiment}' has no runs yet; `lab run {experiment}` makes one")
 
@@ -54,21 +55,29 @@ def best(
     split, _, _ = by.partition("/")
     if split == "test":
         raise LabError(f"--by {by}: test data is for the final word, not for choosing; use val/{by.partition('/')[2]}")
-    metric = f"at_best/{by}"
-    order = [f'metrics."{metric}" {"DESC" if higher_is_better(by) else "ASC"}', NEWEST_FIRST]
-    found: list[Run] = []
-    others: set[str] = set()
-    for run in _whole_runs(client, _experiment(experiments, experiment), "attributes.status = 'FINISHED'", order):
-        if metric not in run.data.metrics:
-            others |= {name.removeprefix("at_best/") for name in run.data.metrics if name.startswith("at_best/val/")}
-            continue
-        found.append(run)
-        if len(found) == top:
-            break
-    if not found:
-        has = f"has '{by}'; {did_you_mean(by, others)}" if others else "is finished; `lab run` makes one"
-        raise LabError(f"no run of experiment '{experiment}' {has}")
-    return found
+    finished = list(_whole_runs(client, _experiment(experiments, experiment), "attributes.status = 'FINISHED'"))
+    having = [run for run in finished if math.isfinite(run.data.metrics.get(f"at_best/{by}", math.nan))]
+    if not having:
+        raise LabError(f"no run of experiment '{experiment}' {_lack(finished, by)}")
+    sign = -1 if _more_is_better(by, having) else 1
+    return sorted(having, key=lambda run: sign * run.data.metrics[f"at_best/{by}"])[:top]
+
+
+def _more_is_better(metric: str, runs: "list[Run]") -> bool:
+    """As the best value of a run tells beside that at its best epoch; so it is known for metrics of one's own."""
+    for values in (run.data.metrics for run in runs):
+        at_best = values[f"at_best/{metric}"]
+        if (best_value := values.get(f"best/{metric}", at_best)) != at_best:
+            return best_value > at_best
+    return higher_is_better(metric)
+
+
+def _lack(finished: "list[Run]", by: str) -> str:
+    """What an experiment lacks that has no run with a metric."""
+    if not finished:
+        return "is finished; `lab run` makes one"
+    known = {name.removeprefix("at_best/") for run in finished for name in run.data.metrics if "at_best/val/" in name}
+    return f"has '{by}'; {did_you_mean(by, known)}"
 
 
 def _of_id(client: "MlflowClient", experiments: Mapping[str, str], letters: str) -> "Run | None":
@@ -111,11 +120,11 @@ def _experiment(experiments: Mapping[str, str], name: str) -> str:
     return experiments[name]
 
 
-def _whole_runs(client: "MlflowClient", experiment_id: str, wanted: str, order: list[str]) -> "Iterator[Run]":
-    """The runs of an experiment that trained, and tested, a model: read as far as they are asked for."""
+def _whole_runs(client: "MlflowClient", experiment_id: str, wanted: str = "") -> "Iterator[Run]":
+    """The runs of an experiment that trained and tested a model, newest first, read as far as they are asked for."""
     token = None
     while True:
-        page = client.search_runs([experiment_id], wanted, 1, RUNS_PER_CALL, order, token)
+        page = client.search_runs([experiment_id], wanted, 1, RUNS_PER_CALL, [NEWEST_FIRST], token)
         yield from (run for run in page if run.data.tags.get("lab.kind") in WHOLE_RUNS)
         if not (token := page.token):
             return

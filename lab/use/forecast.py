@@ -26,17 +26,30 @@ def following(column: pd.Series, count: int) -> list[object]:
     """The next `count` times of a regular column, written as it is."""
     moments = times.moments(column)
     if not pd.api.types.is_datetime64_any_dtype(moments.dtype):
-        step = moments.diff().median()
-        whole = pd.api.types.is_integer_dtype(moments.dtype) and step == int(step)
-        return [moments.iloc[-1] + (int(step) if whole else step) * ahead for ahead in range(1, count + 1)]
-    frequency = pd.infer_freq(pd.DatetimeIndex(moments.to_numpy())) if len(moments) > 2 else None
-    if frequency:
-        dates = pd.date_range(moments.iloc[-1], periods=count + 1, freq=frequency)[1:]
-    else:
-        dates = pd.DatetimeIndex([moments.iloc[-1] + moments.diff().median() * ahead for ahead in range(1, count + 1)])
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return list(dates)
+        return _next_numbers(moments, count)
+    dates = _next_dates(moments, count)
+    return list(dates) if pd.api.types.is_datetime64_any_dtype(column.dtype) else _written(dates, column)
+
+
+def _next_numbers(moments: pd.Series, count: int) -> list[object]:
+    step = moments.diff().median()
+    if pd.api.types.is_integer_dtype(moments.dtype) and step == int(step):
+        step = int(step)
+    return [moments.iloc[-1] + step * ahead for ahead in range(1, count + 1)]
+
+
+def _next_dates(moments: pd.Series, count: int) -> pd.DatetimeIndex:
+    """By the calendar where the dates follow it, as months and working days do; else by the usual step."""
+    frequency = pd.DatetimeIndex(moments.to_numpy(), freq="infer").freq if len(moments) > 2 else None
+    if frequency is not None:
+        return pd.date_range(moments.iloc[-1], periods=count + 1, freq=frequency)[1:]
+    step = moments.diff().median()
+    return pd.DatetimeIndex([moments.iloc[-1] + step * ahead for ahead in range(1, count + 1)])
+
+
+def _written(dates: pd.DatetimeIndex, column: pd.Series) -> list[object]:
+    """Dates as text, in the format of a column."""
     format, last = date_format(column), str(column.iloc[-1])
-    if format is None:
-        return [date.isoformat(sep="T" if "T" in last else " ")[: len(last)] for date in dates]
-    return [date.strftime(format) for date in dates]
+    if format is not None:
+        return [date.strftime(format) for date in dates]
+    return [date.isoformat(sep="T" if "T" in last else " ")[: len(last)] for date in dates]

@@ -51,3 +51,12 @@ def test_what_names_no_single_run_is_refused_with_what_is_near(workplace: Path) 
     assert "no run of experiment 'gru' is finished" in refusal("best:gru")
     assert "has 'val/los'; did you mean val/loss?" in refusal("best:lstm", "val/los")
     assert "test data is for the final word" in refusal("best:lstm", "test/accuracy")
+
+
+def test_the_best_by_a_metric_of_ones_own_is_the_lowest_where_lower_is_better(workplace: Path) -> None:
+    client, tags = store.client(), {"lab.kind": "run"}
+    for value in (0.3, 0.2, 0.4):  # the best epoch by the loss is not that of the least error
+        metrics = {"at_best/val/miss_rate": [value], "best/val/miss_rate": [value - 0.1], "at_best/val/loss": [1.0]}
+        make_run(client, "mine", f"mine {value}", {}, metrics, tags)
+    make_run(client, "mine", "mine nan", {}, {"at_best/val/miss_rate": [float("nan")]}, tags)
+    assert [run.name for run in reader.best("mine", "val/miss_rate")] == ["mine 0.2", "mine 0.3", "mine 0.4"]
