@@ -84,7 +84,7 @@ class BackgroundIO(TorchCheckpointIO):
         self._waiting: dict[Path, Checkpoint] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._failure: OSError | None = None
+        self._failure: Exception | None = None
 
     def save_checkpoint(self, checkpoint: Checkpoint, path: Any, storage_options: Any = None) -> None:
         """Take a copy, which is written soon."""
@@ -108,7 +108,7 @@ class BackgroundIO(TorchCheckpointIO):
                 checkpoint = self._waiting.pop(path)
             try:
                 write(checkpoint, path)
-            except OSError as error:
+            except Exception as error:  # raised where the training is, not here
                 self._failure = error
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> Checkpoint:

@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
 from lab import checkpoint_files, signals
+from lab.errors import TrainingFailed
 
 PATIENCE = 3.0  # seconds for which a run that is asked to stop waits for the end of its validation
 
@@ -42,9 +43,7 @@ class BestAndLast(Checkpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Go on with the batch, the metrics and the randomness of a checkpoint."""
         if self._loaded:
-            # Lightning forgets the loader's place where the schedule asked for the number of steps.
-            place = {"epoch": trainer.current_epoch, "batch": self._loaded["batch"]}
-            trainer.train_dataloader.load_state_dict(place)  # type: ignore[union-attr]
+            _go_to_batch(trainer, self._loaded["batch"])
             trainer.callback_metrics.update(self._loaded["callback_metrics"])
             _set_random_state(self._loaded["random"])
 
@@ -137,6 +136,15 @@ class BestAndLast(Checkpoint):
         self.best_epoch, self._best_loss = state["best_epoch"], state["best_loss"]
         self._best_weights = state["best_weights"] or checkpoint["state_dict"]
         trainer.should_stop = state["stopped_early"]
+
+
+def _go_to_batch(trainer: Trainer, batch: int) -> None:
+    """Go to a batch of the epoch; Lightning forgets the place where a schedule asked for the number of steps."""
+    loader: Any = trainer.train_dataloader
+    if hasattr(loader, "load_state_dict"):
+        loader.load_state_dict({"epoch": trainer.current_epoch, "batch": batch})
+    elif batch:
+        raise TrainingFailed(f"{type(loader).__name__} has no load_state_dict, so no training with it can go on")
 
 
 def _step_follows(trainer: Trainer) -> bool:

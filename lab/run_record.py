@@ -11,7 +11,7 @@ from lab.tracking.reader import StoredRun
 
 COMMIT = "mlflow.source.git.commit"
 DIRTY = "git.dirty"
-ENVIRONMENT = ("version.", "machine.cpu", "machine.gpu", "machine.threads", "machine.device", "machine.system")
+ENVIRONMENT = ("version.", "machine.cpu", "machine.gpu", "machine.system")
 
 
 def experiment(run: StoredRun) -> Experiment:

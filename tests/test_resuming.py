@@ -43,6 +43,13 @@ class StopBefore(Callback):
         self.batches_left -= 1
 
 
+class StopInTest(Callback):
+    """Asks for an end while the best epoch is tested."""
+
+    def on_test_batch_start(self, *_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def stored(run: Callable[[], object]) -> StoredRun:
     """The one run in the store that something made or changed."""
     before = set(open_tables().states().index) if store.database().stat().st_size else set()
@@ -56,10 +63,10 @@ def whole_run(name: str, *overrides: str) -> StoredRun:
     return stored(lambda: training.run(load(name, overrides)))
 
 
-def stopped_run(name: str, *overrides: str, batch: int = 15) -> StoredRun:
+def stopped_run(name: str, *overrides: str, by: Callback | None = None) -> StoredRun:
     def run() -> None:
         with pytest.raises(Stopped):
-            training.run(load(name, overrides), [StopBefore(batch)])
+            training.run(load(name, overrides), [by or StopBefore(batch=15)])
 
     return stored(run)
 
@@ -103,6 +110,15 @@ def test_a_stopped_run_goes_on_in_its_own_record_and_leaves_what_the_whole_run_l
     assert len(resumed.client.get_run(run.id).outputs.model_outputs) == 1
 
 
+def test_a_run_that_is_stopped_in_its_test_is_only_tested_again(tiny: str) -> None:
+    settings = ("trainer.max_epochs=5", "early_stopping={patience: 1, min_delta: 100.0}")
+    expected = whole_run(tiny, *settings)
+    run = stopped_run(tiny, *settings, by=StopInTest())
+    assert "test/loss" not in run.metrics
+    assert resume(run)[-1] == f"run {run.id} goes on from the end of epoch 2"
+    assert rows(run) == rows(expected)
+
+
 def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(tiny: str) -> None:
     expected = whole_run(tiny)
     run = stopped_run(tiny, "checkpoints.every_seconds=0")
@@ -137,44 +153,39 @@ def test_a_finished_run_is_extended_in_a_new_run_that_equals_the_longer_one(tiny
     assert reader.find(short.id).params["trainer.max_epochs"] == "2"
 
 
-@pytest.mark.parametrize(
-    ("settings", "overrides", "message"),
-    [
-        ((), (), "is finished; extend it with trainer.max_epochs=4"),
-        ((), ("optimizer.lr=0.5",), "optimizer.lr: cannot change while a run goes on, only trainer.max_epochs can"),
-        ((), ("trainer.max_epochs=1",), "trainer.max_epochs: run .* has 2 epochs already, so it must be above that"),
-        ((), ("trainer.max_epoch=3",), "trainer.max_epoch: no such setting; did you mean trainer.max_epochs?"),
-        (("scheduler.kind=cosine",), ("trainer.max_epochs=3",), "scheduler.kind: cosine spreads the learning rate"),
-        (
-            ("early_stopping={patience: 1, min_delta: 100.0}", "trainer.max_epochs=5"),
-            ("trainer.max_epochs=9",),
-            "early stopping ended run .* after epoch 2, and would again",
-        ),
-    ],
-)
-def test_what_cannot_go_on_is_refused_in_a_line(
-    tiny: str, settings: tuple[str, ...], overrides: tuple[str, ...], message: str
-) -> None:
-    run = whole_run(tiny, *settings)
-    with pytest.raises(LabError, match=message):
+def refused(run: StoredRun, *overrides: str) -> str:
+    """The lines that say why a run cannot go on."""
+    runs = len(open_tables().states())
+    with pytest.raises(LabError) as caught:
         resume(run, *overrides)
-    assert len(open_tables().states()) == 1
+    assert (len(open_tables().states()), reader.find(run.id).status) == (runs, run.status)
+    return str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("tag", "value", "message"),
-    [
-        ("data.fingerprint", "1234", "the data is not what run .* was trained on: fingerprint"),
+def test_of_a_finished_run_only_the_epochs_can_change_and_only_grow(tiny: str) -> None:
+    run = whole_run(tiny)
+    assert refused(run) == f"run {run.id} is finished; extend it with trainer.max_epochs=4"
+    assert "lr: cannot change while a run goes on, only trainer.max_epochs can" in refused(run, "optimizer.lr=0.5")
+    assert refused(run, "trainer.max_epochs=1").endswith("has 2 epochs already, so it must be above that")
+    assert "did you mean trainer.max_epochs?" in refused(run, "trainer.max_epoch=3")
+
+
+def test_a_run_whose_longer_form_would_begin_otherwise_is_not_extended(tiny: str) -> None:
+    spread = whole_run(tiny, "scheduler.kind=cosine")
+    assert refused(spread, "trainer.max_epochs=3").startswith("scheduler.kind: cosine spreads the learning rate")
+    ended = whole_run(tiny, "early_stopping={patience: 1, min_delta: 100.0}", "trainer.max_epochs=5")
+    assert refused(ended, "trainer.max_epochs=9").startswith(f"early stopping ended run {ended.id} after epoch 2")
+
+
+def test_a_run_whose_record_does_not_fit_is_refused(tiny: str) -> None:
+    run = stopped_run(tiny)
+    for tag, value, message in [
+        ("data.fingerprint", "1234", f"the data is not what run {run.id} was trained on: fingerprint"),
         ("lab.kind", "trial", "belongs to a study, which goes on as a whole"),
         ("lab.kind", "", "was not written by `lab run`"),
-    ],
-)
-def test_a_run_whose_record_does_not_fit_is_refused(tiny: str, tag: str, value: str, message: str) -> None:
-    run = stopped_run(tiny)
-    run.client.set_tag(run.id, tag, value)
-    with pytest.raises(LabError, match=message):
-        resume(run)
-    assert reader.find(run.id).status == "KILLED"
+    ]:
+        run.client.set_tag(run.id, tag, value)
+        assert message in refused(run)
 
 
 def test_a_run_that_goes_on_elsewhere_is_refused(tiny: str) -> None:

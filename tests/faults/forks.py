@@ -57,3 +57,30 @@ def kill_after(child: int, seconds: float) -> bool:
         time.sleep(0.001)
     os.kill(child, signal.SIGKILL)
     return finish(child) == -signal.SIGKILL
+
+
+class Server:
+    """Does the same work whenever it is asked to, in one process: what takes long the first time takes long once."""
+
+    def __init__(self, work: Callable[[], object], log: Path):
+        self._work = work
+        self._orders = os.pipe()
+        self._answers = os.pipe()
+        self._child = start(self._serve, log)
+        os.close(self._orders[0])
+        os.close(self._answers[1])
+
+    def _serve(self) -> None:
+        while os.read(self._orders[0], 1):
+            self._work()
+            os.write(self._answers[1], b".")
+
+    def ask(self) -> None:
+        """Have the work done."""
+        os.write(self._orders[1], b".")
+        assert os.read(self._answers[0], 1), "the process is gone"
+
+    def close(self) -> None:
+        """End the process."""
+        os.kill(self._child, signal.SIGKILL)
+        finish(self._child)

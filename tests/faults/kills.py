@@ -66,19 +66,20 @@ class Bench:
     def __init__(self, name: str, log: Path):
         self.name = name
         self.log = log
+        self.sender = forks.Server(waiting.send_all, log)
 
     def train(self) -> object:
         return training.run(load(self.name, [*COMMON, *SETTINGS[self.name]]))
 
     def do(self, work: Callable[[], object]) -> None:
         """Do some work to its end in a process of its own, then send what it left."""
-        for each in (work, waiting.send_all):
-            assert forks.finish(forks.start(each, self.log)) == 0, self.log.read_text()[-3000:]
+        assert forks.finish(forks.start(work, self.log)) == 0, self.log.read_text()[-3000:]
+        self.sender.ask()
 
     def kill(self, work: Callable[[], object], seconds: float) -> bool:
         """Kill a process at its work; whether it was not done before."""
         killed = forks.kill_after(forks.start(work, self.log), seconds)
-        self.do(lambda: None)
+        self.sender.ask()
         return killed
 
     def runs(self) -> dict[str, str]:
@@ -138,7 +139,7 @@ def measure(name: str, count: int, log: Path) -> Tally:
     began = time.monotonic()
     assert forks.finish(forks.start(bench.train, log)) == 0
     seconds = time.monotonic() - began
-    bench.do(lambda: None)
+    bench.sender.ask()
     tally = Tally()
     for number in range(count):
         seed = f"{name} {number}"
@@ -151,6 +152,7 @@ def measure(name: str, count: int, log: Path) -> Tally:
         tally.not_finished += left.status != "FINISHED"
         if not same(vars(left), vars(expected)):
             tally.wrong.append(seed)
+    bench.sender.close()
     assert "RUNNING" not in bench.runs().values()
     assert not [path for path in store.journals().glob("*") if path.is_dir()], "records still wait"
     return tally
@@ -167,15 +169,21 @@ def same(one: Any, other: Any) -> bool:
     return one == other or (one != one and other != other)
 
 
-def import_everything() -> None:
-    """Before the first fork, so that no fork has to."""
+def warm_up(folder: Path) -> None:
+    """Import, and do once, what takes long the first time, so that no fork has to."""
+    import numpy as np
 
-    import lab.figures  # noqa: F401
+    from lab import figures
+    from lab.tracking import models
+
+    models.save(torch.nn.Linear(2, 2), np.zeros((4, 2), np.float32), folder / "model")
+    history = [{"epoch": 1, "train/loss": 1.0, "val/loss": 1.0}]
+    figures.learning_curves(history, 1).savefig(folder / "figure.png")
 
 
 def run(folder: Path, count: int, lanes: Sequence[Sequence[str]] = LANES) -> Row:
     """Kill and resume runs of all networks, each lane in a process and a folder of its own."""
-    import_everything()
+    warm_up(folder)
 
     def work(lane: Sequence[str], place: Path, share: int) -> None:
         os.chdir(place)
