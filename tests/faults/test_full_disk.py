@@ -61,7 +61,7 @@ def test_a_record_that_does_not_fit_is_taken_back_whole_and_the_reserve_takes_th
             tracker.metrics({f"m{number}": 1.0 for number in range(50)}, step)
             step += 1
         with pytest.raises(OSError, match="No space left"):  # noqa: PT012 (which of them is the first, nobody knows)
-            for step in range(step, 10_000):
+            for step in range(step, step + 10_000):  # noqa: B020
                 tracker.metrics({f"m{number}": 1.0 for number in range(50)}, step)
         found, behind = journal.read(tracker.folder, 0)
         assert [record["step"] for record, _ in found[1:]] == list(range(step))
