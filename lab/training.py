@@ -104,6 +104,9 @@ def train(
         try:
             with pausing():
                 metrics, baseline = _train_and_test(session)
+            seconds = time.perf_counter() - began
+            keepsakes.keep_model(session.built, tracker)
+            _end(session, "FINISHED")
         except Stopped:
             _end(session, "KILLED")
             raise
@@ -117,9 +120,6 @@ def train(
         except Exception as failure:
             _end(session, "FAILED", f"{type(failure).__name__}: {failure}")
             raise
-        seconds = time.perf_counter() - began
-        keepsakes.keep_model(session.built, tracker)
-        _end(session, "FINISHED")
     return Result(
         experiment=session.built.experiment,
         task=session.built.data.task,
@@ -265,8 +265,10 @@ def _end(session: Session, status: str, reason: str = "") -> None:
     """Keep what there is to keep, and close the record."""
     if reason:
         session.tracker.tags({"lab.failure": reason})
-    loss_chain.keep(session.built.module.losses, session.tracker)
-    keepsakes.keep_training(session.tracker, session.records.history, session.checkpoints)
+    # Where a full disk ended the run, there may be no room for them; the record is closed all the same.
+    with contextlib.nullcontext() if status == "FINISHED" else contextlib.suppress(OSError):
+        loss_chain.keep(session.built.module.losses, session.tracker)
+        keepsakes.keep_training(session.tracker, session.records.history, session.checkpoints)
     session.tracker.end(status)
 
 
@@ -274,5 +276,5 @@ def _out_of_disk(session: Session, failure: OSError) -> str:
     return (
         f"{failure.filename or session.tracker.folder}: {failure.strerror}\n"
         "the run was stopped; what it recorded until then is kept, and runs finished before are untouched\n"
-        "free some space, then start it again"
+        f"free some space, then go on with it: lab resume latest:{session.built.experiment.name}"
     )
