@@ -41,18 +41,6 @@ def write(checkpoint: Checkpoint, target: Path) -> None:
     """Write beside the target, to the disk, and rename; raises OSError where the disk is full: the older file stays."""
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_suffix(".new")
-<<<<<<< HEAD
-    with fresh.open("wb") as file:
-        try:
-            torch.save(checkpoint, file)
-        except RuntimeError as error:
-            disk = error.__context__
-            if isinstance(disk, OSError):  # torch then complains of the file that it could not finish
-                raise OSError(disk.errno, disk.strerror, str(fresh)) from None
-            raise
-        file.flush()
-        os.fsync(file.fileno())
-=======
     try:
         with fresh.open("wb") as file:
             torch.save(checkpoint, file)
@@ -60,10 +48,10 @@ def write(checkpoint: Checkpoint, target: Path) -> None:
             os.fsync(file.fileno())
     except Exception as error:
         fresh.unlink(missing_ok=True)  # what is left of a full disk is for the end of the run
-        if isinstance(error.__context__, OSError):  # torch says something else in its place
-            raise error.__context__ from None
+        disk = error.__context__
+        if isinstance(disk, OSError):  # torch says something else in its place
+            raise OSError(disk.errno, disk.strerror, str(fresh)) from None
         raise
->>>>>>> issue7b
     if target.name in PREVIOUS and target.exists():
         target.replace(target.with_name(PREVIOUS[target.name]))
     fresh.replace(target)
