@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install experiment study compare list dashboard mlflow test check constraints clean
+.PHONY: audit faults help install experiment study compare list dashboard mlflow test check constraints clean
 
 WORKERS ?= 1
 RAY := $(if $(filter-out 1,$(WORKERS)),.venv/ray)
@@ -49,6 +49,16 @@ mlflow: .venv/installed ## browse runs in the MLflow UI, http://127.0.0.1:5000 (
 
 test: .venv/installed .venv/ray ## prove it all works
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+
+faults: .venv/installed ## break servers, files and processes, and see what holds (10 minutes); writes docs/reliability.md
+	@$(BIN)/python tests/faults/suite.py $(ARGS)
+
+.venv/audit: .venv/installed
+	@$(BIN)/python -m venv $@ && $@/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
+
+# pip-audit in an environment of its own, since it is no part of the lab.
+audit: .venv/audit ## look the pinned dependencies up in a database of known vulnerabilities
+	@$(BIN)/python tests/audit.py .venv/audit/bin/pip-audit
 
 check: .venv/installed ## lint, formatting, types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

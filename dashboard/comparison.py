@@ -9,6 +9,7 @@ import pandas as pd
 from dashboard import charts, curves, groups, selection
 from dashboard.charts import Line
 from dashboard.groups import Group
+from lab.tracking import states
 from lab.tracking.tables import RunTable
 
 MOST_RAW = 12  # lines whose values before smoothing are drawn too
@@ -88,8 +89,6 @@ def results(table: RunTable, chosen: Sequence[Group], metrics: Sequence[str]) ->
 
 def quantities(table: RunTable) -> pd.DataFrame:
     """Everything that can be an axis: settings that differ, last values of metrics, and the time a run took."""
-    from dashboard import states
-
     settings = table.params[selection.differing(table.params)].apply(selection.numeric)
     found = pd.concat([settings, table.metrics.loc[:, table.metrics.notna().any()]], axis=1)
     found = found.loc[:, ~found.columns.duplicated()]

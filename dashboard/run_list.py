@@ -6,8 +6,8 @@ from functools import lru_cache
 
 import pandas as pd
 
-from dashboard import selection, states
-from lab.tracking import filters
+from dashboard import selection
+from lab.tracking import filters, states
 from lab.tracking.tables import RunTable
 
 FIRST = ("state", "name", "experiment")

@@ -3,7 +3,9 @@
 import html
 import math
 import re
-import time
+
+from lab.times import age as age
+from lab.times import duration as duration
 
 LONGEST = 80  # characters of a name on a page
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$:~&=^])")
@@ -32,25 +34,6 @@ def number(value: float) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     return f"{value:.4g}"
-
-
-def duration(seconds: float) -> str:
-    """A time span in its two largest units."""
-    if math.isnan(seconds):
-        return "–"
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days} d {hours} h"
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-def age(milliseconds: float) -> str:
-    """How long ago a time (in milliseconds since 1970) was."""
-    return "–" if math.isnan(milliseconds) else f"{duration(max(0.0, time.time() - milliseconds / 1000))} ago"
 
 
 def count(amount: int, noun: str) -> str:

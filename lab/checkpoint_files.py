@@ -2,6 +2,7 @@
 
 import copy
 import os
+import pickle
 import threading
 import zipfile
 from pathlib import Path
@@ -29,6 +30,8 @@ def read(path: Path) -> Checkpoint:
             wrong = archive.testzip()
         if wrong is None:
             return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise Damaged(f"{path.name} is damaged: it holds more than tensors and plain values") from None
     except Exception as error:  # whatever the readers of zip and pickle make of broken bytes
         raise Damaged(f"{path.name} is damaged: {str(error).partition(chr(10))[0] or type(error).__name__}") from None
     raise Damaged(f"{path.name} is damaged: the checksum of {wrong} does not fit")

@@ -5,10 +5,11 @@ import sys
 from collections.abc import Sequence
 
 from lab import __version__
-from lab.commands import comparisons, experiments, house, studies
+from lab.commands import comparisons, experiments, house, runs, studies
 from lab.errors import LabError, Stopped, TrainingFailed
+from lab.redaction import redacted
 
-GROUPS = (experiments, studies, comparisons, house)
+GROUPS = (experiments, studies, comparisons, runs, house)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"lab: {line}", file=sys.stderr)
         code = 2
     except TrainingFailed as error:
-        print(f"lab: {error}", file=sys.stderr)
+        print(f"lab: {redacted(str(error))}", file=sys.stderr)
         code = 1
     except Stopped as stop:
         print(f"lab: stopped; {options.when_stopped}", file=sys.stderr)

@@ -1,19 +1,17 @@
-"""The dashboard's server, on this machine alone."""
+"""The dashboard's server, on this machine alone unless asked for more."""
 
 import contextlib
 import logging
-import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from lab import listening
 from lab.errors import LabError
 from lab.tracking import store
 
-HOST = "127.0.0.1"
-ALLOWED_HOSTS = (HOST, "localhost")  # what a browser may call this server: names of elsewhere are refused
+EXPOSED = "everybody who reaches this machine can read all runs and their files, rename, tag and archive them"
 SETTINGS = {
-    "server.address": HOST,
     "server.headless": "true",
     "server.fileWatcherType": "none",
     "browser.gatherUsageStats": "false",
@@ -22,14 +20,11 @@ SETTINGS = {
 }
 
 
-def serve(port: int) -> None:
+def serve(port: int, host: str = listening.HOST) -> None:
     """Serve the dashboard until Ctrl-C; raises LabError where it cannot start."""
-    if not 0 < port < 65_536:
-        raise LabError(f"--port: {port} is no port; choose one from 1 to 65535")
     store.tracking_uri()
-    with socket.socket() as probe:
-        if probe.connect_ex((HOST, port)) == 0:
-            raise LabError(f"port {port} is taken; choose another with PORT={port + 1}")
+    listening.check(host, port)
+    listening.warn_where_open(host, EXPOSED)
     from streamlit.web import cli
 
     # Streamlit says, of each cached read, that its server is not running yet: it is about to.
@@ -40,9 +35,11 @@ def serve(port: int) -> None:
     threading.Thread(target=_warm_up, args=(reads.runs,), daemon=True).start()
 
     app = Path(dashboard.__path__[0]) / "app.py"
-    settings = [f"--{name}={value}" for name, value in (SETTINGS | {"server.port": str(port)}).items()]
-    settings += [f"--server.allowedHosts={name}" for name in ALLOWED_HOSTS]
-    print(f"the dashboard on http://{HOST}:{port} (Ctrl-C ends it)", flush=True)
+    settings = [
+        f"--{name}={value}" for name, value in (SETTINGS | {"server.address": host, "server.port": str(port)}).items()
+    ]
+    settings += [f"--server.allowedHosts={name}" for name in listening.names(host)]
+    print(f"the dashboard on http://{host}:{port} (Ctrl-C ends it)", flush=True)
     cli.main(["run", str(app), *settings])
 
 

@@ -3,13 +3,15 @@
 import difflib
 from collections.abc import Iterable
 
+from lab.redaction import redacted
+
 
 class LabError(Exception):
     """Mistakes that a person can mend, one line each; the command line prints them and exits with 2."""
 
     def __init__(self, *lines: str):
-        super().__init__("\n".join(lines))
-        self.lines = lines
+        self.lines = tuple(redacted(line) for line in lines)
+        super().__init__("\n".join(self.lines))
 
 
 class TrainingFailed(Exception):

@@ -115,6 +115,12 @@ class Experiment:
                 flat[section] = content
         return flat
 
+    def foreign_code(self) -> dict[str, str]:
+        """Whose code, other than the lab's, each section runs."""
+        parts = (self.data, self.model, self.optimizer, self.scheduler, self.loss)
+        found = {part.section: kinds.code_of(part.section, part.kind) for part in parts if part is not None}
+        return {section: code for section, code in found.items() if code}
+
     def to_yaml(self) -> str:
         """The experiment as a YAML file, from which `parse` gives the same experiment again."""
         written = {name: content for name, content in self.sections().items() if content not in (None, {})}
@@ -132,7 +138,8 @@ def load(name: str, overrides: Iterable[str] = ()) -> Experiment:
 
 def parse(name: str, text: str) -> Experiment:
     """An experiment from YAML text, such as the config.yaml that a run keeps."""
-    return from_sections(name, yaml_files.first_comment(text), yaml_files.parse(text, f"config of {name}"))
+    source = f"config of {name}"
+    return from_sections(name, yaml_files.first_comment(text), yaml_files.mapping(text, source), source=source)
 
 
 def names() -> list[str]:

@@ -4,7 +4,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from lab.errors import LabError, did_you_mean
 
@@ -51,6 +51,16 @@ SHIPPED = {
 }
 
 
+# What a kind must make, by section.
+BASES = {
+    "data": ("lab.data.base", "DataModule"),
+    "model": ("torch.nn", "Module"),
+    "optimizer": ("torch.optim", "Optimizer"),
+    "scheduler": ("torch.optim.lr_scheduler", "LRScheduler"),
+    "loss": ("torch.nn", "Module"),
+}
+
+
 def find(section: str, kind: object) -> Callable[..., Any]:
     """The class or function that `section: {kind: ...}` names; raises LabError where there is none."""
     if not isinstance(kind, str):
@@ -62,7 +72,41 @@ def find(section: str, kind: object) -> Callable[..., Any]:
             near = did_you_mean(kind, SHIPPED[section])
             raise LabError(f"{section}.kind: no such kind '{kind}'; {near} (your own: package.module:Class)")
         address = kind if ":" in kind else ":".join(kind.rsplit(".", 1))
+        found = _imported(f"{section}.kind", *address.split(":", 1))
+        _check_fits(section, address, found)
+        return found
     return _imported(f"{section}.kind", *address.split(":", 1))
+
+
+def code_of(section: str, kind: str) -> str:
+    """Whose code a kind runs: a module and its file; "" for a shipped kind, whose code is the lab's."""
+    if kind in SHIPPED[section]:
+        return ""
+    module = kind.partition(":")[0] if ":" in kind else kind.rpartition(".")[0]
+    place = Path(getattr(sys.modules.get(module), "__file__", None) or "?")
+    return f"{module} ({place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place})"
+
+
+def _check_fits(section: str, address: str, found: Callable[..., Any]) -> None:
+    """Raise LabError unless what is named makes what the section is about: `os:system` is callable too."""
+    module_name, name = BASES[section]
+    # A subclass cannot exist before its base is imported.
+    base = getattr(sys.modules.get(module_name), name, None)
+    made = found if isinstance(found, type) else _annotated_return(found)
+    allowed = tuple(one for one in (base, dict if section == "scheduler" else None) if one is not None)
+    if not any(isinstance(one, type) and issubclass(one, allowed) for one in (made, *get_args(made))):
+        raise LabError(
+            f"{section}.kind: {address} is not called, since nothing says that it makes what is needed; "
+            f"name a subclass of {module_name}.{name}, or a function whose `-> {name}` says so"
+        )
+
+
+def _annotated_return(function: Callable[..., Any]) -> Any:
+    try:
+        made = get_type_hints(function).get("return")
+    except (TypeError, NameError, AttributeError):  # not a plain function, or an annotation that cannot be resolved
+        return None
+    return get_origin(made) if get_origin(made) is dict else made
 
 
 def _imported(path: str, module_name: str, name: str) -> Callable[..., Any]:

@@ -1,5 +1,6 @@
 """Secrets kept out of what is written down: passwords in addresses, and values of the environment that name one."""
 
+import logging
 import os
 import re
 
@@ -16,6 +17,14 @@ def redacted(text: str) -> str:
     for secret in _secrets():
         text = text.replace(secret, HIDDEN)
     return text
+
+
+class RedactingFormatter(logging.Formatter):
+    """Formats log records without secrets."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text."""
+        return redacted(super().format(record))
 
 
 def _secrets() -> list[str]:

@@ -13,11 +13,10 @@ from lab.beginning import Beginning
 from lab.checkpoint_files import Damaged
 from lab.errors import LabError
 from lab.experiment import Experiment, from_sections
-from lab.tracking import reader, sender, store, waiting
+from lab.tracking import reader, sender, store, tags, waiting
 from lab.tracking.reader import StoredRun
 from lab.tracking.tables import open_tables
 from lab.tracking.tracker import Recorded, Tracker
-from lab.tracking.upload import JOURNAL_TAG
 
 EPOCHS = "trainer.max_epochs"
 LONGEST_WAIT = 60.0  # seconds for the records of a run that was just killed
@@ -86,7 +85,7 @@ def _ended_outboxes() -> list[Path]:
 def _check_resumable(run: StoredRun) -> None:
     """Raise LabError for a run that is not a single training of the lab's, or still goes on."""
     kind = run.tags.get("lab.kind", "")
-    if JOURNAL_TAG not in run.tags or kind not in ("run", "trial", "winner", "study", "comparison", "replicate"):
+    if tags.JOURNAL not in run.tags or kind not in ("run", "trial", "winner", "study", "comparison", "replicate"):
         raise LabError(f"run {run.id} was not written by `lab run`, so there is nothing to resume")
     if kind != "run":
         whole = "comparison" if "lab.comparison" in run.tags else "study"
@@ -168,7 +167,7 @@ def _same(run: StoredRun, state: State | None) -> Beginning:
             tracker.tags({"lab.failure": ""})
 
     return Beginning(
-        tracker_id=run.tags[JOURNAL_TAG],
+        tracker_id=run.tags[tags.JOURNAL],
         recorded=_recorded(run),
         checkpoint=state.path if state else None,
         check=lambda built: run_record.check_data(run, built),

@@ -2,6 +2,7 @@
 
 from lab import run_record, training
 from lab.building import build
+from lab.checkpoint_files import Damaged
 from lab.errors import LabError
 from lab.tracking import reader
 
@@ -14,4 +15,7 @@ def test_again(run_id: str) -> tuple[dict[str, float], dict[str, float]]:
         raise LabError(f"run {run.id} is {run.status} and has no test metrics: it did not come to its test")
     built = build(run_record.experiment(run))
     run_record.check_data(run, built)
-    return training.test(built, run.artifact("checkpoints/best.ckpt")), logged
+    try:
+        return training.test(built, run.artifact("checkpoints/best.ckpt")), logged
+    except Damaged as damage:
+        raise LabError(f"run {run.id} cannot be tested: {damage}") from None

@@ -53,10 +53,15 @@ def read(path: Path) -> tuple[dict[str, Any], str]:
         raise LabError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     except OSError as error:
         raise LabError(f"{path}: cannot be read: {error.strerror}") from None
-    content = parse(text, str(path))
+    return mapping(text, str(path)), first_comment(text)
+
+
+def mapping(text: str, source: str) -> dict[str, Any]:
+    """The top-level mapping of a YAML text; raises LabError."""
+    content = parse(text, source)
     if not isinstance(content, dict):
-        raise LabError(f"{path}: must hold settings (`data: {{kind: ...}}`), not {type(content).__name__}")
-    return content, first_comment(text)
+        raise LabError(f"{source}: must hold settings (`data: {{kind: ...}}`), not {type(content).__name__}")
+    return content
 
 
 def first_comment(text: str) -> str:

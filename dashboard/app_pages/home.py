@@ -3,8 +3,9 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, frame, reads, selection, states, words
+from dashboard import charts, frame, reads, selection, words
 from lab.errors import LabError
+from lab.tracking import states
 from lab.tracking.tables import RunTable
 
 FIRST_STEPS = """

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from dashboard import frame, reads, run_views, selection, states, words
+from dashboard import frame, reads, run_views, selection, sentences, words
 from lab.errors import LabError
-from lab.tracking import edits
+from lab.tracking import edits, states
 from lab.tracking.tables import RunTable
 
 VIEWS = ("curves", "outcome", "settings", "system", "profile", "environment", "files")
@@ -40,7 +40,7 @@ def _head(table: RunTable, run: str) -> None:
     info, tags = table.info.loc[run], table.tags.loc[run]
     st.title(words.in_markdown(info["name"] or run), anchor=False)
     state = states.states(table.only([run]))[run]
-    parts = [words.in_markdown(info["experiment"]), states.sentence(info, state), f"`{run}`"]
+    parts = [words.in_markdown(info["experiment"]), sentences.of_state(info, state), f"`{run}`"]
     st.markdown(" · ".join(parts))
     for tag in ("lab.question", edits.NOTE):
         if isinstance(tags.get(tag), str):

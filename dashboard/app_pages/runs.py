@@ -5,9 +5,10 @@ import hashlib
 import pandas as pd
 import streamlit as st
 
-from dashboard import frame, reads, run_edits, run_list, selection, states, words
+from dashboard import frame, reads, run_edits, run_list, selection, words
 from dashboard.run_list import Filters
 from lab.errors import LabError
+from lab.tracking import states
 from lab.tracking.tables import RunTable
 
 

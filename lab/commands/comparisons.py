@@ -21,6 +21,7 @@ def register(commands: Commands) -> None:
 def _compare(options: argparse.Namespace) -> int:
     from rich.console import Console
 
+    from lab import reaping
     from lab.comparisons import comparison, existing, report, run
 
     run_ids = [options.name, *(argument for argument in options.overrides if "=" not in argument)]
@@ -29,6 +30,7 @@ def _compare(options: argparse.Namespace) -> int:
         Console().print(report.of_runs(findings, options.unpaired), highlight=False, soft_wrap=True)
         return 0
     loaded = comparison.load(options.name, options.overrides, options.seeds)
+    reaping.start_in_background()
     console = Console()
     console.print(f"[bold]{loaded.name}[/bold]  {loaded.question}", highlight=False)
     with report.LiveTable(console) as table:

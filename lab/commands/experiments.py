@@ -6,6 +6,8 @@ import functools
 from lab.commands import arguments
 from lab.commands.arguments import Commands, add
 
+OWN_CODE = "# it runs no code but the lab's own"
+
 
 def register(commands: Commands) -> None:
     """Add run, list, show, resume, reproduce and test."""
@@ -25,10 +27,11 @@ def register(commands: Commands) -> None:
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from lab import experiment, report, training
+    from lab import experiment, reaping, report, training
     from lab.progress import ProgressBar
 
     loaded = experiment.load(options.name, options.overrides)
+    reaping.start_in_background()
     console = Console()
     console.print(f"[bold]{loaded.name}[/bold]  {report.question_of(loaded)}", highlight=False)
     result = training.run(loaded, shown=[ProgressBar(console)])
@@ -75,7 +78,10 @@ def _list(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     from lab import experiment
 
-    print(experiment.load(options.name, options.overrides).to_yaml(), end="")
+    loaded = experiment.load(options.name, options.overrides)
+    print(loaded.to_yaml(), end="")
+    code = loaded.foreign_code()
+    print("\n".join(f"# {section}.kind runs code of {whose}" for section, whose in code.items()) or OWN_CODE)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 
+from lab import listening
 from lab.commands.arguments import Commands, add
 
 
@@ -10,8 +11,10 @@ def register(commands: Commands) -> None:
     add(commands, "sync", _sync, "send the records that wait for the tracking store")
     mlflow = add(commands, "mlflow", _mlflow, "open MLflow's own pages on 127.0.0.1")
     mlflow.add_argument("--port", type=int, default=5000)
+    mlflow.add_argument("--host", default=listening.HOST, help="an address of this machine; says what it exposes")
     dashboard = add(commands, "dashboard", _dashboard, "open the dashboard on 127.0.0.1")
     dashboard.add_argument("--port", type=int, default=8501)
+    dashboard.add_argument("--host", default=listening.HOST, help="an address of this machine; says what it exposes")
     add(commands, "doctor", _doctor, "show versions, device, threads and the store")
 
 
@@ -26,14 +29,15 @@ def _sync(options: argparse.Namespace) -> int:
 def _mlflow(options: argparse.Namespace) -> int:
     from lab.tracking import server
 
-    server.serve(options.port)
+    server.serve(options.port, options.host)
     return 0
 
 
 def _dashboard(options: argparse.Namespace) -> int:
-    from lab import dashboard_server
+    from lab import dashboard_server, reaping
 
-    dashboard_server.serve(options.port)
+    reaping.start_in_background()
+    dashboard_server.serve(options.port, options.host)
     return 0
 
 

@@ -25,15 +25,17 @@ def register(commands: Commands) -> None:
 def _study(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from lab import experiment
+    from lab import experiment, reaping
     from lab.studies import report, study
     from lab.studies.progress import Line
 
     names = ("trials", "minutes", "workers", "sampler", "pruner", "metric", "top", "seeds")
     chosen = study.Options(**{name: getattr(options, name) for name in names})
+    loaded = experiment.load(options.name, options.overrides)
+    reaping.start_in_background()
     console = Console()
     with Line(console, chosen) as line:
-        result = study.run(experiment.load(options.name, options.overrides), chosen, line)
+        result = study.run(loaded, chosen, line)
     console.print(report.outcome(result), highlight=False, soft_wrap=True)
     console.print(report.keep_winner(result, options.yes), highlight=False, soft_wrap=True)
     return 0

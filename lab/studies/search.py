@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 from lab.families import Child
 from lab.jobs import Job, Outcome
 from lab.studies.context import Context
+from lab.studies.cut_off import RETRIED, close_running, fail_and_retry, trial_state
 from lab.workers import Workers, work
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
-    from optuna.trial import TrialState
 
-RETRIED = "lab.retried"  # user attribute of a study: the numbers of trials that were cut off, and enqueued again
 REASON = "lab.reason"
 
 
@@ -57,7 +56,7 @@ class Search:
 
     def run(self, workers: Workers, trials: int, deadline: float) -> None:
         """Search until `trials` are done in all, or the time (time.monotonic) of `deadline` has come."""
-        self._retry_cut_off()
+        close_running(self.study)  # a killed driver left them so
         self._begin_with_the_experiment()
 
         def next_job() -> Job | None:
@@ -68,12 +67,6 @@ class Search:
             work(workers, next_job, self._on_epoch, self._tell)
         finally:
             self._cut_off()
-
-    def _retry_cut_off(self) -> None:
-        """Trials that a killed driver left RUNNING fail, and are tried again."""
-        for trial in self.study.get_trials(deepcopy=False):
-            if trial.state.name == "RUNNING":
-                self._fail_and_retry(trial.number)
 
     def _begin_with_the_experiment(self) -> None:
         """The first trial has the experiment's own settings: what somebody thought good is worth knowing."""
@@ -106,12 +99,12 @@ class Search:
         if state == "finished" and not math.isfinite(value):
             state, reason = "failed", f"{self.context.objective.metric} was {value}"
         if state == "lost":
-            self._fail_and_retry(outcome.number)
+            fail_and_retry(self.study, outcome.number)
         elif state == "failed":
             trial.set_user_attr(REASON, reason)
-            self.study.tell(outcome.number, state=_state("FAIL"))
+            self.study.tell(outcome.number, state=trial_state("FAIL"))
         elif state == "pruned":
-            self.study.tell(outcome.number, state=_state("PRUNED"))
+            self.study.tell(outcome.number, state=trial_state("PRUNED"))
         else:
             trial.set_user_attr("best_epoch", child.best_epoch)
             self.study.tell(outcome.number, value)
@@ -123,22 +116,6 @@ class Search:
         """However the search ends: what is in flight fails, and is tried again when the study goes on."""
         for number, (_, child) in self._flights.items():
             with contextlib.suppress(Exception):  # the storage may be what ended the search
-                self._fail_and_retry(number)
+                fail_and_retry(self.study, number)
             child.end("stopped", "the study was stopped")
         self._flights.clear()
-
-    def _fail_and_retry(self, number: int) -> None:
-        """Fail a trial for no fault of its own, and enqueue its settings."""
-        retried = self.study.user_attrs.get(RETRIED, [])
-        params = self.study.get_trials(deepcopy=False)[number].params
-        if number not in retried:
-            if params:
-                self.study.enqueue_trial(params, user_attrs={"lab.retry_of": number})
-            self.study.set_user_attr(RETRIED, [*retried, number])
-        self.study.tell(number, state=_state("FAIL"))
-
-
-def _state(name: str) -> "TrialState":
-    from optuna.trial import TrialState
-
-    return TrialState[name]

@@ -55,6 +55,20 @@ def open_study(name: str, higher_is_better: bool, space: str) -> "Study":
     return study
 
 
+def load_studies() -> "list[Study]":
+    """All studies of the storage; raises LabError where it cannot be read."""
+    import optuna
+    from optuna.exceptions import OptunaError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        opened = _storage()
+        return [optuna.load_study(study_name=name, storage=opened) for name in optuna.get_all_study_names(opened)]
+    except (OptunaError, SQLAlchemyError, OSError, ImportError, ValueError) as error:
+        shown = store.without_password(address())
+        raise LabError(f"the study storage {shown} cannot be used: {str(error).splitlines()[0]}") from None
+
+
 def _storage() -> Any:
     """Optuna's storage, its tables made; a local SQLite file in WAL mode, so that readers never wait."""
     import optuna

@@ -14,7 +14,7 @@ from lab.families import Family, ended
 from lab.jobs import prepared_data
 from lab.locks import alone
 from lab.signals import stopping
-from lab.studies import figures, storage, winners
+from lab.studies import cut_off, figures, storage, winners
 from lab.studies.context import Context, Objective
 from lab.studies.search import Counts, Search, counts
 from lab.studies.space import Space, space_of
@@ -122,6 +122,7 @@ def _open(space: Space, name: str, objective: Objective, options: Options) -> "S
     experiment = space.experiment
     study = storage.open_study(name, objective.higher_is_better, space.fingerprint(objective.metric))
     seed = 10_000 * experiment.seed + len(study.get_trials(deepcopy=False))
+    cut_off.note_driver(study, name)
     study.sampler = storage.make_sampler(options.sampler, options.trials, seed)
     study.pruner = storage.make_pruner(options.pruner, experiment.trainer["max_epochs"])
     return study

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from lab.tracking.tracker import Recorded, Tracker
 from lab.tracking.upload import state_of
 
 PATIENCE = 10.0  # seconds without progress after which the end of a run no longer waits for a store in trouble
+ROOM = 1_000_000  # bytes; with less, a store here cannot be written, nor the log of its trouble
 LONGEST_PATIENCE = 120.0  # the same where no trouble is known: the machine may be busy
 
 
@@ -85,8 +87,12 @@ class Outbox:
 
     def _patience(self) -> float:
         """Seconds to wait without progress."""
-        log = self.folder / sender.LOG
-        return PATIENCE if log.exists() and log.stat().st_size else LONGEST_PATIENCE
+        try:
+            in_trouble = (self.folder / sender.LOG).stat().st_size > 0
+            no_room_to_say_so = shutil.disk_usage(self.folder).free < ROOM
+        except FileNotFoundError:  # the sender is just done
+            return PATIENCE
+        return PATIENCE if in_trouble or no_room_to_say_so else LONGEST_PATIENCE
 
 
 def _made_with_writer(folder: Path) -> int:

@@ -41,11 +41,12 @@ def connect() -> "MlflowClient":
     if store.is_local() and not store.database().exists():
         raise LabError(f"no runs yet: there is no {store.database()}; make one with `lab run lstm`")
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
-    client = store.client()
     try:
+        client = store.client()
         client.search_experiments(max_results=1)
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError) as error:
         address = store.without_password(store.tracking_uri())
         raise LabError(f"the store {address} does not answer: {_first_line(error)}") from None
     return client

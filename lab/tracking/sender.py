@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.redaction import redacted
-from lab.tracking import journal, sealed, store, upload
+from lab.redaction import RedactingFormatter, redacted
+from lab.tracking import journal, sealed, store, tags, upload
 from lab.tracking.system_metrics import SystemMetrics
-from lab.tracking.upload import HEARTBEAT_TAG, Upload, state_of
+from lab.tracking.upload import Upload, state_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -78,7 +78,7 @@ class Sender:
         if time.monotonic() >= self._heartbeat_due:
             self._heartbeat_due = time.monotonic() + HEARTBEAT_SECONDS
             for each in going_on:
-                self.client.set_tag(each.run_id, HEARTBEAT_TAG, str(int(time.time() * 1000)))
+                self.client.set_tag(each.run_id, tags.HEARTBEAT, str(int(time.time() * 1000)))
         for each in going_on[:1]:
             self._system.log(self.client, each.run_id)
 
@@ -123,11 +123,12 @@ def deliver(folder: Path, linger: float = 0.0) -> dict[str, str] | None:
             return _send_all(folder)
         except Exception as error:  # whatever a store in trouble raises; the journals keep everything
             note_trouble(folder, error)
+        pause = POLL_SECONDS if progress(folder) != before else min(2 * pause, LONGEST_PAUSE)
         if not has_writer(folder):
-            patient_until = patient_until or time.monotonic() + linger
+            if patient_until is None:
+                patient_until, pause = time.monotonic() + linger, POLL_SECONDS  # somebody waits for these records
             if time.monotonic() >= patient_until:
                 return None
-        pause = POLL_SECONDS if progress(folder) != before else min(2 * pause, LONGEST_PAUSE)
         _rest(folder, pause)
     return None
 
@@ -167,11 +168,14 @@ def _rest(folder: Path, seconds: float) -> None:
 
 def main() -> None:
     """`python -m lab.tracking.sender FOLDER`, started by the process that writes the outbox."""
-    logging.basicConfig(format="%(asctime)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(message)s"))
+    logging.basicConfig(handlers=[handler])
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.nice(15)  # the runs themselves come first
-    sent = deliver(Path(sys.argv[1]), LINGER)
+    with contextlib.redirect_stdout(sys.stderr):  # what anybody else prints
+        sent = deliver(Path(sys.argv[1]), LINGER)
     if sent is not None:
         with contextlib.suppress(BrokenPipeError):  # nobody is left to read it
             print(json.dumps(sent), flush=True)

@@ -1,33 +1,34 @@
-"""MLflow's own pages, on this machine alone."""
+"""MLflow's own pages, on this machine alone unless asked for more."""
 
 import os
-import socket
 import sys
 
+from lab import listening
 from lab.errors import LabError
 from lab.tracking import store
 
-HOST = "127.0.0.1"
+EXPOSED = "everybody who reaches this machine can read, change and delete all runs and their files"
 
 
-def serve(port: int) -> None:
+def serve(port: int, host: str = listening.HOST) -> None:
     """Become MLflow's server of the local store; raises LabError where there is nothing to serve."""
     if not store.is_local():
         raise LabError(f"runs are kept at {store.without_password(store.tracking_uri())}: open that address")
     if not store.database().exists():
         raise LabError(f"no runs yet: there is no {store.database()}; make one with `make experiment NAME=lstm`")
-    with socket.socket() as probe:
-        if probe.connect_ex((HOST, port)) == 0:
-            raise LabError(f"port {port} is taken; choose another with PORT={port + 1}")
+    listening.check(host, port)
+    listening.warn_where_open(host, EXPOSED)
+    print(f"MLflow on http://{host}:{port} (Ctrl-C ends it)", flush=True)
     store.quiet_mlflow()
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
-    print(f"MLflow on http://{HOST}:{port} (Ctrl-C ends it)", flush=True)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
-    place = [
-        "--backend-store-uri",
-        store.tracking_uri(),
-        "--default-artifact-root",
-        str(store.root() / "artifacts"),
-    ]
-    os.execv(sys.executable, [*command, *place])
+    os.execv(sys.executable, command(port, host))
+
+
+def command(port: int, host: str) -> list[str]:
+    """The command that serves the local store there, to those who call it by a name of its own."""
+    allowed = ",".join(f"{name}:{port}" for name in listening.names(host))
+    origins = ",".join(f"http://{name}:{port}" for name in listening.names(host))
+    place = ["--backend-store-uri", store.tracking_uri(), "--default-artifact-root", str(store.root() / "artifacts")]
+    guard = ["--allowed-hosts", allowed, "--cors-allowed-origins", origins]
+    return [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), *guard, *place]

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from lab.errors import LabError
-from lab.tracking import store
+from lab.tracking import store, tags
 
-INFO = ("name", "experiment", "status", "started", "ended", "reported")
-TIMES = ("started", "ended", "reported")
+INFO = ("name", "experiment", "status", "started", "ended", "reported", "heartbeat")
+TIMES = ("started", "ended", "reported", "heartbeat")
 HISTORY = ("run", "metric", "step", "time", "value")
 LARGEST = np.finfo(np.float64).max  # what MLflow's tables hold in place of infinity
 
@@ -77,12 +77,13 @@ def open_tables() -> Tables:
 def run_table(
     info: Iterable[Sequence[Any]],
     params: Iterable[Sequence[Any]],
-    tags: Iterable[Sequence[Any]],
+    tagged: Iterable[Sequence[Any]],
     metrics: Iterable[Sequence[Any]],
 ) -> RunTable:
     """A table from rows: of info (id, name, experiment, status, started, ended), of the others (id, key, value).
 
-    Rows of metrics hold as well when the value was recorded and whether it is NaN.
+    Rows of metrics hold as well when the value was recorded and whether it is NaN. `reported` is the time of the
+    last metric, `heartbeat` that of the last sign of life.
     """
     rows = sorted(info, key=lambda row: -(row[4] or 0))
     places = {row[0]: place for place, row in enumerate(rows)}
@@ -95,12 +96,16 @@ def run_table(
             if time is not None and not reported[place] >= time:
                 reported[place] = time
     columns = list(zip(*rows, strict=True)) if rows else [()] * 6
-    frame = pd.DataFrame(dict(zip(INFO, [*columns[1:], reported], strict=True)), index=pd.Index(columns[0], name="run"))
+    filled = dict(zip(INFO, [*columns[1:], reported, np.nan], strict=True))
+    frame = pd.DataFrame(filled, index=pd.Index(columns[0], name="run"))
     frame[list(TIMES)] = frame[list(TIMES)].astype("float64")
+    kept_tags = _pivoted(tagged, places, frame.index)
+    if tags.HEARTBEAT in kept_tags:
+        frame["heartbeat"] = pd.to_numeric(kept_tags[tags.HEARTBEAT], errors="coerce").astype("float64")
     return RunTable(
         frame,
         _pivoted(params, places, frame.index),
-        _pivoted(tags, places, frame.index),
+        kept_tags,
         with_infinities(_pivoted(values, places, frame.index).astype("float64")),
     )
 

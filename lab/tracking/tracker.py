@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lab.redaction import redacted
 from lab.tracking.journal import Journal
 
 LONGEST_PARAM = 6_000  # characters; MLflow's limit
@@ -23,7 +24,8 @@ class Tracker:
     """Tracks one run. Everything is written to the local journal; nothing here waits for the store.
 
     Files that are to be kept with the run are written below `folder`, then named to `artifact`. Nothing is
-    written before `start`. What is `recorded` is not recorded twice. An Outbox makes trackers.
+    written before `start`. Secrets are left out of texts. What is `recorded` is not recorded twice. An Outbox makes
+    trackers.
     """
 
     def __init__(
@@ -52,10 +54,10 @@ class Tracker:
         self._opened()
         self.folder.mkdir()
         for path, text in (files or {}).items():
-            self.path(path).write_text(text, encoding="utf-8")
+            self.path(path).write_text(redacted(text), encoding="utf-8")
         self._journal = Journal(self.folder)
         params = {key: _as_param(value) for key, value in settings.items()}
-        content = {"experiment": experiment, "name": name, "params": params, "tags": dict(tags)}
+        content = {"experiment": experiment, "name": redacted(name), "params": params, "tags": _redacted(tags)}
         self._journal.append("start", **content, **self._origin)
         for path in files or ():
             self.artifact(path)
@@ -73,7 +75,7 @@ class Tracker:
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Record or change tags."""
-        self._journal.append("tags", values=dict(values))
+        self._journal.append("tags", values=_redacted(values))
 
     def path(self, name: str) -> Path:
         """The path below `folder` for a file of that name, its folder made."""
@@ -87,7 +89,7 @@ class Tracker:
 
     def text(self, name: str, content: str) -> None:
         """Keep a text as a file with the run."""
-        self.path(name).write_text(content, encoding="utf-8")
+        self.path(name).write_text(redacted(content), encoding="utf-8")
         self.artifact(name)
 
     def model(self, name: str, task: str) -> None:
@@ -101,7 +103,11 @@ class Tracker:
         self._journal.close()
 
 
+def _redacted(values: Mapping[str, str]) -> dict[str, str]:
+    return {name: redacted(value) for name, value in values.items()}
+
+
 def _as_param(value: Any) -> str:
     """A setting as the text that MLflow keeps: plain for text and numbers, JSON for lists and mappings."""
-    text = value if isinstance(value, str) else json.dumps(value)
+    text = redacted(value if isinstance(value, str) else json.dumps(value))
     return text if len(text) <= LONGEST_PARAM else text[: LONGEST_PARAM - 1] + "…"

@@ -7,13 +7,14 @@ made twice (a frozen server makes all that it was asked for, when it wakes) is f
 """
 
 import logging
+import platform
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from lab.errors import LabError
-from lab.tracking import journal, models, places, sealed, store
+from lab.tracking import journal, models, places, sealed, store, tags
 from lab.tracking.journal import Record
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 METRICS_PER_CALL = 1_000  # MLflow's limit
 PARAMS_PER_CALL = 100  # MLflow's limit
-JOURNAL_TAG = "lab.journal"
-HEARTBEAT_TAG = "lab.heartbeat"  # when the run's sender last reported, in milliseconds since 1970
 STATE = "sent.json"
 OWN_FILES = (journal.FILE, journal.RESERVE, STATE)  # in a journal's folder, all others are the run's
 RECOVERED = "recovered"  # the experiment of runs whose first record, with its name, is damaged
@@ -146,9 +145,9 @@ class Upload:
 
         record = records[0]
         experiment_id = self._experiment_id(record["experiment"])
-        tags = record["tags"] | {JOURNAL_TAG: self.folder.name, HEARTBEAT_TAG: str(record["time"])}
+        tagged = {**record["tags"], **self._whereabouts(record["time"])}
         if record["parent"] is not None:
-            tags["mlflow.parentRunId"] = self._parent(record["parent"])
+            tagged["mlflow.parentRunId"] = self._parent(record["parent"])
         if record["continued"]:
             self._check_earlier_part_sent()
         if self.state["run_id"] is None and (self.state["doubtful"] or record["continued"]):
@@ -157,20 +156,31 @@ class Upload:
 
             def create() -> str:
                 name, began = record["name"], record["time"]
-                return self.client.create_run(experiment_id, start_time=began, tags=tags, run_name=name).info.run_id
+                return self.client.create_run(experiment_id, start_time=began, tags=tagged, run_name=name).info.run_id
 
             self._make("run_id", create)
         elif record["continued"]:
             self.client.update_run(self.run_id, status="RUNNING")
+            self._send_tags([{"values": self._whereabouts(record["time"])}])
         params = [Param(name, value) for name, value in record["params"].items()]
         for first in range(0, len(params), PARAMS_PER_CALL):
             self.client.log_batch(self.run_id, params=params[first : first + PARAMS_PER_CALL])
 
+    def _whereabouts(self, time_ms: int) -> dict[str, str]:
+        """Tags by which the machine that writes the journal knows the run again."""
+        outbox = str(self.folder.parent.absolute())
+        return {
+            tags.JOURNAL: self.folder.name,
+            tags.OUTBOX: outbox,
+            tags.HOST: platform.node(),
+            tags.HEARTBEAT: str(time_ms),
+        }
+
     def _lost_start(self) -> Record:
         """What stands for a first record that is damaged."""
         logging.warning("%s: the first record is damaged; the run is kept as %s", self.folder, RECOVERED)
-        tags = {"lab.damaged": "the run's name and settings are lost"}
-        content = {"experiment": RECOVERED, "name": f"{RECOVERED} {self.folder.name[:8]}", "params": {}, "tags": tags}
+        known = {"lab.damaged": "the run's name and settings are lost"}
+        content = {"experiment": RECOVERED, "name": f"{RECOVERED} {self.folder.name[:8]}", "params": {}, "tags": known}
         began = int((self.folder / journal.FILE).stat().st_mtime * 1000)
         return {"time": began, "parent": None, "continued": False, **content}
 
@@ -216,8 +226,8 @@ class Upload:
     def _send_tags(self, records: list[Record]) -> None:
         from mlflow.entities import RunTag
 
-        tags = {name: value for record in records for name, value in record["values"].items()}
-        self.client.log_batch(self.run_id, tags=[RunTag(*tag) for tag in tags.items()])
+        values = {name: value for record in records for name, value in record["values"].items()}
+        self.client.log_batch(self.run_id, tags=[RunTag(*tag) for tag in values.items()])
 
     def _send_artifact(self, records: list[Record]) -> None:
         for name in (record["path"] for record in records):
@@ -246,7 +256,7 @@ class Upload:
 def stored_runs(client: "MlflowClient", tracker_id: str) -> list[str]:
     """The MLflow runs of a tracker's id in the store: one, unless the answer to its making was lost."""
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    found = client.search_runs(experiments, f"tags.`{JOURNAL_TAG}` = '{tracker_id}'", max_results=100)
+    found = client.search_runs(experiments, f"tags.`{tags.JOURNAL}` = '{tracker_id}'", max_results=100)
     return [run.info.run_id for run in found]
 
 

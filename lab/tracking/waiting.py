@@ -12,10 +12,13 @@ def abandoned() -> list[Path]:
     return sorted(waiting, key=lambda path: path.stat().st_mtime)
 
 
+NOTHING = "nothing waits"
+
+
 def send_all() -> tuple[list[str], bool]:
     """Send what waits, oldest first: a line about each outbox, and whether all of it is sent."""
     lines = [_send(folder) for folder in abandoned()]
-    return [line for line, _ in lines] or ["nothing waits"], all(sent for _, sent in lines)
+    return [line for line, _ in lines] or [NOTHING], all(sent for _, sent in lines)
 
 
 def _send(folder: Path) -> tuple[str, bool]:

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from made_runs import EVIL, Filled
 
-from dashboard import charts, curves, groups, guards, pareto, report, selection, states, words
+from dashboard import charts, curves, groups, guards, pareto, report, selection, words
 from dashboard.charts import Line
 from dashboard.live import LiveTable
+from lab.tracking import states
 from lab.tracking.tables import RunTable, open_tables
 
 

@@ -1,6 +1,5 @@
 """The sender against a real SQLite store."""
 
-import os
 import subprocess
 import sys
 import time
@@ -41,10 +40,9 @@ def unsent(tracker: Tracker, outbox: Outbox) -> Tracker:
 def leave(outbox: Outbox) -> None:
     """What a power failure does to an outbox: the writer and its sender are gone at once."""
     assert outbox._sender is not None
-    assert outbox._writer is not None
     outbox._sender.kill()
     outbox._sender.wait()
-    os.close(outbox._writer)
+    outbox.let_go()
 
 
 def runs_of(experiment: str) -> list[Run]:

@@ -5,10 +5,10 @@ from functools import lru_cache
 
 import pandas as pd
 
-from dashboard import words
 from lab.tracking.tables import RunTable
 
-SILENT_MINUTES = 10  # after which a run that reports nothing counts as stale
+SILENT_SECONDS = 45  # after which a run with heartbeats, which come every 15 s, counts as stale
+SILENT_SECONDS_WITHOUT_HEARTBEAT = 600  # the same for runs that the lab did not write: since their last metric
 MARKS = {
     "RUNNING": "● running",
     "FINISHED": "✓ finished",
@@ -29,21 +29,18 @@ def states(table: RunTable) -> pd.Series:
     return found.mask(stale(table.info), STALE)
 
 
+def last_report(info: pd.DataFrame) -> "pd.Series[float]":
+    """When each run last reported, in milliseconds since 1970."""
+    return info[["started", "reported", "heartbeat"]].max(axis=1)
+
+
 def stale(info: pd.DataFrame) -> "pd.Series[bool]":
     """Which runs claim to be running, and have not reported for long."""
-    last = info[["started", "reported"]].max(axis=1)
-    return (info["status"] == "RUNNING") & (last < time.time() * 1000 - SILENT_MINUTES * 60_000)
+    patience = info["heartbeat"].notna().map({True: SILENT_SECONDS, False: SILENT_SECONDS_WITHOUT_HEARTBEAT})
+    return (info["status"] == "RUNNING") & (last_report(info) < time.time() * 1000 - patience * 1000)
 
 
 def seconds(info: pd.DataFrame) -> pd.Series:
     """How long each run took, or has taken so far; a stale one until its last report."""
-    until = info["ended"].fillna(info["reported"].where(stale(info), time.time() * 1000))
+    until = info["ended"].fillna(last_report(info).where(stale(info), time.time() * 1000))
     return (until - info["started"]) / 1000
-
-
-def sentence(info: pd.Series, state: str) -> str:
-    """The state of one run with its times."""
-    span = words.duration(float(seconds(info.to_frame().T.infer_objects()).iloc[0]))
-    if state == STALE:
-        return f"{state}: no report for {words.age(info[['started', 'reported']].max())[:-4]}, `lab sync` may close it"
-    return f"{state}, {'for' if info['status'] == 'RUNNING' else 'took'} {span}, begun {words.age(info['started'])}"
