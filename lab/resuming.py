@@ -91,7 +91,7 @@ def _check_resumable(run: StoredRun) -> None:
         whole = "comparison" if "lab.comparison" in run.tags else "study"
         again = "make compare NAME=..." if whole == "comparison" else f"make study NAME={run.experiment}"
         raise LabError(f"run {run.id} belongs to a {whole}, which goes on as a whole: `{again}`")
-    if run.status == "RUNNING" or any(store.journals().glob(f"*/{run.tags[JOURNAL_TAG]}")):
+    if run.status == "RUNNING" or any(store.journals().glob(f"*/{run.tags[tags.JOURNAL]}")):
         host = run.tags.get("machine.host", "another machine")
         raise LabError(f"run {run.id} still goes on, on {host}: wait for it, or stop it there first")
 
