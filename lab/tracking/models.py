@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 NAME = "model"
+NO_MODEL = {
+    "RUNNING": "its model comes when it is finished",
+    "FINISHED": "runs of `lab run` and winners of studies keep theirs, trials and arms do not",
+}
 # What a table's model runs, one behind the other in one file.
 ROW_MODEL = ("errors.py", "data/encodings/table.py", "tracking/row_model.py")
 
@@ -125,7 +129,7 @@ def model_id(run: StoredRun) -> str:
     """The id of the run's LoggedModel; raises LabError where it has none."""
     outputs = run.client.get_run(run.id).outputs
     if outputs is None or not outputs.model_outputs:
-        why = "its model comes when it is finished" if run.status == "RUNNING" else "it did not come to its end"
+        why = NO_MODEL.get(run.status, "it did not come to its end")
         raise LabError(f"run {run.id[:8]} ({run.name}) is {run.status} and has no model: {why}")
     return outputs.model_outputs[0].model_id
 
