@@ -85,7 +85,7 @@ def _ended_outboxes() -> list[Path]:
 def _check_resumable(run: StoredRun) -> None:
     """Raise LabError for a run that is not a single training of the lab's, or still goes on."""
     kind = run.tags.get("lab.kind", "")
-    if tags.JOURNAL not in run.tags or kind not in ("run", "trial", "winner", "study", "comparison", "replicate"):
+    if tags.JOURNAL not in run.tags or not kind:
         raise LabError(f"run {run.id} was not written by `lab run`, so there is nothing to resume")
     if kind != "run":
         whole = "comparison" if "lab.comparison" in run.tags else "study"
@@ -147,7 +147,7 @@ def newest_state(run: StoredRun, say: Say) -> State | None:
         except Damaged as damage:
             say(f"{damage}; the one before is used")
             continue
-        if "loops" in checkpoint:  # else it holds the best weights alone
+        if "lab" in checkpoint:  # else it holds the best weights alone
             states.append(_state(path, checkpoint))
     return max(states, key=lambda state: (state.epoch, state.batch), default=None)
 

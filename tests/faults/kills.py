@@ -1,6 +1,7 @@
 """Runs killed at random moments, and resumed, against runs that nobody killed.
 
-`python tests/faults/kills.py 100` kills and resumes 100 runs, every fourth one twice, in two processes.
+`python tests/faults/kills.py 100` kills and resumes 100 runs, every fourth one twice, in two processes; a second
+number is the first seed.
 """
 
 import json
@@ -130,7 +131,7 @@ class Bench:
         return run
 
 
-def measure(name: str, count: int, log: Path) -> Tally:
+def measure(name: str, seeds: range, log: Path) -> Tally:
     """Kill and resume runs of one network in the folder where one works."""
     bench = Bench(name, log)
     whole = bench.new_run(lambda: bench.do(bench.train))
@@ -141,7 +142,7 @@ def measure(name: str, count: int, log: Path) -> Tally:
     seconds = time.monotonic() - began
     bench.sender.ask()
     tally = Tally()
-    for number in range(count):
+    for number in seeds:
         seed = f"{name} {number}"
         run = bench.kill_and_resume(random.Random(seed), seconds, number % TWICE == 0, tally)
         left = bench.left_by(run)
@@ -181,21 +182,21 @@ def warm_up(folder: Path) -> None:
     figures.learning_curves(history, 1).savefig(folder / "figure.png")
 
 
-def run(folder: Path, count: int, lanes: Sequence[Sequence[str]] = LANES) -> Row:
+def run(folder: Path, count: int, lanes: Sequence[Sequence[str]] = LANES, first_seed: int = 0) -> Row:
     """Kill and resume runs of all networks, each lane in a process and a folder of its own."""
     warm_up(folder)
 
-    def work(lane: Sequence[str], place: Path, share: int) -> None:
+    def work(lane: Sequence[str], place: Path) -> None:
         os.chdir(place)
-        tallies = [asdict(measure(name, share, place / f"{name}.log")) for name in lane]
+        tallies = [asdict(measure(name, seeds, place / f"{name}.log")) for name in lane]
         (place / "tallies.json").write_text(json.dumps(tallies))
 
-    share = count // sum(map(len, lanes))
+    seeds = range(first_seed, first_seed + count // sum(map(len, lanes)))
     places = [folder / "-".join(lane) for lane in lanes]
     children = []
     for lane, place in zip(lanes, places, strict=True):
         shutil.copytree(EXPERIMENTS, place / "experiments")
-        children.append(forks.start(lambda lane=lane, place=place: work(lane, place, share), folder / "lanes.log"))
+        children.append(forks.start(lambda lane=lane, place=place: work(lane, place), folder / "lanes.log"))
     codes = [forks.finish(child) for child in children]
     assert not any(codes), (folder / "lanes.log").read_text()[-3000:]
     tallies = [Tally(**each) for place in places for each in json.loads((place / "tallies.json").read_text())]
@@ -211,4 +212,4 @@ def run(folder: Path, count: int, lanes: Sequence[Sequence[str]] = LANES) -> Row
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as made:
         began = time.monotonic()
-        print(run(Path(made), int(sys.argv[1])), f"{time.monotonic() - began:.0f} s")
+        print(run(Path(made), int(sys.argv[1]), first_seed=int([*sys.argv, 0][2])), f"{time.monotonic() - began:.0f} s")
