@@ -60,8 +60,7 @@ def _facts(result: Result) -> Iterable[tuple[str, str]]:
 def waiting(delivery: Delivery) -> Iterable[str]:
     """A line about records that could not be sent, if there are any."""
     if delivery.waiting:
-        address = store.without_password(store.tracking_uri())
-        yield f"{delivery.waiting:,} records wait for {address}; `lab sync` sends them"
+        yield delivery.words
 
 
 def checkpoint_place(experiment: str, run_id: str) -> str:

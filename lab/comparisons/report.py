@@ -71,7 +71,7 @@ def outcome(result: ComparisonResult) -> RenderableType:
     if result.run_id:
         lines.append(f"[dim]run[/dim]         {result.run_id} (its artifact comparison.html has the pictures)")
     if result.delivery.waiting:
-        lines.append(f"[yellow]{result.delivery.waiting:,} records wait; `lab sync` sends them[/yellow]")
+        lines.append(f"[yellow]{result.delivery.words}[/yellow]")
     return Group("", table(findings), "", *lines)
 
 

@@ -48,7 +48,7 @@ def _facts(result: StudyResult) -> Iterable[tuple[str, str]]:
     if result.run_id:
         yield "run", f"{result.run_id} (its artifact study.html has the pictures)"
     if result.final.delivery.waiting:
-        yield "tracking", f"[yellow]{result.final.delivery.waiting:,} records wait; `lab sync` sends them[/yellow]"
+        yield "tracking", f"[yellow]{result.final.delivery.words}[/yellow]"
 
 
 def keep_winner(result: StudyResult, replace: bool) -> str:

@@ -29,6 +29,13 @@ class Delivery:
     waiting: int = 0
     trouble: str = ""
 
+    @property
+    def words(self) -> str:
+        """What a person is told of records that wait."""
+        server = f"the tracking server {store.without_password(store.tracking_uri())}"
+        where = "mlruns/mlflow.db" if store.is_local() else server
+        return f"{self.waiting:,} records wait for {where}; they are sent when it answers, or by `lab sync`"
+
 
 class Outbox:
     """Hands out trackers, and waits for their records to be sent. Nothing is written before one starts."""

@@ -29,6 +29,7 @@ def command(port: int, host: str) -> list[str]:
     """The command that serves the local store there, to those who call it by a name of its own."""
     allowed = ",".join(f"{name}:{port}" for name in listening.names(host))
     origins = ",".join(f"http://{name}:{port}" for name in listening.names(host))
-    place = ["--backend-store-uri", store.tracking_uri(), "--default-artifact-root", str(store.root() / "artifacts")]
+    server = ["server", "--host", host, "--port", str(port), "--workers", "1"]
     guard = ["--allowed-hosts", allowed, "--cors-allowed-origins", origins]
-    return [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), *guard, *place]
+    place = ["--backend-store-uri", store.tracking_uri(), "--default-artifact-root", str(store.root() / "artifacts")]
+    return [sys.executable, "-m", "mlflow", *server, *guard, *place]

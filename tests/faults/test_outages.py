@@ -85,7 +85,7 @@ def test_a_server_that_answers_nonsense_costs_no_result_and_is_named_in_a_line(
     out, err = capsys.readouterr()
     assert ended.value.code == 0
     assert "accuracy" in out
-    assert f"records wait for {served.address}" in out
+    assert f"records wait for the tracking server {served.address}; they are sent when it answers" in out
     with pytest.raises(SystemExit) as ended:
         cli.main(["runs"])
     out, err = capsys.readouterr()
