@@ -43,6 +43,7 @@ class BestAndLast(Checkpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Go on with the batch, the metrics and the randomness of a checkpoint."""
+        signals.keep_handling()
         if self._loaded:
             _go_to_block(trainer, self._loaded["block"])
             trainer.callback_metrics.update(self._loaded["callback_metrics"])
@@ -70,6 +71,10 @@ class BestAndLast(Checkpoint):
     def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         """Stop in a long validation."""
         signals.pause(PATIENCE)
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Be the one who is asked to stop."""
+        signals.keep_handling()
 
     def on_test_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         """Stop in a test: the end of the training is kept."""

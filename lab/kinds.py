@@ -61,6 +61,7 @@ BASES = {
     "optimizer": ("torch.optim", "Optimizer"),
     "scheduler": ("torch.optim.lr_scheduler", "LRScheduler"),
     "loss": ("torch.nn", "Module"),
+    "metrics": ("torchmetrics", "Metric"),
 }
 
 
@@ -84,7 +85,7 @@ def find(section: str, kind: object) -> Callable[..., Any]:
 
 def code_of(section: str, kind: str) -> str:
     """Whose code a kind runs: a module and its file; "" for a shipped kind, whose code is the lab's."""
-    if kind in SHIPPED[section]:
+    if kind in SHIPPED.get(section, {}):
         return ""
     module = kind.partition(":")[0] if ":" in kind else kind.rpartition(".")[0]
     place = Path(getattr(sys.modules.get(module), "__file__", None) or "?")
@@ -93,7 +94,7 @@ def code_of(section: str, kind: str) -> str:
 
 def _check_fits(section: str, address: str, found: Callable[..., Any]) -> None:
     """Raise LabError unless what is named makes what the section is about: `os:system` is callable too."""
-    module_name, name = BASES[section]
+    module_name, name = BASES[section.partition(".")[0]]  # each metric has a section of its own
     # A subclass cannot exist before its base is imported.
     base = getattr(sys.modules.get(module_name), name, None)
     made = found if isinstance(found, type) else _annotated_return(found)

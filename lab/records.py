@@ -49,6 +49,7 @@ class Records(Checkpoint):
         assert isinstance(pl_module, TaskModule)
         seconds = time.perf_counter() - self._began
         values = pl_module.take_published() | {
+            "lr": trainer.optimizers[0].param_groups[0]["lr"],
             **pl_module.take_gradients(),
             "seconds_per_epoch": seconds,
             "samples_per_second": pl_module.scores["train"].samples / seconds,

@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -15,6 +15,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _put_off: list[bool] = []  # an entry for each block that puts off Stopped
 _pausing: list[bool] = []  # an entry for each block in which Stopped is raised by `pause` alone
 _waiting: list[tuple[int, float]] = []  # the signal that was put off, and when it came
+_handlers: list[Callable[[int, FrameType | None], None]] = []  # an entry for each block of `stopping`
 
 
 @contextmanager
@@ -36,12 +37,21 @@ def stopping() -> Iterator[None]:
             raise Stopped(signal_number)
 
     before = {number: signal.signal(number, stop) for number in SIGNALS}
+    _handlers.append(stop)
     try:
         yield
     finally:
+        _handlers.pop()
         _waiting.clear()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def keep_handling() -> None:
+    """Be told of signals alone: Lightning puts itself in front, and then leaves at a SIGTERM where it likes to."""
+    if _handlers and threading.current_thread() is threading.main_thread():
+        for number in SIGNALS:
+            signal.signal(number, _handlers[-1])
 
 
 @contextmanager

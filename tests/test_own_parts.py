@@ -68,7 +68,7 @@ class SignSGD(torch.optim.Optimizer):
         return loss
 
 
-def halving(optimizer, every: int = 2):
+def halving(optimizer, every: int = 2) -> torch.optim.lr_scheduler.LRScheduler:
     return torch.optim.lr_scheduler.StepLR(optimizer, every, 0.5)
 
 
@@ -148,14 +148,14 @@ def test_a_run_in_which_every_part_is_ones_own() -> None:
     [
         ("{kind: 'own_ideas:Sore'}", "metrics.mine.kind: own_ideas has no 'Sore'; did you mean Sure?"),
         ("{kind: 'own_ideas:Sure', abov: 1.0}", "metrics.mine.abov: no such setting; did you mean metrics.mine.above?"),
-        ("{kind: 'own_ideas:Focal'}", "metrics.mine: own_ideas:Focal is no torchmetrics.Metric"),
+        ("{kind: 'own_ideas:Focal'}", "metrics.mine.kind: own_ideas:Focal is not called"),
         ("{kind: 'own_ideas:Undirected'}", "does not say whether higher is better"),
         (
             "{kind: 'own_ideas:Whole'}",
-            "metrics.mine: own_ideas:Whole cannot measure predictions (64, 10) against (64,)",
+            "metrics.mine: own_ideas:Whole cannot measure predictions (143, 10) against (143,)",
         ),
         ("{kind: 'torchmetrics.classification:BinaryF1Score'}", "is for two classes, the data has 10"),
-        ("{kind: 'torchmetrics.regression:MeanSquaredError'}", "cannot measure predictions (64, 10) against (64,)"),
+        ("{kind: 'torchmetrics.regression:MeanSquaredError'}", "cannot measure predictions (143, 10) against (143,)"),
         ("{kind: accuracy}", "metrics.mine.kind: no such kind 'accuracy'"),
         ("{}", "metrics.mine.kind: is required; package.module:Class"),
     ],

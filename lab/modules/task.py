@@ -237,7 +237,6 @@ class TaskModule(L.LightningModule):
     def on_train_epoch_end(self) -> None:
         """Make the training scores of the epoch known to callbacks, and go on with the schedule."""
         self._publish("train")
-        self._published["lr"] = self.trainer.optimizers[0].param_groups[0]["lr"]
         if self._schedule["interval"] == "epoch":
             watched = self._schedule.get("monitor")
             self._schedule["scheduler"].step(*([self.trainer.callback_metrics[watched]] if watched else []))

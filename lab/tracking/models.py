@@ -24,7 +24,7 @@ NO_MODEL = {
     "FINISHED": "runs of `lab run` and winners of studies keep theirs, trials and arms do not",
 }
 # What a table's model runs, one behind the other in one file.
-ROW_MODEL = ("errors.py", "data/encodings/table.py", "tracking/row_model.py")
+ROW_MODEL = ("redaction.py", "errors.py", "data/encodings/table.py", "tracking/row_model.py")
 
 
 def save(predictor: "nn.Module", example: "np.ndarray", folder: Path) -> None:

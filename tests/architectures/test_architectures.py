@@ -5,12 +5,13 @@ import torch
 from torch import nn
 
 from lab import kinds
-from lab.architectures.perceptron import MLP, SequentialMLP
+from lab.architectures.perceptron import MLP, SequentialMLP, WideAndDeep
 
 SEQUENCES, IMAGES = (2, 12), (1, 8, 8)
 BUILT = [
     ("linear", SEQUENCES, {}),
     ("mlp", SEQUENCES, {"hidden": 8}),
+    ("wide_deep", SEQUENCES, {"hidden": 8, "layers": 1, "norm": "layer"}),
     ("mlp", IMAGES, {"hidden": 8, "norm": "batch", "activation": "leaky_relu", "negative_slope": 0.2}),
     ("sequential", SEQUENCES, {"hidden": 8, "norm": "layer", "activation": "gelu"}),
     ("conv1d", SEQUENCES, {"channels": 4, "norm": "layer"}),
@@ -107,3 +108,9 @@ def test_settings_that_do_not_go_together_are_refused(kind: str, settings: dict[
 
     with pytest.raises(LabError, match=message):
         build(kind, SEQUENCES, settings)
+
+
+def test_wide_and_deep_begins_as_its_linear_path() -> None:
+    network = WideAndDeep(in_features=5, out_features=2, hidden=8)
+    x = torch.randn(3, 5)
+    assert torch.equal(network(x), network.wide(x))

@@ -6,6 +6,7 @@ import math
 import os
 import platform
 import shutil
+import sqlite3
 import statistics
 import tempfile
 import time
@@ -130,6 +131,8 @@ def _empty_store() -> Path:
     os.chdir(folder)
     try:
         store.client()
+        with contextlib.closing(sqlite3.connect(store.database())) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the file alone is copied
         return store.database()
     finally:
         os.chdir(before)
