@@ -63,9 +63,17 @@ def whole() -> Iterator[None]:
 
 @contextmanager
 def pausing() -> Iterator[None]:
-    """Put off Stopped until the next `pause`, or the block's end; a second signal raises it at once."""
-    with _put_off_in(_pausing):
-        yield
+    """Put off Stopped until the next `pause`, or the block's end; a second signal raises it at once.
+
+    What fails meanwhile counts as stopped: a signal to a whole group ends processes that a training needs.
+    """
+    try:
+        with _put_off_in(_pausing):
+            yield
+    except Exception as error:
+        if _waiting:
+            raise Stopped(_waiting.pop()[0]) from error
+        raise
 
 
 @contextmanager

@@ -46,10 +46,23 @@ def finish(child: int) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def kill_after(child: int, seconds: float) -> bool:
-    """SIGKILL a process after some seconds; whether it was not done before."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+def seconds_from(child: int, begun: Callable[[], bool]) -> float:
+    """How long a process works from when it has begun something until its end."""
+    since = time.monotonic()
+    while not begun():
+        assert os.waitpid(child, os.WNOHANG) == (0, 0), "ended before it began"
+        since = time.monotonic()
+        time.sleep(0.001)
+    assert finish(child) == 0, "failed"
+    return time.monotonic() - since
+
+
+def kill_after(child: int, begun: Callable[[], bool], seconds: float) -> bool:
+    """SIGKILL a process some seconds after it has begun something; whether it was not done before."""
+    deadline = None
+    while deadline is None or time.monotonic() < deadline:
+        if deadline is None and begun():
+            deadline = time.monotonic() + seconds
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             assert status == 0, "failed before it was killed"

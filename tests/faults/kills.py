@@ -28,7 +28,7 @@ from lab.tracking import store, waiting
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 TWICE = 4  # every so manieth run is killed again after it was resumed
 NOT_REPEATED = ("seconds_per_epoch", "samples_per_second", "system/")  # what no two runs have alike
-COMMON = ("data.batch_size=256", "trainer.max_epochs=4", "checkpoints.every_seconds=0.02")
+COMMON = ("data.batch_size=256", "trainer.max_epochs=10", "checkpoints.every_seconds=0.02")
 SETTINGS = {
     "mlp": ("model.hidden=32", "model.dropout=0.3", "scheduler.kind=cosine", "trainer.log_every_n_steps=2"),
     "conv1d": ("model.channels=8", "scheduler={kind: plateau, patience: 1}", "early_stopping={patience: 2}"),
@@ -78,10 +78,14 @@ class Bench:
         self.sender.ask()
 
     def kill(self, work: Callable[[], object], seconds: float) -> bool:
-        """Kill a process at its work; whether it was not done before."""
-        killed = forks.kill_after(forks.start(work, self.log), seconds)
+        """Kill a process some time after the first record of its work; whether it was not done before."""
+        killed = forks.kill_after(forks.start(work, self.log), self.recording, seconds)
         self.sender.ask()
         return killed
+
+    def recording(self) -> bool:
+        """Whether a run has begun to record."""
+        return any(store.journals().glob("[!.]*/*/records.jsonl"))
 
     def runs(self) -> dict[str, str]:
         """All runs in the store and their status."""
@@ -137,9 +141,7 @@ def measure(name: str, seeds: range, log: Path) -> Tally:
     whole = bench.new_run(lambda: bench.do(bench.train))
     assert whole is not None
     expected = bench.left_by(whole)
-    began = time.monotonic()
-    assert forks.finish(forks.start(bench.train, log)) == 0
-    seconds = time.monotonic() - began
+    seconds = forks.seconds_from(forks.start(bench.train, log), bench.recording)
     bench.sender.ask()
     tally = Tally()
     for number in seeds:
