@@ -40,9 +40,8 @@ class Journal:
             self._write(line)
 
     def _write(self, line: bytes) -> None:
-        before = os.fstat(self._file).st_size
         if (written := os.write(self._file, line)) != len(line):
-            os.ftruncate(self._file, before)
+            os.ftruncate(self._file, os.fstat(self._file).st_size - written)
             raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} ({written} of {len(line)} bytes of a record)")
 
     def close(self) -> None:
