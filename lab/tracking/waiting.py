@@ -5,19 +5,26 @@ from pathlib import Path
 from lab.tracking import outbox, sender, store
 
 
+def ended() -> list[Path]:
+    """The outboxes whose process is gone or done, oldest first."""
+    found = [path for path in store.journals().glob("[!.]*") if path.is_dir() and not sender.has_writer(path)]
+    return sorted(found, key=lambda path: path.stat().st_mtime if path.exists() else 0.0)
+
+
 def abandoned() -> list[Path]:
-    """The outboxes whose process is gone or done, and that nobody sends at this moment, oldest first."""
-    found = [path for path in store.journals().glob("[!.]*") if path.is_dir()]
-    waiting = [path for path in found if not sender.has_writer(path) and not store.is_locked(path / sender.LOCK)]
-    return sorted(waiting, key=lambda path: path.stat().st_mtime)
+    """Those of them that nobody sends at this moment."""
+    return [path for path in ended() if not store.is_locked(path / sender.LOCK)]
 
 
 NOTHING = "nothing waits"
 
 
 def send_all() -> tuple[list[str], bool]:
-    """Send what waits, oldest first: a line about each outbox, and whether all of it is sent."""
-    lines = [_send(folder) for folder in abandoned()]
+    """Send what waits, oldest first: a line about each outbox, and whether all of it is sent.
+
+    What somebody else is just sending is waited for: it may come to nothing, and then waits still.
+    """
+    lines = [_send(folder) for folder in ended()]
     return [line for line, _ in lines] or [NOTHING], all(sent for _, sent in lines)
 
 
