@@ -180,12 +180,8 @@ def _samples(data: DataModule) -> int:
 
 def _shares(data: DataModule) -> np.ndarray:
     """The share of each class in the training split."""
-    labels = torch.cat([y for _, y in data.loader("train")]) if data.batch_size > 1 else _labels(data)
+    labels: torch.Tensor = data.splits["train"].y  # type: ignore[attr-defined]
     return np.bincount(labels.numpy(), minlength=len(data.class_names)) / len(labels)
-
-
-def _labels(data: DataModule) -> torch.Tensor:
-    return data.splits["train"].y  # type: ignore[attr-defined]
 
 
 def _balance(data: DataModule) -> Iterator[str]:
