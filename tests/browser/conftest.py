@@ -45,6 +45,10 @@ def page(browser: Any) -> Iterator[Any]:
     opened = browser.new_page(viewport={"width": 1440, "height": 1000})
     opened.set_default_timeout(30_000)
     opened.alerts = []
+    opened.troubles = []
+    opened.on("console", lambda message: opened.troubles.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: opened.troubles.append(str(error)))
+    opened.on("requestfailed", lambda request: opened.troubles.append(f"{request.url}: {request.failure}"))
     opened.on("dialog", lambda dialog: (opened.alerts.append(dialog.message), dialog.dismiss()))
     yield opened
     opened.close()

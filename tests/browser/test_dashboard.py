@@ -14,7 +14,15 @@ TRACES = ".scatterlayer .trace"
 
 
 def drawn(page: Any, amount: int) -> None:
-    page.wait_for_function(f"document.querySelectorAll('{TRACES}').length == {amount}")
+    """Wait until so many curves are drawn; what the page shows instead is told where they do not come."""
+    from playwright.sync_api import TimeoutError as NotInTime
+
+    try:
+        page.wait_for_function(f"document.querySelectorAll('{TRACES}').length == {amount}", polling=100)
+    except NotInTime:
+        found = page.locator(TRACES).count()
+        shown = page.locator("body").inner_text()
+        raise AssertionError(f"{found} curves, not {amount}, on {page.url}:\n{shown}\n{page.troubles}") from None
 
 
 def pick_row(page: Any, row: int) -> None:
