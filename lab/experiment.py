@@ -206,6 +206,24 @@ def _trainer_bounds(
     """Where the lab has a default of its own for an argument of Trainer, or a closer bound than Trainer."""
 
 
+def overridden(sections: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """A copy of the sections with each `name=value` put in its place; raises LabError."""
+    mistakes: list[str] = []
+    changed = _overridden(sections, overrides, mistakes)
+    if mistakes:
+        raise LabError(*mistakes)
+    return changed
+
+
+def part(section: str, content: dict[str, Any]) -> Part:
+    """One section checked and completed; raises LabError with a line for every mistake."""
+    mistakes: list[str] = []
+    found = _part(section, content, mistakes)
+    if found is None or mistakes:
+        raise LabError(*mistakes)
+    return found
+
+
 def _overridden(sections: Any, overrides: Iterable[str], mistakes: list[str]) -> dict[str, Any]:
     """A copy of the sections with each `name=value` put in its place."""
     changed = {name: dict(part) if isinstance(part, dict) else part for name, part in sections.items()}

@@ -18,12 +18,12 @@ def add(commands: Commands, name: str, command: Command, text: str, when_stopped
 def experiment(parser: argparse.ArgumentParser) -> None:
     """An experiment and settings to change."""
     parser.add_argument("name", help="a file in experiments/, without .yaml")
-    parser.add_argument(
-        "overrides",
-        nargs="*",
-        metavar="setting=value",
-        help="settings to change, such as optimizer.lr=0.01 seed=3",
-    )
+    overrides(parser, "optimizer.lr=0.01 seed=3")
+
+
+def overrides(parser: argparse.ArgumentParser, such_as: str) -> None:
+    """Settings to change."""
+    parser.add_argument("overrides", nargs="*", metavar="setting=value", help=f"settings to change, such as {such_as}")
 
 
 def run(parser: argparse.ArgumentParser) -> None:

@@ -20,6 +20,7 @@ def register(commands: Commands) -> None:
     new.add_argument("--model", help="the architecture, where another than the usual one is wanted")
     new.add_argument("--kind", help="table, series, arrays or images, where the guess is wrong")
     new.add_argument("--yes", action="store_true", help="replace experiments/NAME.yaml without asking")
+    arguments.overrides(new, "data.text_encoding=cp1252 trainer.max_epochs=5")
     recorded = "the run is recorded as KILLED, with its checkpoints"
     arguments.experiment(add(commands, "run", _run, "train, track and test one experiment", recorded))
     add(commands, "list", _list, "show all experiments in experiments/")
@@ -37,7 +38,9 @@ def _new(options: argparse.Namespace) -> int:
 
     from lab.scaffold import report, writing
 
-    made = writing.new(options.name, options.data, options.target, options.model, options.kind, options.yes)
+    made = writing.new(
+        options.name, options.data, options.target, options.model, options.kind, options.yes, options.overrides
+    )
     Console().print(report.scaffold(made), highlight=False, soft_wrap=True)
     return 0
 

@@ -1,6 +1,6 @@
 """A look at somebody's data: of what kind it is, what is in it, and what should make one wary."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,18 @@ from lab.data import columns, table_files, times
 from lab.data.base import DataModule
 from lab.data.encodings.table import Category, Date, TableEncoding
 from lab.errors import LabError, did_you_mean
-from lab.experiment import Part
+from lab.experiment import part
 from lab.scaffold import seasons, suspects
 
+OPTIONS = {
+    "path": "--data",
+    "x": "--data",
+    "target": "--target",
+    "targets": "--target",
+    "y": "--target",
+    "kind": "--kind",
+}
+HOW_WRITTEN = ("separator", "text_encoding")  # the settings that reading a file needs
 KINDS = ("table", "series", "arrays", "images")
 USUAL_TARGETS = ("target", "label", "class", "y", "outcome")
 UNEVEN = 0.8  # share of the largest class from which accuracy misleads
@@ -37,21 +46,27 @@ class Look:
         return len(self.data.splits["train"])  # type: ignore[arg-type]
 
 
-def look(path: str, target: str | None, kind: str | None) -> Look:
-    """Look at a file or folder; raises LabError where it cannot be used as it is."""
-    kind = kind or kind_of(path, target)
-    return {"table": _table, "series": _series, "arrays": _arrays, "images": _images}[kind](path, target)
+def look(path: str, target: str | None, kind: str | None, given: Mapping[str, Any]) -> Look:
+    """Look at a file or folder, with some settings given; raises LabError where it cannot be used as it is."""
+    for name in OPTIONS.keys() & given.keys():
+        raise LabError(f"data.{name}: give it as {OPTIONS[name]}")
+    kind = kind or kind_of(path, target, given)
+    return {"table": _table, "series": _series, "arrays": _arrays, "images": _images}[kind](path, target, given)
 
 
-def kind_of(path: str, target: str | None) -> str:
+def kind_of(path: str, target: str | None, given: Mapping[str, Any]) -> str:
     """The kind of data that a path holds: by its name, and for rows by whether they are regular in time."""
     place = Path(path).expanduser()
     if place.is_dir():
         return "images"
     if place.suffix.lower() in (".npz", ".npy"):
         return "arrays"
-    table_files.existing_file(path)
-    return "series" if _is_series(table_files.read_table(path), target) else "table"
+    return "series" if _is_series(_rows(path, given), target) else "table"
+
+
+def _rows(path: str, given: Mapping[str, Any]) -> pd.DataFrame:
+    """The file as the settings say that it is written."""
+    return table_files.read_table(path, **{name: given[name] for name in HOW_WRITTEN if name in given})
 
 
 def _is_series(frame: pd.DataFrame, target: str | None) -> bool:
@@ -69,21 +84,17 @@ def _is_series(frame: pd.DataFrame, target: str | None) -> bool:
 
 
 def _prepared(settings: dict[str, Any]) -> DataModule:
-    data: DataModule = Part("data", settings["kind"], _without_kind(settings)).build(seed=0)
+    # A batch of one sample fits into any data until a better one is chosen.
+    data: DataModule = part("data", settings | {"batch_size": 1}).build(seed=0)
     data.prepare()
     return data
 
 
-def _without_kind(settings: dict[str, Any]) -> dict[str, Any]:
-    """A section's settings; a batch of one sample fits into any data until a better one is chosen."""
-    return {"batch_size": 1} | {name: value for name, value in settings.items() if name != "kind"}
-
-
-def _table(path: str, target: str | None) -> Look:
-    frame = table_files.read_table(path)
+def _table(path: str, target: str | None, given: Mapping[str, Any]) -> Look:
+    frame = _rows(path, given)
     target = target or _usual_target(frame)
     columns.check_names([target], frame, "--target")
-    settings = {"kind": "table", "path": path, "target": target}
+    settings = {"kind": "table", "path": path, "target": target, **given}
     data = _prepared(settings)
     assert isinstance(data.encoding, TableEncoding)
     facts = [("rows", f"{len(frame):,}, {len(frame.columns)} columns"), *data.notes]
@@ -121,9 +132,9 @@ def _columns(encoding: TableEncoding) -> Iterator[tuple[str, str]]:
             yield kind, f"{len(found)}: {_some(found)}"
 
 
-def _series(path: str, target: str | None) -> Look:
-    frame = table_files.read_table(path)
-    time = times.find(frame)
+def _series(path: str, target: str | None, given: Mapping[str, Any]) -> Look:
+    frame = _rows(path, given)
+    time = given.get("time") or times.find(frame)
     chosen = target.split(",") if target else None
     columns.check_names(chosen or [], frame, "--target")
     moments = times.moments(frame[time])
@@ -138,7 +149,7 @@ def _series(path: str, target: str | None) -> Look:
             if str(name) not in (time, *chosen) and pd.api.types.is_numeric_dtype(frame[name].dtype)
         ]
         settings |= {"covariates": covariates} if covariates else {}
-    settings |= {"window": window, "horizon": horizon}
+    settings |= {"window": window, "horizon": horizon, **given}
     data = _prepared(settings)
     facts = [
         ("rows", f"{len(frame):,}, from {times.written(moments.iloc[0])} to {times.written(moments.iloc[-1])}"),
@@ -152,11 +163,11 @@ def _series(path: str, target: str | None) -> Look:
     return Look(settings, data, facts, suspects.repeated_rows(frame))
 
 
-def _arrays(path: str, target: str | None) -> Look:
+def _arrays(path: str, target: str | None, given: Mapping[str, Any]) -> Look:
     if Path(path).suffix.lower() == ".npz":
-        settings = {"kind": "arrays", "path": path}
+        settings = {"kind": "arrays", "path": path, **given}
     elif target:
-        settings = {"kind": "arrays", "x": path, "y": target}
+        settings = {"kind": "arrays", "x": path, "y": target, **given}
     else:
         raise LabError(f"--target: {path} holds x; name the NPY file of y, or save both in one NPZ file as x and y")
     data = _prepared(settings)
@@ -165,10 +176,10 @@ def _arrays(path: str, target: str | None) -> Look:
     return Look(settings, data, facts, list(_uneven(data)))
 
 
-def _images(path: str, target: str | None) -> Look:
+def _images(path: str, target: str | None, given: Mapping[str, Any]) -> Look:
     if target:
         raise LabError("--target: images have their classes from the names of their folders; leave it out")
-    settings = {"kind": "images", "path": path}
+    settings = {"kind": "images", "path": path, **given}
     data = _prepared(settings)
     facts = [*data.notes, *(("classes", words) for words in _balance(data))]
     return Look(settings, data, facts, list(_uneven(data)))

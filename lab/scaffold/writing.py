@@ -2,7 +2,8 @@
 
 import datetime
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab import building, experiment, yaml_files
@@ -29,14 +30,19 @@ def new(
     model: str | None = None,
     kind: str | None = None,
     yes: bool = False,
+    overrides: Sequence[str] = (),
 ) -> Scaffold:
-    """Look at data and write `experiments/NAME.yaml`; raises LabError, with nothing written, where it cannot be."""
+    """Look at data and write `experiments/NAME.yaml`, with settings that somebody wants otherwise put in their place.
+
+    Raises LabError, with nothing written, where it cannot be.
+    """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise LabError(f"'{name}' is no name for an experiment: use letters, digits, _ and - only")
     check_kind(kind)
     path = experiment.FOLDER / f"{name}.yaml"
-    found = look(data, target, kind)
+    found = look(data, target, kind, experiment.overridden({"data": {}}, overrides)["data"])
     choice = choose(found, model)
+    choice = replace(choice, sections=experiment.overridden(choice.sections, overrides))
     text = as_text(name, found, choice)
     found.data.batch_size = choice.sections["data"]["batch_size"]
     built = building.build(experiment.parse(name, text), found.data)

@@ -78,13 +78,14 @@ def part(name: str) -> Row:
 
 
 def main(names: list[str]) -> int:
+    """Run the parts; each is written down as it ends, so that an interrupted suite keeps what it measured."""
     rows: list[tuple[str, Row, float]] = []
     for name in names:
         began = time.monotonic()
         print(f"{WHAT[name]} ...", flush=True)
         rows.append((name, part(name), time.monotonic() - began))
+        write(rows[-1:])
     Console().print(table(rows))
-    write(rows)
     return 0 if all(row.held == row.tried for _, row, _ in rows) else 1
 
 

@@ -56,6 +56,35 @@ def test_a_table(table: pd.DataFrame) -> None:
     assert one_epoch("shop").metrics["test/accuracy"] > 0
 
 
+def test_settings_can_be_given(table: pd.DataFrame) -> None:
+    table["job"] = table["job"].replace("cook", "boulangère")
+    table.to_csv("shop.csv", index=False, encoding="cp1252")
+    with pytest.raises(LabError, match="set data\\.text_encoding=cp1252"):
+        new("shop", "shop.csv", "buys")
+    overrides = ["data.text_encoding=cp1252", "trainer.max_epochs=3", "model.hidden=8"]
+    new("shop", "shop.csv", "buys", overrides=overrides)
+    loaded = experiment.load("shop")
+    assert loaded.data.settings["text_encoding"] == "cp1252"
+    assert (loaded.trainer["max_epochs"], loaded.model.settings["hidden"]) == (3, 8)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("data.path=other.csv", "data.path: give it as --data"),
+        ("data.text_encodin=cp1252", "did you mean data.text_encoding"),
+        ("data.text_encoding=klingon", "no such text encoding"),
+        ("model.hiden=8", "did you mean model.hidden"),
+        ("trainer.max_epochs", "write a setting and its value"),
+    ],
+)
+def test_a_wrong_setting_is_refused_and_nothing_written(table: pd.DataFrame, override: str, said: str) -> None:
+    table.to_csv("shop.csv", index=False)
+    with pytest.raises(LabError, match=said):
+        new("shop", "shop.csv", "buys", overrides=[override])
+    assert not Path("experiments/shop.yaml").exists()
+
+
 def test_a_table_whose_target_is_a_number(table: pd.DataFrame) -> None:
     table.to_parquet("shop.parquet")
     made = new("incomes", "shop.parquet", "age")
