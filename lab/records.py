@@ -50,7 +50,7 @@ class Records(Checkpoint):
         seconds = time.perf_counter() - self._began
         values = pl_module.take_published() | {
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
-            **pl_module.take_gradients(),
+            **pl_module.gradients.take(),
             "seconds_per_epoch": seconds,
             "samples_per_second": pl_module.scores["train"].samples / seconds,
         }

@@ -16,10 +16,9 @@ from torchmetrics import Metric, MetricCollection
 
 from lab.data.batches import Batch, derived_seed
 from lab.errors import TrainingFailed
+from lab.modules.gradients import GradientSamples
 from lab.modules.scores import EpochScores, as_floats
 from lab.modules.stepping import Stepping
-
-GRADIENT_NORM_SAMPLES = 8  # per epoch; each costs about as much as a small layer
 
 
 class TaskModule(L.LightningModule):
@@ -55,8 +54,7 @@ class TaskModule(L.LightningModule):
         self.seed = seed
         self.stepping = stepping
         self.scores: dict[str, EpochScores] = {}
-        self._gradient_norms: list[Tensor] = []
-        self._gradient_ratios: list[Tensor] = []
+        self.gradients = GradientSamples()
         self._published: dict[str, float] = {}
         self.test_outputs: list[dict[str, Tensor]] = []
         self.losses = array("d")  # of every batch of the run
@@ -224,12 +222,9 @@ class TaskModule(L.LightningModule):
         )
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Sample the norm of all gradients, and that of the first layer's against the last's; then clip."""
-        if self._batch % math.ceil(self._batches / GRADIENT_NORM_SAMPLES) == 0:
-            gradients = [p.grad for p in self.parameters() if p.grad is not None]
-            weights = [gradient for gradient in gradients if gradient.dim() > 1] or gradients
-            self._gradient_norms.append(nn.utils.get_total_norm(gradients).detach())
-            self._gradient_ratios.append((weights[0].norm() / weights[-1].norm()).detach())
+        """Sample the gradients as they came out; then clip."""
+        if self.gradients.due(self._batch, self._batches):
+            self.gradients.sample(self.parameters())
         if self.stepping.clip_at:
             clip = nn.utils.clip_grad_value_ if self.stepping.clip_by == "value" else nn.utils.clip_grad_norm_
             clip(self.parameters(), self.stepping.clip_at)
@@ -260,21 +255,11 @@ class TaskModule(L.LightningModule):
         published, self._published = self._published, {}
         return published
 
-    def take_gradients(self) -> dict[str, float]:
-        """Means of what was sampled since the last call: norm, and ratio of first to last layer.
-
-        A ratio far below 1 tells of vanishing gradients (Glorot & Bengio 2010).
-        """
-        sampled = {"gradient_norm": self._gradient_norms, "gradient_ratio": self._gradient_ratios}
-        self._gradient_norms, self._gradient_ratios = [], []
-        return {name: float(torch.stack(values).mean()) if values else math.nan for name, values in sampled.items()}
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what was collected of the epoch and of the run, beside the weights."""
         checkpoint["collected"] = {
             "scores": self.scores["train"].state_dict(),
-            "gradient_norms": list(self._gradient_norms),
-            "gradient_ratios": list(self._gradient_ratios),
+            **self.gradients.state_dict(),
             "published": dict(self._published),
             "losses": torch.tensor(self.losses, dtype=torch.float64),
         }
@@ -283,8 +268,7 @@ class TaskModule(L.LightningModule):
         """Go on collecting."""
         state = checkpoint["collected"]
         self.scores["train"].load_state_dict(state["scores"], self.device)
-        self._gradient_norms = [norm.to(self.device) for norm in state["gradient_norms"]]
-        self._gradient_ratios = [ratio.to(self.device) for ratio in state["gradient_ratios"]]
+        self.gradients.load_state_dict(state, self.device)
         self._published = state["published"]
         self.losses = array("d", state["losses"].tolist())
 

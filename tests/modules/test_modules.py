@@ -144,5 +144,5 @@ def test_a_loss_that_is_not_finite_stops_at_its_step_and_says_what_to_try() -> N
 def test_the_gradient_norm_is_that_before_clipping() -> None:
     built = build(load("digits", ["trainer.gradient_clip_val=1e-6", "trainer.max_steps=3"]))
     make_trainer(built.experiment).fit(built.module, built.data)
-    assert built.module.take_gradients()["gradient_norm"] > 1e-3
-    assert math.isnan(built.module.take_gradients()["gradient_ratio"])  # taken
+    assert built.module.gradients.take()["gradient_norm"] > 1e-3
+    assert math.isnan(built.module.gradients.take()["gradient_ratio"])  # taken
