@@ -36,6 +36,11 @@ def curves(
             continue
         picture = comparison.curve_picture(found, chosen, metric, look)
         frame.show(picture, f"curves-{metric}", f"curves of {metric}")
+        without = len(table.ids) - len(found)
+        if without:
+            st.caption(
+                f"{words.count(without, 'run')} of {len(table.ids):,} did not record {words.in_markdown(metric)}"
+            )
         drawn.append((metric, picture))
     return drawn
 

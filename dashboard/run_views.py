@@ -6,7 +6,7 @@ import shlex
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, frame, one_run, reads, words
+from dashboard import charts, frame, one_run, reads, selection, words
 from dashboard.charts import Line
 from lab.errors import LabError
 from lab.tracking.tables import RunTable
@@ -46,7 +46,8 @@ def summary(table: RunTable, run: str) -> None:
     found = one_run.summary(table.metrics.loc[run])
     if len(found):
         frame.small_table(found)
-        st.caption(f"from one seed ({table.params.loc[run].get('seed', 'unknown')})")
+        seed = table.params.loc[run].dropna().get(selection.SEED)
+        st.caption("from one seed, which it did not record" if seed is None else f"from one seed ({seed})")
     elif table.metrics.loc[run].notna().any():
         values = table.metrics.loc[run].dropna()
         frame.small_table(pd.DataFrame({"metric": values.index, "last value": values.to_numpy()}))

@@ -175,6 +175,15 @@ def test_a_run_beside_its_baseline_and_its_command(opened: Open, filled: Filled)
     assert ".venv/bin/lab run digits model.kind=mlp optimizer.lr=0.01 seed=1" in app.code[0].value
 
 
+def test_a_run_that_recorded_no_seed(opened: Open, filled: Filled) -> None:
+    assert "from one seed, which it did not record" in texts(opened("run", run=filled.evil))
+
+
+def test_how_many_runs_did_not_record_what_is_drawn(opened: Open, filled: Filled) -> None:
+    said = texts(opened("compare", runs=f"{filled.seeds[0]},{filled.evil},{filled.empty}"))
+    assert "1 run of 3 did not record val/loss" in said
+
+
 def test_names_with_html_are_text(opened: Open, filled: Filled) -> None:
     app = opened("run", run=filled.evil)
     assert app.title[0].value.startswith("\\<img src\\=x")
