@@ -14,7 +14,7 @@ class SystemMetrics:
 
     def __init__(self) -> None:
         self._next = 0.0
-        self._step = 0
+        self._steps: dict[str, int] = {}  # of each run, the next
         self._monitors: list = []
 
     def log(self, client: "MlflowClient", run_id: str) -> None:
@@ -25,9 +25,11 @@ class SystemMetrics:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        metrics = [Metric(f"system/{name}", value, now, self._step) for name, value in self._sample().items()]
-        self._step += 1
+        if run_id not in self._steps:
+            self._steps[run_id] = _samples_of(client, run_id)
+        metrics = [Metric(f"system/{name}", value, now, self._steps[run_id]) for name, value in self._sample().items()]
         client.log_batch(run_id, metrics=metrics)
+        self._steps[run_id] += 1
 
     def _sample(self) -> dict[str, float]:
         if not self._monitors:
@@ -38,6 +40,11 @@ class SystemMetrics:
             sample |= monitor.aggregate_metrics()
             monitor.clear_metrics()
         return sample
+
+
+def _samples_of(client: "MlflowClient", run_id: str) -> int:
+    """How many samples a run has that is gone on with: its curves go on where they ended."""
+    return len(client.get_metric_history(run_id, "system/cpu_utilization_percentage"))
 
 
 def _monitors() -> list:
