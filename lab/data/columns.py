@@ -22,6 +22,7 @@ PLAIN = (str, bool, int, float, np.generic, pd.Timestamp)
 DECORATED = r"[^\w\s.,-]?\s?-?\d[\d.,' ]*\s?[%€$£]?"  # a number with a currency, a thousands mark, a percent sign
 FEW_VALUES = 20  # a column with no more, some of them text, is one of names
 DATE_FORMATS = (None, "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y-%m", "%b %Y", "%d %b %Y", "%d-%b-%Y")
+LIKE_A_DATE = re.compile(r"(\d|[^\W\d]{3}).*[-/. ].*\d")  # digits or the name of a month, and digits again
 IDENTIFIER = re.compile(r"(^|.*[_\s.-])(id|ids|index|idx|uuid|guid|key|nr|no|row|rownum|unnamed \d+)$|.*[a-z]I[dD]$")
 
 
@@ -116,7 +117,7 @@ def _look_at_text(column: pd.Series, known: pd.Series, keep: bool) -> Finding:
 def date_format(known: pd.Series) -> str | None:
     """The format that all texts are dates of, None being ISO 8601; "none" where there is no such."""
     start = known.head(50).astype(object)
-    if not start.map(lambda value: isinstance(value, str) and bool(re.search(r"\d.*[-/. ].*\d", value))).all():
+    if not start.map(lambda value: isinstance(value, str) and bool(LIKE_A_DATE.search(value))).all():
         return "none"
     for format in DATE_FORMATS:
         for cells in (start, known.astype(object)):

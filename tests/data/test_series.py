@@ -113,6 +113,7 @@ def test_the_last_rows_are_what_a_forecast_is_made_from() -> None:
         (pd.bdate_range("2010-01-01", periods=STEPS), "day"),
         (pd.date_range("2010-01-01 05:00", periods=STEPS, freq="h"), "measured"),
         (pd.date_range("2010-01-01", periods=STEPS, freq="W").strftime("%d.%m.%Y"), "week"),
+        (pd.date_range("2010-01-01", periods=STEPS, freq="MS").strftime("%b %Y"), "month"),
         (np.arange(1900, 1900 + STEPS), "year"),
         (np.arange(STEPS) / 10, "time"),
     ],
