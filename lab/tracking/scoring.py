@@ -31,7 +31,8 @@ def serve(run: StoredRun, port: int) -> None:
 
 def request(folder: Path, port: int) -> str:
     """A command that asks the server for a prediction, with a row that the model was trained on."""
-    example = json.loads((folder / EXAMPLE).read_text(encoding="utf-8"))
+    text = (folder / EXAMPLE).read_text(encoding="utf-8")
+    example = json.loads(text, parse_float=lambda number: float(f"{float(number):.7g}"))  # single precision, no more
     first = json.dumps(_first(example), ensure_ascii=False).replace("'", "'\\''")
     data = f"'{first}'" if len(first) <= LONGEST_EXAMPLE else f"@{folder / EXAMPLE}"
     return f"curl http://{listening.HOST}:{port}/invocations -H 'Content-Type: application/json' -d {data}"

@@ -45,6 +45,7 @@ def test_the_scoring_server_answers_raw_rows(place: Path, trained: Path) -> None
         request = shlex.split(next(line for line in printed if line.startswith("curl")))
         shown = json.loads(request[-1])
         assert set(shown["dataframe_records"][0]) == {"age", "city", "income"}
+        assert len(str(shown["dataframe_records"][0]["income"])) <= 8
         rows = shop_rows(3)
         for body, expected in (
             (shown, None),
