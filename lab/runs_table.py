@@ -16,6 +16,9 @@ from lab.tracking.tables import RunTable
 PARTS = ("trial", "fresh seed", "replicate")  # kinds of runs that are parts of others
 USUAL = ("accuracy", "rmse")  # what a run is judged by, where it has it
 WORDS = {mark.partition(" ")[2]: mark for mark in (*states.MARKS.values(), states.STALE, *states.TRIALS.values())}
+COLUMNS = ("run", "state", "experiment", "name", "seed", "best", "took", "begun")
+NARROW = 120  # characters; in a terminal of less, two columns are left out, so that none is cut
+BESIDE_NAME = 94  # characters that the other columns take
 COLOURS = {"● running": "cyan", "✓ finished": "green", "✕ failed": "red", "■ stopped": "yellow", "◌ stale": "magenta"}
 
 
@@ -38,28 +41,34 @@ def chosen(table: RunTable, experiment: str = "", state: str = "", where: str = 
     return [str(run) for run in table.info.index[mask]]
 
 
-def render(table: RunTable, ids: Sequence[str], more: int) -> Table:
-    """A row a run."""
+def render(table: RunTable, ids: Sequence[str], more: int, width: int) -> Table:
+    """A row a run, as many columns as fit in a terminal so many characters wide."""
     caption = f"and {more:,} more" if more > 0 else None
     shown = Table(box=None, pad_edge=False, header_style="bold", caption=caption, caption_justify="left")
-    for name in ("run", "state", "experiment", "name", "seed", "best", "took", "begun"):
-        shown.add_column(name, no_wrap=name != "name", justify="right" if name in ("seed", "took") else "left")
+    names = [name for name in COLUMNS if width >= NARROW or name not in ("name", "took")]
+    for name in names:
+        shown.add_column(name, no_wrap=True, justify="right" if name in ("seed", "took") else "left")
     some = table.only(ids)
     marks, spans = states.states(some), states.seconds(some.info)
     for run in ids:
         info = some.info.loc[run]
         mark = str(marks[run])
-        shown.add_row(
-            run[:8],
-            f"[{COLOURS.get(mark, 'default')}]{escape(mark)}[/]",
-            escape(str(info["experiment"])),
-            escape(str(info["name"])),
-            _setting(some, run, "seed"),
-            _best(some, run),
-            duration(max(0.0, float(spans[run]))),
-            age(float(info["started"])),
-        )
+        cells = {
+            "run": run[:8],
+            "state": f"[{COLOURS.get(mark, 'default')}]{escape(mark)}[/]",
+            "experiment": escape(str(info["experiment"])),
+            "name": escape(_shortened(str(info["name"]), width - BESIDE_NAME)),
+            "seed": _setting(some, run, "seed"),
+            "best": _best(some, run),
+            "took": duration(max(0.0, float(spans[run]))),
+            "begun": age(float(info["started"])),
+        }
+        shown.add_row(*(cells[name] for name in names))
     return shown
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _setting(table: RunTable, run: str, name: str) -> str:

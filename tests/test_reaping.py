@@ -142,6 +142,20 @@ def test_the_next_start_closes_what_is_left_in_the_background(client: MlflowClie
     assert run.info.status == "KILLED"
 
 
+def test_no_column_of_runs_is_cut_in_a_narrow_terminal(
+    client: MlflowClient, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = made(client, **{"mlflow.runName": "digits optimizer.lr=0.006260326907499732 optimizer.weight_decay=0.1398"})
+    client.log_metric(run, "best/val/accuracy", 0.98765, timestamp=int(LONG_AGO))
+    for width in (80, 120):
+        monkeypatch.setenv("COLUMNS", str(width))
+        with pytest.raises(SystemExit):
+            cli.main(["runs"])
+        line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith(run[:8]))
+        assert "val/accuracy 0.9877 ↑" in line
+        assert line.rstrip().endswith("ago")
+
+
 def test_runs_lists_what_is_asked_for_and_says_what_is_stale(
     client: MlflowClient, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

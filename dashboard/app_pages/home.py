@@ -99,7 +99,9 @@ def _result(table: RunTable, run: str) -> dict[str, object]:
     """The main test metric of a run beside the baseline's; where it was not tested, its first best value."""
     metrics = table.metrics.loc[run].dropna()
     names = [str(name) for name in metrics.index]
-    order = ("test/accuracy", "test/rmse", *sorted(name for name in names if name.startswith(("test/", "best/val/"))))
+    prefixes = ("test/", "best/val/", "at_best/val/", "val/")
+    others = (name for prefix in prefixes for name in sorted(names) if name.startswith(prefix))
+    order = ("test/accuracy", "test/rmse", *others)
     main = next((name for name in order if name in names), next(iter(names), ""))
     return {
         "run": table.info.at[run, "name"],

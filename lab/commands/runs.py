@@ -36,7 +36,8 @@ def _runs(options: argparse.Namespace) -> int:
         console.print("\n".join(lines) or "no dead runs", highlight=False, markup=False, soft_wrap=True)
     table = open_tables().runs()
     ids = runs_table.chosen(table, options.experiment, options.state, options.where, options.all)
-    console.print(runs_table.render(table, ids[: options.limit], len(ids) - options.limit), highlight=False)
+    shown = runs_table.render(table, ids[: options.limit], len(ids) - options.limit, console.width)
+    console.print(shown, highlight=False)
     if not options.reap and (silent := runs_table.chosen(table, state="stale", parts=True)):
         many = f"{len(silent)} run{'s' if len(silent) > 1 else ''}"
         console.print(f"{many} stopped reporting: `lab runs --reap` closes those whose process is gone")
