@@ -5,13 +5,22 @@ import statistics
 from benchmarks.measuring import Size, Table, Target, interleaved, ratio, workplace
 from benchmarks.processes import printed
 
-PEAK = """
-import resource
-own, children = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-print(own, children)
+BY_HAND = """
+import lightning, mlflow
+from benchmarks import loops
+from benchmarks.processes import peak
+loops.article('mlp', 32, 2)
+print(peak())
 """
-BY_HAND = "import lightning, mlflow\nfrom benchmarks import loops\nloops.article('mlp', 32, 2)\n" + PEAK
-LAB = "from benchmarks import loops\nfrom lab import training\ntraining.run(loops.experiment('mlp', 32, 2))\n" + PEAK
+LAB = """
+from benchmarks import loops
+from benchmarks.processes import PeakOfChildren, peak
+from lab import training
+experiment = loops.experiment('mlp', 32, 2)
+children = PeakOfChildren()
+training.run(experiment)
+print(peak(), children.most)
+"""
 
 
 def measure(size: Size) -> Table:

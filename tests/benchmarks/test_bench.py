@@ -5,6 +5,7 @@ import importlib
 import pytest
 from benchmarks import bench
 from benchmarks.measuring import LEAST, Target, exponent, ratio
+from benchmarks.processes import printed
 
 OF_PROCESSES = ("startup", "memory")  # that take many seconds, however little they do
 
@@ -16,6 +17,13 @@ def test_a_table_can_be_measured_and_written_down(name: str) -> None:
     assert all(len(row) == len(table.header) for row in table.rows)
     page = bench.page([bench.promises(table.targets), table], LEAST, 1.0)
     assert all(f"| {' | '.join(row)} |" in page for row in table.rows)
+
+
+def test_the_peak_of_a_process_is_its_own() -> None:
+    ballast = bytearray(600 << 20)
+    ballast[:: 1 << 12] = b"x" * len(ballast[:: 1 << 12])
+    (measured,) = printed("from benchmarks.processes import peak; print(peak())")
+    assert 1 < measured < 200
 
 
 def test_ratios_are_medians_of_pairs() -> None:
