@@ -5,12 +5,14 @@ import importlib
 import os
 import sys
 import time
+from pathlib import Path
 
 from benchmarks.measuring import FULL, QUICK, Size, Table, Target, machine
 from rich.console import Console
 from rich.table import Table as Shown
 from shipped import PROJECT
 
+BY_HAND = "## What was tried"
 TABLES = ("epochs", "startup", "studies", "reading", "records", "memory", "growth", "verdicts")
 
 
@@ -28,8 +30,15 @@ def main() -> None:
     console.print(shown(summary), f"{time.monotonic() - began:.0f} s", highlight=False)
     if size is FULL and len(tables) == len(TABLES):
         path = PROJECT / "docs" / "performance.md"
-        path.write_text(page([summary, *tables], size, time.monotonic() - began), encoding="utf-8")
+        written = page([summary, *tables], size, time.monotonic() - began)
+        path.write_text(f"{written}\n{by_hand(path)}", encoding="utf-8")
         console.print(f"written to {path}")
+
+
+def by_hand(path: Path) -> str:
+    """The part of the page that people write: it outlives the tables."""
+    _, found, text = path.read_text(encoding="utf-8").partition(BY_HAND) if path.exists() else ("", "", "")
+    return found + text
 
 
 def promises(targets: list[Target]) -> Table:

@@ -1,6 +1,7 @@
 """The benchmarks run, at the least size: what they measure then is of no interest."""
 
 import importlib
+from pathlib import Path
 
 import pytest
 from benchmarks import bench
@@ -17,6 +18,13 @@ def test_a_table_can_be_measured_and_written_down(name: str) -> None:
     assert all(len(row) == len(table.header) for row in table.rows)
     page = bench.page([bench.promises(table.targets), table], LEAST, 1.0)
     assert all(f"| {' | '.join(row)} |" in page for row in table.rows)
+
+
+def test_what_people_write_on_the_page_outlives_the_tables(tmp_path: Path) -> None:
+    path = tmp_path / "performance.md"
+    assert bench.by_hand(path) == ""
+    path.write_text("# What the lab costs\n\n| old |\n\n## What was tried\n\n* Everything.\n")
+    assert bench.by_hand(path) == "## What was tried\n\n* Everything.\n"
 
 
 def test_the_peak_of_a_process_is_its_own() -> None:
