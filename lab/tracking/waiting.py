@@ -1,5 +1,6 @@
 """Outboxes that wait: of processes that are gone, whose records are not all in the store."""
 
+import textwrap
 from pathlib import Path
 
 from lab.tracking import outbox, sender, store
@@ -17,6 +18,7 @@ def abandoned() -> list[Path]:
 
 
 NOTHING = "nothing waits"
+LONGEST_REASON = 160  # characters of what a store in trouble said
 
 
 def send_all() -> tuple[list[str], bool]:
@@ -36,4 +38,7 @@ def _send(folder: Path) -> tuple[str, bool]:
     if not folder.exists():
         return f"{folder.name[:8]} held nothing more", True
     delivery = outbox.waiting(folder)
-    return f"{delivery.waiting:,} records of {folder.name[:8]} still wait: {delivery.trouble}", False
+    address = store.without_password(store.tracking_uri())
+    why = textwrap.shorten(delivery.trouble, LONGEST_REASON, placeholder=" …")
+    waiting = f"{delivery.waiting:,} records of {folder.name[:8]} still wait for {address}"
+    return f"{waiting}; `lab sync` sends them when it answers ({why})", False
