@@ -50,7 +50,7 @@ mlflow: .venv/installed ## browse runs in the MLflow UI, http://127.0.0.1:5000 (
 test: .venv/installed .venv/ray ## prove it all works
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
-faults: .venv/installed ## break servers, files and processes, and see what holds (10 minutes); writes docs/reliability.md
+faults: .venv/installed ## break servers, files and processes, and see what holds (11 minutes); writes docs/reliability.md
 	@$(BIN)/python tests/faults/suite.py $(ARGS)
 
 bench: .venv/installed ## what the lab costs, beside loops by hand; writes docs/performance.md (QUICK=1: three minutes)
