@@ -5,40 +5,20 @@ from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-from PIL import Image
+from made_data import draw, sales_rows, shop_rows
 
 from lab import training
 from lab.experiment import load
 from lab.tracking import store
 from lab.tracking.outbox import Outbox
 
-RANDOM = np.random.default_rng(0)
 EXPERIMENTS = {
     "shop": "data: {kind: table, path: shop.csv, target: bought}\nmodel: {kind: mlp, hidden: 16, layers: 1}",
     "sales": "data: {kind: series, path: sales.csv, window: 12, horizon: 3}\nmodel: {kind: lstm, hidden: 8, layers: 1}",
     "pictures": "data: {kind: images, path: pictures, batch_size: 8}\nmodel: {kind: conv2d, channels: 4}",
     "digits": "data: {kind: digits}\nmodel: {kind: linear}",
 }
-
-
-def shop_rows(rows: int) -> pd.DataFrame:
-    """Customers, without what they did."""
-    return pd.DataFrame(
-        {
-            "age": RANDOM.integers(18, 90, rows),
-            "city": RANDOM.choice(["Oslo", "Rome", "Bern"], rows),
-            "income": pd.Series(RANDOM.normal(50, 10, rows).round(2)).mask(RANDOM.random(rows) < 0.1),
-        }
-    )
-
-
-def sales_rows(months: int = 120) -> pd.DataFrame:
-    """Two monthly series from January 2010 on."""
-    month = np.arange(months)
-    times = pd.date_range("2010-01-01", periods=months, freq="MS").strftime("%Y-%m")
-    return pd.DataFrame({"month": times, "sales": 100.0 + month + 10 * np.sin(month), "visits": 5.0 + month % 12})
 
 
 @pytest.fixture(scope="session")
@@ -69,15 +49,6 @@ def _write_data() -> None:
     rows.assign(bought=np.where(rows["age"] > 50, "yes", "no")).to_csv("shop.csv", index=False)
     sales_rows().to_csv("sales.csv", index=False)
     draw(Path("pictures"), 20)
-
-
-def draw(folder: Path, count: int) -> None:
-    """Dark pictures in `dark`, light ones in `light`."""
-    for shade, name in enumerate(("dark", "light")):
-        (folder / name).mkdir(parents=True)
-        for number in range(count):
-            values = RANDOM.integers(100 * shade, 100 * shade + 50, (10, 12)).astype(np.uint8)
-            Image.fromarray(values).save(folder / name / f"{number:02}.png")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import draw, sales_rows, shop_rows
+from made_data import draw, sales_rows, shop_rows
 from sklearn.datasets import load_digits
 
 import lab

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import shop_rows
+from made_data import shop_rows
 
 import lab
 from lab.errors import LabError
