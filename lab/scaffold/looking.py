@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from lab import schema
 from lab.data import columns, table_files, times
 from lab.data.base import DataModule
 from lab.data.encodings.table import Category, Date, TableEncoding
@@ -48,6 +49,8 @@ class Look:
 
 def look(path: str, target: str | None, kind: str | None, given: Mapping[str, Any]) -> Look:
     """Look at a file or folder, with some settings given; raises LabError where it cannot be used as it is."""
+    if not isinstance(given, Mapping):
+        raise LabError(f"data: must be a mapping, not {given!r}")
     for name in OPTIONS.keys() & given.keys():
         raise LabError(f"data.{name}: give it as {OPTIONS[name]}")
     kind = kind or kind_of(path, target, given)
@@ -66,7 +69,11 @@ def kind_of(path: str, target: str | None, given: Mapping[str, Any]) -> str:
 
 def _rows(path: str, given: Mapping[str, Any]) -> pd.DataFrame:
     """The file as the settings say that it is written."""
-    return table_files.read_table(path, **{name: given[name] for name in HOW_WRITTEN if name in given})
+    written = {name: given[name] for name in HOW_WRITTEN if name in given}
+    mistakes = schema.check(table_files.read_table, written, "data", ("path",))
+    if mistakes:
+        raise LabError(*mistakes)
+    return table_files.read_table(path, **written)
 
 
 def _is_series(frame: pd.DataFrame, target: str | None) -> bool:
@@ -135,6 +142,7 @@ def _columns(encoding: TableEncoding) -> Iterator[tuple[str, str]]:
 def _series(path: str, target: str | None, given: Mapping[str, Any]) -> Look:
     frame = _rows(path, given)
     time = given.get("time") or times.find(frame)
+    columns.check_names([time], frame, "data.time")
     chosen = target.split(",") if target else None
     columns.check_names(chosen or [], frame, "--target")
     moments = times.moments(frame[time])

@@ -74,6 +74,9 @@ def test_settings_can_be_given(table: pd.DataFrame) -> None:
         ("data.path=other.csv", "data.path: give it as --data"),
         ("data.text_encodin=cp1252", "did you mean data.text_encoding"),
         ("data.text_encoding=klingon", "no such text encoding"),
+        ("data=5", "data: must be a mapping, not 5"),
+        ("data.text_encoding=5", "data.text_encoding: must be"),
+        ("data.separator=5", "data.separator: must be"),
         ("model.hiden=8", "did you mean model.hidden"),
         ("trainer.max_epochs", "write a setting and its value"),
     ],
@@ -83,6 +86,13 @@ def test_a_wrong_setting_is_refused_and_nothing_written(table: pd.DataFrame, ove
     with pytest.raises(LabError, match=said):
         new("shop", "shop.csv", "buys", overrides=[override])
     assert not Path("experiments/shop.yaml").exists()
+
+
+def test_a_column_of_times_that_is_none_is_refused(workplace: Path) -> None:
+    months = pd.date_range("2010-01-01", periods=60, freq="MS").strftime("%Y-%m")
+    pd.DataFrame({"month": months, "sales": range(60)}).to_csv("sales.csv", index=False)
+    with pytest.raises(LabError, match=r"data\.time: no column 'day'"):
+        new("sales", "sales.csv", overrides=["data.time=day"])
 
 
 def test_a_table_whose_target_is_a_number(table: pd.DataFrame) -> None:
