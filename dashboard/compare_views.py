@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, comparison, frame, pareto, reads, selection, words
-from dashboard.comparison import Look
-from dashboard.groups import Group
+from dashboard import charts, comparison, frame, reads, selection, words
+from dashboard.comparison import Group, Look
 from lab.errors import LabError
-from lab.tracking.tables import RunTable
+from lab.tracking.reading.run_table import RunTable
 
 MOST_MATRICES = 12
 MOST_DIMENSIONS = 8
@@ -91,7 +90,7 @@ def _scatter(
     if not len(points):
         st.info("No run has a finite value of both.")
         return
-    front = None if higher is None else pareto.front(points["x"].to_numpy(), points["y"].to_numpy(), higher)
+    front = None if higher is None else comparison.pareto_front(points["x"].to_numpy(), points["y"].to_numpy(), higher)
     picture = charts.scatter(points, x, y, [labels[run] for run in points.index], front)
     frame.show(picture, key, f"{y} against {x}")
 

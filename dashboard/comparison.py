@@ -1,18 +1,80 @@
-"""A comparison of runs: its groups, its curves, what differs; no page in it."""
+"""A comparison of runs: its groups, its curves, what differs, what makes it unfair; no page in it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
-from dashboard import charts, curves, groups, selection
+from dashboard import charts, curves, selection, words
 from dashboard.charts import Line
-from dashboard.groups import Group
-from lab.tracking import states
-from lab.tracking.tables import RunTable
+from lab.tracking.reading import run_table
+from lab.tracking.reading.run_table import RunTable
 
+ALL_BUT_SEED = "all but the seed"
 MOST_RAW = 12  # lines whose values before smoothing are drawn too
+COMMIT = "mlflow.source.git.commit"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that share settings."""
+
+    label: str
+    ids: tuple[str, ...]
+
+
+def grouped(table: RunTable, by: Sequence[str]) -> list[Group]:
+    """Groups of the runs that share the values of these settings; each run by itself where none is named."""
+    if not by:
+        return [Group(label, (run,)) for run, label in selection.labels(table).items()]
+    if ALL_BUT_SEED in by:
+        names = [name for name in selection.differing(table.params) if name != selection.SEED]
+    else:
+        names = [name for name in by if name in table.params]
+    keys = table.params[names].astype(object).where(table.params[names].notna(), None)
+    keys.insert(0, "experiment", table.info["experiment"])
+    several = keys["experiment"].nunique() > 1
+    short = selection.short_names(names)
+    found = []
+    for key, part in keys.groupby(list(keys), dropna=False, sort=False):
+        experiment, *_ = key if isinstance(key, tuple) else (key,)
+        text = selection.settings_text(part[names].iloc[0], short)
+        label = f"{experiment} {text}" if several or not text else text
+        found.append(Group(words.short(label.strip(), selection.LONGEST_LABEL), tuple(part.index)))
+    return found
+
+
+def with_band(curves: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The mean over curves (columns x, y) at each x, its 95 % band (low, high), and how many curves (n) it rests on.
+
+    Where only one curve has a value there is no band: low and high are NaN. NaN and infinite values do not count.
+    """
+    joined = pd.concat([curve[np.isfinite(curve["y"])] for curve in curves])
+    per_x = joined.groupby("x")["y"].agg(["mean", "std", "count"]).reset_index()
+    n = per_x["count"].to_numpy(float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        half = np.where(n > 1, stdtrit(np.maximum(n - 1, 1), 0.975) * per_x["std"] / np.sqrt(n), np.nan)
+    mean = per_x["mean"]
+    return pd.DataFrame({"x": per_x["x"], "y": mean, "low": mean - half, "high": mean + half, "n": n.astype(int)})
+
+
+def on_common_x(curves: Sequence[pd.DataFrame], points: int = 200) -> list[pd.DataFrame]:
+    """Curves brought to the same x where theirs differ (wall times do), within the span that each covers."""
+    if all(len(curve) == len(curves[0]) and np.array_equal(curve["x"], curves[0]["x"]) for curve in curves):
+        return list(curves)
+    if all((curve["x"] == curve["x"].round()).all() for curve in curves):
+        return list(curves)  # steps and epochs: those that several have are averaged as they are
+    ends = [curve["x"].max() for curve in curves if len(curve)]
+    common = np.linspace(0, max(ends, default=1), points)
+    found = []
+    for curve in curves:
+        finite = curve[np.isfinite(curve["y"])]
+        if len(finite):
+            y = np.interp(common, finite["x"], finite["y"], left=np.nan, right=np.nan)
+            found.append(pd.DataFrame({"x": common, "y": y}))
+    return found
 
 
 @dataclass(frozen=True)
@@ -36,7 +98,7 @@ def lines(found: Mapping[str, pd.DataFrame], chosen: Sequence[Group], look: Look
         smooth = [part.assign(y=curves.smoothed(part["y"].to_numpy(), look.smoothing)) for part in parts]
         if len(group.ids) > 1:
             label = f"{group.label} (n={len(parts)})"
-            made.append(Line(label, groups.with_band(groups.on_common_x(smooth)), style))
+            made.append(Line(label, with_band(on_common_x(smooth)), style))
         else:
             raw = parts[0] if look.smoothing > 0 and len(chosen) <= MOST_RAW else None
             made.append(Line(group.label, smooth[0], style, raw))
@@ -92,7 +154,7 @@ def quantities(table: RunTable) -> pd.DataFrame:
     settings = table.params[selection.differing(table.params)].apply(selection.numeric)
     found = pd.concat([settings, table.metrics.loc[:, table.metrics.notna().any()]], axis=1)
     found = found.loc[:, ~found.columns.duplicated()]
-    found["training seconds"] = states.seconds(table.info)
+    found["training seconds"] = run_table.seconds(table.info)
     return found
 
 
@@ -101,3 +163,63 @@ def curve_picture(
 ) -> charts.Picture:
     """The curves of one metric as they are looked at."""
     return charts.curve_chart(lines(found, chosen, look), metric, look.axis, look.log)
+
+
+def unfairness(table: RunTable, groups: Sequence[Group]) -> list[str]:
+    """A sentence for each thing that the runs of a group, or else all groups together, should share and do not."""
+    found = []
+    for group in groups:
+        if len(group.ids) > 1:
+            part = table.only(group.ids)
+            found += [f"{group.label}: {problem}" for problem in [*_mixed(part), *_repeated_seeds(part)]]
+    if not found and len(groups) > 1:
+        found = [f"these runs: {problem}" for problem in _mixed(table)]
+    return found
+
+
+def _mixed(table: RunTable) -> list[str]:
+    found = []
+    data = _distinct(table.tags, "data.fingerprint")
+    if len(data) > 1:
+        found.append(f"{len(data)} different versions of the data (data.fingerprint)")
+    budgets = _distinct(table.params, "trainer.max_epochs")
+    if len(budgets) > 1:
+        found.append(f"different epoch budgets (trainer.max_epochs: {', '.join(sorted(budgets, key=_order))})")
+    commits = _distinct(table.tags, COMMIT)
+    if len(commits) > 1:
+        found.append(f"{len(commits)} versions of the code ({', '.join(commit[:7] for commit in commits[:4])})")
+    if "True" in _distinct(table.tags, "git.dirty"):
+        found.append("uncommitted changes in the code of some runs")
+    return found
+
+
+def _repeated_seeds(table: RunTable) -> list[str]:
+    if selection.SEED not in table.params:
+        return []
+    seeds = table.params[selection.SEED].dropna().value_counts()
+    twice = sorted(str(seed) for seed in seeds[seeds > 1].index)
+    return [f"seed {', '.join(twice[:5])} more than once, so its runs count double"] if twice else []
+
+
+def _distinct(frame: pd.DataFrame, name: str) -> list[str]:
+    return [words.short(str(value), 40) for value in frame[name].dropna().unique()] if name in frame else []
+
+
+def _order(value: str) -> tuple[float, str]:
+    try:
+        return float(value), value
+    except ValueError:
+        return float("inf"), value
+
+
+def pareto_front(costs: np.ndarray, scores: np.ndarray, higher_is_better: bool) -> np.ndarray:
+    """Whether each point is on the Pareto front of low cost and good score; NaN and infinity never are."""
+    values = -scores if higher_is_better else scores
+    usable = np.isfinite(costs) & np.isfinite(values)
+    found = np.zeros(len(costs), bool)
+    best = np.inf
+    for place in sorted(np.flatnonzero(usable), key=lambda each: (costs[each], values[each])):
+        if values[place] < best:
+            found[place] = True
+            best = values[place]
+    return found

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import reads, selection, words
 from dashboard.charts import Picture
 from lab.errors import LabError
-from lab.tracking.tables import RunTable
+from lab.tracking.reading.run_table import RunTable
 
 SECONDS_BETWEEN = 3
 CHART_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}

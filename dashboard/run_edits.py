@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import reads, words
 from lab.errors import LabError
 from lab.tracking import edits
-from lab.tracking.tables import RunTable
+from lab.tracking.reading.run_table import RunTable
 
 UNDO = "archived-last"
 TROUBLE = "edit-trouble"

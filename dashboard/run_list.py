@@ -7,8 +7,8 @@ from functools import lru_cache
 import pandas as pd
 
 from dashboard import selection
-from lab.tracking import filters, states
-from lab.tracking.tables import RunTable
+from lab.tracking.reading import run_table
+from lab.tracking.reading.run_table import RunTable
 
 FIRST = ("state", "name", "experiment")
 TIMES = ("seconds", "started")
@@ -46,7 +46,7 @@ def shown(table: RunTable, chosen: Filters) -> list[str]:
     if chosen.experiments:
         mask &= table.info["experiment"].isin(chosen.experiments)
     if chosen.states:
-        mask &= states.states(table).isin(chosen.states)
+        mask &= run_table.states(table).isin(chosen.states)
     if chosen.kinds:
         mask &= kinds(table).isin(chosen.kinds)
     if chosen.tag.strip():
@@ -54,7 +54,7 @@ def shown(table: RunTable, chosen: Filters) -> list[str]:
     for word in chosen.text.lower().split():
         mask &= _contains(table, word)
     if chosen.query.strip():
-        mask &= filters.matching(table, chosen.query)
+        mask &= run_table.matching(table, chosen.query)
     return list(table.info.index[mask])
 
 
@@ -118,11 +118,11 @@ def view(table: RunTable, ids: Sequence[str], wanted: Sequence[str]) -> pd.DataF
     """The list with the wanted columns; settings that are all numbers are numbers, times are UTC."""
     info = table.info.loc[list(ids)]
     own = {
-        "state": lambda: states.states(table).loc[info.index],
+        "state": lambda: run_table.states(table).loc[info.index],
         "name": lambda: info["name"],
         "experiment": lambda: info["experiment"],
         "kind": lambda: kinds(table).loc[info.index],
-        "seconds": lambda: states.seconds(info).round(1),
+        "seconds": lambda: run_table.seconds(info).round(1),
         "started": lambda: pd.to_datetime(info["started"], unit="ms", utc=True),
         "id": lambda: pd.Series(info.index, index=info.index),
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from dashboard import words
-from lab.tracking.tables import RunTable
+from lab.tracking.reading.run_table import RunTable
 
 SEED = "seed"
 SHORTEST_ID = 8

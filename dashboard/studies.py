@@ -10,10 +10,11 @@ import pandas as pd
 from lab.errors import LabError
 from lab.studies import storage
 from lab.tracking import store
-from lab.tracking.tables import RunTable
+from lab.tracking.reading.run_table import RunTable
 
 if TYPE_CHECKING:
     from optuna import Study
+
 
 VIEWS = ("history", "importance", "slices", "contour", "parallel", "intermediate values", "timeline")
 

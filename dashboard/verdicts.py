@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from lab.tracking.tables import RunTable
+from lab.tracking.reading.run_table import RunTable
 
 
 def parents(table: RunTable) -> list[str]:

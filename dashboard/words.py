@@ -1,11 +1,14 @@
-"""Numbers, times and names as people read them."""
+"""Numbers, times, names and states as people read them."""
 
 import html
 import math
 import re
 
-from lab.times import age as age
-from lab.times import duration as duration
+import pandas as pd
+
+from lab.formatting import age as age
+from lab.formatting import duration as duration
+from lab.tracking.reading.run_table import STALE, last_report, seconds
 
 LONGEST = 80  # characters of a name on a page
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$:~&=^])")
@@ -39,3 +42,13 @@ def number(value: float) -> str:
 def count(amount: int, noun: str) -> str:
     """An amount and its noun, which takes an s in the plural."""
     return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
+
+
+def state_sentence(info: pd.Series, state: str) -> str:
+    """The state of one run with its times."""
+    one = info.to_frame().T.infer_objects()
+    span = duration(float(seconds(one).iloc[0]))
+    if state == STALE:
+        silence = age(float(last_report(one).iloc[0]))[:-4]
+        return f"{state}: no report for {silence}, `lab runs --reap` closes it if its process is gone"
+    return f"{state}, {'for' if info['status'] == 'RUNNING' else 'took'} {span}, begun {age(info['started'])}"

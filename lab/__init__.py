@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lab.use.model import Model
+    from lab.inference.model import Model
+
 
 __version__ = "0.1.0"
 
@@ -13,6 +14,6 @@ def load(run: str, by: str = "val/loss") -> "Model":
 
     The run is named by id, the first letters of it, name, `latest:lstm` or `best:lstm`, the best `by` a metric.
     """
-    from lab.use import model  # only here: `import lab` stays light
+    from lab.inference import model  # only here: `import lab` stays light
 
     return model.load(run, by)

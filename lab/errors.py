@@ -1,9 +1,15 @@
-"""The ways in which the lab ends other than well, and how a near name is found for a misspelt one."""
+"""The ways in which the lab ends other than well, in messages that name near names and hold no secrets."""
 
 import difflib
+import logging
+import os
+import re
 from collections.abc import Iterable
 
-from lab.redaction import redacted
+IN_ADDRESS = re.compile(r"(?<=://)[^\s/@'\"<>]+@")
+SECRET_NAME = re.compile(r"PASSW|SECRET|TOKEN|CREDENTIAL|(API|ACCESS|PRIVATE)_?KEY|_KEY$|^PGPASS", re.IGNORECASE)
+SHORTEST = 8  # characters; a shorter value may be an ordinary word
+HIDDEN = "***"
 
 
 class LabError(Exception):
@@ -35,3 +41,26 @@ def did_you_mean(name: str, names: Iterable[str], path: str = "") -> str:
         near = [one for one, ratio in zip(near, likeness, strict=True) if ratio > likeness[0] - 0.1]
         return f"did you mean {' or '.join(path + one for one in near)}?"
     return f"known: {', '.join(path + one for one in known)}" if known else "there are none"
+
+
+def redacted(text: str) -> str:
+    """A text without the user and password of addresses, and without secrets of the environment."""
+    if "://" in text:
+        text = IN_ADDRESS.sub("", text)
+    for secret in _secrets():
+        text = text.replace(secret, HIDDEN)
+    return text
+
+
+class RedactingFormatter(logging.Formatter):
+    """Formats log records without secrets."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text."""
+        return redacted(super().format(record))
+
+
+def _secrets() -> list[str]:
+    """The longest first, since one may hold another."""
+    found = {value for name, value in os.environ.items() if SECRET_NAME.search(name) and len(value) >= SHORTEST}
+    return sorted((value for value in found if not os.path.exists(value)), key=len, reverse=True)  # noqa: PTH110

@@ -2,22 +2,9 @@
 
 import streamlit as st
 
-from dashboard import (
-    compare_views,
-    comparison,
-    curves,
-    frame,
-    groups,
-    guards,
-    reads,
-    report,
-    run_list,
-    selection,
-    words,
-)
-from dashboard.comparison import Look
-from dashboard.groups import ALL_BUT_SEED, Group
-from lab.tracking.tables import RunTable
+from dashboard import compare_views, comparison, curves, frame, reads, report, run_list, selection, words
+from dashboard.comparison import ALL_BUT_SEED, Group, Look
+from lab.tracking.reading.run_table import RunTable
 
 VIEWS = ("curves", "results", "scatter", "parallel", "time", "confusion", "code")
 MOST_RUNS = 500
@@ -38,8 +25,8 @@ def page() -> None:
     frame.follow(whole, table.ids)
     view = st.segmented_control("View", VIEWS, default="curves", required=True, key="view", bind="query-params")
     metrics, by, look = _controls(table, view == "curves")
-    chosen = groups.grouped(table, by)
-    problems = guards.warnings(table, chosen)
+    chosen = comparison.grouped(table, by)
+    problems = comparison.unfairness(table, chosen)
     _head(whole, table, chosen, problems)
     pictures = _view(table, chosen, view or "curves", metrics, look)
     _export(table, chosen, problems, pictures, metrics)

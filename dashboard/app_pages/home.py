@@ -5,8 +5,8 @@ import streamlit as st
 
 from dashboard import charts, frame, reads, selection, words
 from lab.errors import LabError
-from lab.tracking import states
-from lab.tracking.tables import RunTable
+from lab.tracking.reading import run_table
+from lab.tracking.reading.run_table import RunTable
 
 FIRST_STEPS = """
 make experiment NAME=lstm                    # train, track and test one experiment
@@ -29,7 +29,7 @@ def page() -> None:
         _first_steps("The store is empty.")
         return
     frame.follow(table)
-    word = states.states(table)
+    word = run_table.states(table)
     _counts(table, word)
     _running(table, word)
     _latest(table)
@@ -50,7 +50,7 @@ def _counts(table: RunTable, word: pd.Series) -> None:
 
 
 def _running(table: RunTable, word: pd.Series) -> None:
-    running = [run for run in table.ids if word[run] == states.MARKS["RUNNING"]]
+    running = [run for run in table.ids if word[run] == run_table.MARKS["RUNNING"]]
     st.subheader("Running now")
     if not running:
         st.caption("Nothing is running. `make experiment NAME=lstm` starts something.")
@@ -105,7 +105,7 @@ def _result(table: RunTable, run: str) -> dict[str, object]:
     main = next((name for name in order if name in names), next(iter(names), ""))
     return {
         "run": table.info.at[run, "name"],
-        "state": states.states(table.only([run]))[run],
+        "state": run_table.states(table.only([run]))[run],
         "metric": main,
         "value": metrics.get(main),
         "baseline": metrics.get(f"baseline/{main}"),

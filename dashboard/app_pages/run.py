@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from dashboard import frame, reads, run_views, selection, sentences, words
+from dashboard import frame, reads, run_views, selection, words
 from lab.errors import LabError
-from lab.tracking import edits, states
-from lab.tracking.tables import RunTable
+from lab.tracking import edits
+from lab.tracking.reading import run_table
+from lab.tracking.reading.run_table import RunTable
 
 VIEWS = ("curves", "outcome", "settings", "system", "profile", "environment", "files")
 LATEST = 10
@@ -39,8 +40,8 @@ def _ask_for_run(table: RunTable) -> None:
 def _head(table: RunTable, run: str) -> None:
     info, tags = table.info.loc[run], table.tags.loc[run]
     st.title(words.in_markdown(info["name"] or run), anchor=False)
-    state = states.states(table.only([run]))[run]
-    parts = [words.in_markdown(info["experiment"]), sentences.of_state(info, state), f"`{run}`"]
+    state = run_table.states(table.only([run]))[run]
+    parts = [words.in_markdown(info["experiment"]), words.state_sentence(info, state), f"`{run}`"]
     st.markdown(" · ".join(parts))
     for tag in ("lab.question", edits.NOTE):
         if isinstance(tags.get(tag), str):

@@ -8,8 +8,8 @@ import streamlit as st
 from dashboard import frame, reads, run_edits, run_list, selection, words
 from dashboard.run_list import Filters
 from lab.errors import LabError
-from lab.tracking import states
-from lab.tracking.tables import RunTable
+from lab.tracking.reading import run_table
+from lab.tracking.reading.run_table import RunTable
 
 
 def page() -> None:
@@ -45,7 +45,7 @@ def _controls(table: RunTable) -> tuple[Filters, list[str]]:
     experiment, state, kind, text = st.columns([2, 2, 2, 3])
     known = sorted(table.info["experiment"].unique())
     experiments = experiment.multiselect("Experiment", known, key="experiment", bind="query-params")
-    words_of_state = sorted(states.states(table).unique())
+    words_of_state = sorted(run_table.states(table).unique())
     chosen_states = state.multiselect("State", words_of_state, key="state", bind="query-params")
     chosen_kinds = kind.multiselect("Kind", sorted(run_list.kinds(table).unique()), key="kind", bind="query-params")
     typed = text.text_input("Text", key="text", bind="query-params", placeholder="in name, settings, note, id")

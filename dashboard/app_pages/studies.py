@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import frame, reads, run_list, selection, studies, words
 from dashboard.charts import Picture
 from lab.errors import LabError
-from lab.tracking.tables import RunTable
+from lab.tracking.reading.run_table import RunTable
 
 SECOND_HALF = ("slices", "contour", "parallel")
 FEW = 6

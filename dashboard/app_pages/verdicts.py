@@ -7,8 +7,8 @@ import streamlit as st
 
 from dashboard import frame, reads, run_list, selection, verdicts, words
 from dashboard.charts import Picture
-from lab.comparisons import page as pictures
-from lab.tracking.tables import RunTable
+from lab.comparisons import figures
+from lab.tracking.reading.run_table import RunTable
 
 
 def page() -> None:
@@ -35,7 +35,7 @@ def _one(table: RunTable, run: str, content: dict[str, Any]) -> None:
         st.markdown(f"- {words.in_markdown(sentence, 400)}")
     for arm, rows in content["narrowing"].items():
         if rows:
-            drawn = pictures.figure(arm, rows, content["control"], content["measure"], content["margin"])
+            drawn = figures.figure(arm, rows, content["control"], content["measure"], content["margin"])
             what = f"{arm} minus {content['control']}, seed by seed"
             frame.show(Picture(drawn, (), pd.DataFrame(rows)), f"narrowing-{arm}", what)
     st.caption("Arms and their settings")

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from lab.architectures.layers import Activation, Norm, activation_layer, norm_layer
-from lab.bounds import NonNegativeFloat, PositiveInt, Probability
+from lab.config.types import NonNegativeFloat, PositiveInt, Probability
 
 
 class _ConvNet(nn.Module):

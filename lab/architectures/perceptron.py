@@ -6,7 +6,7 @@ from collections import OrderedDict
 from torch import Tensor, nn
 
 from lab.architectures.layers import Activation, Norm, activation_layer, norm_layer
-from lab.bounds import NonNegativeFloat, PositiveInt, Probability
+from lab.config.types import NonNegativeFloat, PositiveInt, Probability
 
 
 class Linear(nn.Module):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lab.architectures.layers import Norm, norm_layer
-from lab.bounds import PositiveInt, Probability
+from lab.config.types import PositiveInt, Probability
 
 
 class _RecurrentNet(nn.Module):

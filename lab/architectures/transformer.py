@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from lab.bounds import PositiveInt, Probability
+from lab.config.types import PositiveInt, Probability
 
 
 class TransformerEncoder(nn.Module):

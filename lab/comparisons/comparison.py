@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from lab import experiment, schema, yaml_files
-from lab.bounds import Fraction, NonNegativeFloat
+from lab.config import experiment, schema, yaml_files
+from lab.config.experiment import Experiment
+from lab.config.types import Fraction, NonNegativeFloat
 from lab.errors import LabError, did_you_mean
-from lab.experiment import Experiment
 
 FOLDER = experiment.FOLDER / "comparisons"
 FEWEST = 3  # pairs without which no variance is worth the name

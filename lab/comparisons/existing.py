@@ -4,15 +4,14 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 
-from lab import experiment
 from lab.comparisons import statistics
 from lab.comparisons.comparison import FEWEST, Comparison
-from lab.comparisons.run import Findings
-from lab.comparisons.scores import Scores
+from lab.comparisons.findings import Findings, Scores
 from lab.comparisons.statistics import Verdict
+from lab.config import experiment
 from lab.errors import LabError, did_you_mean
-from lab.tracking import names, reader
-from lab.tracking.reader import StoredRun
+from lab.tracking.reading import stored_runs
+from lab.tracking.reading.stored_runs import StoredRun
 
 ALPHA = 0.05
 Groups = Mapping[str, list[StoredRun]]
@@ -23,7 +22,7 @@ def compare(run_ids: Sequence[str], metric: str, margin: float, unpaired: bool) 
 
     `metric` is read at the best epoch of each run.
     """
-    runs = [reader.find(run_id) for run_id in run_ids]
+    runs = [stored_runs.find(run_id) for run_id in run_ids]
     _check_metric(runs, metric)
     groups = _grouped(runs)
     seeds = _seeds(groups, unpaired)
@@ -34,7 +33,7 @@ def compare(run_ids: Sequence[str], metric: str, margin: float, unpaired: bool) 
         for place, seed in enumerate(chosen, start=1):
             scores.keep(label, place, by_seed[seed].metrics[f"at_best/{metric}"], {})
     compared = _as_comparison(groups, metric, margin)
-    higher_is_better = names.higher_is_better(metric)
+    higher_is_better = stored_runs.higher_is_better(metric)
     verdict = _welch if unpaired else _paired
     verdicts = {arm: verdict(compared, scores, arm, higher_is_better) for arm in compared.challengers}
     return Findings(compared, higher_is_better, scores, verdicts)

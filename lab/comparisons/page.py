@@ -2,16 +2,15 @@
 
 import html
 import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lab.comparisons import statistics, words
+from lab.comparisons import statistics
 from lab.comparisons.comparison import Comparison
+from lab.comparisons.figures import figure
+from lab.comparisons.findings import sentences
 
 if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
-    from lab.comparisons.run import Findings
+    from lab.comparisons.findings import Findings
 
 
 def as_json(findings: "Findings") -> str:
@@ -27,7 +26,7 @@ def as_json(findings: "Findings") -> str:
         "control": c.control,
         "changes": c.changes,
         "verdicts": {arm: vars(verdict) for arm, verdict in findings.verdicts.items()},
-        "sentences": list(words.sentences(findings)),
+        "sentences": list(sentences(findings)),
         "scores": findings.scores.arms,
         "extras": findings.scores.extras,
         "narrowing": {arm: narrowing(c, findings, arm) for arm in findings.verdicts},
@@ -50,7 +49,7 @@ def as_html(findings: "Findings") -> str:
     """One page with the question, the verdicts and the pictures, that opens offline."""
     c = findings.comparison
     title = html.escape(f"{c.name}: {c.question}")
-    said = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in words.sentences(findings))
+    said = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences(findings))
     pictures = [
         figure(arm, narrowing(c, findings, arm), c.control, c.measure, c.margin).to_html(
             full_html=False, include_plotlyjs=number == 0
@@ -60,26 +59,3 @@ def as_html(findings: "Findings") -> str:
     return f"<!doctype html><meta charset='utf-8'><title>{title}</title><h1>{title}</h1><ul>{said}</ul>" + "".join(
         pictures
     )
-
-
-def figure(arm: str, rows: Sequence[Mapping[str, Any]], control: str, measure: str, margin: float) -> "Figure":
-    """The differences by seed, and the confidence sequence as it narrowed."""
-    import plotly.graph_objects as go
-
-    seeds = list(range(1, len(rows) + 1))
-    finite = [row for row in rows if abs(row["low"]) != float("inf")]
-    at = seeds[len(rows) - len(finite) :]
-    drawn = go.Figure()
-    band = {"x": at + at[::-1], "y": [r["high"] for r in finite] + [r["low"] for r in finite][::-1]}
-    drawn.add_scatter(**band, fill="toself", line={"width": 0}, fillcolor="rgba(0,114,178,0.2)", name="sequence")
-    drawn.add_scatter(x=seeds, y=[r["mean"] for r in rows], mode="lines", line={"color": "#0072B2"}, name="mean")
-    drawn.add_scatter(
-        x=seeds, y=[r["difference"] for r in rows], mode="markers", marker={"color": "#D55E00"}, name="one seed"
-    )
-    drawn.add_hline(y=0, line_width=1)
-    if margin:
-        drawn.add_hrect(y0=-margin, y1=margin, line_width=0, fillcolor="rgba(128,128,128,0.15)")
-    drawn.update_layout(
-        title=f"{arm} − {control}", xaxis_title="seeds", yaxis_title=f"difference in {measure}", template="simple_white"
-    )
-    return drawn

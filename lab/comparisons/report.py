@@ -6,9 +6,9 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 
-from lab.comparisons import words
-from lab.comparisons.run import ComparisonResult, Findings
-from lab.numbers import number
+from lab.comparisons.findings import Findings, sentence, sentences, signed
+from lab.comparisons.run import ComparisonResult
+from lab.formatting import number
 
 
 class LiveTable:
@@ -42,8 +42,8 @@ def table(findings: Findings) -> Table:
     for arm, verdict in findings.verdicts.items():
         known = verdict.n > 0
         cells = [
-            words.signed(verdict.mean) if known else "–",
-            f"{words.signed(verdict.low)} … {words.signed(verdict.high)}",
+            signed(verdict.mean) if known else "–",
+            f"{signed(verdict.low)} … {signed(verdict.high)}",
             f"{verdict.e_value:.3g}",
             f"{verdict.superiority:.2f}" if known else "–",
         ]
@@ -65,7 +65,7 @@ def outcome(result: ComparisonResult) -> RenderableType:
     findings = result.findings
     c = findings.comparison
     threshold = f"E ≥ {1 / c.alpha_per_arm:.3g} decides (error rate {c.alpha:g} over all arms and looks)"
-    lines = [f"• {sentence}" for sentence in words.sentences(findings)]
+    lines = [f"• {sentence}" for sentence in sentences(findings)]
     lines += ["", f"[dim]decided by[/dim]  {threshold}; margin {number(c.margin)}"]
     lines += [f"[dim]time[/dim]        {result.seconds:.0f} s"]
     if result.run_id:
@@ -79,5 +79,5 @@ def of_runs(findings: Findings, unpaired: bool) -> RenderableType:
     """The table and sentences of runs that exist already."""
     fixed = "not paired: Welch's interval, for a number of runs fixed beforehand"
     how = fixed if unpaired else "paired by seed"
-    lines = [f"• {words.sentence(findings, arm, verdict)}" for arm, verdict in findings.verdicts.items()]
+    lines = [f"• {sentence(findings, arm, verdict)}" for arm, verdict in findings.verdicts.items()]
     return Group("", table(findings), "", *lines, "", f"[dim]{how}[/dim]")

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from lab.bounds import Count, Fraction, PositiveInt
-from lab.data import targets
-from lab.data.base import SampleDataModule, Samples, Split, file_fingerprint
-from lab.data.datasets import LazyDataset
+from lab.config.types import Count, Fraction, PositiveInt
+from lab.data.base import SampleDataModule, Samples, Split
 from lab.data.encodings.array import ArrayEncoding
-from lab.data.scaling import Scale
-from lab.data.table_files import existing_file
+from lab.data.loaders import LazyDataset
+from lab.data.preparation import Scale, file_fingerprint
+from lab.data.reading import targets
+from lab.data.reading.table_files import existing_file
 from lab.errors import LabError
 
 Axes = Literal["auto", "NF", "NL", "NCL", "NLC", "NHW", "NHWC", "NCHW"]

@@ -1,10 +1,9 @@
 """What every data module does: read once, split, scale on the training split, serve batches."""
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from math import prod
 from typing import Any, Literal
 
 import lightning as L
@@ -14,23 +13,51 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from lab.bounds import Count, Fraction, PositiveInt
-from lab.data.batches import BatchLoader, EpochOrder, WorkerLoader
-from lab.data.datasets import ArrayDataset
+from lab.config.types import Count, Fraction, PositiveInt
 from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
-from lab.data.scaling import Scale
-from lab.data.sizes import Sizes
-from lab.data.splits import hold_out
+from lab.data.loaders import ArrayDataset, BatchLoader, EpochOrder, WorkerLoader
+from lab.data.preparation import Scale, fingerprint, hold_out
 from lab.errors import LabError
 
 Task = Literal["classification", "regression", "forecasting"]
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
-
 # The held-out test samples are the same whatever the seed: a run with another seed must not have trained on
 # what this one is tested on.
 TEST_SPLIT_SEED = 0
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The shape of one sample, without N, and the number of outputs; `classes` is 0 where there are none."""
+
+    input_shape: tuple[int, ...]
+    out_features: int
+    classes: int = 0
+
+    def supplied(self) -> dict[str, Any]:
+        """The constructor arguments that an architecture gets if it asks for them.
+
+        | name | what |
+        |---|---|
+        | in_features | values in one sample, all dimensions multiplied |
+        | out_features | logits or values per sample: 1 logit for two classes |
+        | classes | number of classes |
+        | in_channels | C of (C, L) or (C, H, W) |
+        | length | L of (C, L) |
+        | image_size | (H, W) of (C, H, W) |
+        """
+        names: dict[str, Any] = {"in_features": prod(self.input_shape), "out_features": self.out_features}
+        if self.classes:
+            names["classes"] = self.classes
+        if len(self.input_shape) > 1:
+            names["in_channels"] = self.input_shape[0]
+        if len(self.input_shape) == 2:
+            names["length"] = self.input_shape[1]
+        if len(self.input_shape) == 3:
+            names["image_size"] = self.input_shape[1:]
+        return names
 
 
 @dataclass(frozen=True)
@@ -209,21 +236,3 @@ class SampleDataModule(DataModule):
             rest, test = hold_out(everything, self.test_fraction, TEST_SPLIT_SEED, labels)
         train, val = hold_out(rest, self.val_fraction, self.seed, labels)
         return {"train": train, "val": val, "test": test}
-
-
-def fingerprint(*arrays: NDArray[Any]) -> str:
-    """A hash of the content, types and shapes of arrays."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:16]
-
-
-def file_fingerprint(*paths: str | Path, names: Sequence[str] = ()) -> str:
-    """A hash of the content of files, and of what they stand for where names are given."""
-    digest = hashlib.sha256("\n".join(names).encode())
-    for path in paths:
-        with Path(path).expanduser().open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:16]

@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from lab.bounds import Count, Fraction, PositiveInt
-from lab.data import image_files
-from lab.data.base import SampleDataModule, Samples, Split, file_fingerprint
-from lab.data.batches import EpochOrder, derived_seed
-from lab.data.datasets import LazyDataset
+from lab.config.types import Count, Fraction, PositiveInt
+from lab.data.base import SampleDataModule, Samples, Split
 from lab.data.encodings.image import ImageEncoding
-from lab.data.scaling import Scale
-from lab.data.targets import check_classes
+from lab.data.loaders import EpochOrder, LazyDataset, derived_seed
+from lab.data.preparation import Scale, file_fingerprint
+from lab.data.reading import image_files
+from lab.data.reading.targets import check_classes
 
 Flip = Literal["none", "horizontal", "vertical", "both"]
 LARGE = 1 << 30  # bytes of decoded images above which they are decoded anew when asked for

@@ -1,14 +1,110 @@
-"""A series of one's own: CSV or Parquet with a column of times."""
+"""Series: split by time, seen through windows, forecast a few steps; from CSV or Parquet with a column of times."""
 
-from typing import Literal
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import nn
 
-from lab.bounds import Count, Fraction, PositiveInt
-from lab.data import columns, table_files, times
-from lab.data.encodings.series import series_values
-from lab.data.series_module import SeriesDataModule, Steps
+from lab.architectures.layers import FromLastValue
+from lab.config.types import Count, Fraction, PositiveInt
+from lab.data.base import DataModule, Sizes, Task
+from lab.data.encodings.series import SeriesEncoding, series_values
+from lab.data.loaders import WindowDataset
+from lab.data.preparation import Scale, fingerprint
+from lab.data.reading import columns, table_files, times
 from lab.errors import LabError
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A series (C, T) in order, and the names of its channels; the first `targets` of them are to be forecast.
+
+    `time` is the column of times in files of the series, `gaps` whether there may be gaps in it.
+    """
+
+    values: NDArray[Any]
+    names: tuple[str, ...]
+    targets: int = 1
+    time: str | None = None
+    gaps: bool = False
+
+
+class SeriesDataModule(DataModule):
+    """Windows (N, C, window) of past steps, to the next `horizon` of each target (N, targets · horizon).
+
+    The steps are split in order: training first, then validation, test last. With `relative` the architecture
+    sees the targets relative to their last values, and says how they will differ from those. A subclass says
+    only how to `read` the steps.
+    """
+
+    task: Task = "forecasting"
+
+    def __init__(
+        self,
+        window: int,
+        horizon: int,
+        relative: bool,
+        batch_size: int,
+        val_fraction: float,
+        test_fraction: float,
+        num_workers: int,
+        seed: int,
+    ):
+        super().__init__(batch_size, val_fraction, num_workers, seed)
+        self.window = window
+        self.horizon = horizon
+        self.relative = relative
+        self.test_fraction = test_fraction
+
+    @abstractmethod
+    def read(self) -> Steps:
+        """The whole series."""
+
+    def wrap(self, architecture: nn.Module) -> nn.Module:
+        """The architecture as it stands, or behind windows relative to their last values."""
+        return FromLastValue(architecture, self.targets, self.horizon) if self.relative else architecture
+
+    def _prepare(self) -> None:
+        steps = self.read()
+        self.fingerprint = fingerprint(steps.values)
+        self.targets = steps.targets
+        self.encoding = SeriesEncoding(steps.names, self.window, self.horizon, steps.time, steps.gaps)
+        self.target_names = tuple(
+            f"{name} +{step}" for name in steps.names[: self.targets] for step in range(1, self.horizon + 1)
+        )
+        bounds = self._bounds(steps.values.shape[1])
+        series = torch.tensor(steps.values, dtype=torch.float32)
+        self.input_scale, self.target_scale = self._scales(series[:, : bounds["train"][1]])
+        series = self.input_scale.apply(series)
+        for split, (first, last) in bounds.items():
+            self.split_indices[split] = np.arange(first, last)
+            self.splits[split] = WindowDataset(series, self.window, self.horizon, first, last, self.targets)
+        self.sizes = Sizes((len(series), self.window), self.targets * self.horizon)
+
+    def _scales(self, train: torch.Tensor) -> tuple[Scale, Scale]:
+        """Those of the channels (C, 1), and the same for each of the outputs (targets · horizon,)."""
+        scale = Scale.fit(train.T)
+        channels = Scale(scale.mean[:, None], scale.std[:, None])
+        outputs = (part[: self.targets].repeat_interleave(self.horizon) for part in (scale.mean, scale.std))
+        return channels, Scale(*outputs)
+
+    def _bounds(self, steps: int) -> dict[str, tuple[int, int]]:
+        """First and last (exclusive) step of each split; raises LabError where a split holds no window."""
+        test = steps - round(steps * self.test_fraction)
+        val = test - round(steps * self.val_fraction)
+        bounds = {"train": (0, val), "val": (val, test), "test": (test, steps)}
+        room = min(val - self.window, test - val, steps - test)
+        if room < self.horizon:
+            raise LabError(
+                f"data.window, data.horizon: {self.window} past and {self.horizon} next steps do not fit into "
+                f"splits of {val}, {test - val} and {steps - test} steps; make them shorter"
+            )
+        return bounds
 
 
 class Series(SeriesDataModule):

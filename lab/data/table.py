@@ -5,13 +5,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import nn
 
-from lab.architectures.embedded import Embedded
-from lab.bounds import Count, Fraction, PositiveInt
-from lab.data import columns, table_files, targets
-from lab.data.base import SampleDataModule, Samples, file_fingerprint
+from lab.architectures.layers import Embedded
+from lab.config.types import Count, Fraction, PositiveInt
+from lab.data.base import SampleDataModule, Samples, Sizes
 from lab.data.encodings.table import TableEncoding
-from lab.data.scaling import Scale
-from lab.data.sizes import Sizes
+from lab.data.preparation import Scale, file_fingerprint
+from lab.data.reading import columns, table_files, targets
 
 EXAMPLE_ROWS = 4
 

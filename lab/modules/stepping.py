@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lab.data.batches import Batch
+from lab.data.loaders import Batch
 
 MOST_BATCHES = 16  # in a block: with more, nothing is left to gain
 MOST_WORK = 2e10  # multiplications in a block, about: a second on one core, in which nothing else is looked at

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics import Metric, MetricCollection
 
-from lab.data.batches import Batch, derived_seed
+from lab.data.loaders import Batch, derived_seed
 from lab.errors import TrainingFailed
-from lab.modules.gradients import GradientSamples
-from lab.modules.scores import EpochScores, as_floats
+from lab.modules.diagnostics import GradientSamples
+from lab.modules.metrics import EpochScores, as_floats
 from lab.modules.stepping import Stepping
 
 

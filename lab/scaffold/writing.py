@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lab import building, experiment, yaml_files
+from lab.config import experiment, sections, yaml_files
 from lab.errors import LabError
-from lab.scaffold.choices import Choice, choose
-from lab.scaffold.looking import Look, check_kind, look
-from lab.whole_files import may_replace, writing
+from lab.files import atomic_write, may_replace
+from lab.scaffold.inspection import Look, check_kind, look
+from lab.scaffold.recipes import Choice, choose
+from lab.training import building
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,15 @@ def new(
         raise LabError(f"'{name}' is no name for an experiment: use letters, digits, _ and - only")
     check_kind(kind)
     path = experiment.FOLDER / f"{name}.yaml"
-    found = look(data, target, kind, experiment.overridden({"data": {}}, overrides)["data"])
+    found = look(data, target, kind, sections.overridden({"data": {}}, overrides)["data"])
     choice = choose(found, model)
-    choice = replace(choice, sections=experiment.overridden(choice.sections, overrides))
+    choice = replace(choice, sections=sections.overridden(choice.sections, overrides))
     text = as_text(name, found, choice)
     found.data.batch_size = choice.sections["data"]["batch_size"]
     built = building.build(experiment.parse(name, text), found.data)
     if not may_replace(path, yes):
         raise LabError(f"{path} exists; choose another name, or replace it with --yes")
-    with writing(path) as fresh:
+    with atomic_write(path) as fresh:
         fresh.write_text(text, encoding="utf-8")
     return Scaffold(found, choice, path, sum(p.numel() for p in built.module.parameters()))
 

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from lab.studies.context import Objective
+from lab.studies.search import Objective
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -1,22 +1,55 @@
 """The search of a study: ask Optuna, train, report, tell; nothing is left RUNNING however it ends."""
 
 import contextlib
+import hashlib
+import json
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.families import Child
-from lab.jobs import Job, Outcome
-from lab.studies.context import Context
-from lab.studies.cut_off import RETRIED, close_running, fail_and_retry, trial_state
-from lab.workers import Workers, work
+from lab.config.experiment import Experiment
+from lab.parallel.child_runs import ChildRun, ParentRun
+from lab.parallel.jobs import Job, Outcome
+from lab.parallel.workers import Workers, work
+from lab.studies.space import Space
+from lab.studies.storage import RETRIED, fail_and_retry, fail_running, trial_state
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
 
+
 REASON = "lab.reason"
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The validation metric that a study is about."""
+
+    metric: str
+    higher_is_better: bool
+
+    @property
+    def sign(self) -> int:
+        """1 where lower is better, so that sorting by sign times score puts the best first."""
+        return -1 if self.higher_is_better else 1
+
+
+@dataclass(frozen=True)
+class Context:
+    """A study while it runs."""
+
+    space: Space
+    study: "Study"
+    objective: Objective
+    family: ParentRun
+
+
+def settings_key(experiment: Experiment) -> str:
+    """A hash of all settings but the seed."""
+    settings = {name: value for name, value in experiment.settings().items() if name != "seed"}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -47,7 +80,7 @@ class Search:
         self.context = context
         self.study = context.study
         self._watch = watch
-        self._flights: dict[int, tuple[Trial, Child]] = {}
+        self._flights: dict[int, tuple[Trial, ChildRun]] = {}
 
     @property
     def going_on(self) -> int:
@@ -56,7 +89,7 @@ class Search:
 
     def run(self, workers: Workers, trials: int, deadline: float) -> None:
         """Search until `trials` are done in all, or the time (time.monotonic) of `deadline` has come."""
-        close_running(self.study)  # a killed driver left them so
+        fail_running(self.study)  # a killed driver left them so
         self._begin_with_the_experiment()
 
         def next_job() -> Job | None:

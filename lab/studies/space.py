@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lab.config.experiment import Experiment
 from lab.errors import LabError, did_you_mean
-from lab.experiment import Experiment
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
+
 
 RANGE_KEYS = {"low", "high", "log", "step", "when"}
 CHOICE_KEYS = {"choices", "when"}

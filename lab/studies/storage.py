@@ -1,18 +1,25 @@
-"""Where studies are stored: `mlruns/optuna.db`, or what LAB_STUDY_STORAGE names."""
+"""Where studies are stored: `mlruns/optuna.db`, or what LAB_STUDY_STORAGE names; and trials whose driver is gone."""
 
 import os
+import platform
 import sqlite3
 import uuid
 import warnings
+from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from lab import files
 from lab.errors import LabError
+from lab.parallel import child_runs
 from lab.tracking import store
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
+    from optuna.trial import TrialState
+
 
 Sampler = Literal["tpe", "gp", "random", "cmaes"]
 Pruner = Literal["hyperband", "median", "none"]
@@ -20,6 +27,8 @@ SAMPLERS: tuple[Sampler, ...] = ("tpe", "gp", "random", "cmaes")
 PRUNERS: tuple[Pruner, ...] = ("hyperband", "median", "none")
 SPACE = "lab.space"  # user attributes of a study
 PARENT = "lab.journal"
+RETRIED = "lab.retried"  # user attribute of a study: the numbers of trials that were cut off, and enqueued again
+DRIVER = "lab.driver"  # user attribute of a study: the machine that drives it, and the lock that its driver holds
 
 
 def address() -> str:
@@ -112,3 +121,66 @@ def make_pruner(kind: Pruner, max_epochs: int) -> "BasePruner":
     if kind == "median":
         return pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=max(1, max_epochs // 10))
     return pruners.HyperbandPruner(min_resource=max(1, max_epochs // 9), max_resource=max_epochs, reduction_factor=3)
+
+
+def fail_and_retry(study: "Study", number: int) -> None:
+    """Fail a trial for no fault of its own, and enqueue its settings."""
+    retried = study.user_attrs.get(RETRIED, [])
+    params = study.get_trials(deepcopy=False)[number].params
+    if number not in retried:
+        if params:
+            study.enqueue_trial(params, user_attrs={"lab.retry_of": number})
+        study.set_user_attr(RETRIED, [*retried, number])
+    study.tell(number, state=trial_state("FAIL"))
+
+
+def fail_running(study: "Study") -> int:
+    """Fail and enqueue again every trial that is RUNNING; how many there were. Its driver must be gone."""
+    running = [trial.number for trial in study.get_trials(deepcopy=False) if trial.state.name == "RUNNING"]
+    for number in running:
+        fail_and_retry(study, number)
+    return len(running)
+
+
+def fail_interrupted() -> list[str]:
+    """Close the trials that dead drivers of this machine left RUNNING; a line about each study. Raises LabError."""
+    if not exists():
+        return []
+    quiet_optuna()
+    found = load_studies()
+    return [line for study in found if (line := _fail_interrupted(study))]
+
+
+def exists() -> bool:
+    """Whether there is a storage of studies."""
+    return bool(os.environ.get("LAB_STUDY_STORAGE")) or (store.root() / "optuna.db").exists()
+
+
+def note_driver(study: "Study", name: str) -> None:
+    """Note who drives a study from now on."""
+    study.set_user_attr(DRIVER, {"host": platform.node(), "lock": str(child_runs.driver_lock(name))})
+
+
+def _fail_interrupted(study: "Study") -> str:
+    driver = study.user_attrs.get(DRIVER, {})
+    if driver.get("host") != platform.node() or not _running(study):
+        return ""
+    lock = Path(str(driver.get("lock")))
+    try:
+        # Without the file there is no driver: it was removed with the folder that was worked in.
+        with files.held(lock, study.study_name) if lock.is_file() else nullcontext():
+            count = fail_running(study)
+    except LabError:  # its driver lives
+        return ""
+    return f"{count} trial{'s' if count > 1 else ''} of {study.study_name} failed with the driver, to be tried again"
+
+
+def _running(study: "Study") -> bool:
+    return any(trial.state.name == "RUNNING" for trial in study.get_trials(deepcopy=False))
+
+
+def trial_state(name: str) -> "TrialState":
+    """Optuna's state of that name."""
+    from optuna.trial import TrialState
+
+    return TrialState[name]

@@ -6,26 +6,26 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from lab import provenance, training
-from lab.building import build
+from lab.config.experiment import Experiment
 from lab.errors import LabError, TrainingFailed, did_you_mean
-from lab.experiment import Experiment
-from lab.families import Family, ended
-from lab.jobs import prepared_data
-from lab.locks import alone
+from lab.parallel.child_runs import ParentRun, ending, only_driver
+from lab.parallel.jobs import prepared_data
+from lab.parallel.workers import Workers, open_workers
 from lab.signals import stopping
-from lab.studies import cut_off, figures, storage, winners
-from lab.studies.context import Context, Objective
-from lab.studies.search import Counts, Search, counts
+from lab.studies import figures, storage, winners
+from lab.studies.search import Context, Counts, Objective, Search, counts
 from lab.studies.space import Space, space_of
 from lab.studies.winners import Candidate, FreshSeeds
 from lab.tracking import store
-from lab.tracking.outbox import Outbox
-from lab.tracking.tracker import Tracker
-from lab.workers import Workers, open_workers
+from lab.tracking.writing.outbox import Outbox
+from lab.tracking.writing.tracker import Tracker
+from lab.training import provenance
+from lab.training import run as training
+from lab.training.building import build
 
 if TYPE_CHECKING:
     from optuna import Study
+
 
 USUAL_METRICS = {"classification": "val/accuracy", "regression": "val/rmse", "forecasting": "val/rmse"}
 
@@ -96,7 +96,7 @@ def run(experiment: Experiment, options: Options, watch: Watch) -> StudyResult:
     store.check_writable()
     storage.quiet_optuna()
     name = f"{experiment.name}-{space.fingerprint(objective.metric)}"
-    with alone(name):
+    with only_driver(name):
         workers = open_workers(options.workers)  # before `stopping`: Ray has signal handlers of its own
         try:
             study = _open(space, name, objective, options)
@@ -122,7 +122,7 @@ def _open(space: Space, name: str, objective: Objective, options: Options) -> "S
     experiment = space.experiment
     study = storage.open_study(name, objective.higher_is_better, space.fingerprint(objective.metric))
     seed = 10_000 * experiment.seed + len(study.get_trials(deepcopy=False))
-    cut_off.note_driver(study, name)
+    storage.note_driver(study, name)
     study.sampler = storage.make_sampler(options.sampler, options.trials, seed)
     study.pruner = storage.make_pruner(options.pruner, experiment.trainer["max_epochs"])
     return study
@@ -135,9 +135,9 @@ def _run(
     outbox = Outbox()
     parent = outbox.tracker(study.user_attrs[storage.PARENT])
     tags = _tags(space.experiment, study.study_name)
-    context = Context(space, study, objective, Family(outbox, parent.id, tags))
+    context = Context(space, study, objective, ParentRun(outbox, parent.id, tags))
     _start(context, parent, options)
-    with ended(outbox, parent):
+    with ending(outbox, parent):
         ranked = _search_and_prove(context, options, workers, watch)
         watch.testing()
         final = _test(context, ranked[0])

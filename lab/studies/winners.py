@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from lab.config.experiment import Experiment
 from lab.errors import TrainingFailed
-from lab.experiment import Experiment
-from lab.families import Child
-from lab.jobs import Job, Outcome
-from lab.studies.context import Context, Objective, settings_key
-from lab.workers import Workers, work
+from lab.parallel.child_runs import ChildRun
+from lab.parallel.jobs import Job, Outcome
+from lab.parallel.workers import Workers, work
+from lab.studies.search import Context, Objective, settings_key
 
 FRESH = "lab.fresh"  # user attribute of a study: scores on fresh seeds, by candidate and seed
 DEFAULTS = "defaults"
@@ -65,7 +65,7 @@ class _Training:
 
     candidate: Candidate
     seed: int
-    child: Child
+    child: ChildRun
 
 
 class FreshSeeds:

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError
-from lab.tracking import reader
+from lab.tracking.reading import stored_runs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
 
 NOTE = "mlflow.note.content"  # the tag that MLflow's own pages show as the description
 OWN_TAGS = ("mlflow.", "lab.", "data.", "git.", "machine.", "version.")  # beginnings of tags that say what happened
@@ -60,6 +61,6 @@ def _client() -> Iterator["MlflowClient"]:
     from mlflow.exceptions import MlflowException
 
     try:
-        yield reader.connect()
+        yield stored_runs.connect()
     except MlflowException as error:
         raise LabError(f"not changed: {str(error).partition(chr(10))[0]}") from None

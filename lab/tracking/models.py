@@ -1,8 +1,9 @@
-"""The best model of a run as an MLflow LoggedModel, which predicts without the lab."""
+"""The model of a run as an MLflow LoggedModel, which predicts without the lab, and its name in MLflow's registry."""
 
 import json
 import tempfile
 import warnings
+from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError
 from lab.tracking import store
-from lab.tracking.reader import StoredRun
+from lab.tracking.reading.stored_runs import StoredRun
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from torch import nn
 
+
 NAME = "model"
 NO_MODEL = {
     "RUNNING": "its model comes when it is finished",
     "FINISHED": "runs of `lab run` and winners of studies keep theirs, trials and arms do not",
 }
 # What a table's model runs, one behind the other in one file.
-ROW_MODEL = ("redaction.py", "errors.py", "data/encodings/table.py", "tracking/row_model.py")
+ROW_MODEL = ("errors.py", "data/encodings/table.py", "tracking/row_model.py")
 
 
 def save(predictor: "nn.Module", example: "np.ndarray", folder: Path) -> None:
@@ -125,7 +127,7 @@ def upload(client: "MlflowClient", run_id: str, model_id: str, folder: Path) -> 
     client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
 
 
-def model_id(run: StoredRun) -> str:
+def logged_model_id(run: StoredRun) -> str:
     """The id of the run's LoggedModel; raises LabError where it has none."""
     outputs = run.client.get_run(run.id).outputs
     if outputs is None or not outputs.model_outputs:
@@ -140,7 +142,66 @@ def folder(run: StoredRun) -> Path:
     from mlflow.exceptions import MlflowException
 
     try:
-        location = run.client.get_logged_model(model_id(run)).artifact_location
+        location = run.client.get_logged_model(logged_model_id(run)).artifact_location
         return Path(download_artifacts(artifact_uri=location))
     except (MlflowException, OSError) as error:
         raise LabError(f"the model of run {run.id[:8]} cannot be read: {str(error).splitlines()[0][:200]}") from None
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered version, and the number of the one that had its alias before, where there was another."""
+
+    name: str
+    number: str
+    alias: str
+    before: str | None
+
+    @property
+    def uri(self) -> str:
+        """What MLflow loads it by."""
+        return f"models:/{self.name}@{self.alias}"
+
+
+def promote(run: StoredRun, name: str, alias: str) -> Version:
+    """Register the model of a run as the next version of `name`, and give it the alias; raises LabError.
+
+    A run that is a version already stays that version.
+    """
+    from mlflow.exceptions import MlflowException
+
+    model_id = logged_model_id(run)
+    try:
+        before = _with_alias(run, name, alias)
+        number = _version_of(run, name) or _registered(run, name, model_id)
+        run.client.set_registered_model_alias(name, alias, number)
+    except MlflowException as error:
+        raise LabError(f"not promoted: {str(error).splitlines()[0][:200]}") from None
+    return Version(name, number, alias, before if before != number else None)
+
+
+def _with_alias(run: StoredRun, name: str, alias: str) -> str | None:
+    """The number of the version that has the alias now; makes the registered model where there is none."""
+    if not run.client.search_registered_models(f"name = '{_quotable(name)}'"):
+        run.client.create_registered_model(name)
+        return None
+    aliases = run.client.get_registered_model(name).aliases
+    return str(aliases[alias]) if alias in aliases else None
+
+
+def _version_of(run: StoredRun, name: str) -> str | None:
+    found = run.client.search_model_versions(f"name = '{_quotable(name)}' AND run_id = '{run.id}'")
+    return str(found[0].version) if found else None
+
+
+def _registered(run: StoredRun, name: str, model_id: str) -> str:
+    tags = {"lab.run": run.id, "lab.run_name": run.name, "lab.experiment": run.experiment}
+    made = run.client.create_model_version(name, f"models:/{model_id}", run.id, tags=tags, model_id=model_id)
+    return str(made.version)
+
+
+def _quotable(name: str) -> str:
+    """The name, where it can stand in MLflow's filters and addresses; raises LabError."""
+    if not name.strip() or any(sign in name for sign in "'\"/:@\\"):
+        raise LabError(f"--as '{name}': a name of letters, digits, spaces, - and _ is needed")
+    return name

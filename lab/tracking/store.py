@@ -1,20 +1,24 @@
 """Where runs are kept: `mlruns/` here, or what MLFLOW_TRACKING_URI names."""
 
-import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lab.errors import LabError
+from lab.files import locked
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+
 SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks")
+JOURNAL_TAG = "lab.journal"  # the tracker's id
+OUTBOX_TAG = "lab.outbox"  # the folder of the journal, on the machine that HOST names
+HOST_TAG = "machine.host"
+HEARTBEAT_TAG = "lab.heartbeat"  # when the run's sender last reported, in milliseconds since 1970
 
 
 def root() -> Path:
@@ -76,26 +80,6 @@ def check_writable() -> None:
             probe.unlink()
         place = error.filename or probe
         raise LabError(f"{place}: cannot be written: {error.strerror}; free space or change permissions") from None
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file, across processes."""
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def is_locked(path: Path) -> bool:
-    """Whether a process holds the lock on a file; False where there is no such file."""
-    try:
-        with path.open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 def client(retries: int = 1, timeout: int = 10) -> "MlflowClient":

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from lab import kinds
 from lab.architectures.perceptron import MLP, SequentialMLP, WideAndDeep
+from lab.config import kinds
 
 SEQUENCES, IMAGES = (2, 12), (1, 8, 8)
 BUILT = [
@@ -28,8 +28,8 @@ BUILT = [
 
 
 def build(kind: str, shape: tuple[int, ...], settings: dict[str, object]) -> nn.Module:
-    from lab.data.sizes import Sizes
-    from lab.experiment import Part
+    from lab.config.sections import Part
+    from lab.data.base import Sizes
 
     torch.manual_seed(0)
     return Part("model", kind, settings).build(**Sizes(shape, out_features=3).supplied())

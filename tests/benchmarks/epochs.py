@@ -6,8 +6,8 @@ from functools import partial
 from benchmarks import loops, stock
 from benchmarks.measuring import Size, Table, Target, interleaved, marginal, ratio, timed, workplace
 
-from lab import training
-from lab.tracking.outbox import Outbox
+from lab.tracking.writing.outbox import Outbox
+from lab.training import run as training
 
 STOCK_EPOCH = 0.4  # seconds, about, that the logger's writes take in each
 

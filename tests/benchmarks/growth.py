@@ -6,11 +6,12 @@ import numpy as np
 from benchmarks import fill_store
 from benchmarks.measuring import Size, Table, Target, exponent, timed, workplace
 
-from lab import experiment, training
+from lab.config import experiment
 from lab.data.base import SampleDataModule, Samples
 from lab.tracking import store
-from lab.tracking.outbox import Outbox
-from lab.tracking.tables import open_tables
+from lab.tracking.reading.tables import open_tables
+from lab.tracking.writing.outbox import Outbox
+from lab.training import run as training
 
 LEAST_SECONDS = 0.3  # that the further epochs of the longer run take, about
 EPOCH_OF_1000_ROWS = 0.02  # seconds, about

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lab.building import Built, build
-from lab.experiment import Experiment, load
+from lab.config.experiment import Experiment, load
+from lab.training.building import Built, build
 
 SAME_WORK = ("scheduler.kind=constant", "trainer.gradient_clip_val=null")  # the loops by hand have neither
 

@@ -156,7 +156,7 @@ def workplace() -> Iterator[Path]:
 
 def machine() -> str:
     """What the figures were measured on."""
-    from lab import provenance
+    from lab.training import provenance
 
     tags = provenance.tags()
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "lightning", "mlflow", "optuna"))

@@ -12,7 +12,7 @@ from benchmarks import fill_store
 from benchmarks.measuring import Size, Table, Target, interleaved, ratio, timed, workplace
 
 from lab.tracking import store
-from lab.tracking.tables import open_tables
+from lab.tracking.reading.tables import open_tables
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -3,8 +3,8 @@
 from benchmarks.measuring import Size, Table, Target, timed, workplace
 from benchmarks.stock import logger
 
-from lab.tracking.logger import JournalLogger
-from lab.tracking.outbox import Outbox
+from lab.tracking.writing.logger import JournalLogger
+from lab.tracking.writing.outbox import Outbox
 
 MOST_STOCK = 300  # records by MLFlowLogger: at milliseconds each
 

@@ -5,7 +5,7 @@ import time
 from benchmarks import stock
 from benchmarks.measuring import Size, Table, Target, workplace
 
-from lab import experiment
+from lab.config import experiment
 from lab.studies import study
 from lab.studies.search import Counts
 

@@ -3,9 +3,9 @@
 import pytest
 
 from lab.comparisons import existing
+from lab.config.experiment import load
 from lab.errors import LabError
-from lab.experiment import load
-from lab.tracking.outbox import Outbox
+from lab.tracking.writing.outbox import Outbox
 
 
 def recorded(*runs: tuple[float, tuple[str, ...]], fingerprint: str = "same") -> list[str]:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from lab.comparisons import comparison, run, words
-from lab.comparisons.run import ComparisonResult, Findings
-from lab.comparisons.scores import KeptScores
+from lab.comparisons import comparison, run
+from lab.comparisons.findings import Findings, KeptScores, sentences
+from lab.comparisons.run import ComparisonResult
 from lab.comparisons.statistics import Verdict
 from lab.errors import LabError, TrainingFailed
 from lab.tracking import store
@@ -112,7 +112,7 @@ def test_a_seed_that_fails_in_one_arm_drops_the_pair_and_is_said(tiny: str) -> N
     scores.keep("two", 2, float("nan"), {})
     again = compare({"one": {"optimizer.lr": 0.01}, "two": {"optimizer.lr": 0.02}}, seeds="3..4", margin=0.0)
     assert again.findings.verdicts["two"].n == 3
-    assert any("two could not be trained on seed 2" in line for line in words.sentences(again.findings))
+    assert any("two could not be trained on seed 2" in line for line in sentences(again.findings))
 
 
 def test_an_arm_that_never_trains_fails_the_comparison(tiny: str) -> None:
@@ -175,4 +175,4 @@ def test_a_verdict_reads_as_a_sentence(empty_workplace: Path, verdict: Verdict, 
     content = {"base": "digits", "arms": {"a": {}, "b": {"model.hidden": 9}}, "margin": 0.01}
     made = comparison.parse("mine", "", content)
     findings = Findings(made, True, None, {"b": verdict})  # type: ignore[arg-type]
-    assert words.sentence(findings, "b", verdict).startswith(sentence)
+    assert sentence(findings, "b", verdict).startswith(sentence)

@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 from made_runs import EVIL, Filled
 
-from dashboard import charts, curves, groups, guards, pareto, report, selection, words
+from dashboard import charts, comparison, curves, report, selection, words
 from dashboard.charts import Line
-from dashboard.live import LiveTable
-from lab.tracking import states
-from lab.tracking.tables import RunTable, open_tables
+from dashboard.reads import LiveTable
+from lab.tracking.reading import run_table
+from lab.tracking.reading.run_table import RunTable
+from lab.tracking.reading.tables import open_tables
 
 
 def test_the_dashboard_imports_no_training_code_and_mlflow_only_when_asked() -> None:
@@ -86,18 +87,18 @@ def test_smoothing_has_no_bias_at_the_start_and_leaves_nan() -> None:
 def test_the_band_is_that_of_the_t_distribution() -> None:
     seeds = [pd.DataFrame({"x": [1.0, 2.0], "y": [value, value]}) for value in (1.0, 2.0, 3.0)]
     seeds[0].loc[1, "y"] = np.nan
-    band = groups.with_band(seeds)
+    band = comparison.with_band(seeds)
     assert list(band["n"]) == [3, 2]
     assert band["y"].tolist() == [2.0, 2.5]
     assert band["high"][0] - 2.0 == pytest.approx(4.30265 / math.sqrt(3), rel=1e-4)
-    alone = groups.with_band(seeds[1:2])
+    alone = comparison.with_band(seeds[1:2])
     assert alone["low"].isna().all()
 
 
 def test_wall_times_are_brought_together() -> None:
     one = pd.DataFrame({"x": [0.1, 1.1, 2.1], "y": [0.0, 1.0, 2.0]})
     other = pd.DataFrame({"x": [0.2, 1.3], "y": [0.0, 1.0]})
-    common = groups.on_common_x([one, other])
+    common = comparison.on_common_x([one, other])
     assert np.array_equal(common[0]["x"], common[1]["x"])
     assert np.nanmax(common[1]["y"]) <= 1.0
 
@@ -113,8 +114,8 @@ def test_epochs_of_single_steps_are_told_by_time() -> None:
 def test_pareto_front() -> None:
     costs = np.array([1.0, 2, 3, 4, np.nan, 2])
     scores = np.array([0.5, 0.7, 0.6, 0.9, 1.0, 0.7])
-    assert list(np.flatnonzero(pareto.front(costs, scores, True))) == [0, 1, 3]
-    assert list(np.flatnonzero(pareto.front(costs, scores, False))) == [0]
+    assert list(np.flatnonzero(comparison.pareto_front(costs, scores, True))) == [0, 1, 3]
+    assert list(np.flatnonzero(comparison.pareto_front(costs, scores, False))) == [0]
 
 
 @pytest.fixture
@@ -140,11 +141,11 @@ def test_ids_in_an_address(table: RunTable, filled: Filled) -> None:
 
 def test_groups_and_guards(table: RunTable, filled: Filled) -> None:
     some = table.only(filled.seeds)
-    found = groups.grouped(some, [groups.ALL_BUT_SEED])
+    found = comparison.grouped(some, [comparison.ALL_BUT_SEED])
     assert [(group.label, len(group.ids)) for group in found] == [("lr=0.01", 3), ("lr=0.1", 3)]
-    assert guards.warnings(some, found) == []
-    assert len(groups.grouped(some, ["seed"])) == 3
-    mixed = guards.warnings(some, groups.grouped(some, ["seed"]))
+    assert comparison.unfairness(some, found) == []
+    assert len(comparison.grouped(some, ["seed"])) == 3
+    mixed = comparison.unfairness(some, comparison.grouped(some, ["seed"]))
     assert len(mixed) == 3
     assert "seed 1 more than once" in mixed[0]
 
@@ -157,10 +158,10 @@ def test_a_report_is_whole_and_foreign_texts_do_nothing(table: RunTable, filled:
 
 
 def test_a_run_that_stopped_reporting_is_stale(table: RunTable, filled: Filled) -> None:
-    assert states.states(table)[filled.running] == "● running"
+    assert run_table.states(table)[filled.running] == "● running"
     info = table.info.copy()
     info[["started", "reported"]] -= 3_600_000
-    assert list(info.index[states.stale(info)]) == [filled.running]
+    assert list(info.index[run_table.stale(info)]) == [filled.running]
 
 
 def test_only_what_changed_is_read_again(table: RunTable, filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from lab.config.sections import Part
 from lab.data import arrays
 from lab.data.arrays import Arrays, guessed_axes
 from lab.errors import LabError
-from lab.experiment import Part
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(60, 3, 20))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from lab.config.sections import Part
 from lab.data.base import DataModule
-from lab.data.splits import hold_out
+from lab.data.preparation import hold_out
 from lab.errors import LabError
-from lab.experiment import Part
 
 SAMPLES = {
     "digits": (1797, (1, 8, 8), 10, 10),

@@ -8,11 +8,12 @@ import pytest
 import torch
 from PIL import Image
 
-from lab.data import image_files, images
+from lab.config.sections import Part
+from lab.data import images
 from lab.data.encodings import from_json
 from lab.data.images import Images
+from lab.data.reading import image_files
 from lab.errors import LabError
-from lab.experiment import Part
 
 RANDOM = np.random.default_rng(0)
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
+from lab.config.sections import Part
 from lab.data.encodings import from_json
 from lab.data.series import Series
 from lab.errors import LabError
-from lab.experiment import Part
 
 STEPS = 120
 

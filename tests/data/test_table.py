@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
+from lab.config.sections import Part
 from lab.data.encodings import from_json
 from lab.data.table import Table
 from lab.errors import LabError
-from lab.experiment import Part
 
 ROWS = 200
 

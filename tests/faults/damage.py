@@ -10,10 +10,11 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from lab import cli
-from lab.tracking import journal, outbox, sender, store, upload
-from lab.tracking.outbox import Outbox
-from lab.tracking.tracker import Tracker
+from lab.cli import main
+from lab.tracking import store
+from lab.tracking.writing import journal, outbox, sender, upload
+from lab.tracking.writing.outbox import Outbox
+from lab.tracking.writing.tracker import Tracker
 
 STEPS = 20
 CASES: dict[str, Callable[[], None]] = {}
@@ -36,7 +37,7 @@ def lab(*arguments: str) -> tuple[int, str]:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         try:
-            cli.main(arguments)
+            main.main(arguments)
         except SystemExit as ended:
             return int(ended.code or 0), printed.getvalue()
     raise AssertionError("a command always exits")

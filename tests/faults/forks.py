@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from lab.tracking import outbox
+from lab.tracking.writing import outbox
 
 
 def no_sender(folder: Path) -> "subprocess.Popen[bytes]":

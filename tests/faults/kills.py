@@ -21,9 +21,10 @@ import forks
 import torch
 from rows import Row
 
-from lab import resuming, training
-from lab.experiment import load
-from lab.tracking import store, waiting
+from lab.config.experiment import load
+from lab.tracking import store
+from lab.tracking.writing import leftovers
+from lab.training import run as training
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 TWICE = 4  # every so manieth run is killed again after it was resumed
@@ -67,7 +68,7 @@ class Bench:
     def __init__(self, name: str, log: Path):
         self.name = name
         self.log = log
-        self.sender = forks.Server(waiting.send_all, log)
+        self.sender = forks.Server(leftovers.send_all, log)
 
     def train(self) -> object:
         return training.run(load(self.name, [*COMMON, *SETTINGS[self.name]]))
@@ -119,7 +120,7 @@ class Bench:
 
         def resume() -> object:
             assert run is not None
-            return resuming.resume(run, [], [], print)
+            return resume.resume(run, [], [], print)
 
         def killed(work: Callable[[], object]) -> None:
             tally.kills += self.kill(work, chance.uniform(0, seconds))
@@ -176,12 +177,12 @@ def warm_up(folder: Path) -> None:
     """Import, and do once, what takes long the first time, so that no fork has to."""
     import numpy as np
 
-    from lab import figures
     from lab.tracking import models
+    from lab.training import artifacts
 
     models.save(torch.nn.Linear(2, 2), np.zeros((4, 2), np.float32), folder / "model")
     history = [{"epoch": 1, "train/loss": 1.0, "val/loss": 1.0}]
-    figures.learning_curves(history, 1).savefig(folder / "figure.png")
+    artifacts.draw_learning_curves(history, 1).savefig(folder / "figure.png")
 
 
 def run(folder: Path, count: int, lanes: Sequence[Sequence[str]] = LANES, first_seed: int = 0) -> Row:

@@ -13,11 +13,12 @@ from pathlib import Path
 import torch
 from damage import _artifact, lab, refused, unattended, unsent
 
-from lab.errors import LabError
-from lab.redaction import redacted
-from lab.tracking import journal, places, sealed, sender, store
-from lab.tracking.artifacts import Artifacts
-from lab.tracking.tracker import Tracker
+from lab import files
+from lab.errors import LabError, redacted
+from lab.tracking import store
+from lab.tracking.reading.stored_runs import Artifacts
+from lab.tracking.writing import journal, sender
+from lab.tracking.writing.tracker import Tracker
 
 PWNED = Path("PWNED")
 CASES: dict[str, Callable[[], None]] = {}
@@ -93,7 +94,7 @@ def _() -> None:
 @case("MLflow experiments whose names are paths keep their files in the store")
 def _() -> None:
     for name in ("../../../../escape", "/tmp/escape", "..", "a/b", ".hidden", "c\\d", "x" * 300 + "/../y"):
-        place = (store.root() / "artifacts" / places.folder_name(name)).resolve()
+        place = (store.root() / "artifacts" / files.as_folder_name(name)).resolve()
         assert place.parent == (store.root() / "artifacts").resolve(), name
     with unattended() as box:
         tracker = box.tracker()
@@ -110,7 +111,7 @@ def _with_record(tracker: Tracker, **content: object) -> None:
     """Put a record before the last one of a journal."""
     path = tracker.folder / journal.FILE
     *lines, end = path.read_text().splitlines(keepends=True)
-    path.write_text("".join([*lines, sealed.seal({"time": 1, **content}), end]))
+    path.write_text("".join([*lines, journal.with_checksum({"time": 1, **content}), end]))
 
 
 @case("journal that names files outside of its run")

@@ -18,11 +18,12 @@ from pathlib import Path
 from rows import Row
 from serving import Gate, Server
 
-from lab.experiment import Experiment, from_sections
-from lab.jobs import Job, train_job
-from lab.tracking import store, upload
-from lab.tracking.outbox import Outbox
-from lab.tracking.tracker import Tracker
+from lab.config.experiment import Experiment, from_sections
+from lab.parallel.jobs import Job, train_job
+from lab.tracking import store
+from lab.tracking.writing import upload
+from lab.tracking.writing.outbox import Outbox
+from lab.tracking.writing.tracker import Tracker
 
 KINDS = ("stopped", "frozen", "closed", "error", "lost")
 MOMENTS = ("start", "middle", "end")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from damage import unattended
 
-from lab.tracking import journal, store, waiting
+from lab.tracking import store
+from lab.tracking.writing import journal, leftovers
 
 
 @pytest.fixture
@@ -41,8 +42,8 @@ def test_a_run_stops_and_its_records_are_sent_when_there_is_space_again(small_di
     assert "what it recorded until then is kept" in done.stderr
     assert "Traceback" not in done.stderr
     filler.unlink()
-    while waiting.abandoned():
-        assert waiting.send_all()[1]
+    while leftovers.unsent_outboxes():
+        assert leftovers.send_all()[1]
     (run,) = store.client().search_runs(["1"])
     assert run.info.status == "FAILED"
     assert "No space left" in run.data.tags["lab.failure"]

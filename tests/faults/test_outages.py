@@ -8,11 +8,12 @@ import outages
 import pytest
 from serving import Gate, Server
 
-from lab import cli
-from lab.tracking import outbox as outboxes
-from lab.tracking import sender, store, upload, waiting
-from lab.tracking.outbox import Outbox
-from lab.tracking.tracker import Tracker
+from lab.cli import main
+from lab.tracking import store
+from lab.tracking.writing import leftovers, sender, upload
+from lab.tracking.writing import outbox as outboxes
+from lab.tracking.writing.outbox import Outbox
+from lab.tracking.writing.tracker import Tracker
 
 
 @pytest.fixture(scope="module")
@@ -81,23 +82,23 @@ def test_a_server_that_answers_nonsense_costs_no_result_and_is_named_in_a_line(
     monkeypatch.setattr(outboxes, "PATIENCE", 1.0)
     served.mode = mode
     with pytest.raises(SystemExit) as ended:
-        cli.main(["run", tiny])
+        main.main(["run", tiny])
     out, err = capsys.readouterr()
     assert ended.value.code == 0
     assert "accuracy" in out
     assert f"records wait for the tracking server {served.address}; they are sent when it answers" in out
     with pytest.raises(SystemExit) as ended:
-        cli.main(["runs"])
+        main.main(["runs"])
     out, err = capsys.readouterr()
     assert ended.value.code == 2
     assert len(err.splitlines()) == 1
     assert f"the store {served.address} does not answer" in err
     with pytest.raises(SystemExit) as ended:
-        cli.main(["sync"])
+        main.main(["sync"])
     out, err = capsys.readouterr()
     assert ended.value.code == 1
     assert " records of " in out
     assert "still wait" in out
     served.mode = "pass"
-    assert waiting.send_all()[1]
-    assert waiting.send_all() == (["nothing waits"], True)
+    assert leftovers.send_all()[1]
+    assert leftovers.send_all() == (["nothing waits"], True)

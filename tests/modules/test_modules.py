@@ -7,17 +7,15 @@ import torch
 from sklearn import metrics as reference
 from torch import nn
 
-from lab.building import build
-from lab.data.scaling import Scale
+from lab.config.experiment import load
+from lab.data.preparation import Scale
 from lab.errors import LabError, TrainingFailed
-from lab.experiment import load
-from lab.modules.classification import ClassificationModule, Probabilities
-from lab.modules.forecasting import ForecastingModule
-from lab.modules.regression import RegressionModule
-from lab.modules.scores import BUFFERED_ROWS, EpochScores
+from lab.modules.metrics import BUFFERED_ROWS, EpochScores
 from lab.modules.stepping import Stepping
 from lab.modules.task import TaskModule
-from lab.training import make_trainer
+from lab.modules.tasks import ClassificationModule, ForecastingModule, Probabilities, RegressionModule
+from lab.training.building import build
+from lab.training.trainer import make_trainer
 
 
 def task(loss: nn.Module) -> dict[str, object]:

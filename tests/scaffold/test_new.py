@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lab import experiment, training
-from lab.cli import main
+from lab.cli.main import main
+from lab.config import experiment
 from lab.errors import LabError
 from lab.scaffold.writing import Scaffold, new
+from lab.training import run as training
 
 ROWS = 240
 

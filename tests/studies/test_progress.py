@@ -2,20 +2,20 @@
 
 from rich.console import Console
 
-from lab.studies.progress import Line
+from lab.studies.report import ProgressLine
 from lab.studies.search import Counts
 from lab.studies.study import Options
 
 
 def drawn(console: Console) -> str:
-    with console.capture() as captured, Line(console, Options(trials=4)) as line:
+    with console.capture() as captured, ProgressLine(console, Options(trials=4)) as line:
         line.searching(Counts(1, 1, 0), 1, (0, 0.5))
     return captured.get()
 
 
 def test_nothing_is_printed_where_a_study_never_began() -> None:
     console = Console(width=100)
-    with console.capture() as captured, Line(console, Options()):
+    with console.capture() as captured, ProgressLine(console, Options()):
         pass
     assert captured.get() == ""
 

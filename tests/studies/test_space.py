@@ -6,9 +6,9 @@ import optuna
 import pytest
 from shipped import SHIPPED
 
-from lab import experiment
+from lab.config import experiment
+from lab.config.experiment import Experiment, load
 from lab.errors import LabError
-from lab.experiment import Experiment, load
 from lab.studies.space import space_of
 
 pytestmark = pytest.mark.usefixtures("empty_workplace")

@@ -15,13 +15,13 @@ import optuna
 import psutil
 import pytest
 
-from lab import training
+from lab.config.experiment import load
 from lab.errors import LabError, TrainingFailed
-from lab.experiment import load
 from lab.studies import storage, study
 from lab.studies.search import Counts
 from lab.studies.study import Options, StudyResult
 from lab.tracking import store
+from lab.training import run as training
 
 
 class Silence:

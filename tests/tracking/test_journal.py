@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from lab.tracking import journal
-from lab.tracking.journal import Journal
+from lab.tracking.writing import journal
+from lab.tracking.writing.journal import Journal
 
 
 def test_records_are_read_back_in_order_with_their_time(tmp_path: Path) -> None:

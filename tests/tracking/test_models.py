@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lab import training
-from lab.experiment import from_sections
-from lab.tracking import reader, store
-from lab.tracking.reader import StoredRun
+from lab.config.experiment import from_sections
+from lab.tracking import store
+from lab.tracking.reading import stored_runs
+from lab.tracking.reading.stored_runs import StoredRun
+from lab.training import run as training
 
 WITHOUT_LAB = """
 import sys
@@ -47,7 +48,7 @@ def trained(rows: pd.DataFrame, target: str) -> StoredRun:
     }
     result = training.run(from_sections("rows", "Does it travel?", sections))
     assert result.run_id is not None
-    return reader.find(result.run_id)
+    return stored_runs.find(result.run_id)
 
 
 @pytest.fixture

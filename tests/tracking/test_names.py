@@ -6,7 +6,8 @@ import pytest
 from made_runs import make_run
 
 from lab.errors import LabError
-from lab.tracking import reader, store
+from lab.tracking import store
+from lab.tracking.reading import stored_runs
 
 
 def record(experiment: str, name: str, kind: str = "run", status: str = "FINISHED", **at_best: float) -> str:
@@ -17,7 +18,7 @@ def record(experiment: str, name: str, kind: str = "run", status: str = "FINISHE
 
 def refusal(name: str, by: str = "val/loss") -> str:
     with pytest.raises(LabError) as refused:
-        reader.find(name, by)
+        stored_runs.find(name, by)
     (line,) = refused.value.lines
     return line
 
@@ -29,13 +30,13 @@ def test_a_run_is_found_by_every_way_to_name_it(workplace: Path) -> None:
     killed = record("lstm", "lstm seed=2", status="KILLED", loss=0.0, accuracy=1.0)
     record("gru", "gru", loss=0.05)
     for name in (low_loss, low_loss[:12], "lstm", "best:lstm"):
-        assert reader.find(name).id == low_loss, name
+        assert stored_runs.find(name).id == low_loss, name
     for name in (accurate, "lstm seed=1"):
-        assert reader.find(name).id == accurate, name
-    assert reader.find("best:lstm", by="val/accuracy").id == accurate
-    assert reader.find("latest:lstm").id == killed
-    assert [run.id for run in reader.best("lstm")] == [low_loss, accurate]
-    assert [run.id for run in reader.best("lstm", "val/accuracy", top=1)] == [accurate]
+        assert stored_runs.find(name).id == accurate, name
+    assert stored_runs.find("best:lstm", by="val/accuracy").id == accurate
+    assert stored_runs.find("latest:lstm").id == killed
+    assert [run.id for run in stored_runs.best("lstm")] == [low_loss, accurate]
+    assert [run.id for run in stored_runs.best("lstm", "val/accuracy", top=1)] == [accurate]
 
 
 def test_what_names_no_single_run_is_refused_with_what_is_near(workplace: Path) -> None:
@@ -45,7 +46,7 @@ def test_what_names_no_single_run_is_refused_with_what_is_near(workplace: Path) 
     assert all(each[:8] in refusal("lstm") for each in (first, second))
     assert "no run 'latest-lstm': did you mean latest:lstm?" in refusal("latest-lstm")
     assert "did you mean gru it's?" in refusal("gru its")
-    assert reader.find("gru it's").status == "FAILED"
+    assert stored_runs.find("gru it's").status == "FAILED"
     assert "no run 'zzzzzz': name a run by its id" in refusal("zzzzzz")
     assert "no experiment 'lsmt' has runs; did you mean lstm?" in refusal("latest:lsmt")
     assert "no run of experiment 'gru' is finished" in refusal("best:gru")
@@ -59,4 +60,4 @@ def test_the_best_by_a_metric_of_ones_own_is_the_lowest_where_lower_is_better(wo
         metrics = {"at_best/val/miss_rate": [value], "best/val/miss_rate": [value - 0.1], "at_best/val/loss": [1.0]}
         make_run(client, "mine", f"mine {value}", {}, metrics, tags)
     make_run(client, "mine", "mine nan", {}, {"at_best/val/miss_rate": [float("nan")]}, tags)
-    assert [run.name for run in reader.best("mine", "val/miss_rate")] == ["mine 0.2", "mine 0.3", "mine 0.4"]
+    assert [run.name for run in stored_runs.best("mine", "val/miss_rate")] == ["mine 0.2", "mine 0.3", "mine 0.4"]

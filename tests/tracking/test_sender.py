@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from mlflow.entities import Run
 
-from lab.tracking import sender, store, waiting
-from lab.tracking.outbox import Outbox, start_sender
-from lab.tracking.tracker import Tracker
-from lab.tracking.upload import STATE, Upload
+from lab.tracking import store
+from lab.tracking.writing import leftovers, sender
+from lab.tracking.writing.outbox import Outbox, start_sender
+from lab.tracking.writing.tracker import Tracker
+from lab.tracking.writing.upload import STATE, Upload
 
 
 def start(tracker: Tracker) -> Tracker:
@@ -180,20 +181,20 @@ def test_without_a_store_records_wait_and_are_sent_later(
     unsent.end("FINISHED")
     with monkeypatch.context() as away:
         away.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-        lines, complete = waiting.send_all()
+        lines, complete = leftovers.send_all()
         assert not complete
         assert lines[0].startswith("3 records of ")
         assert "still wait" in lines[0]
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    lines, complete = waiting.send_all()
+    lines, complete = leftovers.send_all()
     assert complete
     assert lines[0].startswith("sent run ")
-    assert waiting.send_all() == (["nothing waits"], True)
+    assert leftovers.send_all() == (["nothing waits"], True)
 
 
 def test_an_outbox_that_is_being_sent_is_left_alone(tracker: Tracker, outbox: Outbox) -> None:
     wait_until((tracker.folder / STATE).exists)
-    assert waiting.send_all() == (["nothing waits"], True)
+    assert leftovers.send_all() == (["nothing waits"], True)
     tracker.end("FINISHED")
     assert outbox.close().waiting == 0
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lab.tracking import store
-from lab.tracking.system_metrics import SystemMetrics
+from lab.tracking.writing.sender import SystemMetrics
 
 
 def test_a_run_that_is_gone_on_with_goes_on_in_its_curves(workplace: Path) -> None:

@@ -18,10 +18,9 @@ from mlflow.entities import Metric
 from sqlalchemy.pool import NullPool
 
 from lab.errors import LabError
-from lab.tracking import filters, store
-from lab.tracking.client_tables import ClientTables
-from lab.tracking.sql_tables import SqlTables
-from lab.tracking.tables import Tables, open_tables
+from lab.tracking import store
+from lab.tracking.reading import run_table
+from lab.tracking.reading.tables import ClientTables, SqlTables, Tables, open_tables
 
 NOW = int(time.time() * 1000)
 
@@ -190,10 +189,10 @@ def test_filters_mean_what_they_mean_to_mlflow(client: MlflowClient, ids: list[s
     table = SqlTables(store.tracking_uri()).runs()
     experiments = [each.experiment_id for each in client.search_experiments()]
     expected = {run.info.run_id for run in client.search_runs(experiments, text)}
-    assert set(table.info.index[filters.matching(table, text)]) == expected
+    assert set(table.info.index[run_table.matching(table, text)]) == expected
 
 
 @pytest.mark.parametrize("text", ["nonsense", "metrics.loss ~ 3", "metrics.loss < 'x'", "datasets.name = 'a'", "= ="])
 def test_a_filter_that_is_none_is_said(client: MlflowClient, ids: list[str], text: str) -> None:
     with pytest.raises(LabError, match="filter"):
-        filters.matching(SqlTables(store.tracking_uri()).runs(), text)
+        run_table.matching(SqlTables(store.tracking_uri()).runs(), text)

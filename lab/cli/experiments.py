@@ -1,0 +1,142 @@
+"""Experiments: run one, list them, show one in full, test a run again."""
+
+import argparse
+import functools
+
+from lab.cli import arguments
+from lab.cli.arguments import Commands, add
+from lab.errors import LabError
+
+OWN_CODE = "# it runs no code but the lab's own"
+
+
+def register(commands: Commands) -> None:
+    """Add new, run, list, show, resume, reproduce and test."""
+    new = add(commands, "new", _new, "look at your data and write an experiment that trains as it is")
+    new.add_argument("name", help="what to call it: experiments/NAME.yaml")
+    new.add_argument(
+        "--data", required=True, help="CSV or Parquet, NPZ or NPY, or a folder with one of images per class"
+    )
+    new.add_argument("--target", help="the column to predict (a series: one or several, a,b); of NPY, the file of y")
+    new.add_argument("--model", help="the architecture, where another than the usual one is wanted")
+    new.add_argument("--kind", help="table, series, arrays or images, where the guess is wrong")
+    new.add_argument("--yes", action="store_true", help="replace experiments/NAME.yaml without asking")
+    arguments.overrides(new, "data.text_encoding=cp1252 trainer.max_epochs=5")
+    recorded = "the run is recorded as KILLED, with its checkpoints"
+    arguments.experiment(add(commands, "run", _run, "train, track and test one experiment", recorded))
+    add(commands, "list", _list, "show all experiments in experiments/")
+    arguments.experiment(add(commands, "show", _show, "print an experiment with every setting"))
+    resume = add(commands, "resume", _resume, "go on with a run that was killed, failed or stopped", recorded)
+    arguments.run(resume)
+    resume.add_argument("overrides", nargs="*", metavar="trainer.max_epochs=80", help="train a finished run longer")
+    reproduce = add(commands, "reproduce", _reproduce, "train a run again from its own record, and compare", recorded)
+    arguments.run(reproduce)
+    arguments.run(add(commands, "test", _test, "test a run again, from its own record"))
+
+
+def _new(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from lab.cli import tables
+    from lab.scaffold import writing
+
+    made = writing.new(
+        options.name, options.data, options.target, options.model, options.kind, options.yes, options.overrides
+    )
+    Console().print(tables.scaffold(made), highlight=False, soft_wrap=True)
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from lab.cli import maintenance, tables
+    from lab.cli.progress import ProgressBar
+    from lab.config import experiment
+    from lab.training import run as training
+
+    loaded = experiment.load(options.name, options.overrides)
+    maintenance.start_in_background()
+    console = Console()
+    console.print(f"[bold]{loaded.name}[/bold]  {tables.question_of(loaded)}", highlight=False)
+    result = training.run(loaded, shown=[ProgressBar(console)])
+    console.print(tables.outcome(result), highlight=False, soft_wrap=True)
+    return 0
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from lab.cli import tables
+    from lab.cli.progress import ProgressBar
+    from lab.training import resume
+
+    console = Console()
+    say = functools.partial(console.print, highlight=False, soft_wrap=True, markup=False)
+    result = resume.resume(options.run, options.overrides, [ProgressBar(console)], say)
+    console.print(tables.outcome(result), highlight=False, soft_wrap=True)
+    return 0
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from lab.cli import tables
+    from lab.cli.progress import ProgressBar
+    from lab.training import reproduce
+
+    console = Console()
+    say = functools.partial(console.print, highlight=False, soft_wrap=True, markup=False)
+    reproduction = reproduce.reproduce(options.run, [ProgressBar(console)], say)
+    console.print(tables.outcome(reproduction.result), highlight=False, soft_wrap=True)
+    say("\n" + "\n".join(reproduce.as_lines(reproduction)))
+    return 1 if reproduction.verdict == "DIFFERS" else 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from lab.cli import tables
+
+    Console().print(tables.experiments(overview()), highlight=False)
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    from lab.config import experiment
+
+    loaded = experiment.load(options.name, options.overrides)
+    print(loaded.to_yaml(), end="")
+    code = loaded.foreign_code()
+    print("\n".join(f"# {section}.kind runs code of {whose}" for section, whose in code.items()) or OWN_CODE)
+    return 0
+
+
+def _test(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from lab.cli import tables
+    from lab.training import reproduce
+
+    again, logged = reproduce.test_again(options.run)
+    Console().print(tables.retest(again, logged), highlight=False)
+    return 0 if again == logged else 1
+
+
+def overview() -> list[tuple[str, str, str]]:
+    """Name, parts (data, model, size) and question of each experiment; its mistakes in place of the parts."""
+    from lab.config import experiment
+
+    return [_overview_row(name) for name in experiment.names()]
+
+
+def _overview_row(name: str) -> tuple[str, str, str]:
+    from lab.config import experiment
+    from lab.training import building
+
+    try:
+        loaded = experiment.load(name)
+        parameters = sum(p.numel() for p in building.build(loaded).module.parameters())
+    except LabError as error:
+        return name, str(error), "(cannot be run)"
+    return name, f"{loaded.data.kind}, {loaded.model.kind}, {parameters:,} parameters", loaded.question

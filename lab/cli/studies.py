@@ -1,0 +1,82 @@
+"""Studies and comparisons: tune an experiment; is A really better than B?"""
+
+import argparse
+
+from lab.cli import arguments
+from lab.cli.arguments import Commands, add
+
+
+def register(commands: Commands) -> None:
+    """Add study and compare."""
+    _register_study(commands)
+    _register_compare(commands)
+
+
+def _register_study(commands: Commands) -> None:
+    """Add study."""
+    text = "tune an experiment over its search space, and prove the winner"
+    study = add(commands, "study", _study, text, "the same command goes on where the study stopped")
+    arguments.experiment(study)
+    study.add_argument("--trials", type=int, default=30, help="trials in all, earlier ones of the study included (30)")
+    study.add_argument("--minutes", type=float, default=float("inf"), help="no new trial after that time")
+    study.add_argument("--workers", type=int, default=1, help="trials at once, on Ray where above 1")
+    study.add_argument("--sampler", choices=("tpe", "gp", "random", "cmaes"), default="tpe")
+    study.add_argument("--pruner", choices=("hyperband", "median", "none"), default="hyperband")
+    study.add_argument("--metric", help="the validation metric to search by (val/accuracy or val/rmse)")
+    study.add_argument("--top", type=int, default=3, help="trials that are trained again on fresh seeds (3)")
+    study.add_argument("--seeds", type=int, default=5, help="fresh seeds for each (5)")
+    study.add_argument("--yes", action="store_true", help="replace experiments/NAME-best.yaml without asking")
+
+
+def _study(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from lab.cli import maintenance
+    from lab.config import experiment
+    from lab.studies import report, study
+    from lab.studies.report import ProgressLine
+
+    names = ("trials", "minutes", "workers", "sampler", "pruner", "metric", "top", "seeds")
+    chosen = study.Options(**{name: getattr(options, name) for name in names})
+    loaded = experiment.load(options.name, options.overrides)
+    maintenance.start_in_background()
+    console = Console()
+    with ProgressLine(console, chosen) as line:
+        result = study.run(loaded, chosen, line)
+    console.print(report.outcome(result), highlight=False, soft_wrap=True)
+    console.print(report.keep_winner(result, options.yes), highlight=False, soft_wrap=True)
+    return 0
+
+
+def _register_compare(commands: Commands) -> None:
+    """Add compare."""
+    text = "is A really better than B? a verdict with evidence"
+    compare = add(commands, "compare", _compare, text, "the same command goes on where the comparison stopped")
+    compare.add_argument("name", help="a file in experiments/comparisons/, without .yaml; or run ids, two or more")
+    compare.add_argument("overrides", nargs="*", metavar="setting=value", help="settings to change in all arms")
+    compare.add_argument("--metric", default="val/accuracy", help="of runs: the metric at their best epoch")
+    compare.add_argument("--margin", type=float, default=0.0, help="of runs: a difference that does not matter")
+    compare.add_argument("--unpaired", action="store_true", help="of runs: do not pair them by seed (Welch)")
+    compare.add_argument("--seeds", help="the least and the most seeds, such as 5..30")
+    compare.add_argument("--workers", type=int, default=1, help="trainings at once, on Ray where above 1")
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from lab.cli import maintenance
+    from lab.comparisons import comparison, existing, report, run
+
+    run_ids = [options.name, *(argument for argument in options.overrides if "=" not in argument)]
+    if len(run_ids) > 1:
+        findings = existing.compare(run_ids, options.metric, options.margin, options.unpaired)
+        Console().print(report.of_runs(findings, options.unpaired), highlight=False, soft_wrap=True)
+        return 0
+    loaded = comparison.load(options.name, options.overrides, options.seeds)
+    maintenance.start_in_background()
+    console = Console()
+    console.print(f"[bold]{loaded.name}[/bold]  {loaded.question}", highlight=False)
+    with report.LiveTable(console) as table:
+        result = run.run(loaded, options.workers, table.show)
+    console.print(report.outcome(result), highlight=False, soft_wrap=True)
+    return 0

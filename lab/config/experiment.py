@@ -1,0 +1,122 @@
+"""An experiment: a YAML file plus overrides, checked as a whole and frozen."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from lab.config import kinds, schema, yaml_files
+from lab.config.sections import Part, checked_sections, top_level, with_overrides
+from lab.errors import LabError, did_you_mean
+
+FOLDER = Path("experiments")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One runnable idea: data, model and how the one is fitted to the other."""
+
+    name: str
+    question: str
+    data: Part
+    model: Part
+    optimizer: Part
+    scheduler: Part
+    loss: Part | None
+    metrics: Mapping[str, Part]
+    trainer: Mapping[str, Any]
+    early_stopping: Mapping[str, Any] | None
+    checkpoints: Mapping[str, Any]
+    seed: int
+    threads: int | Literal["auto"]
+    channels_last: bool
+    search: Mapping[str, Any] = field(default_factory=dict)
+    overrides: tuple[str, ...] = ()
+    written: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # as given, without defaults
+
+    def varied(self, changes: Mapping[str, Any]) -> "Experiment":
+        """The experiment with other values (JSON) under dotted names; raises LabError."""
+        overrides = tuple(f"{name}={json.dumps(value)}" for name, value in changes.items())
+        return from_sections(self.name, self.question, self.written, overrides)
+
+    def sections(self) -> dict[str, Any]:
+        """The experiment as it stands in a YAML file, every default written out."""
+        return {
+            "data": self.data.as_mapping(),
+            "model": self.model.as_mapping(),
+            "optimizer": self.optimizer.as_mapping(),
+            "scheduler": self.scheduler.as_mapping(),
+            "loss": self.loss.as_mapping() if self.loss else None,
+            "metrics": {name: metric.as_mapping() for name, metric in self.metrics.items()},
+            "trainer": dict(self.trainer),
+            "early_stopping": dict(self.early_stopping) if self.early_stopping is not None else None,
+            "checkpoints": dict(self.checkpoints),
+            "seed": self.seed,
+            "threads": self.threads,
+            "channels_last": self.channels_last,
+            "search": dict(self.search),
+        }
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting under its dotted name; the search space is none."""
+        flat: dict[str, Any] = {}
+        for section, content in self.sections().items():
+            if isinstance(content, dict) and section != "search":
+                flat.update({f"{section}.{name}": value for name, value in content.items()})
+            elif section != "search" and content is not None:
+                flat[section] = content
+        return flat
+
+    def foreign_code(self) -> dict[str, str]:
+        """Whose code, other than the lab's, each section runs."""
+        parts = (self.data, self.model, self.optimizer, self.scheduler, self.loss)
+        found = {part.section: kinds.code_of(part.section, part.kind) for part in parts if part is not None}
+        return {section: code for section, code in found.items() if code}
+
+    def to_yaml(self) -> str:
+        """The experiment as a YAML file, from which `parse` gives the same experiment again."""
+        written = {name: content for name, content in self.sections().items() if content not in (None, {})}
+        return f"# {self.question}\n{yaml_files.write(written)}"
+
+
+def load(name: str, overrides: Iterable[str] = ()) -> Experiment:
+    """The experiment of that name with overrides (`optimizer.lr=0.01`) applied; raises LabError."""
+    path = FOLDER / f"{name}.yaml"
+    if name not in names():
+        raise LabError(f"no experiment '{name}' in {FOLDER}/; {did_you_mean(name, names())}")
+    sections, question = yaml_files.read(path)
+    return from_sections(name, question, sections, tuple(overrides), source=str(path))
+
+
+def parse(name: str, text: str) -> Experiment:
+    """An experiment from YAML text, such as the config.yaml that a run keeps."""
+    source = f"config of {name}"
+    return from_sections(name, yaml_files.first_comment(text), yaml_files.mapping(text, source), source=source)
+
+
+def names() -> list[str]:
+    """The names of all experiments here, in order."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def from_sections(
+    name: str, question: str, sections: Any, overrides: tuple[str, ...] = (), source: str = ""
+) -> Experiment:
+    """Check sections and overrides as a whole; raises LabError with a line for every mistake."""
+    mistakes: list[str] = []
+    sections = with_overrides(sections, overrides, mistakes)
+    complete = schema.defaults(top_level) | sections
+    wrong = schema.check(top_level, sections, "")
+    mistakes += wrong
+    if not any(line.split(":")[0] in schema.names(top_level) for line in wrong):
+        checked = checked_sections(complete, mistakes)
+    if mistakes:
+        raise LabError(*[_placed(line, overrides, source) for line in mistakes])
+    return Experiment(name=name, question=question, overrides=overrides, written=sections, **(complete | checked))
+
+
+def _placed(line: str, overrides: tuple[str, ...], source: str) -> str:
+    """A mistake with the file it stands in, unless it was made on the command line."""
+    typed = any(line.startswith(override.partition("=")[0]) for override in overrides)
+    return line if typed or not source else f"{source}: {line}"

@@ -1,0 +1,91 @@
+"""How samples are divided and standardised, and hashes that tell whether data is the same."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Indices = NDArray[np.int64]
+
+
+def hold_out(
+    indices: Indices, fraction: float, seed: int, labels: NDArray[np.integer] | None = None
+) -> tuple[Indices, Indices]:
+    """Divide indices into those kept and those held out, both sorted.
+
+    With `labels` (one for each sample, addressed by `indices`) every class gives the same fraction, and
+    every class of two or more samples is on both sides.
+    """
+    order = np.random.default_rng(seed).permutation(indices)
+    groups = [order] if labels is None else [order[labels[order] == label] for label in np.unique(labels[order])]
+    held = np.concatenate([group[: _share(len(group), fraction)] for group in groups])
+    return np.setdiff1d(indices, held), np.sort(held)
+
+
+def _share(size: int, fraction: float) -> int:
+    """How many of `size` to hold out: at least one and never all, where there are two."""
+    return min(max(round(size * fraction), 1), size - 1)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Mean and standard deviation, shaped to broadcast against one sample."""
+
+    mean: Tensor
+    std: Tensor
+
+    @classmethod
+    def fit(cls, values: Tensor) -> "Scale":
+        """Statistics per feature of (N, F), per channel of (N, C, ...); a constant feature keeps its spread."""
+        dims = [0, *range(2, values.ndim)]
+        mean = values.double().mean(dims, keepdim=True)[0]
+        std = values.double().std(dims, unbiased=False, keepdim=True)[0]
+        return cls(mean.float(), torch.where(std > 0, std, 1.0).float())
+
+    @classmethod
+    def fit_parts(cls, parts: Iterable[Tensor]) -> "Scale":
+        """As `fit`, from parts (n, ...) of what need not be in memory at once (Chan et al. 1983)."""
+        count, mean, squares = 0, torch.zeros(()), torch.zeros(())
+        for part in parts:
+            values = part.double().movedim(1, 0).flatten(1)  # (C, n · ...)
+            more = values.shape[1]
+            shift = values.mean(1) - mean
+            squares = squares + (values - values.mean(1, keepdim=True)).square().sum(1)
+            squares = squares + shift.square() * count * more / (count + more)
+            mean = mean + shift * more / (count + more)
+            count += more
+        std = (squares / count).sqrt()
+        shape = (-1, *[1] * (part.ndim - 2))
+        return cls(mean.float().reshape(shape), torch.where(std > 0, std, 1.0).float().reshape(shape))
+
+    def apply(self, values: Tensor) -> Tensor:
+        """Raw values to standardised ones."""
+        return (values - self.mean) / self.std
+
+    def invert(self, values: Tensor) -> Tensor:
+        """Standardised values to raw ones."""
+        return values * self.std + self.mean
+
+
+def fingerprint(*arrays: NDArray[Any]) -> str:
+    """A hash of the content, types and shapes of arrays."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def file_fingerprint(*paths: str | Path, names: Sequence[str] = ()) -> str:
+    """A hash of the content of files, and of what they stand for where names are given."""
+    digest = hashlib.sha256("\n".join(names).encode())
+    for path in paths:
+        with Path(path).expanduser().open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,160 @@
+"""Data sets that Python packages ship: MNIST-1D, digits, breast cancer, diabetes, sunspots."""
+
+import os
+import random
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from lab.config.types import Count, Fraction, PositiveInt, Probability
+from lab.data.base import SampleDataModule, Samples
+from lab.data.loaders import ArrayDataset
+from lab.data.series import SeriesDataModule, Steps
+
+OUTLIER = 10.0  # standard deviations of the target
+Arrays = dict[str, np.ndarray]
+
+
+class MNIST1D(SampleDataModule):
+    """Sequences (N, 1, 40), ten classes; the generator's own 4,000 for training and 1,000 for testing."""
+
+    def __init__(
+        self,
+        batch_size: PositiveInt = 64,
+        val_fraction: Fraction = 0.1,
+        num_workers: Count = 0,
+        seed: int = 0,
+    ):
+        super().__init__(batch_size, val_fraction, num_workers=num_workers, seed=seed)
+
+    def read(self) -> Samples:
+        """The sequences of the mnist1d package's generator with its default arguments."""
+        arrays = cached(f"mnist1d-{version('mnist1d')}", _generate)
+        return Samples(arrays["x"], arrays["y"], test_size=1_000, class_names=[str(d) for d in range(10)])
+
+
+def _generate() -> dict[str, np.ndarray]:
+    """Generate the sequences, about two seconds; the package seeds global generators, which are put back."""
+    from mnist1d.data import get_dataset_args, make_dataset
+
+    random_state, numpy_state = random.getstate(), np.random.get_state()
+    try:
+        made = make_dataset(get_dataset_args())
+    finally:
+        random.setstate(random_state)
+        np.random.set_state(numpy_state)
+    return {
+        "x": np.concatenate([made["x"], made["x_test"]]).astype(np.float32)[:, None],
+        "y": np.concatenate([made["y"], made["y_test"]]),
+    }
+
+
+class Digits(SampleDataModule):
+    """Images (N, 1, 8, 8), ten classes."""
+
+    def read(self) -> Samples:
+        """All 1,797 images."""
+        from sklearn.datasets import load_digits
+
+        source = load_digits()
+        return Samples(source.images[:, None], source.target, class_names=[str(d) for d in range(10)])
+
+
+class BreastCancer(SampleDataModule):
+    """Table (N, 30), two classes."""
+
+    def read(self) -> Samples:
+        """All 569 rows."""
+        from sklearn.datasets import load_breast_cancer
+
+        source = load_breast_cancer()
+        return Samples(source.data, source.target, class_names=[str(name) for name in source.target_names])
+
+
+class Diabetes(SampleDataModule):
+    """Table (N, 10), one value to predict.
+
+    `outlier_fraction` of the training targets are put far off, as a wrong unit or a slipped digit would.
+    """
+
+    def __init__(
+        self,
+        batch_size: PositiveInt = 64,
+        val_fraction: Fraction = 0.1,
+        test_fraction: Fraction = 0.2,
+        num_workers: Count = 0,
+        outlier_fraction: Probability = 0.0,
+        seed: int = 0,
+    ):
+        super().__init__(batch_size, val_fraction, test_fraction, num_workers, seed)
+        self.outlier_fraction = outlier_fraction
+
+    def read(self) -> Samples:
+        """All 442 rows, in their original units."""
+        from sklearn.datasets import load_diabetes
+
+        source = load_diabetes(scaled=False)
+        return Samples(source.data, source.target[:, None])
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        train = self.splits["train"]
+        assert isinstance(train, ArrayDataset)
+        drawn = np.random.default_rng(self.seed).permutation(len(train))
+        train.y[drawn[: round(self.outlier_fraction * len(train))]] += OUTLIER
+
+
+class Sunspots(SeriesDataModule):
+    """Windows (N, 1, window) of past years, to the next `horizon` years (N, horizon)."""
+
+    def __init__(
+        self,
+        window: PositiveInt = 33,
+        horizon: PositiveInt = 6,
+        relative: bool = False,
+        batch_size: PositiveInt = 32,
+        val_fraction: Fraction = 0.2,
+        test_fraction: Fraction = 0.2,
+        num_workers: Count = 0,
+        seed: int = 0,
+    ):
+        super().__init__(window, horizon, relative, batch_size, val_fraction, test_fraction, num_workers, seed)
+
+    def read(self) -> Steps:
+        """All 309 years."""
+        from statsmodels.datasets import sunspots
+
+        return Steps(sunspots.load_pandas().data["SUNACTIVITY"].to_numpy(dtype=np.float64)[None], ("sunspots",))
+
+
+def folder() -> Path:
+    """Where they are kept: `LAB_CACHE`, else `lab` in the user's cache folder."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lab"
+    return Path(os.environ.get("LAB_CACHE") or default)
+
+
+def cached(name: str, make: Callable[[], Arrays]) -> Arrays:
+    """What `make` gives, read from the cache where it is there and whole."""
+    path = folder() / f"{name}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            return dict(kept)
+    except (OSError, ValueError, BadZipFile):
+        arrays = make()
+        _keep(arrays, path)
+        return arrays
+
+
+def _keep(arrays: Arrays, path: Path) -> None:
+    """Write the file whole or not at all; a cache that cannot be written costs time only."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        Path(file.name).replace(path)
+    except OSError:
+        return

@@ -1,0 +1,143 @@
+"""A run's model in a format that others read, each checked against the original before it is there."""
+
+import json
+import logging
+import warnings
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.func import functional_call
+
+from lab.errors import LabError, TrainingFailed
+from lab.files import atomic_write, may_replace
+from lab.inference.model import Model
+
+Format = Literal["onnx", "torch", "safetensors"]
+Outputs = NDArray[np.float32]
+ENDINGS: dict[Format, str] = {"onnx": ".onnx", "torch": ".pt2", "safetensors": ".safetensors"}
+PACKAGES: dict[Format, tuple[str, ...]] = {
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "torch": (),
+    "safetensors": ("safetensors",),
+}
+FOLDER = Path("exports")
+CLOSE = 1e-4  # relative to the value, and a tenth of it in itself: other kernels add in another order
+ARCHITECTURE = "architecture."  # what a program calls the weights that the experiment's own network has
+
+
+def check_packages(format: Format) -> None:
+    """Raise LabError where a package is not installed that a format needs."""
+    missing = [name for name in PACKAGES[format] if find_spec(name) is None]
+    if missing:
+        raise LabError(
+            f"--to {format} needs {', '.join(missing)}: .venv/bin/pip install -c constraints.txt '.[export]'"
+        )
+
+
+def export(model: Model, format: Format, path: Path | None = None, yes: bool = False) -> tuple[Path, float]:
+    """Write the model, and its encoding beside it; where, and the largest difference to the original's outputs.
+
+    Raises LabError where the file cannot be written or must stay, TrainingFailed where the outputs differ: then
+    nothing is left.
+    """
+    path = path or FOLDER / f"{model.run.experiment}-{model.run.id[:8]}{ENDINGS[format]}"
+    if not may_replace(path, yes):
+        raise LabError(f"{path}: is there already; --yes replaces it")
+    write, outputs_of = WAYS[format]
+    with atomic_write(path) as fresh:
+        write(model, fresh)
+        difference = largest_difference(model, outputs_of(model, fresh))
+    with atomic_write(path.with_suffix(".encoding.json")) as beside:
+        beside.write_bytes(model.run.artifact("encoding.json").read_bytes())
+    return path, difference
+
+
+def largest_difference(model: Model, outputs_of: Callable[[Outputs], Outputs]) -> float:
+    """Between the original's outputs and those of a copy, for the example and for its first sample alone."""
+    largest = 0.0
+    for samples in (model.example, model.example[:1]):
+        original, copied = model.outputs(samples), outputs_of(samples)
+        if original.shape != copied.shape or not np.allclose(original, copied, rtol=CLOSE, atol=CLOSE / 10):
+            gap = float(np.abs(original - copied).max()) if original.shape == copied.shape else float("inf")
+            raise TrainingFailed(f"the exported model differs by {gap:.3g} from the original; nothing was written")
+        largest = max(largest, float(np.abs(original - copied).max()))
+    return largest
+
+
+def _write_onnx(model: Model, path: Path) -> None:
+    """ONNX, of raw encoded inputs and with any number of samples."""
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # of operators of packages that nobody asked for
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exported = torch.onnx.export(
+            model.program, dynamo=True, verbose=False, input_names=["input"], output_names=["output"]
+        )
+    assert exported is not None, "said by torch where dynamo=True"
+    exported.save(path)
+
+
+def _onnx_outputs(model: Model, path: Path) -> Callable[[Outputs], Outputs]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return lambda samples: session.run(None, {"input": samples})[0]
+
+
+def _write_torch(model: Model, path: Path) -> None:
+    """The program as torch.export.load reads it."""
+    torch.export.save(model.program, path)
+
+
+def _torch_outputs(model: Model, path: Path) -> Callable[[Outputs], Outputs]:
+    network = torch.export.load(path).module()
+    return lambda samples: network(torch.from_numpy(samples)).detach().numpy()
+
+
+def _write_safetensors(model: Model, path: Path) -> None:
+    """The weights under the names that the experiment's own network has; what stands around it as metadata."""
+    from safetensors.torch import save
+
+    state, constants, prefix = model.program.state_dict, model.program.constants, _prefix(model)
+    weights = {
+        name.removeprefix(prefix): weight.detach().contiguous().clone()
+        for name, weight in state.items()
+        if name.startswith(prefix)
+    }
+    around = {name: value for name, value in (state | constants).items() if not name.startswith(ARCHITECTURE)}
+    scales = {name: value.tolist() for name, value in around.items() if isinstance(value, torch.Tensor)}
+    texts = {name: model.run.artifact(name).read_text(encoding="utf-8") for name in ("config.yaml", "encoding.json")}
+    path.write_bytes(save(weights, texts | {"run": model.run.id, "scales": json.dumps(scales)}))
+
+
+def _safetensors_outputs(model: Model, path: Path) -> Callable[[Outputs], Outputs]:
+    """The original's graph with the weights of the file."""
+    from safetensors.torch import load_file
+
+    network, prefix = model.program.module(), _prefix(model)
+    read = load_file(path)
+    weights = {
+        name: read[name.removeprefix(prefix)] if name.startswith(prefix) else original
+        for name, original in network.state_dict().items()
+    }
+    return lambda samples: functional_call(network, weights, torch.from_numpy(samples)).detach().numpy()
+
+
+def _prefix(model: Model) -> str:
+    """What all names of weights begin with: further layers around the network that have no weights of their own."""
+    names = [name for name in model.program.state_dict if name.startswith(ARCHITECTURE)]
+    prefix = ARCHITECTURE
+    while all(name.startswith(prefix + ARCHITECTURE) for name in names):
+        prefix += ARCHITECTURE
+    return prefix
+
+
+WAYS: dict[Format, tuple[Callable[[Model, Path], None], Callable[[Model, Path], Callable[[Outputs], Outputs]]]] = {
+    "onnx": (_write_onnx, _onnx_outputs),
+    "torch": (_write_torch, _torch_outputs),
+    "safetensors": (_write_safetensors, _safetensors_outputs),
+}

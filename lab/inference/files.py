@@ -1,0 +1,91 @@
+"""Files of new data, as a model takes them, and files of predictions."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import pandas as pd
+
+from lab.data.encodings import Encoding
+from lab.data.reading.image_files import SUFFIXES
+from lab.data.reading.table_files import existing_file, read_table
+from lab.errors import LabError
+from lab.files import atomic_write, may_replace
+
+TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
+ARRAYS = (".npy", ".npz")
+INPUT_ENDINGS = {"array": ARRAYS + TABLES, "table": TABLES, "image": SUFFIXES + ARRAYS, "series": TABLES + ARRAYS}
+OUTPUT_ENDINGS = (".csv", ".parquet", ".npz")
+
+
+def read(paths: Sequence[str], encoding: Encoding) -> Any:
+    """What `Model.predict` takes: a table, an array, or the paths of images, those of a folder in order of name.
+
+    Raises LabError where the files do not hold what the model takes.
+    """
+    if encoding.kind == "image" and Path(paths[0]).suffix.lower() not in ARRAYS:
+        return [file for path in paths for file in _images(Path(path).expanduser())]
+    if len(paths) > 1:
+        raise LabError(f"{paths[1]}: one file at a time; only images may be several")
+    ending = Path(paths[0]).suffix.lower()
+    known = INPUT_ENDINGS[encoding.kind]
+    if ending not in known:
+        raise LabError(f"{paths[0]}: this model takes {', '.join(known)} files")
+    return _read_array(existing_file(paths[0])) if ending in ARRAYS else read_table(paths[0])
+
+
+def _images(path: Path) -> list[Path]:
+    """An image, or those in a folder."""
+    if not path.is_dir():
+        return [existing_file(path)]
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    if not found:
+        raise LabError(f"{path}: has no images ({', '.join(SUFFIXES)})")
+    return found
+
+
+def _read_array(path: Path) -> Any:
+    """The array of an NPY file; of an NPZ file `x`, or the only one."""
+    try:
+        content = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, BadZipFile, EOFError):
+        raise LabError(f"{path}: cannot be read as NumPy arrays of numbers") from None
+    if isinstance(content, np.ndarray):
+        return content
+    with content:
+        name = "x" if "x" in content else next(iter(content), "")
+        if name != "x" and len(content) != 1:
+            raise LabError(f"{path}: has no x; it has {', '.join(content) or 'nothing'}")
+        return content[name]
+
+
+def check_output(path: Path, yes: bool) -> None:
+    """Raise LabError for an ending that is none of ENDINGS, and for a file that must stay."""
+    if path.suffix.lower() not in OUTPUT_ENDINGS:
+        raise LabError(f"{path}: predictions are written as {', '.join(OUTPUT_ENDINGS)}")
+    if not may_replace(path, yes):
+        raise LabError(f"{path}: is there already; --yes replaces it")
+
+
+def write_predictions(frame: pd.DataFrame, path: Path) -> None:
+    """Write predictions in the format of the path's ending, whole; in an NPZ file each column is an array."""
+    with atomic_write(path) as fresh, fresh.open("wb") as file:
+        if path.suffix.lower() == ".csv":
+            frame.to_csv(file, index=False)
+        elif path.suffix.lower() == ".parquet":
+            frame.to_parquet(file, index=False)
+        else:
+            np.savez_compressed(file, allow_pickle=False, **{str(name): _as_array(frame[name]) for name in frame})
+
+
+def print_predictions(frame: pd.DataFrame) -> None:
+    """Print predictions as CSV."""
+    frame.to_csv(sys.stdout, index=False)
+
+
+def _as_array(column: pd.Series) -> np.ndarray:
+    """Numbers as they are, names as text: an array of objects could only be pickled."""
+    return column.to_numpy() if pd.api.types.is_numeric_dtype(column.dtype) else column.to_numpy(dtype=str)

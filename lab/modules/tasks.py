@@ -1,0 +1,155 @@
+"""The LightningModules of the tasks: classification, regression, forecasting; and what they give to a user."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+from torchmetrics import MeanAbsoluteError, MeanSquaredError, Metric, R2Score
+from torchmetrics.classification import BinaryAUROC, MulticlassAccuracy, MulticlassF1Score
+
+from lab.data.loaders import Batch
+from lab.data.preparation import Scale
+from lab.modules.metrics import SkillScore
+from lab.modules.task import TaskModule
+
+
+class ClassificationModule(TaskModule):
+    """Accuracy, macro F1 and (two classes) the area under the ROC curve.
+
+    The trivial baseline says `majority`, the most frequent class of the training split.
+    """
+
+    def __init__(self, classes: int, majority: int, **task: Any):
+        super().__init__(**task)
+        self.classes = classes
+        self.majority = majority
+        self.output = Probabilities()
+
+    def task_metrics(self) -> dict[str, Metric]:
+        """Fresh metrics, on probabilities (N, classes) and class numbers (N,)."""
+        metrics: dict[str, Metric] = {
+            "accuracy": MulticlassAccuracy(self.classes, average="micro"),
+            "f1": MulticlassF1Score(self.classes, average="macro"),
+        }
+        if self.classes == 2:
+            metrics["auroc"] = SecondClassAUROC()
+        return metrics
+
+    def loss_target(self, batch: Batch) -> Tensor:
+        """Class numbers (N,); for the single logit of two classes 0.0 and 1.0, (N, 1)."""
+        return batch[1].float().unsqueeze(1) if self.classes == 2 else batch[1]
+
+    def target(self, batch: Batch) -> Tensor:
+        """Class numbers (N,)."""
+        return batch[1]
+
+    def trivial_predictions(self, batch: Batch) -> Tensor:
+        """All probability on the most frequent class, (N, classes)."""
+        return one_hot(torch.full_like(batch[1], self.majority), self.classes).float()
+
+
+class SecondClassAUROC(BinaryAUROC):
+    """Area under the ROC curve, from probabilities of both classes."""
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Probabilities (N, 2) and class numbers (N,)."""
+        super().update(preds[:, 1], target)
+
+
+class Probabilities(nn.Module):
+    """Logits (N, 1) of two classes, or (N, classes), to probabilities (N, classes)."""
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """The probability of every class."""
+        if logits.shape[1] > 1:
+            return logits.softmax(dim=1)
+        second = logits.sigmoid()
+        return torch.cat([1 - second, second], dim=1)
+
+
+class RegressionModule(TaskModule):
+    """MAE and RMSE in the target's own units, and R².
+
+    The architecture learns standardised targets; the loss is measured on those. The trivial baseline says
+    the mean of the training targets.
+    """
+
+    def __init__(self, target_scale: Scale, **task: Any):
+        super().__init__(**task)
+        self.output = Unscale(target_scale)
+
+    def task_metrics(self) -> dict[str, Metric]:
+        """Fresh metrics, on values (N, T)."""
+        return {"mae": MeanAbsoluteError(), "rmse": MeanSquaredError(squared=False), "r2": R2Score()}
+
+    def target(self, batch: Batch) -> Tensor:
+        """The true values in their own units, (N, T)."""
+        return self.output(batch[1])
+
+    def trivial_predictions(self, batch: Batch) -> Tensor:
+        """The mean of the training targets, (N, T)."""
+        return self.output(torch.zeros_like(batch[1]))
+
+
+class Unscale(nn.Module):
+    """Standardised values (N, T) to values in the target's own units."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, scale: Scale):
+        super().__init__()
+        self.register_buffer("mean", scale.mean, persistent=False)
+        self.register_buffer("std", scale.std, persistent=False)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """(N, T) to (N, T)."""
+        return values * self.std + self.mean
+
+
+class ForecastingModule(RegressionModule):
+    """MAE and RMSE in the series' own units, and the skill against the last-value forecast.
+
+    The trivial baseline says that the last value stays. The first `targets` channels are forecast.
+    """
+
+    def __init__(self, target_scale: Scale, targets: int = 1, **task: Any):
+        super().__init__(target_scale, **task)
+        self.targets = targets
+
+    def task_metrics(self) -> dict[str, Metric]:
+        """Fresh metrics, on values (N, targets · horizon)."""
+        return {"mae": MeanAbsoluteError(), "rmse": MeanSquaredError(squared=False), "skill": SkillScore()}
+
+    def scored(self, predictions: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Predictions, targets, and the last-value forecast that the skill is measured against."""
+        return super().scored(predictions, batch) | {"reference": self.trivial_predictions(batch)}
+
+    def trivial_predictions(self, batch: Batch) -> Tensor:
+        """The last value of each target, for every step of the horizon, (N, targets · horizon)."""
+        x, y = batch
+        last = x[:, : self.targets, -1:]
+        return self.output(last.expand(-1, -1, y.shape[1] // self.targets).flatten(1))
+
+
+class Predictor(nn.Module):
+    """Standardise the input, run the architecture, turn its outputs into probabilities or values.
+
+    Shapes: raw inputs (N, ...) to probabilities (N, classes), or values (N, T) in the target's units.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, architecture: nn.Module, input_scale: Scale, output: nn.Module):
+        super().__init__()
+        self.register_buffer("mean", input_scale.mean)
+        self.register_buffer("std", input_scale.std)
+        self.architecture = architecture
+        self.output = output
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Predictions for raw inputs."""
+        return self.output(self.architecture((x - self.mean) / self.std))

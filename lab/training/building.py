@@ -1,0 +1,160 @@
+"""From an experiment to the objects that it names: data, architecture, module."""
+
+import copy
+import dataclasses
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import lightning as L
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from lab.config.experiment import Experiment
+from lab.config.sections import Part
+from lab.data.base import DataModule
+from lab.data.loaders import Batch
+from lab.errors import LabError
+from lab.modules import metrics
+from lab.modules.stepping import Stepping, block_size
+from lab.modules.task import TaskModule
+from lab.modules.tasks import ClassificationModule, ForecastingModule, Predictor, RegressionModule
+from lab.training import rehearsal
+from lab.training.rehearsal import check_metrics, check_optimizer
+
+LOSSES = {
+    "two classes": ("bce",),
+    "classification": ("cross_entropy",),
+    "regression": ("mse", "l1", "huber"),
+    "forecasting": ("mse", "l1", "huber"),
+}
+SECONDS = 0.3  # of trying, for each number
+WORTH = 0.95  # more threads must take less than this share of the time: they are taken from somebody
+
+
+@dataclasses.dataclass(frozen=True)
+class Built:
+    """An experiment with its loss decided, and what it is run with."""
+
+    experiment: Experiment
+    data: DataModule
+    module: TaskModule
+
+    def predictor(self) -> Predictor:
+        """The model for raw inputs, on the CPU, sharing the module's weights."""
+        self.module.cpu()
+        return Predictor(self.module.architecture, self.data.input_scale, self.module.output)
+
+
+def build(experiment: Experiment, data: DataModule | None = None) -> Built:
+    """Prepare the data and build module and architecture, seeded; raises LabError where they do not fit.
+
+    `data` may be the experiment's data from an earlier build: then it is not read again. Sets the process's
+    number of threads: a setting like the others, since small networks are slower on many, and the last bits
+    of a sum depend on it. One while it is `auto`, see `lab.threads`.
+    """
+    torch.set_num_threads(1 if experiment.threads == "auto" else experiment.threads)
+    data = data or experiment.data.build(seed=experiment.seed)
+    data.prepare()
+    experiment = dataclasses.replace(experiment, loss=_loss(experiment.loss, data))
+    rehearsal.check_kind(experiment.model, experiment.data, data.sizes)
+    L.seed_everything(experiment.seed, workers=True, verbose=False)
+    architecture: nn.Module = experiment.model.build(**data.sizes.supplied())
+    whole = data.wrap(architecture)
+    samples, _ = next(iter(data.loader("train")))
+    rehearsal.check_forward(whole, architecture, experiment.model, samples[:2], data.sizes)
+    if experiment.channels_last:
+        whole = whole.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    parameters = sum(p.numel() for p in whole.parameters())
+    data.block = block_size(experiment.trainer, data.batch_size, parameters, data.sizes.input_shape)
+    module = _module(experiment, data, whole)
+    check_metrics(experiment, data, module)
+    check_optimizer(experiment, module)
+    return Built(experiment, data, module)
+
+
+def _loss(chosen: Part | None, data: DataModule) -> Part:
+    """The loss of the experiment, or the task's usual one."""
+    task = "two classes" if data.sizes.classes == 2 else data.task
+    if chosen is None:
+        return Part("loss", LOSSES[task][0], {})
+    shipped = {kind for kinds in LOSSES.values() for kind in kinds}
+    if chosen.kind in shipped and chosen.kind not in LOSSES[task]:
+        raise LabError(f"loss.kind: {chosen.kind} does not fit {task}; use {' or '.join(LOSSES[task])}")
+    return chosen
+
+
+def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -> TaskModule:
+    """The LightningModule of the data's task."""
+
+    def make_scheduler(optimizer: Optimizer, total_steps: int) -> dict[str, Any]:
+        made = experiment.scheduler.build(optimizer=optimizer, total_steps=total_steps)
+        return made if isinstance(made, dict) else {"scheduler": made, "interval": "epoch"}
+
+    assert experiment.loss is not None, "decided by build"
+    task: dict[str, Any] = {
+        "architecture": architecture,
+        "loss": experiment.loss.build(),
+        "make_optimizer": lambda params: experiment.optimizer.build(params=params),
+        "make_scheduler": make_scheduler,
+        "seed": experiment.seed,
+        "own_metrics": lambda: metrics.build_all(experiment.metrics, data.sizes),
+        "stepping": Stepping(
+            data.batch_size,
+            experiment.trainer["accumulate_grad_batches"],
+            experiment.trainer["gradient_clip_val"],
+            experiment.trainer["gradient_clip_algorithm"],
+        ),
+    }
+    if data.task == "classification":
+        return ClassificationModule(data.sizes.classes, data.majority, **task)
+    assert data.target_scale is not None, "given by every data module with values to predict"
+    if data.task == "regression":
+        return RegressionModule(data.target_scale, **task)
+    return ForecastingModule(data.target_scale, data.targets, **task)
+
+
+def decided(built: Built, most: int | None = None) -> Built:
+    """With `threads: auto` replaced by the number that trains it fastest, `most` at most; that number is set."""
+    if built.experiment.threads != "auto":
+        return built
+    x, y = next(iter(built.data.loader("train")))
+    size = built.data.batch_size
+    number = fastest(built.module, (x[:size], y[:size]), most or os.cpu_count() or 1)
+    torch.set_num_threads(number)
+    return dataclasses.replace(built, experiment=dataclasses.replace(built.experiment, threads=number))
+
+
+def fastest(module: TaskModule, batch: Batch, most: int) -> int:
+    """The number of threads, of 1, 2, 4 ... and `most`, that trains a batch in the least time."""
+    best, least = 1, float("inf")
+    for number in sorted({2**power for power in range(most.bit_length())} | {most}):
+        torch.set_num_threads(number)
+        seconds = _least_seconds(_step(module, batch))
+        if seconds < WORTH * least:
+            best, least = number, seconds
+    return best
+
+
+def _step(module: TaskModule, batch: Batch) -> Callable[[], None]:
+    """A training step of a copy of the network, which leaves weights and randomness as they are."""
+    architecture = copy.deepcopy(module.architecture).train()
+
+    def step() -> None:
+        with torch.random.fork_rng(devices=[]):
+            module.loss(architecture(batch[0]), module.loss_target(batch)).backward()
+
+    return step
+
+
+def _least_seconds(step: Callable[[], None]) -> float:
+    """The least that a step took: what disturbs it only adds."""
+    step()  # the first one allocates
+    least, until = float("inf"), time.perf_counter() + SECONDS
+    while time.perf_counter() < until:
+        began = time.perf_counter()
+        step()
+        least = min(least, time.perf_counter() - began)
+    return least

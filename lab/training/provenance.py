@@ -1,0 +1,131 @@
+"""Where a run came from: code, data, versions, machine; and in what that differs from what is here now."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+
+from lab.config.experiment import Experiment, parse
+from lab.errors import LabError
+from lab.tracking.reading.stored_runs import StoredRun
+from lab.training.building import Built
+
+PACKAGES = ("lab", "torch", "lightning", "torchmetrics", "mlflow", "numpy")
+COMMIT = "mlflow.source.git.commit"
+DIRTY = "git.dirty"
+ENVIRONMENT = ("version.", "machine.cpu", "machine.gpu", "machine.system")
+
+
+def tags() -> dict[str, str]:
+    """Tags for a run: git commit and state, versions, processor, threads."""
+    import torch
+
+    found = {f"version.{package}": version(package) for package in PACKAGES}
+    found |= {
+        "version.python": platform.python_version(),
+        "machine.host": platform.node(),
+        "machine.system": platform.platform(),
+        "machine.cpu": _cpu(),
+        "machine.cores": str(os.cpu_count()),
+        "machine.threads": str(torch.get_num_threads()),
+        "machine.gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+    }
+    commit = _git("rev-parse", "HEAD")
+    if commit:
+        found |= {
+            "mlflow.source.git.commit": commit.strip(),
+            "git.dirty": str(bool(_git("status", "--porcelain"))),
+        }
+    return found
+
+
+def uncommitted_changes() -> str:
+    """The difference between the working tree and the last commit, as git prints it; "" where there is none."""
+    return _git("diff", "HEAD")
+
+
+def _git(*arguments: str) -> str:
+    """What a git command prints; "" outside a repository or without git."""
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout
+
+
+def _cpu() -> str:
+    """The processor's name."""
+    try:
+        with open("/proc/cpuinfo") as lines:  # noqa: PTH123 (no file of ours)
+            return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def recorded_experiment(run: StoredRun) -> Experiment:
+    """The experiment, from the config.yaml that the run keeps; raises LabError."""
+    return parse(run.experiment, run.artifact("config.yaml").read_text(encoding="utf-8"))
+
+
+def check_same_data(run: StoredRun, built: Built) -> None:
+    """Raise LabError where the data, or its split, is not what the run was trained on."""
+    now = {
+        "data.fingerprint": built.data.fingerprint,
+        "data.split_fingerprint": built.data.split_fingerprint(),
+    }
+    for name, value in now.items():
+        if run.tags.get(name, value) != value:
+            raise LabError(
+                f"the data is not what run {run.id} was trained on: {name.partition('.')[2]} {value}, "
+                f"recorded {run.tags[name]}"
+            )
+
+
+@cache
+def _here() -> Mapping[str, str]:
+    return tags()
+
+
+def environment_differences(run: StoredRun) -> list[str]:
+    """A line for every version, and part of the machine, that is not as the run recorded it."""
+    here = _here()
+    known = [name for name in run.tags if name.startswith(ENVIRONMENT) and name in here]
+    return [f"{name}: {here[name]} here, {run.tags[name]} then" for name in known if here[name] != run.tags[name]]
+
+
+def code_differences(run: StoredRun) -> list[str]:
+    """A line where the code is not what the run recorded."""
+    here = _here()
+    if here.get(COMMIT) != run.tags.get(COMMIT):
+        commits = here.get(COMMIT, "unknown")[:10], run.tags.get(COMMIT, "unknown")[:10]
+        return ["code: commit {} here, {} then".format(*commits)]
+    if _recorded_changes(run) != uncommitted_changes():
+        return ["code: the same commit as then, but other uncommitted changes"]
+    return []
+
+
+def differences(run: StoredRun) -> list[str]:
+    """All of them."""
+    return [*code_differences(run), *environment_differences(run)]
+
+
+def commands_to_restore_code(run: StoredRun) -> list[str]:
+    """The git commands that bring back the code which the run recorded."""
+    if COMMIT not in run.tags:
+        return []
+    commands = [*(["git stash"] if _here().get(DIRTY) == "True" else []), f"git checkout {run.tags[COMMIT]}"]
+    if _recorded_changes(run):
+        commands.append(f"git apply {run.artifact('git.diff')}")
+    return commands
+
+
+def _recorded_changes(run: StoredRun) -> str:
+    """The uncommitted changes that the run kept."""
+    if run.tags.get(DIRTY) != "True":
+        return ""
+    try:
+        return run.artifact("git.diff").read_text(encoding="utf-8")
+    except LabError:  # only new files, which git does not show
+        return ""

@@ -1,0 +1,132 @@
+"""What is recorded while a run trains: metrics of every epoch, of steps where asked, and the loss of every batch."""
+
+import json
+import time
+import zlib
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+from numpy.typing import NDArray
+
+from lab.modules.task import TaskModule
+from lab.tracking.writing.tracker import Tracker
+
+LOSS_CHAIN_FILE = "loss_chain.npz"  # 8 bytes a batch, less what compression saves
+LOSS_CHAIN_TAG = "lab.loss_chain"  # the last link
+
+
+class Records(Checkpoint):
+    """Records an epoch's metrics, learning rate, gradient norm, duration and speed, with the epoch as step.
+
+    Where `trainer.log_every_n_steps` asks for it, the loss of single steps as well, as `train/loss_step`.
+
+    A Checkpoint, since Lightning calls those after the module has published the epoch's metrics.
+    """
+
+    def __init__(self, directions: dict[str, bool], every_n_steps: int = 0):
+        self._every_n_steps = every_n_steps
+        self._directions = directions  # metric without its split, and whether higher is better
+        self._seconds_before = 0.0  # of an epoch that began before a checkpoint
+        self.history: list[dict[str, float]] = []  # one entry an epoch
+        self.best: dict[str, tuple[float, int]] = {}  # metric to its best value and that epoch, from 1
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self._began = time.perf_counter()
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock of an epoch that began before a checkpoint."""
+        self._began = time.perf_counter() - self._seconds_before
+        self._seconds_before = 0.0
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Record the losses of single steps, if asked for."""
+        if self._every_n_steps:
+            for step, loss in outputs["step_losses"].items():
+                if step % self._every_n_steps == 0:
+                    for logger in trainer.loggers:
+                        logger.log_metrics({"train/loss_step": loss}, step=step)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Record the epoch."""
+        assert isinstance(pl_module, TaskModule)
+        seconds = time.perf_counter() - self._began
+        values = pl_module.take_published() | {
+            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            **pl_module.gradients.take(),
+            "seconds_per_epoch": seconds,
+            "samples_per_second": pl_module.scores["train"].samples / seconds,
+        }
+        epoch = trainer.current_epoch + 1
+        self.history.append({"epoch": epoch, **values})
+        self._note_best(values, epoch)
+        for logger in trainer.loggers:
+            logger.log_metrics(values, step=epoch)
+
+    def _note_best(self, values: dict[str, float], epoch: int) -> None:
+        for metric, value in values.items():
+            higher_is_better = self._directions.get(metric.partition("/")[2])
+            if higher_is_better is not None:
+                sign = 1 if higher_is_better else -1
+                if metric not in self.best or sign * value > sign * self.best[metric][0]:
+                    self.best[metric] = (value, epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps; as one text, since pickle takes its time over every single number."""
+        seconds = time.perf_counter() - self._began
+        return {"history": json.dumps(self.history), "best": self.best, "seconds": seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.history = json.loads(state_dict["history"])
+        self.best = state_dict["best"]
+        self._seconds_before = state_dict["seconds"]
+
+
+@dataclass(frozen=True)
+class LossChain:
+    """Links (batches,), CRC-32 over the loss in double precision and the link before; losses (batches,) in single."""
+
+    links: NDArray[np.uint32]
+    losses: NDArray[np.float32]
+
+    def parts_at(self, other: "LossChain") -> int | None:
+        """The first batch, counted from 0, at which two chains differ or one ends; None where they are equal."""
+        both = min(len(self.links), len(other.links))
+        differ = np.flatnonzero(self.links[:both] != other.links[:both])
+        if len(differ):
+            return int(differ[0])
+        return None if len(self.links) == len(other.links) else both
+
+
+def loss_chain_of(losses: Iterable[float]) -> LossChain:
+    """The chain of the losses of a run's batches."""
+    doubles = np.asarray(array("d", losses))
+    links = np.empty(len(doubles), np.uint32)
+    link = 0
+    for batch, loss in enumerate(doubles):
+        links[batch] = link = zlib.crc32(loss.tobytes(), link)
+    return LossChain(links, doubles.astype(np.float32))
+
+
+def keep_loss_chain(losses: Iterable[float], tracker: Tracker) -> None:
+    """Keep the chain with a run."""
+    chain = loss_chain_of(losses)
+    np.savez_compressed(tracker.path(LOSS_CHAIN_FILE), links=chain.links, losses=chain.losses)
+    tracker.artifact(LOSS_CHAIN_FILE)
+    if len(chain.links):
+        tracker.tags({LOSS_CHAIN_TAG: f"{chain.links[-1]:08x}"})
+
+
+def read_loss_chain(path: Path) -> LossChain:
+    """The chain that a run kept."""
+    with np.load(path, allow_pickle=False) as kept:
+        return LossChain(kept["links"], kept["losses"])

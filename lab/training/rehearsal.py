@@ -1,0 +1,106 @@
+"""What must work in a run, tried before anything is recorded: shapes, metrics, optimizer and schedule."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lab.config import kinds, schema
+from lab.config.experiment import Experiment
+from lab.config.sections import SUPPLIED, Part
+from lab.data.base import DataModule, Sizes
+from lab.errors import LabError
+from lab.modules.task import TaskModule
+
+
+def check_kind(model: Part, data: Part, sizes: Sizes) -> None:
+    """Raise LabError where the architecture's constructor cannot be served from this data."""
+    given = ("N", *sizes.input_shape)
+    expected: Any = getattr(model.target, "input_shape", None)
+    if expected and len(expected) != len(given):
+        fitting = [kind for kind in kinds.SHIPPED["model"] if _fits(kind, given)]
+        raise LabError(
+            f"model.kind: {model.kind} takes {_shape(expected)}, but {data.kind} gives {_shape(given)}; "
+            f"kinds that take it: {', '.join(fitting)}"
+        )
+    for name in SUPPLIED["model"]:
+        if schema.requires(model.target, name) and name not in sizes.supplied():
+            raise LabError(
+                f"model.kind: {model.kind} asks for `{name}`, which {data.kind} with {_shape(given)} does not have"
+            )
+
+
+def check_forward(whole: nn.Module, architecture: nn.Module, model: Part, samples: Tensor, sizes: Sizes) -> None:
+    """Raise LabError, with the layer where it happens, unless `samples` (2, ...) give (2, out_features).
+
+    `whole` is the architecture with what the data put in front of it.
+    """
+    entered: list[tuple[str, nn.Module, Tensor]] = []
+    hooks = [
+        layer.register_forward_pre_hook(_remember(entered, name), with_kwargs=False)
+        for name, layer in architecture.named_modules()
+        if not list(layer.children())
+    ]
+    whole.eval()
+    try:
+        with torch.no_grad():
+            outputs = whole(samples)
+    except Exception as error:  # whatever a person's own network raises
+        where = ""
+        if entered:
+            name, layer, x = entered[-1]
+            where = f"layer {name or 'itself'}, {layer}, got {_shape(('N', *x.shape[1:]))}: "
+        message = " ".join(str(error).split())
+        raise LabError(
+            f"model: {model.kind} cannot take {_shape(('N', *sizes.input_shape))}: {where}{message}"
+        ) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+        whole.train()
+    expected = (len(samples), sizes.out_features)
+    if not isinstance(outputs, Tensor) or outputs.shape != expected:
+        came = _shape(("N", *outputs.shape[1:])) if isinstance(outputs, Tensor) else type(outputs).__name__
+        raise LabError(f"model: {model.kind} must return (N, {sizes.out_features}), but returns {came}")
+
+
+def _remember(entered: list[tuple[str, nn.Module, Tensor]], name: str) -> Any:
+    def hook(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if inputs and isinstance(inputs[0], Tensor):
+            entered.append((name, layer, inputs[0]))
+
+    return hook
+
+
+def _fits(kind: str, given: tuple[Any, ...]) -> bool:
+    expected: Any = getattr(kinds.find("model", kind), "input_shape", None)
+    return expected is None or len(expected) == len(given)
+
+
+def _shape(dims: Any) -> str:
+    return f"({', '.join(str(dim) for dim in dims)})"
+
+
+def check_metrics(experiment: Experiment, data: DataModule, module: TaskModule) -> None:
+    """Measure a batch with each metric of the experiment's own; raises LabError for one that cannot."""
+    batch = next(iter(data.loader("val")))
+    scored = module.scored(module.trivial_predictions(batch), batch)
+    taken = module.task_metrics()
+    for name, metric in module.own_metrics().items():
+        if not name.isidentifier() or name == "loss" or name in taken:
+            raise LabError(f"metrics.{name}: is the name of the task's own metric, or no name; choose another")
+        try:
+            metric.update(scored["preds"], scored["target"])
+            float(metric.compute())
+        except Exception as error:  # whatever a person's own metric raises
+            message = " ".join(str(error).split())
+            raise LabError(
+                f"metrics.{name}: {experiment.metrics[name].kind} cannot measure predictions "
+                f"{tuple(scored['preds'].shape)} against {tuple(scored['target'].shape)} as one number: {message}"
+            ) from error
+
+
+def check_optimizer(experiment: Experiment, module: TaskModule) -> None:
+    """Build optimizer and scheduler once, so that what they refuse is said before the run."""
+    parameters = [nn.Parameter(torch.zeros(1))]
+    module.make_scheduler(module.make_optimizer(parameters), 100)

@@ -1,0 +1,79 @@
+"""Lightning's Trainer as an experiment asks for it."""
+
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, Checkpoint
+from lightning.pytorch.profilers import Profiler, PyTorchProfiler, SimpleProfiler
+
+from lab.config import sections
+from lab.config.experiment import Experiment
+from lab.errors import LabError, did_you_mean
+from lab.tracking.writing.logger import JournalLogger
+from lab.tracking.writing.tracker import Tracker
+from lab.training.building import Built
+from lab.training.checkpoint_files import BackgroundIO
+
+# The module takes its steps itself, and does what these ask for.
+OWN_STEPS = ("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm")
+
+
+def make_trainer(
+    experiment: Experiment, callbacks: Sequence[Callback] = (), tracker: Tracker | None = None
+) -> L.Trainer:
+    """Lightning's Trainer as the experiment says; raises LabError with Lightning's reason where it refuses."""
+    settings = {name: value for name, value in experiment.trainer.items() if name not in OWN_STEPS}
+    profiler = _profiler(settings.pop("profiler"), tracker.folder if tracker else None)
+    if settings["precision"] in (16, "16", "16-mixed") and not torch.cuda.is_available():
+        raise LabError("trainer.precision: 16-mixed needs a GPU; on a CPU use bf16-mixed")
+    try:
+        return L.Trainer(
+            **settings,
+            callbacks=list(callbacks),
+            logger=JournalLogger(tracker) if tracker else False,
+            plugins=BackgroundIO(),
+            profiler=profiler,
+            enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+    except (ValueError, TypeError, RuntimeError, ModuleNotFoundError) as error:
+        raise LabError(f"trainer: {' '.join(str(error).split())}") from error
+
+
+def evaluate(trainer: L.Trainer, built: Built) -> dict[str, float]:
+    """The test metrics, by full name, of the module as it is."""
+    trainer.test(built.module, built.data.test_dataloader(), verbose=False)
+    return built.module.take_published()
+
+
+def quiet() -> None:
+    """Silence what Lightning and torch say that a person cannot act on."""
+    for name in ("lightning", "lightning.pytorch", "lightning.fabric", "torch.utils.flop_counter"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"(lightning|torch|torchmetrics|mlflow)\b.*")
+
+
+def early_stopping_of(built: Built) -> list[Callback]:
+    """The early stopping that the experiment asks for."""
+    settings = built.experiment.early_stopping
+    if settings is None:
+        return []
+    known = {f"{split}/{name}": up for split in ("train", "val") for name, up in built.module.directions().items()}
+    monitor = settings["monitor"]
+    if monitor not in known:
+        raise LabError(f"early_stopping.monitor: no such metric '{monitor}'; {did_you_mean(monitor, known)}")
+    return [sections.early_stopping(known[monitor], **settings)]
+
+
+def _profiler(name: str | None, folder: Path | None) -> Profiler | None:
+    """Lightning's profiler of that name, its tables written below the run's folder."""
+    if name is None or folder is None:
+        return None
+    kind = {"simple": SimpleProfiler, "pytorch": PyTorchProfiler}[name]
+    return kind(dirpath=folder / "profile", filename=name)

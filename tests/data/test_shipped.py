@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lab.data import shipped
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LAB_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_arrays_are_made_once() -> None:
+    calls = []
+
+    def make() -> dict[str, np.ndarray]:
+        calls.append(1)
+        return {"x": np.arange(3)}
+
+    assert [shipped.cached("three", make)["x"].tolist() for _ in range(2)] == [[0, 1, 2]] * 2
+    assert len(calls) == 1
+
+
+def test_a_damaged_file_is_made_anew(folder: Path) -> None:
+    shipped.cached("three", lambda: {"x": np.arange(3)})
+    (folder / "three.npz").write_bytes(b"PK\x03\x04 damaged")
+    assert shipped.cached("three", lambda: {"x": np.arange(3)})["x"].tolist() == [0, 1, 2]
+
+
+def test_a_folder_that_cannot_be_written_costs_nothing_but_time(folder: Path) -> None:
+    folder.write_text("a file where the folder should be")
+    assert shipped.cached("three", lambda: {"x": np.arange(3)})["x"].tolist() == [0, 1, 2]

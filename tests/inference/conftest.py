@@ -1,0 +1,59 @@
+"""A folder in which runs of every data kind were trained, and the data and experiments are gone since."""
+
+import shutil
+from contextlib import chdir
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_data import draw, sales_rows, shop_rows
+
+from lab.config.experiment import load
+from lab.tracking import store
+from lab.tracking.writing.outbox import Outbox
+from lab.training import run as training
+
+EXPERIMENTS = {
+    "shop": "data: {kind: table, path: shop.csv, target: bought}\nmodel: {kind: mlp, hidden: 16, layers: 1}",
+    "sales": "data: {kind: series, path: sales.csv, window: 12, horizon: 3}\nmodel: {kind: lstm, hidden: 8, layers: 1}",
+    "pictures": "data: {kind: images, path: pictures, batch_size: 8}\nmodel: {kind: conv2d, channels: 4}",
+    "digits": "data: {kind: digits}\nmodel: {kind: linear}",
+}
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, prepared_store: Path) -> Path:
+    """The folder; its runs are named as their experiments, `shop` has a second run with seed 1."""
+    folder = tmp_path_factory.mktemp("trained")
+    with chdir(folder), pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        store.root().mkdir()
+        shutil.copy(prepared_store, store.database())
+        _write_data()
+        outbox = Outbox()
+        for name, overrides in [*((name, ()) for name in EXPERIMENTS), ("shop", ("seed=1",))]:
+            training.train(load(name, overrides), outbox.tracker())
+        assert not outbox.close().waiting
+        shutil.rmtree("experiments")
+        shutil.rmtree("pictures")
+        for path in folder.glob("*.csv"):
+            path.unlink()
+    return folder
+
+
+def _write_data() -> None:
+    Path("experiments").mkdir()
+    for name, text in EXPERIMENTS.items():
+        Path("experiments", f"{name}.yaml").write_text(f"# {name}?\n{text}\ntrainer: {{max_epochs: 2}}\n")
+    rows = shop_rows(300)
+    rows.assign(bought=np.where(rows["age"] > 50, "yes", "no")).to_csv("shop.csv", index=False)
+    sales_rows().to_csv("sales.csv", index=False)
+    draw(Path("pictures"), 20)
+
+
+@pytest.fixture
+def place(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder for the test's own files, while one works where the runs are."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(trained)
+    return tmp_path

@@ -1,0 +1,94 @@
+"""A run's model in MLflow's registry and behind MLflow's scoring server."""
+
+import json
+import shlex
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_data import shop_rows
+
+import lab
+from lab.cli import servers
+from lab.errors import LabError
+from lab.tracking import models
+from lab.tracking.reading import stored_runs
+
+
+def test_a_promoted_model_is_found_by_its_name_with_plain_mlflow(place: Path) -> None:
+    import mlflow
+
+    first, second = stored_runs.find("shop"), stored_runs.find("shop seed=1")
+    version = models.promote(first, "customers", "champion")
+    assert (version.number, version.before, version.uri) == ("1", None, "models:/customers@champion")
+    rows = shop_rows(3)
+    told = mlflow.pyfunc.load_model("models:/customers@champion").predict(rows)
+    assert list(told["prediction"]) == list(lab.load(first.id).predict(rows)["prediction"])
+    version = models.promote(second, "customers", "champion")
+    assert (version.number, version.before) == ("2", "1")
+    assert models.promote(first, "customers", "rollback").number == "1"  # the version that it was
+    found = first.client.get_model_version_by_alias("customers", "champion")
+    assert (found.run_id, found.tags["lab.run"]) == (second.id, second.id)
+    with pytest.raises(LabError, match="--as 'a/b': a name of letters"):
+        models.promote(first, "a/b", "champion")
+
+
+@pytest.mark.timeout(400)  # three programs import MLflow, one after the other
+def test_the_scoring_server_answers_raw_rows(place: Path, trained: Path) -> None:
+    with served(trained, "shop") as (port, printed):
+        request = shlex.split(next(line for line in printed if line.startswith("curl")))
+        shown = json.loads(request[-1])
+        assert set(shown["dataframe_records"][0]) == {"age", "city", "income"}
+        assert len(str(shown["dataframe_records"][0]["income"])) <= 8
+        rows = shop_rows(3)
+        for body, expected in (
+            (shown, None),
+            ({"dataframe_records": json.loads(rows.to_json(orient="records"))}, lab.load("shop").predict(rows)),
+        ):
+            answer = asked(port, body)["predictions"]
+            assert set(answer[0]) == {"prediction", "probability of no", "probability of yes"}
+            if expected is not None:
+                told = [row["probability of yes"] for row in answer]
+                np.testing.assert_allclose(told, expected["probability of yes"], rtol=1e-5)
+        with pytest.raises(LabError, match=f"port {port} is taken; choose another with --port {port + 1}"):
+            servers.serve_model(stored_runs.find("shop"), port)
+
+
+def asked(port: int, body: object) -> dict[str, list[dict[str, float]]]:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/invocations", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return json.load(response)
+
+
+@contextmanager
+def served(folder: Path, run: str) -> Iterator[tuple[int, list[str]]]:
+    """The port of a server, and what `lab serve` printed; no server is left behind."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = folder / "serve.log"
+    with log.open("w") as file:
+        command = [sys.executable, "-m", "lab", "serve", run, "--port", str(port)]
+        process = subprocess.Popen(command, cwd=folder, stdout=file, stderr=file)
+    try:
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5)
+                break
+            except (urllib.error.URLError, ConnectionError):
+                assert process.poll() is None, log.read_text()
+                time.sleep(0.2)
+        yield port, log.read_text().splitlines()
+    finally:
+        process.terminate()
+        process.wait(30)

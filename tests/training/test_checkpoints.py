@@ -1,0 +1,266 @@
+"""A run that goes on from a checkpoint is the run that never stopped, to the last bit."""
+
+import contextlib
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Callback
+
+from lab import signals
+from lab.config.experiment import load
+from lab.errors import Stopped
+from lab.modules import stepping
+from lab.training import checkpoint_files
+from lab.training.building import build
+from lab.training.checkpoints import BestAndLast
+from lab.training.records import Records
+from lab.training.trainer import early_stopping_of, evaluate, make_trainer, quiet
+
+TIMES = ("seconds_per_epoch", "samples_per_second")
+
+
+@dataclass
+class Outcome:
+    """All that training leaves."""
+
+    history: list[dict[str, float]]
+    best: dict[str, tuple[float, int]]
+    best_epoch: int
+    losses: list[float]
+    weights: dict[str, torch.Tensor]
+    best_weights: dict[str, torch.Tensor]
+    optimizer: Any
+    schedule: Any
+    tested: dict[str, float]
+
+
+class StopAt(Callback):
+    """Breaks the training off without warning, before the batch of that number, counted over all epochs."""
+
+    def __init__(self, batch: int | None):
+        self.batches_left = batch
+
+    def on_train_batch_start(self, trainer: Trainer, *_: object) -> None:
+        if self.batches_left == 0:
+            raise Stopped(signal.SIGKILL)
+        if self.batches_left is not None:
+            self.batches_left -= 1
+
+
+def fit(folder: Path, name: str, *overrides: str, stop_at: int | None = None, resume: str | None = None) -> Outcome:
+    quiet()
+    experiment = load(name, overrides)
+    built = build(experiment)
+    records = Records(built.module.directions())
+    checkpoints = BestAndLast(folder, experiment.checkpoints["every_seconds"])
+    callbacks = [*early_stopping_of(built), StopAt(stop_at), records, checkpoints]
+    trainer = make_trainer(experiment, callbacks)
+    path = folder / resume if resume else None
+    trainer.fit(built.module, built.data.train_dataloader(), built.data.val_dataloader(), ckpt_path=path)
+    weights = {name: value.clone() for name, value in built.module.state_dict().items()}
+    optimizer = trainer.optimizers[0].state_dict()
+    checkpoints.restore_best(built.module)
+    return Outcome(
+        history=[{name: value for name, value in epoch.items() if name not in TIMES} for epoch in records.history],
+        best=records.best,
+        best_epoch=checkpoints.best_epoch,
+        losses=list(built.module.losses),
+        weights=weights,
+        best_weights=built.module.state_dict(),
+        optimizer=optimizer,
+        schedule=[config.scheduler.state_dict() for config in trainer.lr_scheduler_configs],
+        tested=evaluate(trainer, built),
+    )
+
+
+def assert_same(one: Any, other: Any) -> None:
+    """Equal to the last bit, at any depth."""
+    assert type(one) is type(other)
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other)
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_same(one[key], other[key])
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other)
+        for a, b in zip(one, other, strict=True):
+            assert_same(a, b)
+    elif isinstance(one, Outcome):
+        assert_same(vars(one), vars(other))
+    else:
+        assert one == other or (one != one and other != other)
+
+
+@pytest.fixture(autouse=True)
+def one_batch_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lightning hands over single batches, so that these tests can strike between any two."""
+    monkeypatch.setattr(stepping, "MOST_BATCHES", 1)
+
+
+SHORT = ("checkpoints.every_seconds=0", "trainer.max_epochs=2")
+DIGITS = ("data.batch_size=256", "trainer.max_epochs=4", "checkpoints.every_seconds=0")  # 6 batches an epoch
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "stops"),
+    [
+        ("digits", (*DIGITS, "model.dropout=0.3", "scheduler.kind=onecycle"), (8, 5)),
+        ("digits", (*DIGITS, "scheduler.kind=cosine", "trainer.accumulate_grad_batches=2"), (9, 9)),
+        (
+            "digits",
+            (*DIGITS, "scheduler={kind: step, every: 1}", "optimizer.kind=sgd", "optimizer.momentum=0.9"),
+            (13,),
+        ),
+        ("digits", (*DIGITS, "scheduler={kind: plateau, patience: 1}", "optimizer={kind: adam, lr: 0.1}"), (8, 10)),
+        ("digits", (*DIGITS, "early_stopping={patience: 1}", "optimizer={kind: rmsprop, lr: 0.1}"), (9,)),
+        ("digits", (*DIGITS, "data.num_workers=2", "trainer.max_epochs=3"), (8, 3)),
+        ("digits", (*DIGITS, "trainer.val_check_interval=0.5", "trainer.check_val_every_n_epoch=2"), (3, 6, 7)),
+        ("digits", (*DIGITS, "trainer.limit_train_batches=3"), (4, 2)),
+        ("digits", (*DIGITS, "trainer.max_steps=15"), (7, 3)),
+        ("digits", (*DIGITS, "data.batch_size=1200"), (1, 2)),  # one batch an epoch
+        ("digits", (*DIGITS, "optimizer={kind: torch.optim.Adagrad, lr: 0.1}", "trainer.precision=bf16-mixed"), (8,)),
+        ("conv2d", (*DIGITS, "trainer.max_epochs=2", "model.norm=batch"), (8,)),
+        ("breast_cancer", (*SHORT, "trainer.gradient_clip_val=0.1"), (9,)),
+        ("sunspots", (*SHORT, "data.batch_size=32", "model.dropout=0.2"), (7, 2)),
+    ],
+)
+def test_a_run_that_was_broken_off_goes_on_as_if_nothing_had_happened(
+    workplace: Path, name: str, overrides: tuple[str, ...], stops: tuple[int, ...]
+) -> None:
+    assert_goes_on(workplace, name, overrides, stops)
+
+
+def assert_goes_on(workplace: Path, name: str, overrides: tuple[str, ...], stops: tuple[int, ...]) -> None:
+    whole = fit(workplace / "whole", name, *overrides)
+    broken = workplace / "broken"
+    resume = None
+    for stop_at in stops:
+        with pytest.raises(Stopped):
+            fit(broken, name, *overrides, stop_at=stop_at, resume=resume)
+        resume = "last.ckpt"
+    assert_same(fit(broken, name, *overrides, resume=resume), whole)
+
+
+@pytest.mark.parametrize("setting", ["scheduler.kind=onecycle", "trainer.accumulate_grad_batches=2"])
+def test_a_run_goes_on_between_blocks_of_batches(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    monkeypatch.setattr(stepping, "MOST_BATCHES", 3)
+    overrides = ("data.batch_size=64", "trainer.max_epochs=3", "checkpoints.every_seconds=0", "model.dropout=0.3")
+    assert_goes_on(workplace, "digits", (*overrides, setting), (10, 4))  # 21 batches in 7 blocks
+
+
+class Signal(Callback):
+    """Sends this process signals: before the batch of that number, counted over all epochs, or in a validation."""
+
+    def __init__(self, batch: int, times: int = 1):
+        self.batch = batch
+        self.times = times
+        self.batches_ended = 0
+
+    def on_train_batch_start(self, trainer: Trainer, module: object, batch: object, batch_idx: int) -> None:
+        if self.batches_ended == self.batch:
+            for _ in range(self.times):
+                os.kill(os.getpid(), signal.SIGINT)
+
+    def on_train_batch_end(self, *_: object) -> None:
+        self.batches_ended += 1
+
+
+def stopped_by(sender: Signal, folder: Path) -> checkpoint_files.Checkpoint:
+    """The state that a run leaves in `last.ckpt` when it is stopped."""
+    quiet()
+    experiment = load("digits", ["data.batch_size=256", "trainer.max_epochs=3", "checkpoints.every_seconds=1000"])
+    built = build(experiment)
+    trainer = make_trainer(experiment, [sender, BestAndLast(folder, experiment.checkpoints["every_seconds"])])
+    with pytest.raises(Stopped), signals.stopping(), signals.pausing():
+        trainer.fit(built.module, built.data.train_dataloader(), built.data.val_dataloader())
+    return checkpoint_files.read(folder / "last.ckpt")
+
+
+def test_a_run_that_is_asked_to_stop_ends_the_batch_and_keeps_its_state(workplace: Path) -> None:
+    sender = Signal(batch=8)
+    state = stopped_by(sender, workplace / "kept")
+    assert sender.batches_ended == 9
+    assert (state["epoch"], state["lab"]["batch"], state["global_step"]) == (1, 3, 9)
+
+
+def test_a_run_that_is_asked_to_stop_in_the_last_batch_of_an_epoch_keeps_the_state_behind_its_validation(
+    workplace: Path,
+) -> None:
+    sender = Signal(batch=11)
+    stopped_by(sender, workplace / "kept")
+    states = [checkpoint_files.read(workplace / "kept" / name) for name in ("last.ckpt", "best.ckpt")]
+    assert (2, 0) in [(state["epoch"], state["lab"]["batch"]) for state in states]
+
+
+def test_a_second_signal_stops_at_once_and_the_state_kept_before_is_whole(workplace: Path) -> None:
+    sender = Signal(batch=8, times=2)
+    state = stopped_by(sender, workplace / "kept")
+    assert sender.batches_ended == 8
+    assert state["global_step"] == 0  # kept when the training began; best.ckpt is newer
+    assert checkpoint_files.read(workplace / "kept" / "best.ckpt")["global_step"] == 6
+
+
+class TestAFile:
+    """A checkpoint as a file."""
+
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Path:
+        checkpoint_files.write({"weights": torch.arange(100.0), "plain": [1, (2.5, "three")]}, tmp_path / "last.ckpt")
+        return tmp_path / "last.ckpt"
+
+    def test_the_one_before_is_kept(self, file: Path) -> None:
+        before = file.read_bytes()
+        checkpoint_files.write({"weights": torch.zeros(1)}, file)
+        assert file.with_name("previous.ckpt").read_bytes() == before
+        assert sorted(path.name for path in file.parent.iterdir()) == ["last.ckpt", "previous.ckpt"]
+
+    @pytest.mark.parametrize("kept", [0, 1, 100, -1])
+    def test_a_truncated_one_is_reported(self, file: Path, kept: int) -> None:
+        file.write_bytes(file.read_bytes()[:kept])
+        with pytest.raises(checkpoint_files.Damaged, match="is damaged"):
+            checkpoint_files.read(file)
+
+    def test_no_flipped_bit_goes_unnoticed_that_changes_what_is_read(self, file: Path) -> None:
+        whole = file.read_bytes()
+        expected = checkpoint_files.read(file)
+        for place in range(0, len(whole), 7):
+            broken = bytearray(whole)
+            broken[place] ^= 1 << place % 8
+            file.write_bytes(broken)
+            with contextlib.suppress(checkpoint_files.Damaged):
+                assert_same(checkpoint_files.read(file), expected)
+
+    def test_one_that_would_run_code_is_refused(self, file: Path, tmp_path: Path) -> None:
+        class Evil:
+            def __reduce__(self) -> tuple[object, tuple[str]]:
+                return os.system, (f"touch {tmp_path}/ran",)
+
+        torch.save({"state_dict": Evil()}, file)
+        with pytest.raises(checkpoint_files.Damaged, match="is damaged"):
+            checkpoint_files.read(file)
+        assert not (tmp_path / "ran").exists()
+
+
+def test_the_thread_that_writes_takes_a_copy_and_tells_of_a_disk_that_is_full(tmp_path: Path) -> None:
+    io = checkpoint_files.BackgroundIO()
+    weights = torch.zeros(1000)
+    for step in range(20):
+        weights.fill_(step)
+        io.save_checkpoint({"weights": weights}, tmp_path / "last.ckpt")
+    weights.fill_(-1)
+    io.teardown()
+    assert torch.equal(checkpoint_files.read(tmp_path / "last.ckpt")["weights"], torch.full((1000,), 19.0))
+    (tmp_path / "last.new").symlink_to("/dev/full")
+    io.save_checkpoint({"weights": weights}, tmp_path / "last.ckpt")
+    with pytest.raises(OSError, match="No space left"):
+        io.teardown()
+    assert checkpoint_files.read(tmp_path / "last.ckpt")["weights"][0] == 19  # the older file stays

@@ -1,0 +1,262 @@
+"""Whole runs: trained, tracked in a real store, tested once, and tested again."""
+
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Callback
+
+from lab.config.experiment import load
+from lab.errors import LabError, Stopped, TrainingFailed
+from lab.tracking import store
+from lab.tracking.reading import stored_runs
+from lab.tracking.reading.stored_runs import StoredRun
+from lab.tracking.writing.outbox import Outbox
+from lab.training import reproduce
+from lab.training import run as training
+
+
+def run(name: str, *overrides: str) -> tuple[training.Result, StoredRun]:
+    result = training.run(load(name, overrides))
+    assert result.run_id is not None
+    return result, stored_runs.find(result.run_id)
+
+
+def only_run() -> StoredRun:
+    (found,) = store.client().search_runs(["1"])
+    return stored_runs.find(found.info.run_id)
+
+
+class TestATrackedRun:
+    """One run of two epochs, looked at from all sides."""
+
+    @pytest.fixture
+    def finished(self, tiny: str) -> tuple[training.Result, StoredRun]:
+        return run(tiny, "optimizer.lr=0.02", "trainer.log_every_n_steps=5", "trainer.profiler=simple")
+
+    def test_everything_is_recorded(self, finished: tuple[training.Result, StoredRun]) -> None:
+        result, stored = finished
+        assert (stored.status, stored.name, stored.experiment) == (
+            "FINISHED",
+            f"tiny {' '.join(result.experiment.overrides)}",
+            "tiny",
+        )
+        assert stored.params["optimizer.lr"] == "0.02"
+        assert stored.params["optimizer.beta1"] == "0.9"
+        assert stored.params["loss.kind"] == "cross_entropy"
+        assert stored.params["seed"] == "0"
+        self.check_metrics(result, stored)
+        self.check_tags(stored)
+        self.check_artifacts(stored)
+        self.check_model(stored)
+
+    def check_metrics(self, result: training.Result, stored: StoredRun) -> None:
+        for name in ("train/loss", "val/accuracy", "val/f1", "lr", "gradient_norm", "seconds_per_epoch"):
+            assert [m.step for m in stored.client.get_metric_history(stored.id, name)] == [1, 2]
+        steps = [m.step for m in stored.client.get_metric_history(stored.id, "train/loss_step")]
+        assert steps == [5, 10, 15, 20]
+        for name, value in result.metrics.items():
+            if name.startswith("test/"):
+                assert stored.metrics[name] == value
+        history = {m.step: m.value for m in stored.client.get_metric_history(stored.id, "val/loss")}
+        (best,) = stored.client.get_metric_history(stored.id, "best/val/loss")
+        assert (best.value, best.step) == (min(history.values()), min(history, key=history.__getitem__))
+        assert stored.metrics["best_epoch"] == best.step == result.best_epoch
+        assert stored.metrics["baseline/test/accuracy"] < stored.metrics["test/accuracy"]
+
+    def check_tags(self, stored: StoredRun) -> None:
+        for name in (
+            "data.fingerprint",
+            "data.split_fingerprint",
+            "version.torch",
+            "machine.threads",
+            "machine.device",
+        ):
+            assert stored.tags[name]
+        assert stored.tags["lab.question"] == "Does it run?"
+
+    def check_artifacts(self, stored: StoredRun) -> None:
+        for name in (
+            "config.yaml",
+            "model_summary.txt",
+            "split.npz",
+            "checkpoints/best.ckpt",
+            "checkpoints/last.ckpt",
+            "confusion_matrix.json",
+            "figures/confusion_matrix.png",
+            "figures/learning_curves.png",
+            "profile/fit-simple.txt",
+        ):
+            assert stored.artifact(name).stat().st_size > 0, name
+        weights = torch.load(stored.artifact("checkpoints/best.ckpt"), weights_only=True)["state_dict"]
+        assert "architecture.head.weight" in weights  # opens with plain torch
+
+    def check_model(self, stored: StoredRun) -> None:
+        """mlflow.pyfunc predicts as the lab does, from raw inputs, in a process that knows no lab."""
+        (model_id,) = [output.model_id for output in stored.client.get_run(stored.id).outputs.model_outputs]
+        code = (
+            "import sys, numpy as np, mlflow\n"
+            "from sklearn.datasets import load_digits\n"
+            f"mlflow.set_tracking_uri({store.tracking_uri()!r})\n"
+            "x = load_digits().images[:, None].astype(np.float32)\n"
+            f"for uri in ('models:/{model_id}', 'runs:/{stored.id}/model'):\n"
+            "    predicted = mlflow.pyfunc.load_model(uri).predict(x)\n"
+            "    np.save('predicted.npy', predicted)\n"
+            "assert 'lab' not in sys.modules\n"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True)
+        from lab.training.building import build
+        from lab.training.checkpoints import load_weights
+
+        built = build(load("tiny"))
+        load_weights(built.module, stored.artifact("checkpoints/best.ckpt"))
+        from sklearn.datasets import load_digits
+
+        x = torch.as_tensor(load_digits().images[:, None], dtype=torch.float32)
+        with torch.no_grad():
+            expected = built.predictor()(x).numpy()
+        np.testing.assert_allclose(np.load("predicted.npy"), expected, atol=1e-6)
+        counts = np.array(__import__("json").loads(stored.artifact("confusion_matrix.json").read_text())["counts"])
+        test = built.data.split_indices["test"]
+        right = expected[test].argmax(1) == load_digits().target[test]
+        assert counts.trace() == right.sum()
+        assert stored.metrics["test/accuracy"] == pytest.approx(right.mean())
+
+
+@pytest.mark.parametrize("name", ["breast_cancer", "sunspots"])
+def test_a_run_tested_again_from_its_own_record_gives_the_same_metrics_to_the_last_bit(
+    workplace: Path, name: str
+) -> None:
+    result, _ = run(name, "trainer.max_epochs=2")
+    assert result.run_id is not None
+    (workplace / "experiments" / f"{name}.yaml").unlink()  # the record is enough
+    again, logged = reproduce.test_again(result.run_id[:10])
+    assert again == logged
+    assert set(again) == {name for name in result.metrics if name.startswith("test/")}
+
+
+def test_two_runs_with_the_same_seed_have_identical_metrics_and_weights(tiny: str) -> None:
+    (one, first), (same, second) = run(tiny), run(tiny)
+    assert one.metrics == same.metrics
+    for name in ("best", "last"):
+        weights = [
+            torch.load(stored.artifact(f"checkpoints/{name}.ckpt"), weights_only=True)["state_dict"]
+            for stored in (first, second)
+        ]
+        assert all(torch.equal(a, b) for a, b in zip(weights[0].values(), weights[1].values(), strict=True))
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_as_failed_and_keeps_its_records(tiny: str) -> None:
+    with pytest.raises(TrainingFailed, match="the loss became"):
+        training.run(load(tiny, ["optimizer={kind: sgd, lr: 1e30}"]))
+    stored = only_run()
+    assert stored.status == "FAILED"
+    assert "the loss became" in stored.tags["lab.failure"]
+    assert stored.artifact("config.yaml").exists()
+
+
+def test_without_a_tracking_server_the_run_goes_on_and_its_records_wait(
+    tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lab.tracking.writing import leftovers, outbox
+
+    monkeypatch.setattr(outbox, "PATIENCE", 3.0)
+    with monkeypatch.context() as away:
+        away.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        result = training.run(load(tiny))
+    assert result.metrics["test/accuracy"] > 0
+    assert result.run_id is None
+    assert result.delivery.waiting > 10
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert leftovers.send_all()[1]
+    assert only_run().metrics["test/accuracy"] == result.metrics["test/accuracy"]
+
+
+def test_a_disk_that_fills_up_stops_the_run_with_what_is_safe(tiny: str) -> None:
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "lab", "run", tiny, "model.hidden=512"],
+        capture_output=True,
+        text=True,
+        preexec_fn=small_files,
+    )
+    assert done.returncode == 1
+    first, *more = done.stderr.splitlines()
+    assert re.match(r"lab: .*(best|last)\.new: File too large", first)
+    assert more == [
+        "the run was stopped; what it recorded until then is kept, and runs finished before are untouched",
+        "free some space, then go on with it: lab resume latest:tiny",
+    ]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_a_run_that_is_stopped_ends_as_killed(tiny: str, number: signal.Signals, code: int) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lab", "run", tiny, "trainer.max_epochs=100000"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: re.search(r'"step": [2-9]', journal_text()) is not None)
+    os.kill(process.pid, number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == code
+    wait_for_journals()
+    stored = only_run()
+    assert stored.status == "KILLED"
+    assert stored.metrics["val/loss"] > 0
+    assert stored.artifact("checkpoints/best.ckpt").exists()
+    if number != signal.SIGKILL:
+        assert said == "lab: stopped; the run is recorded as KILLED, with its checkpoints\n"
+        assert stored.artifact("checkpoints/last.ckpt").exists()
+
+
+class StopInValidation(Callback):
+    """Asks for an end while the second epoch is validated."""
+
+    def on_validation_batch_start(self, trainer: Trainer, *_: object) -> None:
+        if trainer.current_epoch == 1:
+            raise Stopped(signal.SIGINT)
+
+
+def test_a_run_that_is_stopped_in_validation_keeps_its_last_state(tiny: str) -> None:
+    outbox = Outbox()
+    with pytest.raises(Stopped):
+        training.train(load(tiny), outbox.tracker(), [StopInValidation()])
+    outbox.close()
+    assert only_run().status == "KILLED"
+    assert only_run().artifact("checkpoints/last.ckpt").exists()
+
+
+def test_a_run_without_test_metrics_cannot_be_tested_again(tiny: str) -> None:
+    with pytest.raises(TrainingFailed):
+        training.run(load(tiny, ["optimizer={kind: sgd, lr: 1e30}"]))
+    with pytest.raises(LabError, match="is FAILED and has no test metrics"):
+        reproduce.test_again(only_run().id)
+
+
+def journal_text() -> str:
+    return "".join(path.read_text() for path in store.journals().glob("*/*/records.jsonl"))
+
+
+def wait_for_journals() -> None:
+    """Until every record is in the store and no journal is left."""
+    wait_until(lambda: not [path for path in store.journals().iterdir() if path.is_dir()])
+
+
+def wait_until(condition: object) -> None:
+    deadline = time.monotonic() + 90
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.1)

@@ -1,0 +1,57 @@
+"""Every shipped experiment: it builds, and trains and validates for a step."""
+
+import pytest
+from shipped import SHIPPED
+
+from lab.config.experiment import load
+from lab.training.building import build
+from lab.training.trainer import make_trainer, quiet
+
+pytestmark = pytest.mark.usefixtures("empty_workplace")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_experiment_runs_for_a_step(name: str) -> None:
+    quiet()
+    built = build(load(name, ["trainer.max_epochs=1", "trainer.limit_train_batches=1"]))
+    trainer = make_trainer(built.experiment)
+    trainer.fit(built.module, built.data)
+    assert trainer.global_step == 1
+    published = built.module.take_published()
+    assert {f"val/{metric}" for metric in built.module.directions()} <= set(published)
+    assert all(value == value for value in published.values())
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("trainer.precision=bf16-mixed",),
+        ("trainer.accumulate_grad_batches=3", "trainer.gradient_clip_val=0.5"),
+        ("optimizer={kind: sgd, lr: 0.1, momentum: 0.9, nesterov: true}", "scheduler.kind=cosine"),
+        ("optimizer.kind=rmsprop", "scheduler={kind: step, every: 1, factor: 0.5}"),
+        ("optimizer={kind: adam, lr: 0.001}", "scheduler={kind: plateau, patience: 1}"),
+        (
+            "optimizer={kind: torch.optim.Adagrad}",
+            "scheduler={kind: torch.optim.lr_scheduler.StepLR, step_size: 1}",
+        ),
+        ("data.num_workers=2",),
+        ("early_stopping={monitor: val/accuracy, patience: 1}",),
+    ],
+)
+@pytest.mark.parametrize("name", ["digits", "lstm"])
+def test_every_technique_runs(name: str, overrides: tuple[str, ...]) -> None:
+    quiet()
+    limits = ["trainer.max_epochs=2", "trainer.limit_train_batches=3", "trainer.limit_val_batches=1"]
+    built = build(load(name, [*limits, *overrides]))
+    make_trainer(built.experiment).fit(built.module, built.data)
+    assert built.module.take_published()["val/loss"] > 0
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
+def test_every_precision_runs_on_a_gpu(precision: str) -> None:
+    quiet()
+    built = build(load("conv2d", [f"trainer.precision={precision}", "trainer.max_steps=3"]))
+    trainer = make_trainer(built.experiment)
+    trainer.fit(built.module, built.data)
+    assert trainer.strategy.root_device.type == "cuda"
