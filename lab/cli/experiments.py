@@ -59,7 +59,7 @@ def _run(options: argparse.Namespace) -> int:
     maintenance.start_in_background()
     console = Console()
     console.print(f"[bold]{loaded.name}[/bold]  {tables.question_of(loaded)}", highlight=False)
-    result = training.run(loaded, shown=[ProgressBar(console)])
+    result = training.run(loaded, [ProgressBar(console)])
     console.print(tables.outcome(result), highlight=False, soft_wrap=True)
     return 0
 

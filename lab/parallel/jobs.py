@@ -19,7 +19,7 @@ from lab.modules.diagnostics import dead_fraction
 from lab.training import building
 from lab.training.building import build
 from lab.training.records import Records
-from lab.training.trainer import early_stopping_of, evaluate, make_trainer, quiet
+from lab.training.trainer import early_stopping_of, evaluate, make_trainer, silence_libraries
 
 # Takes the job's number, an epoch (from 1) and its metrics; says whether the training should end.
 OnEpoch = Callable[[int, int, dict[str, float]], bool]
@@ -86,7 +86,7 @@ class _BestWeights(Checkpoint):
 
 def train_job(job: Job, on_epoch: OnEpoch, most_threads: int | None = None) -> Outcome:
     """Train a job to its end; whatever its settings bring about is an outcome, not an error."""
-    quiet()
+    silence_libraries()
     try:
         experiment = parse(job.name, job.config)
         if most_threads and experiment.threads != "auto":
@@ -103,7 +103,7 @@ def train_job(job: Job, on_epoch: OnEpoch, most_threads: int | None = None) -> O
 
 def _train(experiment: Experiment, job: Job, on_epoch: OnEpoch, most_threads: int | None) -> Outcome:
     """Train, and measure what the job asks for."""
-    built = building.decided(build(experiment, prepared_data(experiment)), most_threads)
+    built = building.choose_threads(build(experiment, prepared_data(experiment)), most_threads)
     records = Records(built.module.directions())
     reports = _Reports(records, job.number, on_epoch)
     best = _BestWeights()

@@ -30,8 +30,8 @@ LOSSES = {
     "regression": ("mse", "l1", "huber"),
     "forecasting": ("mse", "l1", "huber"),
 }
-SECONDS = 0.3  # of trying, for each number
-WORTH = 0.95  # more threads must take less than this share of the time: they are taken from somebody
+SECONDS_PER_TRY = 0.3  # for each number of threads
+REQUIRED_SPEEDUP = 0.95  # more threads must need less than this share of the time: they are taken from other work
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,9 +51,9 @@ class Built:
 def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     """Prepare the data and build module and architecture, seeded; raises LabError where they do not fit.
 
-    `data` may be the experiment's data from an earlier build: then it is not read again. Sets the process's
+    `data` may be the experiment's data from an earlier build, which is then not read again. Sets the process's
     number of threads: a setting like the others, since small networks are slower on many, and the last bits
-    of a sum depend on it. One while it is `auto`, see `lab.threads`.
+    of a sum depend on it. One thread while it is `auto`, see `choose_threads`.
     """
     torch.set_num_threads(1 if experiment.threads == "auto" else experiment.threads)
     data = data or experiment.data.build(seed=experiment.seed)
@@ -116,8 +116,8 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
     return ForecastingModule(data.target_scale, data.targets, **task)
 
 
-def decided(built: Built, most: int | None = None) -> Built:
-    """With `threads: auto` replaced by the number that trains it fastest, `most` at most; that number is set."""
+def choose_threads(built: Built, most: int | None = None) -> Built:
+    """Replace `threads: auto` by the number, at most `most`, that trains the network fastest; that number is set."""
     if built.experiment.threads != "auto":
         return built
     x, y = next(iter(built.data.loader("train")))
@@ -133,7 +133,7 @@ def fastest(module: TaskModule, batch: Batch, most: int) -> int:
     for number in sorted({2**power for power in range(most.bit_length())} | {most}):
         torch.set_num_threads(number)
         seconds = _least_seconds(_step(module, batch))
-        if seconds < WORTH * least:
+        if seconds < REQUIRED_SPEEDUP * least:
             best, least = number, seconds
     return best
 
@@ -150,9 +150,9 @@ def _step(module: TaskModule, batch: Batch) -> Callable[[], None]:
 
 
 def _least_seconds(step: Callable[[], None]) -> float:
-    """The least that a step took: what disturbs it only adds."""
+    """The shortest time of a step in seconds: disturbances only add."""
     step()  # the first one allocates
-    least, until = float("inf"), time.perf_counter() + SECONDS
+    least, until = float("inf"), time.perf_counter() + SECONDS_PER_TRY
     while time.perf_counter() < until:
         began = time.perf_counter()
         step()

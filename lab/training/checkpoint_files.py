@@ -1,4 +1,4 @@
-"""Checkpoint files: written whole or not at all, checked when read, and read without running anybody's code."""
+"""Checkpoint files: written atomically, verified when read, and read without unpickling."""
 
 import copy
 import os
@@ -13,17 +13,17 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from torch import Tensor
 
 Checkpoint = dict[str, Any]
-PREVIOUS = {"last.ckpt": "previous.ckpt"}  # a file whose predecessor is kept, and under which name
+PREVIOUS = {"last.ckpt": "previous.ckpt"}  # files whose previous version is kept, and its name
 
 
 class Damaged(Exception):
-    """A checkpoint file that is not what was written, in words."""
+    """A checkpoint file that is not as it was written; the message says why."""
 
 
 def read(path: Path) -> Checkpoint:
     """A checkpoint, on the CPU; raises Damaged, also where it holds anything but tensors and plain values.
 
-    torch writes a CRC-32 of each part into the file, but does not look at it when it reads.
+    torch writes a CRC-32 of each part into the file, but does not verify it when reading.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -32,13 +32,13 @@ def read(path: Path) -> Checkpoint:
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise Damaged(f"{path.name} is damaged: it holds more than tensors and plain values") from None
-    except Exception as error:  # whatever the readers of zip and pickle make of broken bytes
+    except Exception as error:  # the zip and pickle readers raise many kinds for damaged bytes
         raise Damaged(f"{path.name} is damaged: {str(error).partition(chr(10))[0] or type(error).__name__}") from None
     raise Damaged(f"{path.name} is damaged: the checksum of {wrong} does not fit")
 
 
 def write(checkpoint: Checkpoint, target: Path) -> None:
-    """Write beside the target, to the disk, and rename; raises OSError where the disk is full: the older file stays."""
+    """Write atomically: the old file stays where the disk is full (OSError)."""
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_suffix(".new")
     try:
@@ -47,9 +47,9 @@ def write(checkpoint: Checkpoint, target: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
     except Exception as error:
-        fresh.unlink(missing_ok=True)  # what is left of a full disk is for the end of the run
+        fresh.unlink(missing_ok=True)  # a full disk needs the space for the end of the run
         disk = error.__context__
-        if isinstance(disk, OSError):  # torch says something else in its place
+        if isinstance(disk, OSError):  # torch hides it behind an error of its own
             raise OSError(disk.errno, disk.strerror, str(fresh)) from None
         raise
     if target.name in PREVIOUS and target.exists():
@@ -59,7 +59,7 @@ def write(checkpoint: Checkpoint, target: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
+    """Sync the entries of a folder to the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -68,11 +68,11 @@ def _sync_folder(folder: Path) -> None:
 
 
 def on_cpu(value: Any) -> Any:
-    """A copy of a checkpoint that training does not change."""
+    """A copy of a checkpoint on the CPU, which further training does not change."""
     if isinstance(value, Tensor):
         return value.detach().to("cpu", copy=True)
     if isinstance(value, dict):
-        copied = copy.copy(value)  # of its own class, with the attributes that torch gives a state_dict
+        copied = copy.copy(value)  # keeps its class, and the attributes of a state_dict
         copied.update((key, on_cpu(part)) for key, part in value.items())
         return copied
     if isinstance(value, list | tuple):
@@ -83,39 +83,39 @@ def on_cpu(value: Any) -> Any:
 class BackgroundIO(TorchCheckpointIO):
     """Lightning's checkpoint files, written by a thread while training goes on.
 
-    Of a file that is to be written again before it is, only the newest state is written. What the thread meets
-    (a full disk) is raised by the next call, `teardown` at the latest.
+    If a file is to be written again before the thread gets to it, only the newest state is written. An error in the
+    thread (a full disk) is raised by the next call, at the latest by `teardown`.
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[Path, Checkpoint] = {}
+        self._pending: dict[Path, Checkpoint] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._failure: Exception | None = None
 
     def save_checkpoint(self, checkpoint: Checkpoint, path: Any, storage_options: Any = None) -> None:
-        """Take a copy, which is written soon."""
+        """Copy the state; the thread writes the copy."""
         self._raise_failure()
         with self._changed:
-            self._waiting.pop(Path(path), None)
-            self._waiting[Path(path)] = on_cpu(checkpoint)
+            self._pending.pop(Path(path), None)
+            self._pending[Path(path)] = on_cpu(checkpoint)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._write, name="checkpoints", daemon=True)
                 self._thread.start()
 
     def _write(self) -> None:
-        """Write until nothing waits."""
+        """Write until nothing is pending."""
         while True:
             with self._changed:
-                if not self._waiting or self._failure:
+                if not self._pending or self._failure:
                     self._thread = None
                     self._changed.notify_all()
                     return
-                path = next(iter(self._waiting))
-                checkpoint = self._waiting.pop(path)
+                path = next(iter(self._pending))
+                checkpoint = self._pending.pop(path)
             try:
                 write(checkpoint, path)
-            except Exception as error:  # raised where the training is, not here
+            except Exception as error:  # raised in the training's thread by the next call
                 self._failure = error
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> Checkpoint:
@@ -131,5 +131,5 @@ class BackgroundIO(TorchCheckpointIO):
     def _raise_failure(self) -> None:
         failure, self._failure = self._failure, None
         if failure is not None:
-            self._waiting.clear()
+            self._pending.clear()
             raise failure

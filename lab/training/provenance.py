@@ -1,4 +1,4 @@
-"""Where a run came from: code, data, versions, machine; and in what that differs from what is here now."""
+"""Where a run came from: code, data, versions, machine; and how that differs from the present state."""
 
 import os
 import platform
@@ -19,7 +19,7 @@ ENVIRONMENT = ("version.", "machine.cpu", "machine.gpu", "machine.system")
 
 
 def tags() -> dict[str, str]:
-    """Tags for a run: git commit and state, versions, processor, threads."""
+    """Tags of a run: git commit and whether it is modified, versions, processor, threads."""
     import torch
 
     found = {f"version.{package}": version(package) for package in PACKAGES}
@@ -42,12 +42,12 @@ def tags() -> dict[str, str]:
 
 
 def uncommitted_changes() -> str:
-    """The difference between the working tree and the last commit, as git prints it; "" where there is none."""
+    """The uncommitted changes as `git diff` prints them; "" where there are none."""
     return _git("diff", "HEAD")
 
 
 def _git(*arguments: str) -> str:
-    """What a git command prints; "" outside a repository or without git."""
+    """The output of a git command; "" outside a repository or without git."""
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
@@ -65,12 +65,12 @@ def _cpu() -> str:
 
 
 def recorded_experiment(run: StoredRun) -> Experiment:
-    """The experiment, from the config.yaml that the run keeps; raises LabError."""
+    """The experiment of a run, from its config.yaml; raises LabError."""
     return parse(run.experiment, run.artifact("config.yaml").read_text(encoding="utf-8"))
 
 
 def check_same_data(run: StoredRun, built: Built) -> None:
-    """Raise LabError where the data, or its split, is not what the run was trained on."""
+    """Raise LabError where the data, or its split, differs from what the run was trained on."""
     now = {
         "data.fingerprint": built.data.fingerprint,
         "data.split_fingerprint": built.data.split_fingerprint(),
@@ -89,30 +89,30 @@ def _here() -> Mapping[str, str]:
 
 
 def environment_differences(run: StoredRun) -> list[str]:
-    """A line for every version, and part of the machine, that is not as the run recorded it."""
+    """A line for every version, and part of the machine, that differs from the record of the run."""
     here = _here()
     known = [name for name in run.tags if name.startswith(ENVIRONMENT) and name in here]
-    return [f"{name}: {here[name]} here, {run.tags[name]} then" for name in known if here[name] != run.tags[name]]
+    return [f"{name}: {here[name]} here, {run.tags[name]} in the run" for name in known if here[name] != run.tags[name]]
 
 
 def code_differences(run: StoredRun) -> list[str]:
-    """A line where the code is not what the run recorded."""
+    """A line where the code differs from the record of the run."""
     here = _here()
     if here.get(COMMIT) != run.tags.get(COMMIT):
         commits = here.get(COMMIT, "unknown")[:10], run.tags.get(COMMIT, "unknown")[:10]
-        return ["code: commit {} here, {} then".format(*commits)]
+        return ["code: commit {} here, {} in the run".format(*commits)]
     if _recorded_changes(run) != uncommitted_changes():
-        return ["code: the same commit as then, but other uncommitted changes"]
+        return ["code: the same commit, but other uncommitted changes"]
     return []
 
 
 def differences(run: StoredRun) -> list[str]:
-    """All of them."""
+    """All differences of code and environment."""
     return [*code_differences(run), *environment_differences(run)]
 
 
 def commands_to_restore_code(run: StoredRun) -> list[str]:
-    """The git commands that bring back the code which the run recorded."""
+    """The git commands that restore the code of the run."""
     if COMMIT not in run.tags:
         return []
     commands = [*(["git stash"] if _here().get(DIRTY) == "True" else []), f"git checkout {run.tags[COMMIT]}"]
@@ -122,10 +122,10 @@ def commands_to_restore_code(run: StoredRun) -> list[str]:
 
 
 def _recorded_changes(run: StoredRun) -> str:
-    """The uncommitted changes that the run kept."""
+    """The uncommitted changes that the run recorded."""
     if run.tags.get(DIRTY) != "True":
         return ""
     try:
         return run.artifact("git.diff").read_text(encoding="utf-8")
-    except LabError:  # only new files, which git does not show
+    except LabError:  # there were new files only, which `git diff` does not show
         return ""

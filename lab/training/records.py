@@ -1,4 +1,4 @@
-"""What is recorded while a run trains: metrics of every epoch, of steps where asked, and the loss of every batch."""
+"""Records of a training: metrics of every epoch, losses of single steps on request, and the loss of every batch."""
 
 import json
 import time
@@ -24,31 +24,31 @@ LOSS_CHAIN_TAG = "lab.loss_chain"  # the last link
 class Records(Checkpoint):
     """Records an epoch's metrics, learning rate, gradient norm, duration and speed, with the epoch as step.
 
-    Where `trainer.log_every_n_steps` asks for it, the loss of single steps as well, as `train/loss_step`.
+    With `trainer.log_every_n_steps` also the loss of single steps, as `train/loss_step`.
 
-    A Checkpoint, since Lightning calls those after the module has published the epoch's metrics.
+    It is a Checkpoint because Lightning calls those last, after the module has published the epoch's metrics.
     """
 
     def __init__(self, directions: dict[str, bool], every_n_steps: int = 0):
         self._every_n_steps = every_n_steps
         self._directions = directions  # metric without its split, and whether higher is better
-        self._seconds_before = 0.0  # of an epoch that began before a checkpoint
+        self._seconds_before = 0.0  # of an epoch that a checkpoint interrupted
         self.history: list[dict[str, float]] = []  # one entry an epoch
         self.best: dict[str, tuple[float, int]] = {}  # metric to its best value and that epoch, from 1
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
-        self._began = time.perf_counter()
+        self._started = time.perf_counter()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock of an epoch that began before a checkpoint."""
-        self._began = time.perf_counter() - self._seconds_before
+        """Start the clock of an epoch that a checkpoint interrupted."""
+        self._started = time.perf_counter() - self._seconds_before
         self._seconds_before = 0.0
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Record the losses of single steps, if asked for."""
+        """Record the losses of single steps, if requested."""
         if self._every_n_steps:
             for step, loss in outputs["step_losses"].items():
                 if step % self._every_n_steps == 0:
@@ -58,7 +58,7 @@ class Records(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record the epoch."""
         assert isinstance(pl_module, TaskModule)
-        seconds = time.perf_counter() - self._began
+        seconds = time.perf_counter() - self._started
         values = pl_module.take_published() | {
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
             **pl_module.gradients.take(),
@@ -80,12 +80,12 @@ class Records(Checkpoint):
                     self.best[metric] = (value, epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps; as one text, since pickle takes its time over every single number."""
-        seconds = time.perf_counter() - self._began
+        """State for a checkpoint; the history as one JSON text, since pickling each number is slow."""
+        seconds = time.perf_counter() - self._started
         return {"history": json.dumps(self.history), "best": self.best, "seconds": seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Continue from a checkpoint."""
         self.history = json.loads(state_dict["history"])
         self.best = state_dict["best"]
         self._seconds_before = state_dict["seconds"]
@@ -93,13 +93,16 @@ class Records(Checkpoint):
 
 @dataclass(frozen=True)
 class LossChain:
-    """Links (batches,), CRC-32 over the loss in double precision and the link before; losses (batches,) in single."""
+    """Links (batches,): CRC-32 of the loss in double precision and the previous link; losses (batches,) in single.
+
+    Two runs whose links at a batch are equal had equal losses up to that batch, to the last bit.
+    """
 
     links: NDArray[np.uint32]
     losses: NDArray[np.float32]
 
-    def parts_at(self, other: "LossChain") -> int | None:
-        """The first batch, counted from 0, at which two chains differ or one ends; None where they are equal."""
+    def first_difference(self, other: "LossChain") -> int | None:
+        """The first batch (from 0) at which two chains differ or one ends; None where they are equal."""
         both = min(len(self.links), len(other.links))
         differ = np.flatnonzero(self.links[:both] != other.links[:both])
         if len(differ):
@@ -108,7 +111,7 @@ class LossChain:
 
 
 def loss_chain_of(losses: Iterable[float]) -> LossChain:
-    """The chain of the losses of a run's batches."""
+    """The chain of the losses of all batches."""
     doubles = np.asarray(array("d", losses))
     links = np.empty(len(doubles), np.uint32)
     link = 0
@@ -118,7 +121,7 @@ def loss_chain_of(losses: Iterable[float]) -> LossChain:
 
 
 def keep_loss_chain(losses: Iterable[float], tracker: Tracker) -> None:
-    """Keep the chain with a run."""
+    """Save the chain as an artifact of the run."""
     chain = loss_chain_of(losses)
     np.savez_compressed(tracker.path(LOSS_CHAIN_FILE), links=chain.links, losses=chain.losses)
     tracker.artifact(LOSS_CHAIN_FILE)
@@ -127,6 +130,6 @@ def keep_loss_chain(losses: Iterable[float], tracker: Tracker) -> None:
 
 
 def read_loss_chain(path: Path) -> LossChain:
-    """The chain that a run kept."""
+    """The chain of a run, from its file."""
     with np.load(path, allow_pickle=False) as kept:
         return LossChain(kept["links"], kept["losses"])

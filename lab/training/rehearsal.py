@@ -1,4 +1,4 @@
-"""What must work in a run, tried before anything is recorded: shapes, metrics, optimizer and schedule."""
+"""The rehearsal: shapes, metrics, optimizer and schedule are tried before anything is recorded."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from lab.modules.task import TaskModule
 
 
 def check_kind(model: Part, data: Part, sizes: Sizes) -> None:
-    """Raise LabError where the architecture's constructor cannot be served from this data."""
+    """Raise LabError where the data cannot supply what the architecture's constructor requires."""
     given = ("N", *sizes.input_shape)
     expected: Any = getattr(model.target, "input_shape", None)
     if expected and len(expected) != len(given):
@@ -26,14 +26,14 @@ def check_kind(model: Part, data: Part, sizes: Sizes) -> None:
     for name in SUPPLIED["model"]:
         if schema.requires(model.target, name) and name not in sizes.supplied():
             raise LabError(
-                f"model.kind: {model.kind} asks for `{name}`, which {data.kind} with {_shape(given)} does not have"
+                f"model.kind: {model.kind} requires `{name}`, which {data.kind} with {_shape(given)} does not have"
             )
 
 
-def check_forward(whole: nn.Module, architecture: nn.Module, model: Part, samples: Tensor, sizes: Sizes) -> None:
+def check_forward(network: nn.Module, architecture: nn.Module, model: Part, samples: Tensor, sizes: Sizes) -> None:
     """Raise LabError, with the layer where it happens, unless `samples` (2, ...) give (2, out_features).
 
-    `whole` is the architecture with what the data put in front of it.
+    `network` is the architecture behind the data's input adapter.
     """
     entered: list[tuple[str, nn.Module, Tensor]] = []
     hooks = [
@@ -41,10 +41,10 @@ def check_forward(whole: nn.Module, architecture: nn.Module, model: Part, sample
         for name, layer in architecture.named_modules()
         if not list(layer.children())
     ]
-    whole.eval()
+    network.eval()
     try:
         with torch.no_grad():
-            outputs = whole(samples)
+            outputs = network(samples)
     except Exception as error:  # whatever a person's own network raises
         where = ""
         if entered:
@@ -57,7 +57,7 @@ def check_forward(whole: nn.Module, architecture: nn.Module, model: Part, sample
     finally:
         for hook in hooks:
             hook.remove()
-        whole.train()
+        network.train()
     expected = (len(samples), sizes.out_features)
     if not isinstance(outputs, Tensor) or outputs.shape != expected:
         came = _shape(("N", *outputs.shape[1:])) if isinstance(outputs, Tensor) else type(outputs).__name__
@@ -82,13 +82,13 @@ def _shape(dims: Any) -> str:
 
 
 def check_metrics(experiment: Experiment, data: DataModule, module: TaskModule) -> None:
-    """Measure a batch with each metric of the experiment's own; raises LabError for one that cannot."""
+    """Update and compute each metric of `metrics:` on one batch; raises LabError for one that fails."""
     batch = next(iter(data.loader("val")))
     scored = module.scored(module.trivial_predictions(batch), batch)
     taken = module.task_metrics()
     for name, metric in module.own_metrics().items():
         if not name.isidentifier() or name == "loss" or name in taken:
-            raise LabError(f"metrics.{name}: is the name of the task's own metric, or no name; choose another")
+            raise LabError(f"metrics.{name}: is taken by a metric of the task, or is no valid name; choose another")
         try:
             metric.update(scored["preds"], scored["target"])
             float(metric.compute())
@@ -101,6 +101,6 @@ def check_metrics(experiment: Experiment, data: DataModule, module: TaskModule) 
 
 
 def check_optimizer(experiment: Experiment, module: TaskModule) -> None:
-    """Build optimizer and scheduler once, so that what they refuse is said before the run."""
+    """Build optimizer and schedule once, so that wrong settings are reported before the run."""
     parameters = [nn.Parameter(torch.zeros(1))]
     module.make_scheduler(module.make_optimizer(parameters), 100)

@@ -1,4 +1,4 @@
-"""A run trained again, or tested again, from its own record, and how far the two agree."""
+"""Reproduce a run: train it again, or test it again, from its own record, and compare the two."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,17 +20,17 @@ from lab.training.checkpoint_files import Damaged
 from lab.training.checkpoints import load_weights
 from lab.training.records import LossChain
 from lab.training.run import StartingPoint
-from lab.training.trainer import evaluate, make_trainer, quiet
+from lab.training.trainer import evaluate, make_trainer, silence_libraries
 
-TOLERANCE = 0.01  # of a value: what the order of sums on another machine may make of it by the end of a training
-NOT_REPEATED = ("system/", "seconds_per_epoch", "samples_per_second")  # what no two runs have alike
+TOLERANCE = 0.01  # relative: what another order of summation on another machine may add up to in a training
+NOT_COMPARED = ("system/", "seconds_per_epoch", "samples_per_second")  # never equal in two runs
 Verdict = Literal["BIT-EXACT", "WITHIN TOLERANCE", "DIFFERS"]
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What came of it: the verdict, how the two differ, and what may explain it, a line each."""
+    """The verdict, the differences between the two runs, and possible reasons for them, a line each."""
 
     result: training.Result
     verdict: Verdict
@@ -38,107 +38,111 @@ class Reproduction:
     explanations: list[str]
 
 
-def reproduce(name: str, shown: Sequence[Callback], say: Say) -> Reproduction:
-    """Train a finished run again, as a new run; raises LabError before anything is written, where data changed too.
+def reproduce(name: str, callbacks: Sequence[Callback], say: Say) -> Reproduction:
+    """Train a finished run again, as a new run, and compare the two.
 
-    `say` takes lines for a person.
+    `say` prints a line. Raises LabError before anything is recorded, also where the data changed.
     """
     run = stored_runs.find(name)
     if run.tags.get("lab.kind") not in WHOLE_RUNS:
-        raise LabError(f"run {run.id} was not written by `lab run`: its record is not enough to train it again")
+        raise LabError(f"run {run.id} was not written by `lab run`: its record does not suffice to train it again")
     if run.status != "FINISHED":
-        raise LabError(f"run {run.id} is {run.status}: there is no end to compare with; `lab resume {run.id}` goes on")
+        raise LabError(
+            f"run {run.id} is {run.status}: only finished runs can be compared; `lab resume {run.id}` finishes it"
+        )
     experiment = provenance.recorded_experiment(run)
     code = provenance.code_differences(run)
     for line in code:
         say(line)
     if code and (back := provenance.commands_to_restore_code(run)):
-        say(f"the code of then: {'; '.join(back)}")
-    beginning = StartingPoint(tags={"lab.reproduces": run.id}, check=lambda built: _check(run, built))
-    result = training.run(experiment, shown, beginning)
+        say(f"the code at that commit: {'; '.join(back)}")
+    start = StartingPoint(tags={"lab.reproduces": run.id}, check=lambda built: _check(run, built))
+    result = training.run(experiment, callbacks, start)
     if result.run_id is None:
-        raise LabError("the new run's records wait for the store; compare the two when it is back")
-    return _compared(run, stored_runs.find(result.run_id), result)
+        raise LabError("the records of the new run are not sent yet; compare the two when the store answers again")
+    return _compare(run, stored_runs.find(result.run_id), result)
 
 
 def _check(run: StoredRun, built: Built) -> None:
     try:
         provenance.check_same_data(run, built)
     except LabError as error:
-        way = "a run on other data reproduces nothing; bring the data back, or begin a new run"
-        raise LabError(*error.lines, way) from None
+        advice = "cannot reproduce: the data changed; restore it, or start a new run"
+        raise LabError(*error.lines, advice) from None
 
 
-def _compared(old: StoredRun, new: StoredRun, result: training.Result) -> Reproduction:
-    """The verdict on two runs of the same settings."""
+def _compare(old: StoredRun, new: StoredRun, result: training.Result) -> Reproduction:
+    """Compare two runs of the same settings: the losses of all batches, and every recorded metric."""
     lines: list[str] = []
-    then, now = _chain(old), _chain(new)
-    if then is None or now is None:
-        lines.append("the run kept no chain of losses; metrics alone are compared")
-    elif (batch := then.parts_at(now)) is not None:
-        lines.append(_parting(then, now, batch, result.epochs))
+    before, now = _loss_chain(old), _loss_chain(new)
+    if before is None or now is None:
+        lines.append("the run saved no per-batch losses; only metrics are compared")
+    elif (batch := before.first_difference(now)) is not None:
+        lines.append(_loss_difference(before, now, batch, result.epochs))
     metrics = _metrics(old, new)
-    unequal = metrics[metrics["apart"] > 0]
+    unequal = metrics[metrics["difference"] > 0]
     if len(unequal):
-        lines.append(_farthest(unequal))
+        lines.append(_largest_difference(unequal))
     exact = not lines and not len(unequal)
-    within = bool((metrics["apart"] <= TOLERANCE).all())
+    within = bool((metrics["difference"] <= TOLERANCE).all())
     verdict: Verdict = "BIT-EXACT" if exact else "WITHIN TOLERANCE" if within else "DIFFERS"
     return Reproduction(result, verdict, lines, [] if exact else provenance.differences(old))
 
 
-def _chain(run: StoredRun) -> LossChain | None:
+def _loss_chain(run: StoredRun) -> LossChain | None:
     try:
         return records.read_loss_chain(run.artifact(records.LOSS_CHAIN_FILE))
     except LabError:
         return None
 
 
-def _parting(then: LossChain, now: LossChain, batch: int, epochs: int) -> str:
-    """Where two chains part, in words."""
-    if batch >= min(len(then.losses), len(now.losses)):
-        return f"equal losses until one ends: {len(then.losses)} batches then, {len(now.losses)} now"
+def _loss_difference(before: LossChain, now: LossChain, batch: int, epochs: int) -> str:
+    """The first batch (from 0) whose losses differ, as a sentence."""
+    if batch >= min(len(before.losses), len(now.losses)):
+        return f"the losses are equal until one run ends: {len(before.losses)} batches before, {len(now.losses)} now"
     per_epoch = max(len(now.losses) // max(epochs, 1), 1)
-    place = f"step {batch + 1} (epoch {batch // per_epoch + 1}, batch {batch % per_epoch + 1})"
-    losses = f"{then.losses[batch]:.9g} then, {now.losses[batch]:.9g} now"
-    return f"the losses part at {place}: {losses}"
+    step = f"step {batch + 1} (epoch {batch // per_epoch + 1}, batch {batch % per_epoch + 1})"
+    losses = f"{before.losses[batch]:.9g} before, {now.losses[batch]:.9g} now"
+    return f"the losses differ from {step} on: {losses}"
 
 
 def _metrics(old: StoredRun, new: StoredRun) -> pd.DataFrame:
-    """Every recorded value of both, and how far they are apart, relative to the larger one."""
-    names = sorted(name for name in old.metrics.keys() | new.metrics.keys() if not name.startswith(NOT_REPEATED))
+    """Every recorded value of both runs, and their relative difference."""
+    names = sorted(name for name in old.metrics.keys() | new.metrics.keys() if not name.startswith(NOT_COMPARED))
     table = open_tables().histories([old.id, new.id], names)
     values = table.groupby(["metric", "step", "run"])["value"].last().unstack("run")
-    values = values.reindex(columns=[old.id, new.id]).set_axis(["then", "now"], axis=1)
-    values["apart"] = [_apart(then, now) for then, now in zip(values["then"], values["now"], strict=True)]
+    values = values.reindex(columns=[old.id, new.id]).set_axis(["before", "now"], axis=1)
+    pairs = zip(values["before"], values["now"], strict=True)
+    values["difference"] = [_relative_difference(before, now) for before, now in pairs]
     return values
 
 
-def _apart(then: float, now: float) -> float:
-    if then == now or (math.isnan(then) and math.isnan(now)):
+def _relative_difference(before: float, now: float) -> float:
+    """Relative to the larger value; 0 for NaN and NaN, infinite for NaN and a number."""
+    if before == now or (math.isnan(before) and math.isnan(now)):
         return 0.0
-    apart = abs(then - now) / max(abs(then), abs(now))
-    return math.inf if math.isnan(apart) else apart
+    difference = abs(before - now) / max(abs(before), abs(now))
+    return math.inf if math.isnan(difference) else difference
 
 
-def _farthest(unequal: pd.DataFrame) -> str:
-    """The value that differs most, in words."""
-    metric, step = unequal["apart"].idxmax()
+def _largest_difference(unequal: pd.DataFrame) -> str:
+    """The value that differs most, as a sentence."""
+    metric, step = unequal["difference"].idxmax()
     worst = unequal.loc[(metric, step)]
     return (
-        f"{len(unequal)} recorded values differ, most {metric} at {step}: {worst['then']:.6g} then, "
-        f"{worst['now']:.6g} now ({worst['apart']:.2%} apart; the tolerance is {TOLERANCE:.0%})"
+        f"{len(unequal)} recorded values differ, most of all {metric} at {step}: {worst['before']:.6g} before, "
+        f"{worst['now']:.6g} now (by {worst['difference']:.2%}; the tolerance is {TOLERANCE:.0%})"
     )
 
 
 def as_lines(reproduction: Reproduction) -> list[str]:
-    """What a person reads."""
+    """The outcome for the terminal."""
     lines = [reproduction.verdict, *reproduction.differences]
     if reproduction.verdict == "BIT-EXACT":
         return [*lines, "the loss of every step and every recorded metric are equal, to the last bit"]
     if not reproduction.explanations:
-        return [*lines, "code, data, versions and processor are the same: something in it is not seeded"]
-    return [*lines, "what may explain it:", *(f"  {line}" for line in reproduction.explanations)]
+        return [*lines, "code, data, versions and processor are the same: some randomness is not seeded"]
+    return [*lines, "possible reasons:", *(f"  {line}" for line in reproduction.explanations)]
 
 
 def test_again(name: str) -> tuple[dict[str, float], dict[str, float]]:
@@ -146,7 +150,7 @@ def test_again(name: str) -> tuple[dict[str, float], dict[str, float]]:
     run = stored_runs.find(name)
     logged = {name: value for name, value in run.metrics.items() if name.startswith("test/")}
     if not logged:
-        raise LabError(f"run {run.id} is {run.status} and has no test metrics: it did not come to its test")
+        raise LabError(f"run {run.id} is {run.status} and has no test metrics: it ended before testing")
     built = build(provenance.recorded_experiment(run))
     provenance.check_same_data(run, built)
     try:
@@ -157,6 +161,6 @@ def test_again(name: str) -> tuple[dict[str, float], dict[str, float]]:
 
 def test(built: Built, checkpoint: Path) -> dict[str, float]:
     """The test metrics, by full name, of the weights in a checkpoint."""
-    quiet()
+    silence_libraries()
     load_weights(built.module, checkpoint)
     return evaluate(make_trainer(built.experiment), built)

@@ -1,4 +1,4 @@
-"""A run that was killed, failed or stopped goes on from its newest whole checkpoint; a finished one, for longer."""
+"""Resume a run that was killed, failed or stopped from its newest checkpoint; or train a finished one longer."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class State:
-    """A whole checkpoint of a run, and its place: epochs done, batches done of the next one."""
+    """An undamaged checkpoint of a run: finished epochs, and finished batches of the next one."""
 
     path: Path
     epoch: int
@@ -39,15 +39,15 @@ class State:
     stopped_early: bool
 
     @property
-    def place(self) -> str:
-        """The place in words."""
+    def position(self) -> str:
+        """Where in the training it was saved, as text."""
         return f"epoch {self.epoch + 1}, batch {self.batch + 1}" if self.batch else f"the end of epoch {self.epoch}"
 
 
-def resume(name: str, overrides: Sequence[str], shown: Sequence[Callback], say: Say) -> training.Result:
-    """Go on with a run, in the same MLflow run; with more epochs (`trainer.max_epochs=80`), as a new one.
+def resume(name: str, overrides: Sequence[str], callbacks: Sequence[Callback], say: Say) -> training.Result:
+    """Resume a run in its own MLflow run; with more epochs (`trainer.max_epochs=80`), as a new run.
 
-    `say` takes lines for a person. Raises LabError before anything is written.
+    `say` prints a line. Raises LabError before anything is recorded.
     """
     deliver_ended()
     run = stored_runs.find(name)
@@ -63,13 +63,13 @@ def resume(name: str, overrides: Sequence[str], shown: Sequence[Callback], say: 
         _check_extension(run, experiment, state)
     for line in provenance.differences(run):
         say(f"the last bits may differ: {line}")
-    say(f"run {run.id} goes on from {state.place if state else 'its start'}")
-    beginning = _longer(run, state) if longer else _same(run, state)
-    return training.run(experiment, shown, beginning)
+    say(f"run {run.id} resumes from {state.position if state else 'its start'}")
+    start = _longer(run, state) if longer else _same(run, state)
+    return training.run(experiment, callbacks, start)
 
 
 def deliver_ended() -> None:
-    """Send what processes that are gone have left, and wait for senders that are at it; raises LabError."""
+    """Send the records of processes that have ended, and wait for senders at work; raises LabError."""
     deadline = time.monotonic() + LONGEST_WAIT
     while _ended_outboxes():
         lines, complete = leftovers.send_all()
@@ -81,27 +81,27 @@ def deliver_ended() -> None:
 
 
 def _ended_outboxes() -> list[Path]:
-    """The outboxes of processes that are gone."""
+    """The outboxes of processes that have ended."""
     folders = [path for path in store.journals().glob("[!.]*") if path.is_dir()]
     return [folder for folder in folders if not sender.has_writer(folder)]
 
 
 def _check_resumable(run: StoredRun) -> None:
-    """Raise LabError for a run that is not a single training of the lab's, or still goes on."""
+    """Raise LabError for a run that the lab did not write, that is part of a study or comparison, or still running."""
     kind = run.tags.get("lab.kind", "")
     if store.JOURNAL_TAG not in run.tags or not kind:
         raise LabError(f"run {run.id} was not written by `lab run`, so there is nothing to resume")
     if kind != "run":
         whole = "comparison" if "lab.comparison" in run.tags else "study"
         again = "make compare NAME=..." if whole == "comparison" else f"make study NAME={run.experiment}"
-        raise LabError(f"run {run.id} belongs to a {whole}, which goes on as a whole: `{again}`")
+        raise LabError(f"run {run.id} belongs to a {whole}, which is resumed as a whole: `{again}`")
     if run.status == "RUNNING" or any(store.journals().glob(f"*/{run.tags[store.JOURNAL_TAG]}")):
         host = run.tags.get("machine.host", "another machine")
-        raise LabError(f"run {run.id} still goes on, on {host}: wait for it, or stop it there first")
+        raise LabError(f"run {run.id} is still running on {host}: wait for it, or stop it there first")
 
 
 def _extended(run: StoredRun, before: Experiment, overrides: Sequence[str]) -> Experiment:
-    """The experiment with more epochs; the very same where nothing changes. Raises LabError for other changes."""
+    """The experiment with more epochs; the same object where nothing changes. Raises LabError for other changes."""
     words = [word for word in run.name.split() if "=" in word and not word.startswith(f"{EPOCHS}=")]
     after = from_sections(before.name, before.question, before.written, (*overrides,))
     old, new = before.settings(), after.settings()
@@ -109,8 +109,8 @@ def _extended(run: StoredRun, before: Experiment, overrides: Sequence[str]) -> E
     others = [name for name in changed if name != EPOCHS]
     if others:
         raise LabError(
-            f"{', '.join(others)}: cannot change while a run goes on, only {EPOCHS} can; "
-            f"`lab run {before.name} {others[0]}=...` begins a new run"
+            f"{', '.join(others)}: cannot change when a run is resumed, only {EPOCHS} can; "
+            f"`lab run {before.name} {others[0]}=...` starts a new run"
         )
     if not changed:
         return before
@@ -119,26 +119,26 @@ def _extended(run: StoredRun, before: Experiment, overrides: Sequence[str]) -> E
 
 
 def _check_extension(run: StoredRun, experiment: Experiment, state: State | None) -> None:
-    """Raise LabError where the longer run would not have begun as the shorter one did."""
+    """Raise LabError where the first epochs of the longer run would have differed from the shorter one."""
     epochs = experiment.trainer["max_epochs"]
     if state is None:
-        raise LabError(f"run {run.id} has no whole checkpoint to go on from")
+        raise LabError(f"run {run.id} has no undamaged checkpoint to resume from")
     if epochs <= state.epoch:
         raise LabError(f"{EPOCHS}: run {run.id} has {state.epoch} epochs already, so it must be above that")
     if state.stopped_early:
         raise LabError(
             f"early stopping ended run {run.id} after epoch {state.epoch}, and would again; "
-            f"`lab run {experiment.name} {EPOCHS}={epochs} early_stopping=null` begins a run without it"
+            f"`lab run {experiment.name} {EPOCHS}={epochs} early_stopping=null` starts a run without it"
         )
     if schema.accepts(experiment.scheduler.target, "total_steps"):
         raise LabError(
             f"scheduler.kind: {experiment.scheduler.kind} spreads the learning rate over all epochs, so that a run of "
-            f"{epochs} differs from its first step on; `lab run {experiment.name} {EPOCHS}={epochs}` begins one"
+            f"{epochs} differs from the first step on; `lab run {experiment.name} {EPOCHS}={epochs}` starts one"
         )
 
 
 def newest_state(run: StoredRun, say: Say) -> State | None:
-    """The newest whole checkpoint of a run, or None; a damaged one is reported, and the one before is used."""
+    """The newest undamaged checkpoint of a run, or None; a damaged one is reported, and the one before it is used."""
     states: list[State] = []
     for name in ("last.ckpt", "best.ckpt", "previous.ckpt"):
         if name == "previous.ckpt" and states:
@@ -149,7 +149,7 @@ def newest_state(run: StoredRun, say: Say) -> State | None:
         except LabError:  # it was never written
             continue
         except Damaged as damage:
-            say(f"{damage}; the one before is used")
+            say(f"{damage}; the one before it is used")
             continue
         if "lab" in checkpoint:  # else it holds the best weights alone
             states.append(_state(path, checkpoint))
@@ -157,16 +157,16 @@ def newest_state(run: StoredRun, say: Say) -> State | None:
 
 
 def _state(path: Path, checkpoint: dict[str, Any]) -> State:
-    kept = checkpoint["lab"]
-    return State(path, checkpoint["epoch"], kept["batch"], kept["stopped_early"])
+    extra = checkpoint["lab"]
+    return State(path, checkpoint["epoch"], extra["batch"], extra["stopped_early"])
 
 
 def _same(run: StoredRun, state: State | None) -> StartingPoint:
-    """The run goes on in its own record."""
+    """Continue in the run's own record."""
 
-    def carry(tracker: Tracker) -> None:
-        places = [run.tags.get("lab.resumed", ""), state.place if state else "the start"]
-        tracker.tags({"lab.resumed": "; ".join(place for place in places if place)})
+    def carry_over(tracker: Tracker) -> None:
+        positions = [run.tags.get("lab.resumed", ""), state.position if state else "the start"]
+        tracker.tags({"lab.resumed": "; ".join(position for position in positions if position)})
         if run.tags.get("lab.failure"):
             tracker.tags({"lab.failure": ""})
 
@@ -175,12 +175,12 @@ def _same(run: StoredRun, state: State | None) -> StartingPoint:
         recorded=_recorded(run),
         checkpoint=state.path if state else None,
         check=lambda built: provenance.check_same_data(run, built),
-        carry=carry,
+        carry_over=carry_over,
     )
 
 
 def _recorded(run: StoredRun) -> Recorded:
-    """What the run has recorded."""
+    """The metrics that the run has recorded, and whether it has a model."""
     table = open_tables().histories([run.id], list(run.metrics))
     pairs = zip(table["metric"], table["step"].astype(int), strict=True)
     outputs = run.client.get_run(run.id).outputs
@@ -188,12 +188,12 @@ def _recorded(run: StoredRun) -> Recorded:
 
 
 def _longer(run: StoredRun, state: State | None) -> StartingPoint:
-    """A new run takes over what the run has recorded of its epochs: a store never changes a run's settings."""
+    """Start a new run with the epochs that the run has recorded: MLflow never changes the settings of a run."""
     assert state is not None, "checked before"
     metrics = [name for name in run.metrics if not name.startswith(SUMMARY)]
     table = open_tables().histories([run.id], metrics)
 
-    def carry(tracker: Tracker) -> None:
+    def carry_over(tracker: Tracker) -> None:
         for step, rows in table.groupby("step"):
             tracker.take_over(dict(zip(rows["metric"], rows["value"], strict=True)), int(step))
 
@@ -201,5 +201,5 @@ def _longer(run: StoredRun, state: State | None) -> StartingPoint:
         checkpoint=state.path,
         tags={"lab.extends": run.id},
         check=lambda built: provenance.check_same_data(run, built),
-        carry=carry,
+        carry_over=carry_over,
     )

@@ -1,9 +1,10 @@
-"""One run: an experiment trained, tracked and tested once."""
+"""One run: an experiment trained, tracked and tested once. Read `train` from top to bottom."""
 
 import contextlib
 import dataclasses
+import errno
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,42 +18,43 @@ from lab.signals import pausing, stopping
 from lab.tracking import store
 from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Recorded, Tracker
-from lab.training import artifacts, building, provenance, records
-from lab.training.building import Built, build
+from lab.training import artifacts, provenance, records
+from lab.training.building import Built, build, choose_threads
 from lab.training.checkpoints import BestAndLast
 from lab.training.records import Records
-from lab.training.trainer import early_stopping_of, evaluate, make_trainer, quiet
+from lab.training.trainer import early_stopping_of, evaluate, make_trainer, silence_libraries
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
 class StartingPoint:
-    """What a run takes over; by default nothing.
+    """What a run takes over from an earlier one; by default nothing.
 
-    `check` raises LabError where what was built is not what the earlier run had. `carry` writes down what was
-    before, once the run has started.
+    `check` raises LabError where the data is not what the earlier run had. `carry_over` records what the earlier
+    run had recorded, once the new one has started.
     """
 
-    tracker_id: str | None = None  # of the run that goes on
+    tracker_id: str | None = None  # of the run that is resumed
     recorded: Recorded | None = None
     checkpoint: Path | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     check: Callable[[Built], None] = lambda built: None
-    carry: Callable[[Tracker], None] = lambda tracker: None
+    carry_over: Callable[[Tracker], None] = lambda tracker: None
 
     @property
-    def goes_on(self) -> bool:
-        """Whether the run has a record, and goes on with it."""
+    def resumes(self) -> bool:
+        """Whether the run continues in its own record."""
         return self.tracker_id is not None
 
 
 FROM_SCRATCH = StartingPoint()
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Result:
-    """What came out of a run: the metrics of its best epoch, and of the trivial baseline, by full name."""
+    """The outcome of a run: the metrics of its best epoch, and of the trivial baseline, by full name."""
 
     experiment: Experiment
     task: str
@@ -65,36 +67,45 @@ class Result:
     device: str
     tracker_id: str
     notes: Sequence[tuple[str, str]] = ()
-    delivery: Delivery = dataclasses.field(default_factory=lambda: Delivery({}))
+    delivery: Delivery = field(default_factory=lambda: Delivery({}))
 
     @property
     def run_id(self) -> str | None:
-        """The MLflow run, or None while its records wait."""
+        """The MLflow run, or None while its records are not sent."""
         return self.delivery.run_ids.get(self.tracker_id)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Session:
-    """The parts of one run while it goes on."""
+    """The parts of one run while it is trained."""
 
     built: Built
     tracker: Tracker
     trainer: L.Trainer
     records: Records
     checkpoints: BestAndLast
-    beginning: StartingPoint
+    start: StartingPoint
 
 
-def run(experiment: Experiment, shown: Sequence[Callback] = (), beginning: StartingPoint = FROM_SCRATCH) -> Result:
-    """Train, track and test an experiment; `shown` are callbacks that show it to somebody.
+@dataclass(frozen=True)
+class Scores:
+    """Metrics by full name: of the best epoch, of the test, of the trivial baseline."""
 
-    Raises LabError before anything is written, TrainingFailed or Stopped after the run is recorded as
-    FAILED or KILLED.
+    best: dict[str, float]
+    test: dict[str, float]
+    baseline: dict[str, float]
+
+
+def run(experiment: Experiment, callbacks: Sequence[Callback] = (), start: StartingPoint = FROM_SCRATCH) -> Result:
+    """Train, track and test an experiment, and wait until its records are sent.
+
+    Raises LabError before anything is recorded; TrainingFailed or Stopped after the run is recorded as FAILED or
+    KILLED.
     """
     outbox = Outbox()
-    tracker = outbox.tracker(beginning.tracker_id, recorded=beginning.recorded)
+    tracker = outbox.tracker(start.tracker_id, recorded=start.recorded)
     try:
-        result = train(experiment, tracker, shown, beginning=beginning)
+        result = train(experiment, tracker, callbacks, start=start)
     except TrainingFailed:
         outbox.close()
         raise
@@ -107,67 +118,89 @@ def run(experiment: Experiment, shown: Sequence[Callback] = (), beginning: Start
 def train(
     experiment: Experiment,
     tracker: Tracker,
-    shown: Sequence[Callback] = (),
+    callbacks: Sequence[Callback] = (),
     tags: Mapping[str, str] | None = None,
-    beginning: StartingPoint = FROM_SCRATCH,
+    start: StartingPoint = FROM_SCRATCH,
 ) -> Result:
-    """As `run`, tracked by `tracker` with further tags, without waiting until the records are sent."""
-    quiet()
-    session = open_session(building.decided(build(experiment)), tracker, shown, beginning)
+    """As `run`, recorded by `tracker` with further tags, without waiting until the records are sent."""
+    silence_libraries()
+    session = open_session(choose_threads(build(experiment)), tracker, callbacks, start)
     store.check_writable()
     began = time.perf_counter()
-    with stopping():
-        _start(session, {"lab.kind": "run", **beginning.tags, **(tags or {})})
-        try:
-            with pausing():
-                metrics, baseline = _train_and_test(session)
-            seconds = time.perf_counter() - began
-            artifacts.keep_model(session.built, tracker)
-            _end(session, "FINISHED")
-        except Stopped:
-            _end(session, "KILLED")
-            raise
-        except TrainingFailed as failure:
-            _end(session, "FAILED", str(failure))
-            raise
-        except OSError as failure:
-            with contextlib.suppress(OSError):
-                _end(session, "FAILED", str(failure))
-            raise TrainingFailed(_out_of_disk(session, failure)) from failure
-        except Exception as failure:
-            _end(session, "FAILED", f"{type(failure).__name__}: {failure}")
-            raise
-    return Result(
-        experiment=session.built.experiment,
-        task=session.built.data.task,
-        metrics=metrics,
-        baseline=baseline,
-        best_epoch=session.checkpoints.best_epoch,
-        epochs=len(session.records.history),
-        seconds=seconds,
-        parameters=sum(p.numel() for p in session.built.module.parameters()),
-        device=str(session.trainer.strategy.root_device),
-        tracker_id=tracker.id,
-        notes=tuple(session.built.data.notes),
-    )
+    with stopping(), _recorded(session, tags or {}):
+        with pausing():
+            _fit(session)
+            session.checkpoints.restore_best(session.built.module)
+            scores = _score(session)
+            _record_scores(session, scores)
+        seconds = time.perf_counter() - began
+        missing = _keep_artifacts(session)
+    return _result(session, scores, seconds, missing)
 
 
 def open_session(
-    built: Built, tracker: Tracker, shown: Sequence[Callback] = (), beginning: StartingPoint = FROM_SCRATCH
+    built: Built, tracker: Tracker, callbacks: Sequence[Callback] = (), start: StartingPoint = FROM_SCRATCH
 ) -> Session:
-    """Everything that a run needs, with nothing written yet; raises LabError."""
-    beginning.check(built)
+    """Everything that a run needs, with nothing recorded yet; raises LabError."""
+    start.check(built)
     records = Records(built.module.directions(), built.experiment.trainer["log_every_n_steps"])
     checkpoints = BestAndLast(tracker.folder / "checkpoints", built.experiment.checkpoints["every_seconds"])
-    callbacks = [*early_stopping_of(built), *shown, records, checkpoints]
-    trainer = make_trainer(built.experiment, callbacks, tracker)
-    return Session(built, tracker, trainer, records, checkpoints, beginning)
+    trainer = make_trainer(built.experiment, [*early_stopping_of(built), *callbacks, records, checkpoints], tracker)
+    return Session(built, tracker, trainer, records, checkpoints, start)
 
 
-def _start(session: Session, more_tags: Mapping[str, str]) -> None:
-    """Begin the record of the run: settings, tags, and the files that are known from the start."""
+@contextlib.contextmanager
+def _recorded(session: Session, tags: Mapping[str, str]) -> Iterator[None]:
+    """Record the start of a run and its final state. No other place handles the exceptions of a run."""
+    _record_start(session, tags)
+    try:
+        yield
+        session.tracker.end("FINISHED")
+    except BaseException as error:
+        status, raised = _final_state(session, error)
+        if status == "FAILED":
+            session.tracker.tags({"lab.failure": _reason(raised)})
+        with contextlib.suppress(Exception):  # the disk may be full; the final state is recorded all the same
+            _keep_training(session)
+        with contextlib.suppress(OSError):
+            session.tracker.end(status)
+        if raised is error:
+            raise
+        raise raised from error
+
+
+def _final_state(session: Session, error: BaseException) -> tuple[str, BaseException]:
+    """The state in which a run ends with an exception, and the exception that is raised in its place."""
+    if isinstance(error, Stopped | KeyboardInterrupt):
+        return "KILLED", error
+    if isinstance(error, SystemExit):
+        return "FAILED", TrainingFailed(f"sys.exit({error.code!r}) was called during the run")
+    if isinstance(error, OSError):
+        return "FAILED", TrainingFailed(_file_failure(session, error))
+    return "FAILED", error
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, TrainingFailed) else f"{type(error).__name__}: {error}"
+
+
+def _file_failure(session: Session, error: OSError) -> str:
+    """What became of a run that could not read or write a file."""
+    lines = [
+        f"{error.filename or session.tracker.folder}: {error.strerror}",
+        "the run was stopped; what it recorded until then is kept, and runs finished before are untouched",
+    ]
+    if error.errno in DISK_FULL:
+        lines.append(f"free some space, then resume it: lab resume latest:{session.built.experiment.name}")
+    return "\n".join(lines)
+
+
+def _record_start(session: Session, more_tags: Mapping[str, str]) -> None:
+    """Record settings, tags, and the files that are known from the start."""
     experiment, data, tracker = session.built.experiment, session.built.data, session.tracker
     tags = provenance.tags() | {
+        "lab.kind": "run",
+        **session.start.tags,
         **more_tags,
         "lab.experiment": experiment.name,
         "lab.question": experiment.question,
@@ -177,57 +210,78 @@ def _start(session: Session, more_tags: Mapping[str, str]) -> None:
         "machine.device": str(session.trainer.strategy.root_device),
     }
     name = " ".join([experiment.name, *experiment.overrides])
-    files = {"config.yaml": experiment.to_yaml()}
-    tracker.start(experiment.name, name, experiment.settings(), tags, files)
-    artifacts.keep_origin(session.built, tracker, code=not session.beginning.goes_on)
-    session.beginning.carry(tracker)
+    tracker.start(experiment.name, name, experiment.settings(), tags, {"config.yaml": experiment.to_yaml()})
+    artifacts.keep_origin(session.built, tracker, code=not session.start.resumes)
+    session.start.carry_over(tracker)
 
 
-def _train_and_test(session: Session) -> tuple[dict[str, float], dict[str, float]]:
-    """Fit, go back to the best epoch, test it once; the metrics of that epoch and of the baseline."""
-    built, trainer = session.built, session.trainer
-    loaders = built.data.train_dataloader(), built.data.val_dataloader()
-    trainer.fit(built.module, *loaders, ckpt_path=session.beginning.checkpoint)
-    session.checkpoints.restore_best(built.module)
+def _fit(session: Session) -> None:
+    """Train all epochs, or those that are left of a run that is resumed."""
+    data = session.built.data
+    loaders = data.train_dataloader(), data.val_dataloader()
+    session.trainer.fit(session.built.module, *loaders, ckpt_path=session.start.checkpoint)
+
+
+def _score(session: Session) -> Scores:
+    """Test the weights of the best epoch, once, and the trivial baseline on every split."""
+    built = session.built
     best = session.records.history[session.checkpoints.best_epoch - 1]
-    tested = evaluate(trainer, built)
+    tested = evaluate(session.trainer, built)
     baseline = {
         f"{split}/{name}": value
         for split in SPLITS
         for name, value in built.module.score_trivial(built.data.loader(split)).items()
     }
-    _record_summary(session, best, tested, baseline)
-    metrics = {name: value for name, value in best.items() if "/" in name} | tested
-    return metrics, baseline
+    return Scores({name: value for name, value in best.items() if "/" in name}, tested, baseline)
 
 
-def _record_summary(
-    session: Session, best: dict[str, float], tested: dict[str, float], baseline: dict[str, float]
-) -> None:
+def _record_scores(session: Session, scores: Scores) -> None:
     """Record best values (the step is their epoch), values at the best epoch, test metrics and baseline."""
     epoch = session.checkpoints.best_epoch
-    for name, (value, at) in session.records.best.items():
-        session.tracker.metrics({f"best/{name}": value}, at)
-    at_best = {f"at_best/{name}": value for name, value in best.items() if "/" in name}
-    trivial = {f"baseline/{name}": value for name, value in baseline.items()}
-    session.tracker.metrics(at_best | tested | trivial | {"best_epoch": epoch}, epoch)
-    artifacts.keep_test_outputs(session.built, session.tracker)
+    for name, (value, best_at) in session.records.best.items():
+        session.tracker.metrics({f"best/{name}": value}, best_at)
+    at_best = {f"at_best/{name}": value for name, value in scores.best.items()}
+    trivial = {f"baseline/{name}": value for name, value in scores.baseline.items()}
+    session.tracker.metrics(at_best | scores.test | trivial | {"best_epoch": epoch}, epoch)
 
 
-def _end(session: Session, status: str, reason: str = "") -> None:
-    """Keep what there is to keep, and close the record."""
-    if reason:
-        session.tracker.tags({"lab.failure": reason})
-    # Where a full disk ended the run, there may be no room for them; the record is closed all the same.
-    with contextlib.nullcontext() if status == "FINISHED" else contextlib.suppress(OSError):
-        records.keep_loss_chain(session.built.module.losses, session.tracker)
-        artifacts.keep_training(session.tracker, session.records.history, session.checkpoints)
-    session.tracker.end(status)
+def _keep_artifacts(session: Session) -> list[str]:
+    """Keep the files of a finished run; what could not be kept, and why. None of them can make the run fail."""
+    built, tracker = session.built, session.tracker
+    steps: dict[str, Callable[[], None]] = {
+        "checkpoints and curves": lambda: _keep_training(session),
+        "test outputs": lambda: artifacts.keep_test_outputs(built, tracker),
+        "an exported model": lambda: artifacts.keep_model(built, tracker),
+    }
+    missing = []
+    for what, keep in steps.items():
+        try:
+            keep()
+        except Exception as error:  # whatever torch.export, matplotlib or a full disk raises
+            missing.append(f"without {what}: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
+    if missing:
+        tracker.tags({"lab.incomplete": "; ".join(missing)})
+    return missing
 
 
-def _out_of_disk(session: Session, failure: OSError) -> str:
-    return (
-        f"{failure.filename or session.tracker.folder}: {failure.strerror}\n"
-        "the run was stopped; what it recorded until then is kept, and runs finished before are untouched\n"
-        f"free some space, then go on with it: lab resume latest:{session.built.experiment.name}"
+def _keep_training(session: Session) -> None:
+    """Keep the losses of all batches, the checkpoints and the learning curves, as far as the training came."""
+    records.keep_loss_chain(session.built.module.losses, session.tracker)
+    artifacts.keep_training(session.tracker, session.records.history, session.checkpoints)
+
+
+def _result(session: Session, scores: Scores, seconds: float, missing: Sequence[str]) -> Result:
+    built = session.built
+    return Result(
+        experiment=built.experiment,
+        task=built.data.task,
+        metrics=scores.best | scores.test,
+        baseline=scores.baseline,
+        best_epoch=session.checkpoints.best_epoch,
+        epochs=len(session.records.history),
+        seconds=seconds,
+        parameters=sum(p.numel() for p in built.module.parameters()),
+        device=str(session.trainer.strategy.root_device),
+        tracker_id=session.tracker.id,
+        notes=(*built.data.notes, *(("incomplete", line) for line in missing)),
     )

@@ -1,4 +1,4 @@
-"""Lightning's Trainer as an experiment asks for it."""
+"""Lightning's Trainer with the settings of an experiment."""
 
 import logging
 import warnings
@@ -18,15 +18,15 @@ from lab.tracking.writing.tracker import Tracker
 from lab.training.building import Built
 from lab.training.checkpoint_files import BackgroundIO
 
-# The module takes its steps itself, and does what these ask for.
-OWN_STEPS = ("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm")
+# Settings that the module honours itself: it takes its own optimizer steps.
+MODULE_SETTINGS = ("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm")
 
 
 def make_trainer(
     experiment: Experiment, callbacks: Sequence[Callback] = (), tracker: Tracker | None = None
 ) -> L.Trainer:
-    """Lightning's Trainer as the experiment says; raises LabError with Lightning's reason where it refuses."""
-    settings = {name: value for name, value in experiment.trainer.items() if name not in OWN_STEPS}
+    """Lightning's Trainer with the experiment's settings; raises LabError where Lightning refuses them."""
+    settings = {name: value for name, value in experiment.trainer.items() if name not in MODULE_SETTINGS}
     profiler = _profiler(settings.pop("profiler"), tracker.folder if tracker else None)
     if settings["precision"] in (16, "16", "16-mixed") and not torch.cuda.is_available():
         raise LabError("trainer.precision: 16-mixed needs a GPU; on a CPU use bf16-mixed")
@@ -47,20 +47,20 @@ def make_trainer(
 
 
 def evaluate(trainer: L.Trainer, built: Built) -> dict[str, float]:
-    """The test metrics, by full name, of the module as it is."""
+    """The test metrics, by full name, of the module's present weights."""
     trainer.test(built.module, built.data.test_dataloader(), verbose=False)
     return built.module.take_published()
 
 
-def quiet() -> None:
-    """Silence what Lightning and torch say that a person cannot act on."""
+def silence_libraries() -> None:
+    """Silence the messages of Lightning and torch that nobody can act on."""
     for name in ("lightning", "lightning.pytorch", "lightning.fabric", "torch.utils.flop_counter"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"(lightning|torch|torchmetrics|mlflow)\b.*")
 
 
 def early_stopping_of(built: Built) -> list[Callback]:
-    """The early stopping that the experiment asks for."""
+    """The early-stopping callback of the experiment, if it has one."""
     settings = built.experiment.early_stopping
     if settings is None:
         return []

@@ -178,11 +178,11 @@ def warm_up(folder: Path) -> None:
     import numpy as np
 
     from lab.tracking import models
-    from lab.training import artifacts
+    from lab.training import figures
 
     models.save(torch.nn.Linear(2, 2), np.zeros((4, 2), np.float32), folder / "model")
     history = [{"epoch": 1, "train/loss": 1.0, "val/loss": 1.0}]
-    artifacts.draw_learning_curves(history, 1).savefig(folder / "figure.png")
+    figures.learning_curves(history, 1).savefig(folder / "figure.png")
 
 
 def run(folder: Path, count: int, lanes: Sequence[Sequence[str]] = LANES, first_seed: int = 0) -> Row:

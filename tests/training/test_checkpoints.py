@@ -1,4 +1,4 @@
-"""A run that goes on from a checkpoint is the run that never stopped, to the last bit."""
+"""A run that is resumed from a checkpoint equals the run that never stopped, to the last bit."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ from lab.training import checkpoint_files
 from lab.training.building import build
 from lab.training.checkpoints import BestAndLast
 from lab.training.records import Records
-from lab.training.trainer import early_stopping_of, evaluate, make_trainer, quiet
+from lab.training.trainer import early_stopping_of, evaluate, make_trainer, silence_libraries
 
 TIMES = ("seconds_per_epoch", "samples_per_second")
 
@@ -54,7 +54,7 @@ class StopAt(Callback):
 
 
 def fit(folder: Path, name: str, *overrides: str, stop_at: int | None = None, resume: str | None = None) -> Outcome:
-    quiet()
+    silence_libraries()
     experiment = load(name, overrides)
     built = build(experiment)
     records = Records(built.module.directions())
@@ -176,7 +176,7 @@ class Signal(Callback):
 
 def stopped_by(sender: Signal, folder: Path) -> checkpoint_files.Checkpoint:
     """The state that a run leaves in `last.ckpt` when it is stopped."""
-    quiet()
+    silence_libraries()
     experiment = load("digits", ["data.batch_size=256", "trainer.max_epochs=3", "checkpoints.every_seconds=1000"])
     built = build(experiment)
     trainer = make_trainer(experiment, [sender, BestAndLast(folder, experiment.checkpoints["every_seconds"])])

@@ -1,4 +1,4 @@
-"""`lab resume`: the same run goes on; what cannot go on is refused in a line. `lab reproduce`: the run once more."""
+"""`lab resume` continues a run, or refuses in one line. `lab reproduce` trains it again and compares."""
 
 import os
 import signal
@@ -111,7 +111,7 @@ def test_a_stopped_run_goes_on_in_its_own_record_and_leaves_what_the_whole_run_l
     run = stopped_run(tiny, *settings)
     assert run.status == "KILLED"
     said = resume(run)
-    assert said[-1] == f"run {run.id} goes on from epoch 2, batch 6"
+    assert said[-1] == f"run {run.id} resumes from epoch 2, batch 6"
     resumed = stored_runs.find(run.id)
     assert resumed.status == "FINISHED"
     assert resumed.tags["lab.resumed"] == "epoch 2, batch 6"
@@ -126,7 +126,7 @@ def test_a_run_that_is_stopped_in_its_test_is_only_tested_again(tiny: str) -> No
     expected = whole_run(tiny, *settings)
     run = stopped_run(tiny, *settings, by=StopInTest())
     assert "test/loss" not in run.metrics
-    assert resume(run)[-1] == f"run {run.id} goes on from the end of epoch 2"
+    assert resume(run)[-1] == f"run {run.id} resumes from the end of epoch 2"
     assert rows(run) == rows(expected)
 
 
@@ -140,7 +140,7 @@ def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(tiny: str) 
     said = resume(run)
     assert said[0].startswith("last.ckpt is damaged: the checksum of")
     assert said[0].endswith("; the one before is used")
-    assert said[-1] in [f"run {run.id} goes on from {place}" for place in ("epoch 2, batch 5", "the end of epoch 1")]
+    assert said[-1] in [f"run {run.id} resumes from {place}" for place in ("epoch 2, batch 5", "the end of epoch 1")]
     assert rows(run) == rows(expected)
 
 
@@ -150,7 +150,7 @@ def test_without_a_whole_checkpoint_a_run_begins_again_in_its_own_record(tiny: s
     for path in kept(run, "checkpoints").iterdir():
         path.write_bytes(b"")
     said = resume(run)
-    assert said[-1] == f"run {run.id} goes on from its start"
+    assert said[-1] == f"run {run.id} resumes from its start"
     assert rows(run) == rows(expected)
 
 
@@ -165,7 +165,7 @@ def test_a_finished_run_is_extended_in_a_new_run_that_equals_the_longer_one(tiny
 
 
 def refused(run: StoredRun, *overrides: str) -> str:
-    """The lines that say why a run cannot go on."""
+    """The lines that say why a run cannot be resumed."""
     runs = len(open_tables().states())
     with pytest.raises(LabError) as caught:
         resume(run, *overrides)
@@ -176,7 +176,7 @@ def refused(run: StoredRun, *overrides: str) -> str:
 def test_of_a_finished_run_only_the_epochs_can_change_and_only_grow(tiny: str) -> None:
     run = whole_run(tiny)
     assert refused(run) == f"run {run.id} is finished; extend it with trainer.max_epochs=4"
-    assert "lr: cannot change while a run goes on, only trainer.max_epochs can" in refused(run, "optimizer.lr=0.5")
+    assert "lr: cannot change when a run is resumed, only trainer.max_epochs can" in refused(run, "optimizer.lr=0.5")
     assert refused(run, "trainer.max_epochs=1").endswith("has 2 epochs already, so it must be above that")
     assert "did you mean trainer.max_epochs?" in refused(run, "trainer.max_epoch=3")
 
@@ -192,7 +192,7 @@ def test_a_run_whose_record_does_not_fit_is_refused(tiny: str) -> None:
     run = stopped_run(tiny)
     for tag, value, message in [
         ("data.fingerprint", "1234", f"the data is not what run {run.id} was trained on: fingerprint"),
-        ("lab.kind", "trial", "belongs to a study, which goes on as a whole"),
+        ("lab.kind", "trial", "belongs to a study, which is resumed as a whole"),
         ("lab.kind", "", "was not written by `lab run`"),
     ]:
         run.client.set_tag(run.id, tag, value)
@@ -202,7 +202,7 @@ def test_a_run_whose_record_does_not_fit_is_refused(tiny: str) -> None:
 def test_a_run_that_goes_on_elsewhere_is_refused(tiny: str) -> None:
     run = stopped_run(tiny)
     run.client.update_run(run.id, status="RUNNING")
-    with pytest.raises(LabError, match="still goes on, on"):
+    with pytest.raises(LabError, match="is still running on"):
         resume(run)
 
 

@@ -196,7 +196,7 @@ def test_a_disk_that_fills_up_stops_the_run_with_what_is_safe(tiny: str) -> None
     assert re.match(r"lab: .*(best|last)\.new: File too large", first)
     assert more == [
         "the run was stopped; what it recorded until then is kept, and runs finished before are untouched",
-        "free some space, then go on with it: lab resume latest:tiny",
+        "free some space, then resume it: lab resume latest:tiny",
     ]
 
 

@@ -5,14 +5,14 @@ from shipped import SHIPPED
 
 from lab.config.experiment import load
 from lab.training.building import build
-from lab.training.trainer import make_trainer, quiet
+from lab.training.trainer import make_trainer, silence_libraries
 
 pytestmark = pytest.mark.usefixtures("empty_workplace")
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_experiment_runs_for_a_step(name: str) -> None:
-    quiet()
+    silence_libraries()
     built = build(load(name, ["trainer.max_epochs=1", "trainer.limit_train_batches=1"]))
     trainer = make_trainer(built.experiment)
     trainer.fit(built.module, built.data)
@@ -40,7 +40,7 @@ def test_a_shipped_experiment_runs_for_a_step(name: str) -> None:
 )
 @pytest.mark.parametrize("name", ["digits", "lstm"])
 def test_every_technique_runs(name: str, overrides: tuple[str, ...]) -> None:
-    quiet()
+    silence_libraries()
     limits = ["trainer.max_epochs=2", "trainer.limit_train_batches=3", "trainer.limit_val_batches=1"]
     built = build(load(name, [*limits, *overrides]))
     make_trainer(built.experiment).fit(built.module, built.data)
@@ -50,7 +50,7 @@ def test_every_technique_runs(name: str, overrides: tuple[str, ...]) -> None:
 @pytest.mark.gpu
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
 def test_every_precision_runs_on_a_gpu(precision: str) -> None:
-    quiet()
+    silence_libraries()
     built = build(load("conv2d", [f"trainer.precision={precision}", "trainer.max_steps=3"]))
     trainer = make_trainer(built.experiment)
     trainer.fit(built.module, built.data)

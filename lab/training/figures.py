@@ -1,0 +1,53 @@
+"""Figures of a run: data in, a matplotlib figure out. matplotlib takes a while to import, so import this late."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+# Okabe & Ito (2008): distinguishable with any colour vision.
+COLOURS = {"train": "#0072B2", "val": "#D55E00"}
+STYLES = {"train": "-", "val": "--"}
+
+
+def learning_curves(history: Sequence[dict[str, float]], best_epoch: int) -> Figure:
+    """Loss and metrics by epoch, training solid and validation dashed, the best epoch marked."""
+    names = [name.removeprefix("val/") for name in history[-1] if name.startswith("val/")] or ["loss"]
+    figure = Figure(figsize=(4.2 * len(names), 3.4), layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        for split, colour in COLOURS.items():
+            points = [(row["epoch"], row[f"{split}/{name}"]) for row in history if f"{split}/{name}" in row]
+            if points:
+                axes.plot(*zip(*points, strict=True), STYLES[split], color=colour, label=split)
+        axes.axvline(best_epoch, color="grey", linewidth=0.8, linestyle=":", label=f"best, {best_epoch}")
+        axes.set(xlabel="epoch", title=name)
+        axes.legend(frameon=False)
+    return figure
+
+
+def confusion_matrix(counts: NDArray[np.int64], class_names: Sequence[str]) -> Figure:
+    """Counts (true class, predicted class), shaded by the share of the true class."""
+    size = 2.4 + 0.42 * len(class_names)
+    figure = Figure(figsize=(size + 0.8, size), layout="constrained")
+    axes = figure.subplots()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for true, predicted in np.ndindex(*counts.shape):
+        colour = "white" if shares[true, predicted] > 0.5 else "black"
+        axes.text(predicted, true, str(counts[true, predicted]), ha="center", va="center", color=colour, fontsize=8)
+    ticks = range(len(class_names))
+    axes.set(xlabel="predicted", ylabel="true", xticks=ticks, yticks=ticks, yticklabels=class_names)
+    axes.set_xticklabels(class_names, rotation=45 if max(map(len, class_names)) > 3 else 0)
+    return figure
+
+
+def predicted_against_true(predicted: NDArray[np.floating], true: NDArray[np.floating]) -> Figure:
+    """Predictions (N, T) against true values (N, T), and the line on which they are equal."""
+    figure = Figure(figsize=(4.4, 4.2), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(true.ravel(), predicted.ravel(), ".", color=COLOURS["train"], alpha=0.6)
+    ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
+    axes.plot(ends, ends, color="grey", linewidth=0.8, linestyle=":")
+    axes.set(xlabel="true", ylabel="predicted")
+    return figure
