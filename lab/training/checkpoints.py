@@ -16,6 +16,7 @@ from lab import signals
 from lab.errors import TrainingFailed
 from lab.modules.task import TaskModule
 from lab.training import checkpoint_files
+from lab.training.best_epoch import BestEpoch
 
 PATIENCE = 3.0  # seconds for which a run that is asked to stop waits for the end of its validation
 
@@ -31,9 +32,8 @@ class BestAndLast(Checkpoint):
     def __init__(self, folder: Path, every_seconds: float):
         self.best = folder / "best.ckpt"
         self.last = folder / "last.ckpt"
-        self.best_epoch = 0  # counted from 1; 0 before the first
         self._every_seconds = every_seconds
-        self._best_loss = math.inf
+        self._best = BestEpoch()
         self._best_weights: dict[str, Tensor] = {}
         self._best_waits = False  # for the end of its epoch
         self._best_kept = False
@@ -41,6 +41,11 @@ class BestAndLast(Checkpoint):
         self._block = 0  # blocks of batches done of the epoch whose state is kept
         self._due = 0.0
         self._loaded: dict[str, Any] = {}
+
+    @property
+    def best_epoch(self) -> int:
+        """The best epoch so far, counted from 1; 0 before the first."""
+        return self._best.epoch
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Go on with the batch, the metrics and the randomness of a checkpoint."""
@@ -84,14 +89,13 @@ class BestAndLast(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note the epoch if it is the best so far."""
         loss = float(trainer.callback_metrics.get("val/loss", math.nan))
-        if loss < self._best_loss:
-            self._best_loss = loss
-            self._note_best(pl_module, trainer.current_epoch + 1)
+        if self._best.update(trainer.current_epoch + 1, loss):
+            self._note_best(pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the end, which is also the best epoch where no validation loss was a number."""
-        if not self.best_epoch:
-            self._note_best(pl_module, trainer.current_epoch)
+        if not math.isfinite(self._best.loss):
+            self._note_best(pl_module)
         if self._best_waits:
             self._keep_best(trainer)
         elif not self._best_kept:  # here: it was, where the run was before
@@ -105,8 +109,7 @@ class BestAndLast(Checkpoint):
     def _is_due(self) -> bool:
         return time.monotonic() >= self._due or signals.asked()
 
-    def _note_best(self, module: LightningModule, epoch: int) -> None:
-        self.best_epoch = epoch
+    def _note_best(self, module: LightningModule) -> None:
         self._best_weights = {name: value.clone() for name, value in module.state_dict().items()}
         self._best_waits = True
 
@@ -131,7 +134,7 @@ class BestAndLast(Checkpoint):
             "block": self._block,
             "batch": pl_module.batches_done if self._block else 0,
             "best_epoch": self.best_epoch,
-            "best_loss": self._best_loss,
+            "best_loss": self._best.loss,
             "best_weights": {} if self._best_waits else self._best_weights,  # {}: those of the checkpoint itself
             "stopped_early": trainer.should_stop,
             "callback_metrics": dict(trainer.callback_metrics),
@@ -141,7 +144,7 @@ class BestAndLast(Checkpoint):
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Go on where a checkpoint was taken."""
         state = self._loaded = checkpoint["lab"]
-        self.best_epoch, self._best_loss = state["best_epoch"], state["best_loss"]
+        self._best = BestEpoch(state["best_epoch"], state["best_loss"])
         self._best_weights = state["best_weights"] or checkpoint["state_dict"]
         trainer.should_stop = state["stopped_early"]
 
