@@ -1,4 +1,4 @@
-"""The `lab` command, a file for each group of commands; each imports what it needs late, so that `lab --help` is fast.
+"""The `lab` command: a file for each group of commands, which imports what a command needs when it runs.
 
-Start in main.py. A command is a function that takes the parsed arguments and returns the exit code.
+Start in main.py. A command is a function from the parsed arguments to the exit code.
 """

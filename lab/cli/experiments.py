@@ -1,4 +1,4 @@
-"""Experiments: run one, list them, show one in full, test a run again."""
+"""Commands for experiments: new, run, list, show, resume, reproduce, test."""
 
 import argparse
 import functools
@@ -7,31 +7,34 @@ from lab.cli import arguments
 from lab.cli.arguments import Commands, add
 from lab.errors import LabError
 
-OWN_CODE = "# it runs no code but the lab's own"
+OWN_CODE = "# runs only code of the lab"
 
 
 def register(commands: Commands) -> None:
     """Add new, run, list, show, resume, reproduce and test."""
-    new = add(commands, "new", _new, "look at your data and write an experiment that trains as it is")
-    new.add_argument("name", help="what to call it: experiments/NAME.yaml")
-    new.add_argument(
-        "--data", required=True, help="CSV or Parquet, NPZ or NPY, or a folder with one of images per class"
-    )
-    new.add_argument("--target", help="the column to predict (a series: one or several, a,b); of NPY, the file of y")
-    new.add_argument("--model", help="the architecture, where another than the usual one is wanted")
-    new.add_argument("--kind", help="table, series, arrays or images, where the guess is wrong")
-    new.add_argument("--yes", action="store_true", help="replace experiments/NAME.yaml without asking")
-    arguments.overrides(new, "data.text_encoding=cp1252 trainer.max_epochs=5")
-    recorded = "the run is recorded as KILLED, with its checkpoints"
-    arguments.experiment(add(commands, "run", _run, "train, track and test one experiment", recorded))
-    add(commands, "list", _list, "show all experiments in experiments/")
+    _register_new(commands)
+    killed = "the run is recorded as KILLED, with its checkpoints"
+    arguments.experiment(add(commands, "run", _run, "train, track and test an experiment", killed))
+    add(commands, "list", _list, "list all experiments in experiments/")
     arguments.experiment(add(commands, "show", _show, "print an experiment with every setting"))
-    resume = add(commands, "resume", _resume, "go on with a run that was killed, failed or stopped", recorded)
+    resume = add(commands, "resume", _resume, "resume a run that was killed, failed or stopped", killed)
     arguments.run(resume)
     resume.add_argument("overrides", nargs="*", metavar="trainer.max_epochs=80", help="train a finished run longer")
-    reproduce = add(commands, "reproduce", _reproduce, "train a run again from its own record, and compare", recorded)
+    reproduce = add(commands, "reproduce", _reproduce, "repeat a run from its record and compare the results", killed)
     arguments.run(reproduce)
-    arguments.run(add(commands, "test", _test, "test a run again, from its own record"))
+    arguments.run(add(commands, "test", _test, "repeat the test of a run and compare the results"))
+
+
+def _register_new(commands: Commands) -> None:
+    new = add(commands, "new", _new, "inspect your data and write an experiment that trains without changes")
+    new.add_argument("name", help="the name of the experiment: experiments/NAME.yaml")
+    data = "a CSV or Parquet file, an NPZ or NPY file, or a folder with a folder of images per class"
+    new.add_argument("--data", required=True, help=data)
+    new.add_argument("--target", help="column to predict (of a series one or several: a,b); for NPY, the file of y")
+    new.add_argument("--model", help="architecture, instead of the recommended one")
+    new.add_argument("--kind", help="table, series, arrays or images, if the guess is wrong")
+    new.add_argument("--yes", action="store_true", help="replace experiments/NAME.yaml without asking")
+    arguments.overrides(new, "data.text_encoding=cp1252 trainer.max_epochs=5")
 
 
 def _new(options: argparse.Namespace) -> int:
@@ -60,7 +63,7 @@ def _run(options: argparse.Namespace) -> int:
     console = Console()
     console.print(f"[bold]{loaded.name}[/bold]  {tables.question_of(loaded)}", highlight=False)
     result = training.run(loaded, [ProgressBar(console)])
-    console.print(tables.outcome(result), highlight=False, soft_wrap=True)
+    console.print(tables.run_summary(result), highlight=False, soft_wrap=True)
     return 0
 
 
@@ -74,7 +77,7 @@ def _resume(options: argparse.Namespace) -> int:
     console = Console()
     say = functools.partial(console.print, highlight=False, soft_wrap=True, markup=False)
     result = resume.resume(options.run, options.overrides, [ProgressBar(console)], say)
-    console.print(tables.outcome(result), highlight=False, soft_wrap=True)
+    console.print(tables.run_summary(result), highlight=False, soft_wrap=True)
     return 0
 
 
@@ -88,7 +91,7 @@ def _reproduce(options: argparse.Namespace) -> int:
     console = Console()
     say = functools.partial(console.print, highlight=False, soft_wrap=True, markup=False)
     reproduction = reproduce.reproduce(options.run, [ProgressBar(console)], say)
-    console.print(tables.outcome(reproduction.result), highlight=False, soft_wrap=True)
+    console.print(tables.run_summary(reproduction.result), highlight=False, soft_wrap=True)
     say("\n" + "\n".join(reproduce.as_lines(reproduction)))
     return 1 if reproduction.verdict == "DIFFERS" else 0
 
@@ -98,7 +101,7 @@ def _list(options: argparse.Namespace) -> int:
 
     from lab.cli import tables
 
-    Console().print(tables.experiments(overview()), highlight=False)
+    Console().print(tables.experiment_list(overview()), highlight=False)
     return 0
 
 
@@ -108,7 +111,7 @@ def _show(options: argparse.Namespace) -> int:
     loaded = experiment.load(options.name, options.overrides)
     print(loaded.to_yaml(), end="")
     code = loaded.foreign_code()
-    print("\n".join(f"# {section}.kind runs code of {whose}" for section, whose in code.items()) or OWN_CODE)
+    print("\n".join(f"# {section}.kind runs code of {source}" for section, source in code.items()) or OWN_CODE)
     return 0
 
 
@@ -124,7 +127,7 @@ def _test(options: argparse.Namespace) -> int:
 
 
 def overview() -> list[tuple[str, str, str]]:
-    """Name, parts (data, model, size) and question of each experiment; its mistakes in place of the parts."""
+    """Name, parts (data, model, size) and question of each experiment; its errors in place of the parts."""
     from lab.config import experiment
 
     return [_overview_row(name) for name in experiment.names()]

@@ -1,19 +1,19 @@
-"""The `lab` command: parse, call, and say how it ended. The commands are in the files beside this one."""
+"""The `lab` command: parse the arguments, call the command, print its errors, exit with its code."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
 from lab import __version__
-from lab.cli import experiments, runs, servers, studies
+from lab.cli import experiments, runs, services, studies
 from lab.errors import LabError, Stopped, TrainingFailed, redacted
 
-GROUPS = (experiments, studies, runs, servers)
+GROUPS = (experiments, studies, runs, services)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; exits with 0, 1 (failed), 2 (a mistake to mend) or 128 + signal (stopped)."""
-    options = _parsed(arguments)
+    """Run the command line; exits with 0, 1 (failed), 2 (an error to correct) or 128 + signal number (stopped)."""
+    options = _parse(arguments)
     try:
         code = options.command(options)
     except LabError as error:
@@ -31,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The arguments; argparse by itself takes no `setting=value` behind an option."""
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse, and accept `setting=value` after options, which argparse does not."""
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     late = [argument for argument in rest if "=" in argument and not argument.startswith("-")]

@@ -1,12 +1,10 @@
-"""Keeping the store in order: what dead processes left is closed; what this machine and store offer."""
+"""Maintenance of the store: close what dead processes left open, and report on this machine and its store."""
 
 import os
 import platform
-import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
 from importlib.metadata import version
 
 from lab.errors import LabError
@@ -14,13 +12,15 @@ from lab.tracking import store
 from lab.tracking.writing import leftovers
 
 PACKAGES = ("torch", "lightning", "torchmetrics", "mlflow", "optuna", "streamlit")
+NICENESS = 15  # of the background process: training goes first
 
 
-def close_dead(host: str | None = None) -> tuple[list[str], bool]:
-    """Send what waits, close dead runs and the trials of dead studies: lines about it, and whether all went well.
+def close_dead_runs(host: str | None = None) -> tuple[list[str], bool]:
+    """Send pending records, close dead runs and the trials of dead studies: lines about it, and whether all succeeded.
 
     `host` is another machine whose silent runs are closed too.
     """
+    from lab.parallel import child_runs
     from lab.studies import storage
 
     lines, complete = leftovers.send_all()
@@ -28,7 +28,7 @@ def close_dead(host: str | None = None) -> tuple[list[str], bool]:
     if store.is_local() and not store.database().exists():
         return found, complete
     for close in (
-        storage.fail_interrupted,
+        storage.retry_abandoned_trials,
         leftovers.close_silent_runs,
         *([lambda: leftovers.close_silent_runs(host)] if host else []),
     ):
@@ -37,12 +37,16 @@ def close_dead(host: str | None = None) -> tuple[list[str], bool]:
         except LabError as error:
             found += error.lines
             complete = False
+    if complete:
+        child_runs.clear_failed_drivers()
     return found, complete
 
 
 def start_in_background() -> None:
-    """Close what dead processes of this machine left open, beside what is going on, where there is anything."""
-    if leftovers.unsent_outboxes() or _cut_off_trials():
+    """Close what dead processes of this machine left open, in a process of its own, if there is anything."""
+    from lab.parallel import child_runs
+
+    if leftovers.unsent_outboxes() or child_runs.failed_drivers():
         subprocess.Popen(
             [sys.executable, "-m", "lab.cli.maintenance"],
             stdin=subprocess.DEVNULL,
@@ -50,18 +54,6 @@ def start_in_background() -> None:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-
-
-def _cut_off_trials() -> bool:
-    """Whether the local storage of studies holds a trial that claims to run."""
-    database = store.root() / "optuna.db"
-    if not database.exists():
-        return False
-    try:
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=1)) as connection:
-            return bool(connection.execute("SELECT 1 FROM trials WHERE state = 'RUNNING' LIMIT 1").fetchone())
-    except sqlite3.Error:
-        return False
 
 
 def machine_facts() -> dict[str, str]:
@@ -73,28 +65,28 @@ def machine_facts() -> dict[str, str]:
     cuda = torch.cuda.is_available()
     found["device"] = f"cuda, {torch.cuda.get_device_name()}" if cuda else "cpu"
     found["precisions"] = ", ".join(["32-true", "64-true", "bf16-mixed", *(["16-mixed"] if cuda else [])])
-    found["threads"] = f"1 of {os.cpu_count()} cores, unless an experiment says `threads: 2`"
+    found["threads"] = f"1 of {os.cpu_count()} cores, unless an experiment sets `threads: 2`"
     found["store"] = store.without_password(store.tracking_uri())
     found["store answers"] = _store_answer()
-    waiting = sorted(store.journals().glob("*/*/records.jsonl"))
-    if waiting:
-        found["waiting"] = f"{len(waiting)} runs are being written or wait to be sent; `lab sync` sends them"
+    pending = sorted(store.journals().glob("*/*/records.jsonl"))
+    if pending:
+        found["pending"] = f"{len(pending)} runs are being written or have unsent records; `lab sync` sends them"
     return found
 
 
 def _store_answer() -> str:
-    """How the store answers, in words."""
+    """Whether the store answers, and how fast."""
     from lab.tracking.reading import stored_runs
 
-    began = time.perf_counter()
+    started = time.perf_counter()
     try:
         client = stored_runs.connect()
     except LabError as error:
         return f"no: {error}"
     experiments = len(client.search_experiments())
-    return f"yes, {experiments} experiments, after {time.perf_counter() - began:.1f} s"
+    return f"yes, {experiments} experiments, after {time.perf_counter() - started:.1f} s"
 
 
 if __name__ == "__main__":
-    os.nice(15)
-    close_dead()
+    os.nice(NICENESS)
+    close_dead_runs()

@@ -9,11 +9,11 @@ from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-SECONDS_BETWEEN = 0.2
+REFRESH_SECONDS = 0.2
 
 
 class ProgressBar(Callback):
-    """Shows epoch, batch, loss and time left; refreshed by time, so that short steps do not pay for it."""
+    """Shows epoch, loss and time left; refreshed a few times a second, so that it costs short steps nothing."""
 
     def __init__(self, console: Console):
         self._progress = Progress(
@@ -26,19 +26,19 @@ class ProgressBar(Callback):
             transient=True,
             auto_refresh=False,
         )
-        self._due = 0.0
+        self._next_refresh = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Open the bar."""
+        """Show the bar."""
         self._task = self._progress.add_task("train", total=trainer.max_epochs, values="")
         self._progress.start()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Show the loss of the batch, if it is time to."""
-        if time.monotonic() >= self._due:
-            self._due = time.monotonic() + SECONDS_BETWEEN
+        """Show the loss of the batch, if a refresh is due."""
+        if time.monotonic() >= self._next_refresh:
+            self._next_refresh = time.monotonic() + REFRESH_SECONDS
             done = trainer.current_epoch + (batch_idx + 1) / max(int(trainer.num_training_batches), 1)
             self._show(trainer, done, float(outputs["loss"].detach()))
 
@@ -51,9 +51,9 @@ class ProgressBar(Callback):
         self._progress.refresh()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Close the bar."""
+        """Remove the bar."""
         self._progress.stop()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Close the bar, so that what is said next stands below it."""
+        """Remove the bar, so that messages are printed below it."""
         self._progress.stop()

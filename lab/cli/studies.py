@@ -1,4 +1,4 @@
-"""Studies and comparisons: tune an experiment; is A really better than B?"""
+"""Commands for studies and comparisons: study, compare."""
 
 import argparse
 
@@ -13,17 +13,16 @@ def register(commands: Commands) -> None:
 
 
 def _register_study(commands: Commands) -> None:
-    """Add study."""
-    text = "tune an experiment over its search space, and prove the winner"
-    study = add(commands, "study", _study, text, "the same command goes on where the study stopped")
+    text = "search the best settings of an experiment and confirm them on fresh seeds"
+    study = add(commands, "study", _study, text, "the same command continues the study")
     arguments.experiment(study)
-    study.add_argument("--trials", type=int, default=30, help="trials in all, earlier ones of the study included (30)")
-    study.add_argument("--minutes", type=float, default=float("inf"), help="no new trial after that time")
-    study.add_argument("--workers", type=int, default=1, help="trials at once, on Ray where above 1")
-    study.add_argument("--sampler", choices=("tpe", "gp", "random", "cmaes"), default="tpe")
-    study.add_argument("--pruner", choices=("hyperband", "median", "none"), default="hyperband")
-    study.add_argument("--metric", help="the validation metric to search by (val/accuracy or val/rmse)")
-    study.add_argument("--top", type=int, default=3, help="trials that are trained again on fresh seeds (3)")
+    study.add_argument("--trials", type=int, default=30, help="total number of trials, earlier ones included (30)")
+    study.add_argument("--minutes", type=float, default=float("inf"), help="start no trial after this time")
+    study.add_argument("--workers", type=int, default=1, help="trials in parallel, on Ray if above 1 (1)")
+    study.add_argument("--sampler", choices=("tpe", "gp", "random", "cmaes"), default="tpe", help="sampler (tpe)")
+    study.add_argument("--pruner", choices=("hyperband", "median", "none"), default="hyperband", help="(hyperband)")
+    study.add_argument("--metric", help="validation metric to optimize (val/accuracy or val/rmse)")
+    study.add_argument("--top", type=int, default=3, help="trials to train again on fresh seeds (3)")
     study.add_argument("--seeds", type=int, default=5, help="fresh seeds for each (5)")
     study.add_argument("--yes", action="store_true", help="replace experiments/NAME-best.yaml without asking")
 
@@ -43,22 +42,21 @@ def _study(options: argparse.Namespace) -> int:
     console = Console()
     with ProgressLine(console, chosen) as line:
         result = study.run(loaded, chosen, line)
-    console.print(report.outcome(result), highlight=False, soft_wrap=True)
-    console.print(report.keep_winner(result, options.yes), highlight=False, soft_wrap=True)
+    console.print(report.summary(result), highlight=False, soft_wrap=True)
+    console.print(report.write_winner(result, options.yes), highlight=False, soft_wrap=True)
     return 0
 
 
 def _register_compare(commands: Commands) -> None:
-    """Add compare."""
     text = "is A really better than B? a verdict with evidence"
-    compare = add(commands, "compare", _compare, text, "the same command goes on where the comparison stopped")
-    compare.add_argument("name", help="a file in experiments/comparisons/, without .yaml; or run ids, two or more")
+    compare = add(commands, "compare", _compare, text, "the same command continues the comparison")
+    compare.add_argument("name", help="a file in experiments/comparisons/, without .yaml; or two or more run ids")
     compare.add_argument("overrides", nargs="*", metavar="setting=value", help="settings to change in all arms")
-    compare.add_argument("--metric", default="val/accuracy", help="of runs: the metric at their best epoch")
-    compare.add_argument("--margin", type=float, default=0.0, help="of runs: a difference that does not matter")
-    compare.add_argument("--unpaired", action="store_true", help="of runs: do not pair them by seed (Welch)")
-    compare.add_argument("--seeds", help="the least and the most seeds, such as 5..30")
-    compare.add_argument("--workers", type=int, default=1, help="trainings at once, on Ray where above 1")
+    compare.add_argument("--metric", default="val/accuracy", help="of runs: metric at the best epoch (val/accuracy)")
+    compare.add_argument("--margin", type=float, default=0.0, help="of runs: differences that do not matter (0)")
+    compare.add_argument("--unpaired", action="store_true", help="of runs: do not pair by seed (Welch)")
+    compare.add_argument("--seeds", help="minimum and maximum number of seeds, such as 5..30")
+    compare.add_argument("--workers", type=int, default=1, help="trainings in parallel, on Ray if above 1 (1)")
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -78,5 +76,5 @@ def _compare(options: argparse.Namespace) -> int:
     console.print(f"[bold]{loaded.name}[/bold]  {loaded.question}", highlight=False)
     with report.LiveTable(console) as table:
         result = run.run(loaded, options.workers, table.show)
-    console.print(report.outcome(result), highlight=False, soft_wrap=True)
+    console.print(report.summary(result), highlight=False, soft_wrap=True)
     return 0

@@ -1,1 +1,4 @@
-"""Comparisons: arms of one experiment, paired by seed, until the evidence decides."""
+"""Comparisons: arms of one experiment, paired by seed, trained until a sequential test decides.
+
+Start in run.py. comparison.py reads the file, replicates.py trains, statistics.py decides, findings.py words it.
+"""

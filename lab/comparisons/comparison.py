@@ -1,4 +1,4 @@
-"""A comparison: a question, a base experiment, and arms that change it; checked as a whole."""
+"""A comparison file: a question, a base experiment, and arms that change it; checked as a whole."""
 
 import dataclasses
 import hashlib
@@ -15,15 +15,15 @@ from lab.config.types import Fraction, NonNegativeFloat
 from lab.errors import LabError, did_you_mean
 
 FOLDER = experiment.FOLDER / "comparisons"
-FEWEST = 3  # pairs without which no variance is worth the name
+MIN_PAIRS = 3  # fewer give no usable variance
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Arms of one experiment, the first being the control, and the measure that decides between them.
+    """Arms of one experiment, the first being the control, and the measure that they are compared by.
 
     `metric` is one of the task's, without its split, or seconds_per_epoch; with `reaches`, the measure is the
-    number of epochs until the metric is there.
+    number of epochs until the metric reaches that value.
     """
 
     name: str
@@ -35,8 +35,8 @@ class Comparison:
     on: Literal["val", "test"]
     margin: float
     alpha: float
-    least: int
-    most: int
+    min_seeds: int
+    max_seeds: int
 
     @property
     def control(self) -> str:
@@ -50,17 +50,17 @@ class Comparison:
 
     @property
     def alpha_per_arm(self) -> float:
-        """The error rate of one arm, such that all of them together keep to `alpha` (Bonferroni)."""
+        """The error rate of one arm, so that all of them together keep `alpha` (Bonferroni)."""
         return self.alpha / len(self.challengers)
 
     @property
     def measure(self) -> str:
-        """What is compared, in words."""
+        """What is compared, as text."""
         full = self.metric if self.metric == "seconds_per_epoch" else f"{self.on}/{self.metric}"
         return full if self.reaches is None else f"epochs to {full} {self.reaches:g}"
 
     def fingerprint(self) -> str:
-        """A hash of what decides the scores: margin, error rate and number of seeds may change."""
+        """A hash of what the scores depend on: margin, error rate and number of seeds do not count."""
         settings = [{k: v for k, v in arm.settings().items() if k != "seed"} for arm in self.arms.values()]
         content = json.dumps([settings, self.metric, self.reaches, self.on], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:8]
@@ -71,7 +71,7 @@ def _schema(
     arms: dict[str, dict[str, Any]],
     metric: str = "accuracy",
     margin: NonNegativeFloat = 0.0,
-    settings: dict[str, Any] = {},  # noqa: B006 (a schema, never called)
+    settings: dict[str, Any] = {},  # noqa: B006 (a schema: it is never called)
     reaches: float | None = None,
     on: Literal["val", "test"] = "val",
     alpha: Fraction = 0.05,
@@ -81,12 +81,12 @@ def _schema(
 
 
 def names() -> list[str]:
-    """The names of all comparisons here, in order."""
+    """The names of all comparison files, sorted."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def load(name: str, overrides: Iterable[str] = (), seeds: str | None = None) -> Comparison:
-    """The comparison of that name, with overrides for all arms; raises LabError with all mistakes."""
+    """The comparison of that name, with overrides for all arms; raises LabError with all errors."""
     if name not in names():
         raise LabError(f"no comparison '{name}' in {FOLDER}/; {did_you_mean(name, names())}")
     path = FOLDER / f"{name}.yaml"
@@ -102,59 +102,59 @@ def parse(
     seeds: str | None = None,
     path: Path = FOLDER,
 ) -> Comparison:
-    """A comparison from the content of its file."""
-    wrong = schema.check(_schema, content, "")
-    if wrong:
-        raise LabError(*[f"{path}: {line}" for line in wrong])
+    """A comparison from the content of its file; raises LabError with all errors."""
+    errors = schema.check(_schema, content, "")
+    if errors:
+        raise LabError(*[f"{path}: {line}" for line in errors])
     whole = schema.defaults(_schema) | content
-    least, most = parse_seeds(seeds or whole["seeds"])
-    arms, mistakes = _arms(whole, overrides)
+    min_seeds, max_seeds = parse_seeds(seeds or whole["seeds"])
+    arms, errors = _arms(whole, overrides)
     if len(whole["arms"]) < 2:
-        mistakes.append("arms: a comparison needs at least two, the control first")
+        errors.append("arms: a comparison needs at least two, the control first")
     if whole["on"] == "test" and whole["reaches"] is not None:
-        mistakes.append("reaches: test data is looked at once, after the training; use on: val")
-    mistakes += _same(arms)
-    if mistakes:
-        raise LabError(*[f"{path}: {line}" for line in mistakes])
-    kept = {key: whole[key] for key in ("metric", "reaches", "on", "margin", "alpha")}
-    return Comparison(name, question, arms, whole["arms"], least=least, most=most, **kept)
+        errors.append("reaches: test data is used once, after training; use on: val")
+    errors += _duplicates(arms)
+    if errors:
+        raise LabError(*[f"{path}: {line}" for line in errors])
+    rest = {key: whole[key] for key in ("metric", "reaches", "on", "margin", "alpha")}
+    return Comparison(name, question, arms, whole["arms"], min_seeds=min_seeds, max_seeds=max_seeds, **rest)
 
 
 def parse_seeds(text: str) -> tuple[int, int]:
-    """The least and the most seeds, from text like 5..30; raises LabError."""
+    """The minimum and maximum number of seeds, from text such as 5..30; raises LabError."""
     found = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text)
     if not found:
-        raise LabError(f"seeds: '{text}' is no range; write the least and the most, such as 5..30")
-    least, most = int(found[1]), int(found[2] or found[1])
-    if most < least:
-        raise LabError(f"seeds: the most, {most}, is below the least, {least}; write {most}..{least}")
-    if least < FEWEST:
-        raise LabError(f"seeds: at least {FEWEST}, not {least}: fewer pairs decide nothing")
-    return least, most
+        raise LabError(f"seeds: '{text}' is not a range; write minimum and maximum, such as 5..30")
+    low, high = int(found[1]), int(found[2] or found[1])
+    if high < low:
+        raise LabError(f"seeds: the maximum, {high}, is below the minimum, {low}; write {high}..{low}")
+    if low < MIN_PAIRS:
+        raise LabError(f"seeds: at least {MIN_PAIRS}, not {low}: fewer pairs give no usable variance")
+    return low, high
 
 
 def _arms(whole: Mapping[str, Any], overrides: tuple[str, ...]) -> tuple[dict[str, Experiment], list[str]]:
-    """Every arm as an experiment, and what is wrong with them."""
+    """Every arm as an experiment, and the errors in them."""
     base = experiment.load(whole["base"])
     arms: dict[str, Experiment] = {}
-    mistakes: list[str] = []
+    errors: list[str] = []
     for arm, changes in whole["arms"].items():
         texts = tuple(f"{name}={json.dumps(value)}" for name, value in (whole["settings"] | changes).items())
         try:
             made = experiment.from_sections(base.name, base.question, base.written, (*texts, *overrides))
             arms[arm] = dataclasses.replace(made, search={})
         except LabError as error:
-            mistakes += [f"arms.{arm}: {line}" for line in error.lines]
-    return arms, mistakes
+            errors += [f"arms.{arm}: {line}" for line in error.lines]
+    return arms, errors
 
 
-def _same(arms: Mapping[str, Experiment]) -> list[str]:
-    """A line for every arm that is the same as an earlier one."""
+def _duplicates(arms: Mapping[str, Experiment]) -> list[str]:
+    """A line for every arm with the settings of an earlier one."""
     seen: dict[str, str] = {}
-    mistakes: list[str] = []
+    errors: list[str] = []
     for name, arm in arms.items():
         key = json.dumps(arm.settings(), sort_keys=True)
         if key in seen:
-            mistakes.append(f"arms.{name}: has the same settings as {seen[key]}; change one, or leave it out")
+            errors.append(f"arms.{name}: has the same settings as {seen[key]}; change one, or leave it out")
         seen.setdefault(key, name)
-    return mistakes
+    return errors

@@ -1,4 +1,4 @@
-"""The picture of a comparison: differences by seed, and the interval as it narrowed."""
+"""The figure of a comparison, from plain rows: pure plotly, which the dashboard and the HTML page share."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+MEAN, SEED = "#0072B2", "#D55E00"  # blue and vermilion of the colour-blind-safe palette of Okabe and Ito
+BAND, EQUAL = "rgba(0,114,178,0.2)", "rgba(128,128,128,0.15)"
+
 
 def figure(arm: str, rows: Sequence[Mapping[str, Any]], control: str, measure: str, margin: float) -> "Figure":
-    """The differences by seed, and the confidence sequence as it narrowed."""
+    """The differences by seed, their mean, and the confidence sequence.
+
+    Each row has the keys difference, mean, low and high; infinite bounds are not drawn.
+    """
     import plotly.graph_objects as go
 
     seeds = list(range(1, len(rows) + 1))
@@ -16,14 +22,12 @@ def figure(arm: str, rows: Sequence[Mapping[str, Any]], control: str, measure: s
     at = seeds[len(rows) - len(finite) :]
     drawn = go.Figure()
     band = {"x": at + at[::-1], "y": [r["high"] for r in finite] + [r["low"] for r in finite][::-1]}
-    drawn.add_scatter(**band, fill="toself", line={"width": 0}, fillcolor="rgba(0,114,178,0.2)", name="sequence")
-    drawn.add_scatter(x=seeds, y=[r["mean"] for r in rows], mode="lines", line={"color": "#0072B2"}, name="mean")
-    drawn.add_scatter(
-        x=seeds, y=[r["difference"] for r in rows], mode="markers", marker={"color": "#D55E00"}, name="one seed"
-    )
+    drawn.add_scatter(**band, fill="toself", line={"width": 0}, fillcolor=BAND, name="sequence")
+    drawn.add_scatter(x=seeds, y=[r["mean"] for r in rows], mode="lines", line={"color": MEAN}, name="mean")
+    drawn.add_scatter(x=seeds, y=[r["difference"] for r in rows], mode="markers", marker={"color": SEED}, name="seed")
     drawn.add_hline(y=0, line_width=1)
     if margin:
-        drawn.add_hrect(y0=-margin, y1=margin, line_width=0, fillcolor="rgba(128,128,128,0.15)")
+        drawn.add_hrect(y0=-margin, y1=margin, line_width=0, fillcolor=EQUAL)
     drawn.update_layout(
         title=f"{arm} − {control}", xaxis_title="seeds", yaxis_title=f"difference in {measure}", template="simple_white"
     )

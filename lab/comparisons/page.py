@@ -1,20 +1,15 @@
-"""A comparison as one self-contained page and as data."""
+"""A comparison as data (JSON) and as one self-contained HTML page."""
 
 import html
 import json
-from typing import TYPE_CHECKING
 
 from lab.comparisons import statistics
-from lab.comparisons.comparison import Comparison
 from lab.comparisons.figures import figure
-from lab.comparisons.findings import sentences
-
-if TYPE_CHECKING:
-    from lab.comparisons.findings import Findings
+from lab.comparisons.findings import Findings, sentences
 
 
-def as_json(findings: "Findings") -> str:
-    """Everything that the verdicts rest on."""
+def as_json(findings: Findings) -> str:
+    """The comparison with its scores and verdicts."""
     c = findings.comparison
     content = {
         "name": c.name,
@@ -29,33 +24,32 @@ def as_json(findings: "Findings") -> str:
         "sentences": list(sentences(findings)),
         "scores": findings.scores.arms,
         "extras": findings.scores.extras,
-        "narrowing": {arm: narrowing(c, findings, arm) for arm in findings.verdicts},
+        "narrowing": {arm: sequence(findings, arm) for arm in findings.verdicts},
     }
     return json.dumps(content, indent=1) + "\n"
 
 
-def narrowing(comparison: Comparison, findings: "Findings", arm: str) -> list[dict[str, float]]:
-    """The difference of each seed, and mean and confidence sequence after it."""
-    seeds, differences = findings.scores.pairs(arm, comparison.control, comparison.most)
-    rows = []
-    for n, (seed, difference) in enumerate(zip(seeds, differences, strict=True), start=1):
-        d = statistics.summary(differences[:n])
-        low, high = statistics.confidence_sequence(d, comparison.alpha_per_arm)
-        rows.append({"seed": seed, "difference": difference, "mean": d.mean, "low": low, "high": high})
-    return rows
-
-
-def as_html(findings: "Findings") -> str:
-    """One page with the question, the verdicts and the pictures, that opens offline."""
+def as_html(findings: Findings) -> str:
+    """The question, the verdicts and the figures on a page that opens offline."""
     c = findings.comparison
     title = html.escape(f"{c.name}: {c.question}")
-    said = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences(findings))
-    pictures = [
-        figure(arm, narrowing(c, findings, arm), c.control, c.measure, c.margin).to_html(
+    items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences(findings))
+    figures = "".join(
+        figure(arm, sequence(findings, arm), c.control, c.measure, c.margin).to_html(
             full_html=False, include_plotlyjs=number == 0
         )
         for number, arm in enumerate(findings.verdicts)
-    ]
-    return f"<!doctype html><meta charset='utf-8'><title>{title}</title><h1>{title}</h1><ul>{said}</ul>" + "".join(
-        pictures
     )
+    return f"<!doctype html><meta charset='utf-8'><title>{title}</title><h1>{title}</h1><ul>{items}</ul>{figures}"
+
+
+def sequence(findings: Findings, arm: str) -> list[dict[str, float]]:
+    """For each seed the difference from the control, and the mean and confidence sequence up to it."""
+    c = findings.comparison
+    seeds, differences = findings.scores.pairs(arm, c.control, c.max_seeds)
+    rows = []
+    for n, (seed, difference) in enumerate(zip(seeds, differences, strict=True), start=1):
+        d = statistics.summary(differences[:n])
+        low, high = statistics.confidence_sequence(d, c.alpha_per_arm)
+        rows.append({"seed": seed, "difference": difference, "mean": d.mean, "low": low, "high": high})
+    return rows

@@ -1,4 +1,4 @@
-"""What the terminal shows of a comparison."""
+"""The terminal output of a comparison: its live table and its result."""
 
 import statistics
 
@@ -25,12 +25,12 @@ class LiveTable:
         self._live.stop()
 
     def show(self, findings: Findings) -> None:
-        """Draw it anew."""
+        """Redraw the table."""
         self._live.update(table(findings), refresh=True)
 
 
 def table(findings: Findings) -> Table:
-    """Each arm: seeds so far, mean ± sd, difference from the control with its sequence, evidence, state."""
+    """A row per arm: seeds, mean ± sd, difference from the control, confidence sequence, e-value, verdict."""
     c = findings.comparison
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     names = ("seeds", f"{c.measure}, mean ± sd", f"minus {c.control}", "sequence", "E", "P(better)")
@@ -60,8 +60,8 @@ def _scores(findings: Findings, arm: str) -> tuple[str, str]:
     return str(len(scores)), f"{number(statistics.fmean(scores))}{deviation}"
 
 
-def outcome(result: ComparisonResult) -> RenderableType:
-    """The table, a sentence for each arm, and where it is recorded."""
+def summary(result: ComparisonResult) -> RenderableType:
+    """The table, a sentence for each arm, and where the comparison is recorded."""
     findings = result.findings
     c = findings.comparison
     threshold = f"E ≥ {1 / c.alpha_per_arm:.3g} decides (error rate {c.alpha:g} over all arms and looks)"
@@ -69,15 +69,15 @@ def outcome(result: ComparisonResult) -> RenderableType:
     lines += ["", f"[dim]decided by[/dim]  {threshold}; margin {number(c.margin)}"]
     lines += [f"[dim]time[/dim]        {result.seconds:.0f} s"]
     if result.run_id:
-        lines.append(f"[dim]run[/dim]         {result.run_id} (its artifact comparison.html has the pictures)")
+        lines.append(f"[dim]run[/dim]         {result.run_id} (its artifact comparison.html shows the figures)")
     if result.delivery.waiting:
         lines.append(f"[yellow]{result.delivery.words}[/yellow]")
     return Group("", table(findings), "", *lines)
 
 
 def of_runs(findings: Findings, unpaired: bool) -> RenderableType:
-    """The table and sentences of runs that exist already."""
-    fixed = "not paired: Welch's interval, for a number of runs fixed beforehand"
-    how = fixed if unpaired else "paired by seed"
+    """The table and a sentence for each group of existing runs."""
+    welch = "not paired: Welch's interval, valid for a number of runs fixed in advance"
+    how = welch if unpaired else "paired by seed"
     lines = [f"• {sentence(findings, arm, verdict)}" for arm, verdict in findings.verdicts.items()]
     return Group("", table(findings), "", *lines, "", f"[dim]{how}[/dim]")

@@ -1,1 +1,4 @@
-"""Many trainings: a job is one of them, workers train jobs here or on Ray. Start in workers.py."""
+"""Many trainings at once: a job is one training, and workers train jobs in this process or on Ray.
+
+Start in workers.py.
+"""

@@ -1,47 +1,49 @@
-"""A run with children: a study with its trials, a comparison with its replicates."""
+"""A run with child runs: a study with its trials, a comparison with its replicates."""
 
 import math
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.config.experiment import Experiment
-from lab.errors import Stopped
-from lab.files import held
+from lab.errors import LabError, Stopped
+from lab.files import held, is_locked
 from lab.tracking import store
 from lab.tracking.writing.outbox import Outbox
 from lab.tracking.writing.tracker import Tracker
+from lab.training.best_epoch import BestEpoch
 
 STATUS = {"finished": "FINISHED", "pruned": "FINISHED", "failed": "FAILED", "lost": "KILLED", "stopped": "KILLED"}
-DRIVER_PATIENCE = 2.0  # seconds; who only closes what a dead driver left holds the lock for a moment
+LOCK_TIMEOUT = 2.0  # seconds; `lab runs --reap` holds the lock of a dead driver only for a moment
 
 
 @dataclass
 class ChildRun:
-    """One training below a parent run, while it goes on, and the metrics of its epochs (from 1)."""
+    """One training below a parent run, and the metrics of its epochs (from 1)."""
 
     tracker: Tracker
     epochs: dict[int, dict[str, float]] = field(default_factory=dict)
+    _best: BestEpoch = field(default_factory=BestEpoch)
 
     def record(self, epoch: int, values: dict[str, float]) -> None:
         """Record an epoch."""
         self.epochs[epoch] = values
+        self._best.update(epoch, values["val/loss"])
         self.tracker.metrics(values, epoch)
 
     @property
     def best_epoch(self) -> int:
-        """The epoch whose weights a run would keep: that of the lowest validation loss, else the last."""
-        losses = {epoch: values["val/loss"] for epoch, values in self.epochs.items()}
-        finite = {epoch: loss for epoch, loss in losses.items() if math.isfinite(loss)}
-        return min(finite, key=finite.__getitem__) if finite else max(losses, default=0)
+        """The epoch whose weights a run would keep; 0 before the first."""
+        return self._best.epoch
 
     def score(self, metric: str) -> float:
-        """A metric at the best epoch; NaN where there was no epoch."""
+        """A metric at the best epoch; NaN before the first."""
         return self.epochs[self.best_epoch][metric] if self.epochs else math.nan
 
     def end(self, state: str, reason: str = "") -> None:
-        """Close the record: the values at the best epoch, and the true state."""
+        """Record the metrics at the best epoch and the state in which the training ended (a key of STATUS)."""
         if self.epochs:
             best = self.best_epoch
             at_best = {f"at_best/{name}": value for name, value in self.epochs[best].items() if "/" in name}
@@ -50,11 +52,27 @@ class ChildRun:
         self.tracker.end(STATUS[state])
 
 
-@contextmanager
-def ending(outbox: Outbox, parent: Tracker) -> Iterator[None]:
-    """End a run with children, as truly as it ended, and wait until all is sent.
+@dataclass(frozen=True)
+class ParentRun:
+    """The run below which child runs are recorded; `id` is its tracker id, `tags` are those of every child."""
 
-    Who stops it does not want to wait: the sender goes on alone.
+    outbox: Outbox
+    id: str
+    tags: Mapping[str, str]
+
+    def start_child(self, experiment: Experiment, name: str, kind: str, **tags: str) -> ChildRun:
+        """Start the record of a training."""
+        tracker = self.outbox.tracker(parent=self.id)
+        own = {f"lab.{tag}": value for tag, value in tags.items()}
+        tracker.start(experiment.name, name, experiment.settings(), {**self.tags, "lab.kind": kind, **own})
+        return ChildRun(tracker)
+
+
+@contextmanager
+def recorded_status(outbox: Outbox, parent: Tracker) -> Iterator[None]:
+    """Record how the block ends as the status of a parent run, then wait until all records are sent.
+
+    A block that is stopped does not wait: the sender is a process that finishes without this one.
     """
     status = "FAILED"
     try:
@@ -69,30 +87,32 @@ def ending(outbox: Outbox, parent: Tracker) -> Iterator[None]:
             outbox.close()
 
 
-@dataclass(frozen=True)
-class ParentRun:
-    """Where the children of a run are tracked; `parent` is its tracker id, `tags` are those of every child."""
+@contextmanager
+def driver_lock(name: str) -> Iterator[None]:
+    """Hold the lock of a study or comparison while driving it; raises LabError where another process holds it.
 
-    outbox: Outbox
-    parent: str
-    tags: Mapping[str, str]
-
-    def start(self, experiment: Experiment, name: str, kind: str, **more: str) -> ChildRun:
-        """Begin the record of a training."""
-        tracker = self.outbox.tracker(parent=self.parent)
-        tags = {f"lab.{tag}": value for tag, value in more.items()}
-        tracker.start(experiment.name, name, experiment.settings(), {**self.tags, "lab.kind": kind, **tags})
-        return ChildRun(tracker)
+    The lock file holds the driver's process id until the block ends without an exception (see `failed_drivers`).
+    """
+    store.root().mkdir(parents=True, exist_ok=True)
+    path = driver_lock_path(name)
+    with held(path, name, LOCK_TIMEOUT):
+        path.write_text(str(os.getpid()), encoding="utf-8")
+        yield
+        path.write_text("", encoding="utf-8")
 
 
-def driver_lock(name: str) -> Path:
-    """The file whose lock the driver of a study or comparison holds."""
+def driver_lock_path(name: str) -> Path:
+    """The lock file of a study or comparison."""
     return store.root() / f".{name}.lock"
 
 
-@contextmanager
-def only_driver(name: str) -> Iterator[None]:
-    """Be the only driver of a study or comparison on this machine; raises LabError where another one is."""
-    store.root().mkdir(parents=True, exist_ok=True)
-    with held(driver_lock(name), name, DRIVER_PATIENCE):
-        yield
+def failed_drivers() -> list[Path]:
+    """The lock files of drivers that ended with an exception or were killed."""
+    return [path for path in store.root().glob(".*.lock") if path.stat().st_size and not is_locked(path)]
+
+
+def clear_failed_drivers() -> None:
+    """Forget the failed drivers, after their runs and trials were closed."""
+    for path in failed_drivers():
+        with suppress(LabError), held(path, path.stem):  # locked: a new driver has just started
+            path.write_text("", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""One training among many, for studies and comparisons: as a run trains, without checkpoints or pictures."""
+"""One training among many, for studies and comparisons: as a run trains, without checkpoints or figures."""
 
 import json
 import math
@@ -17,37 +17,89 @@ from lab.data.base import DataModule
 from lab.errors import LabError, TrainingFailed
 from lab.modules.diagnostics import dead_fraction
 from lab.training import building
+from lab.training.best_epoch import BestEpoch
 from lab.training.building import build
 from lab.training.records import Records
 from lab.training.trainer import early_stopping_of, evaluate, make_trainer, silence_libraries
 
-# Takes the job's number, an epoch (from 1) and its metrics; says whether the training should end.
+# Takes the job's number, an epoch (from 1) and its metrics; returns whether to stop the training.
 OnEpoch = Callable[[int, int, dict[str, float]], bool]
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker trains; `config` is YAML, since it may go to another machine."""
+    """What a worker trains; `config` is YAML, since it may be sent to another machine."""
 
     number: int
     name: str
     config: str
-    examine: bool = False  # measure what is inside the trained network
+    count_dead_units: bool = False  # measure the share of dead units of the trained network
     test: bool = False  # test the best epoch
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended: `finished`, `pruned`, `failed`, or `lost` with its worker; and why."""
+    """How a job ended: `finished`, `pruned`, `failed`, or `lost` (its worker died); and the reason."""
 
     number: int
     state: str
     reason: str = ""
-    measured: Mapping[str, float] = field(default_factory=dict)  # what was asked for after the training
+    metrics: Mapping[str, float] = field(default_factory=dict)  # what the job measured after training
 
 
-class _Reports(Checkpoint):
-    """Reports every epoch, after the module has published its metrics, and ends the training where told to."""
+def train_job(job: Job, on_epoch: OnEpoch, max_threads: int | None = None) -> Outcome:
+    """Train a job; an exception that its settings cause is an outcome, and is not raised."""
+    silence_libraries()
+    try:
+        experiment = parse(job.name, job.config)
+        if max_threads and experiment.threads != "auto":
+            experiment = replace(experiment, threads=min(experiment.threads, max_threads))
+        return _train(experiment, job, on_epoch, max_threads)
+    except (LabError, TrainingFailed) as failure:
+        return Outcome(job.number, "failed", str(failure).splitlines()[0])
+    except (torch.OutOfMemoryError, MemoryError) as failure:
+        return Outcome(job.number, "failed", f"out of memory: {str(failure).splitlines()[:1]}")
+    except Exception as failure:  # a setting may make any part of the training raise; the study continues
+        frame = traceback.extract_tb(failure.__traceback__)[-1]
+        return Outcome(job.number, "failed", f"{type(failure).__name__}: {failure} ({frame.filename}:{frame.lineno})")
+
+
+def _train(experiment: Experiment, job: Job, on_epoch: OnEpoch, max_threads: int | None) -> Outcome:
+    """Train, and measure what the job asks for."""
+    built = building.choose_threads(build(experiment, prepared_data(experiment)), max_threads)
+    records = Records(built.module.directions())
+    reporter = _EpochReporter(records, job.number, on_epoch)
+    best = _BestWeights()
+    callbacks: Sequence[Callback] = [*early_stopping_of(built), records, reporter, *([best] if job.test else [])]
+    trainer = make_trainer(built.experiment, callbacks)
+    trainer.fit(built.module, built.data.train_dataloader(), built.data.val_dataloader())
+    metrics: dict[str, float] = {}
+    if job.count_dead_units:
+        dead = dead_fraction(built.module.architecture, built.data.val_dataloader())
+        metrics |= {} if dead is None else {"dead_fraction": dead}
+    if job.test:
+        best.restore(built.module)
+        metrics |= evaluate(trainer, built)
+    return Outcome(job.number, "pruned" if reporter.pruned else "finished", metrics=metrics)
+
+
+def prepared_data(experiment: Experiment) -> DataModule:
+    """The experiment's data, prepared once per process for the same settings and seed."""
+    return _prepared(experiment.data.kind, json.dumps(dict(experiment.data.settings)), experiment.seed)
+
+
+@lru_cache(maxsize=8)
+def _prepared(kind: str, settings: str, seed: int) -> DataModule:
+    data: DataModule = Part("data", kind, json.loads(settings)).build(seed=seed)
+    data.prepare()
+    return data
+
+
+class _EpochReporter(Checkpoint):
+    """Reports each epoch after the module has logged its metrics, and stops the training if `on_epoch` says so.
+
+    A Checkpoint, since Lightning calls those after all other callbacks.
+    """
 
     def __init__(self, records: Records, number: int, on_epoch: OnEpoch):
         self._records = records
@@ -66,67 +118,18 @@ class _Reports(Checkpoint):
 
 
 class _BestWeights(Checkpoint):
-    """Holds the weights of the epoch with the lowest validation loss, in memory."""
+    """Holds the weights of the best epoch in memory."""
 
     def __init__(self) -> None:
-        self._loss = math.inf
+        self._best = BestEpoch()
         self._weights: dict[str, torch.Tensor] = {}
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keep the epoch if it is the best so far."""
-        loss = float(trainer.callback_metrics["val/loss"])
-        if loss < self._loss or not self._weights:
-            self._loss = loss
+        """Copy the weights if the epoch is the best so far."""
+        if self._best.update(trainer.current_epoch + 1, float(trainer.callback_metrics["val/loss"])):
             self._weights = {name: value.clone() for name, value in pl_module.state_dict().items()}
 
     def restore(self, module: LightningModule) -> None:
-        """Put them back."""
-        module.load_state_dict(self._weights)
-
-
-def train_job(job: Job, on_epoch: OnEpoch, most_threads: int | None = None) -> Outcome:
-    """Train a job to its end; whatever its settings bring about is an outcome, not an error."""
-    silence_libraries()
-    try:
-        experiment = parse(job.name, job.config)
-        if most_threads and experiment.threads != "auto":
-            experiment = replace(experiment, threads=min(experiment.threads, most_threads))
-        return _train(experiment, job, on_epoch, most_threads)
-    except (LabError, TrainingFailed) as failure:
-        return Outcome(job.number, "failed", str(failure).splitlines()[0])
-    except (torch.OutOfMemoryError, MemoryError) as failure:
-        return Outcome(job.number, "failed", f"out of memory: {str(failure).splitlines()[:1]}")
-    except Exception as failure:  # a setting may make any part of the training raise; the study goes on
-        place = traceback.extract_tb(failure.__traceback__)[-1]
-        return Outcome(job.number, "failed", f"{type(failure).__name__}: {failure} ({place.filename}:{place.lineno})")
-
-
-def _train(experiment: Experiment, job: Job, on_epoch: OnEpoch, most_threads: int | None) -> Outcome:
-    """Train, and measure what the job asks for."""
-    built = building.choose_threads(build(experiment, prepared_data(experiment)), most_threads)
-    records = Records(built.module.directions())
-    reports = _Reports(records, job.number, on_epoch)
-    best = _BestWeights()
-    callbacks: Sequence[Callback] = [*early_stopping_of(built), records, reports, *([best] if job.test else [])]
-    trainer = make_trainer(built.experiment, callbacks)
-    trainer.fit(built.module, built.data.train_dataloader(), built.data.val_dataloader())
-    measured: dict[str, float] = {}
-    if job.examine:
-        dead = dead_fraction(built.module.architecture, built.data.val_dataloader())
-        measured |= {} if dead is None else {"dead_fraction": dead}
-    if job.test:
-        best.restore(built.module)
-        measured |= evaluate(trainer, built)
-    return Outcome(job.number, "pruned" if reports.pruned else "finished", measured=measured)
-
-
-def prepared_data(experiment: Experiment) -> DataModule:
-    """The experiment's data, prepared once per process for the same settings and seed."""
-    return _prepared(experiment.data.kind, json.dumps(dict(experiment.data.settings)), experiment.seed)
-
-
-@lru_cache(maxsize=8)
-def _prepared(kind: str, settings: str, seed: int) -> DataModule:
-    data: DataModule = Part("data", kind, json.loads(settings)).build(seed=seed)
-    data.prepare()
-    return data
+        """Load the weights of the best epoch; without a finite loss it is the last one, whose weights are loaded."""
+        if self._weights:
+            module.load_state_dict(self._weights)

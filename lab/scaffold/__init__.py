@@ -1,1 +1,4 @@
-"""From somebody's data to an experiment file that trains as it is."""
+"""`lab new`: from your data to an experiment file that trains without changes.
+
+Start in writing.py. inspection.py looks at the data, leakage.py for leaks, recipes.py chooses the settings.
+"""

@@ -1,4 +1,4 @@
-"""A look at somebody's data: of what kind it is, what is in it, and what should make one wary."""
+"""Inspection of your data: its kind, its settings, what is in it, and what to watch out for."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,8 @@ from lab.data.reading import columns, table_files, times
 from lab.errors import LabError, did_you_mean
 from lab.scaffold import leakage
 
-OPTIONS = {
+KINDS = ("table", "series", "arrays", "images")
+OPTIONS = {  # settings that have an option of the command line
     "path": "--data",
     "x": "--data",
     "target": "--target",
@@ -25,21 +26,20 @@ OPTIONS = {
     "y": "--target",
     "kind": "--kind",
 }
-HOW_WRITTEN = ("separator", "text_encoding")  # the settings that reading a file needs
-KINDS = ("table", "series", "arrays", "images")
-USUAL_TARGETS = ("target", "label", "class", "y", "outcome")
-UNEVEN = 0.8  # share of the largest class from which accuracy misleads
-MOST_NAMED = 8
-# Days between two rows, and how many rows a season has: a year of months, quarters or weeks, a week of days, a day of
-# hours, an hour of minutes.
+READING = ("separator", "text_encoding")  # settings that are needed to read a file
+COMMON_TARGETS = ("target", "label", "class", "y", "outcome")
+IMBALANCED = 0.8  # share of the largest class from which accuracy misleads
+MAX_LISTED = 8  # names in one line
+# Days between two rows, and rows in a season: a year of months, quarters or weeks, a week of days, a day of hours, an
+# hour of minutes.
 SEASONS = ((30.4, 12), (91.3, 4), (7.0, 52), (1.0, 7), (1 / 24, 24), (1 / 1440, 60))
-FEWEST_WINDOWS = 40  # to learn from
+MIN_WINDOWS = 40  # in the training split
 TRAINING_SHARE = 0.6
 
 
 @dataclass(frozen=True)
-class Look:
-    """The data section of an experiment, the data itself, what was found (about what, in words), and warnings."""
+class Inspection:
+    """The data section of an experiment, its data module, facts as (label, text), and warnings."""
 
     settings: dict[str, Any]
     data: DataModule
@@ -52,37 +52,43 @@ class Look:
         return len(self.data.splits["train"])  # type: ignore[arg-type]
 
 
-def look(path: str, target: str | None, kind: str | None, given: Mapping[str, Any]) -> Look:
-    """Look at a file or folder, with some settings given; raises LabError where it cannot be used as it is."""
+def inspect(path: str, target: str | None, kind: str | None, given: Mapping[str, Any]) -> Inspection:
+    """Inspect a file or folder, with the `given` data settings; raises LabError if it cannot be used as it is."""
     if not isinstance(given, Mapping):
         raise LabError(f"data: must be a mapping, not {given!r}")
     for name in OPTIONS.keys() & given.keys():
-        raise LabError(f"data.{name}: give it as {OPTIONS[name]}")
+        raise LabError(f"data.{name}: use {OPTIONS[name]} instead")
     kind = kind or kind_of(path, target, given)
     return {"table": _table, "series": _series, "arrays": _arrays, "images": _images}[kind](path, target, given)
 
 
+def check_kind(kind: str | None) -> None:
+    """Raise LabError for an unknown kind of data."""
+    if kind is not None and kind not in KINDS:
+        raise LabError(f"--kind: no such kind '{kind}'; {did_you_mean(kind, KINDS)}")
+
+
 def kind_of(path: str, target: str | None, given: Mapping[str, Any]) -> str:
-    """The kind of data that a path holds: by its name, and for rows by whether they are regular in time."""
-    place = Path(path).expanduser()
-    if place.is_dir():
+    """The kind of data at a path: by its suffix, and for rows by whether they are regular in time."""
+    location = Path(path).expanduser()
+    if location.is_dir():
         return "images"
-    if place.suffix.lower() in (".npz", ".npy"):
+    if location.suffix.lower() in (".npz", ".npy"):
         return "arrays"
-    return "series" if _is_series(_rows(path, given), target) else "table"
+    return "series" if _is_series(_read(path, given), target) else "table"
 
 
-def _rows(path: str, given: Mapping[str, Any]) -> pd.DataFrame:
-    """The file as the settings say that it is written."""
-    written = {name: given[name] for name in HOW_WRITTEN if name in given}
-    mistakes = schema.check(table_files.read_table, written, "data", ("path",))
-    if mistakes:
-        raise LabError(*mistakes)
-    return table_files.read_table(path, **written)
+def _read(path: str, given: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows of a file, read with the settings given for it."""
+    settings = {name: given[name] for name in READING if name in given}
+    errors = schema.check(table_files.read_table, settings, "data", ("path",))
+    if errors:
+        raise LabError(*errors)
+    return table_files.read_table(path, **settings)
 
 
 def _is_series(frame: pd.DataFrame, target: str | None) -> bool:
-    """Whether there is one row for each step of time, and what stands in it are numbers."""
+    """Whether the rows are regular in time and all other columns are numeric."""
     try:
         time = times.find(frame)
         moments = times.moments(frame[time])
@@ -95,43 +101,36 @@ def _is_series(frame: pd.DataFrame, target: str | None) -> bool:
     return target != time and all(pd.api.types.is_numeric_dtype(others[name].dtype) for name in others)
 
 
-def _prepared(settings: dict[str, Any]) -> DataModule:
-    # A batch of one sample fits into any data until a better one is chosen.
-    data: DataModule = part("data", settings | {"batch_size": 1}).build(seed=0)
-    data.prepare()
-    return data
-
-
-def _table(path: str, target: str | None, given: Mapping[str, Any]) -> Look:
-    frame = _rows(path, given)
-    target = target or _usual_target(frame)
+def _table(path: str, target: str | None, given: Mapping[str, Any]) -> Inspection:
+    frame = _read(path, given)
+    target = target or _common_target(frame)
     columns.check_names([target], frame, "--target")
     settings = {"kind": "table", "path": path, "target": target, **given}
     data = _prepared(settings)
     assert isinstance(data.encoding, TableEncoding)
     facts = [("rows", f"{len(frame):,}, {len(frame.columns)} columns"), *data.notes]
-    facts += [("classes", words) for words in _balance(data)]
+    facts += [("classes", text) for text in _balance(data)]
     facts += list(_columns(data.encoding))
     missing = frame.drop(columns=target).isna().mean().sort_values(ascending=False)
     missing = missing[missing > 0]
     if len(missing):
-        facts.append(("missing", _some(f"{name} {share:.1%}" for name, share in missing.items())))
-    warnings = [*leakage.repeated_rows(frame), *leakage.telling_columns(frame, target, data.task), *_uneven(data)]
-    return Look(settings, data, facts, warnings)
+        facts.append(("missing", _listed(f"{name} {share:.1%}" for name, share in missing.items())))
+    warnings = [*leakage.duplicate_rows(frame), *leakage.leaking_columns(frame, target, data.task), *_imbalance(data)]
+    return Inspection(settings, data, facts, warnings)
 
 
-def _usual_target(frame: pd.DataFrame) -> str:
-    """The column that is called as targets are; raises LabError where none is."""
+def _common_target(frame: pd.DataFrame) -> str:
+    """The column with a common name for a target; raises LabError if there is none."""
     names = {str(name).lower(): str(name) for name in frame.columns}
-    for usual in USUAL_TARGETS:
-        if usual in names:
-            return names[usual]
+    for name in COMMON_TARGETS:
+        if name in names:
+            return names[name]
     known = ", ".join(str(name) for name in frame.columns)
     raise LabError(f"--target: which column is to be predicted? the file has {known}")
 
 
 def _columns(encoding: TableEncoding) -> Iterator[tuple[str, str]]:
-    """How the columns are taken."""
+    """The columns by the kind as which they are encoded."""
     numbers = [column.name for column in encoding.columns if column.kind == "number"]
     categories = [
         f"{column.name} ({len(column.values)} values{', embedded' if column.embedded else ''})"
@@ -141,11 +140,11 @@ def _columns(encoding: TableEncoding) -> Iterator[tuple[str, str]]:
     dates = [column.name for column in encoding.columns if isinstance(column, Date)]
     for kind, found in (("numbers", numbers), ("categories", categories), ("dates", dates)):
         if found:
-            yield kind, f"{len(found)}: {_some(found)}"
+            yield kind, f"{len(found)}: {_listed(found)}"
 
 
-def _series(path: str, target: str | None, given: Mapping[str, Any]) -> Look:
-    frame = _rows(path, given)
+def _series(path: str, target: str | None, given: Mapping[str, Any]) -> Inspection:
+    frame = _read(path, given)
     time = given.get("time") or times.find(frame)
     columns.check_names([time], frame, "data.time")
     chosen = target.split(",") if target else None
@@ -167,35 +166,58 @@ def _series(path: str, target: str | None, given: Mapping[str, Any]) -> Look:
     facts = [
         ("rows", f"{len(frame):,}, from {times.written(moments.iloc[0])} to {times.written(moments.iloc[-1])}"),
         *data.notes,
-        (
-            "season",
-            f"{season} steps" if season else "none known; a year, week or day would be, had the rows such times",
-        ),
+        ("season", f"{season} steps" if season else "unknown: rows are not a month, week, day, hour or minute apart"),
         ("windows", f"{window} past steps to the next {horizon}"),
     ]
-    return Look(settings, data, facts, leakage.repeated_rows(frame))
+    return Inspection(settings, data, facts, leakage.duplicate_rows(frame))
 
 
-def _arrays(path: str, target: str | None, given: Mapping[str, Any]) -> Look:
+def season_length(times: pd.Series) -> int | None:
+    """The number of rows in a season, by the time between rows; None if unknown."""
+    if not pd.api.types.is_datetime64_any_dtype(times.dtype):
+        return None
+    days = float(np.median(times.diff().dropna() / np.timedelta64(1, "D")))
+    return next((rows for step, rows in SEASONS if abs(days / step - 1) < 0.1), None)
+
+
+def window_and_horizon(rows: int, season: int | None) -> tuple[int, int]:
+    """Up to three seasons back and one ahead, as far as the rows allow; without a season, a few steps."""
+    training = int(rows * TRAINING_SHARE)
+    if season:
+        for seasons in (3, 2, 1):
+            if training - (seasons + 1) * season >= MIN_WINDOWS:
+                return seasons * season, season
+    horizon = max(1, min(12, rows // 25))
+    return max(2, min(3 * horizon, training // 3)), horizon
+
+
+def _arrays(path: str, target: str | None, given: Mapping[str, Any]) -> Inspection:
     if Path(path).suffix.lower() == ".npz":
         settings = {"kind": "arrays", "path": path, **given}
     elif target:
         settings = {"kind": "arrays", "x": path, "y": target, **given}
     else:
-        raise LabError(f"--target: {path} holds x; name the NPY file of y, or save both in one NPZ file as x and y")
+        raise LabError(f"--target: {path} holds x; give the NPY file of y, or save both in one NPZ file as x and y")
     data = _prepared(settings)
     facts = [("samples", f"{_samples(data):,} of {data.sizes.input_shape}"), *data.notes]
-    facts += [("classes", words) for words in _balance(data)]
-    return Look(settings, data, facts, list(_uneven(data)))
+    facts += [("classes", text) for text in _balance(data)]
+    return Inspection(settings, data, facts, list(_imbalance(data)))
 
 
-def _images(path: str, target: str | None, given: Mapping[str, Any]) -> Look:
+def _images(path: str, target: str | None, given: Mapping[str, Any]) -> Inspection:
     if target:
-        raise LabError("--target: images have their classes from the names of their folders; leave it out")
+        raise LabError("--target: the classes of images are the names of their folders; leave it out")
     settings = {"kind": "images", "path": path, **given}
     data = _prepared(settings)
-    facts = [*data.notes, *(("classes", words) for words in _balance(data))]
-    return Look(settings, data, facts, list(_uneven(data)))
+    facts = [*data.notes, *(("classes", text) for text in _balance(data))]
+    return Inspection(settings, data, facts, list(_imbalance(data)))
+
+
+def _prepared(settings: dict[str, Any]) -> DataModule:
+    # A batch size of 1 is valid for any data; recipes.py chooses the real one.
+    data: DataModule = part("data", settings | {"batch_size": 1}).build(seed=0)
+    data.prepare()
+    return data
 
 
 def _samples(data: DataModule) -> int:
@@ -209,45 +231,20 @@ def _shares(data: DataModule) -> np.ndarray:
 
 
 def _balance(data: DataModule) -> Iterator[str]:
-    """How frequent the classes are, the largest first."""
+    """The share of each class in the training split, the largest first."""
     if data.class_names:
         shares = sorted(zip(_shares(data), data.class_names, strict=True), reverse=True)
-        yield _some(f"{name} {share:.1%}" for share, name in shares)
+        yield _listed(f"{name} {share:.1%}" for share, name in shares)
 
 
-def _uneven(data: DataModule) -> Iterator[str]:
-    if data.class_names and _shares(data).max() > UNEVEN:
+def _imbalance(data: DataModule) -> Iterator[str]:
+    if data.class_names and _shares(data).max() > IMBALANCED:
         largest = data.class_names[int(_shares(data).argmax())]
-        yield f"{_shares(data).max():.0%} are '{largest}': look at f1 rather than at accuracy"
+        yield f"{_shares(data).max():.0%} are '{largest}': accuracy misleads, compare f1 instead"
 
 
-def _some(words: Iterator[str] | Sequence[str]) -> str:
-    """The first few, and how many more there are."""
-    every = list(words)
-    more = f" and {len(every) - MOST_NAMED} more" if len(every) > MOST_NAMED else ""
-    return ", ".join(every[:MOST_NAMED]) + more
-
-
-def check_kind(kind: str | None) -> None:
-    """Raise LabError for a kind of data that there is not."""
-    if kind is not None and kind not in KINDS:
-        raise LabError(f"--kind: no such kind '{kind}'; {did_you_mean(kind, KINDS)}")
-
-
-def season_length(times: pd.Series) -> int | None:
-    """How many rows make a season, by the time between them; None where that is not known."""
-    if not pd.api.types.is_datetime64_any_dtype(times.dtype):
-        return None
-    days = float(np.median(times.diff().dropna() / np.timedelta64(1, "D")))
-    return next((rows for step, rows in SEASONS if abs(days / step - 1) < 0.1), None)
-
-
-def window_and_horizon(rows: int, season: int | None) -> tuple[int, int]:
-    """Two or three seasons back and one ahead, as far as the rows allow; else a few steps each."""
-    training = int(rows * TRAINING_SHARE)
-    if season:
-        for seasons in (3, 2, 1):
-            if training - (seasons + 1) * season >= FEWEST_WINDOWS:
-                return seasons * season, season
-    horizon = max(1, min(12, rows // 25))
-    return max(2, min(3 * horizon, training // 3)), horizon
+def _listed(names: Iterator[str] | Sequence[str]) -> str:
+    """The first names, and the number of the others."""
+    every = list(names)
+    more = f" and {len(every) - MAX_LISTED} more" if len(every) > MAX_LISTED else ""
+    return ", ".join(every[:MAX_LISTED]) + more

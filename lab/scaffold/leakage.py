@@ -1,39 +1,39 @@
-"""What in a table makes a result too good to be true."""
+"""Leaks in a table, which make test results too good: duplicate rows, and columns that give away the target."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
-MOST_ROWS = 5_000  # looked at for columns that tell the target
-MOST_ROWS_COMPARED = 100_000
+MAX_ROWS = 5_000  # sampled to find columns that give away the target
+MAX_ROWS_COMPARED = 100_000  # with each other
 TOO_GOOD = 0.99  # balanced accuracy, or R², of a tree that sees one column
 
 
-def repeated_rows(frame: pd.DataFrame) -> list[str]:
-    """A warning where rows stand more than once."""
-    count = int(frame.head(MOST_ROWS_COMPARED).duplicated().sum())
+def duplicate_rows(frame: pd.DataFrame) -> list[str]:
+    """A warning if rows occur more than once."""
+    count = int(frame.head(MAX_ROWS_COMPARED).duplicated().sum())
     if not count:
         return []
-    rows = f"{count:,} rows repeat another one" if count > 1 else "one row repeats another"
-    return [f"{rows}: a test row that was trained on is no test; remove copies, unless they are separate cases"]
+    rows = f"{count:,} rows are copies of others" if count > 1 else "one row is a copy of another"
+    return [f"{rows}: copies in both training and test split inflate the test score; remove them unless they are real"]
 
 
-def telling_columns(frame: pd.DataFrame, target: str, task: str) -> Iterator[str]:
-    """A warning for each column that alone tells the target, found by a decision tree in cross-validation."""
-    some = frame.sample(min(len(frame), MOST_ROWS), random_state=0)
-    y = some[target].astype(str) if task == "classification" else some[target].astype(float)
-    for name in some.columns.drop(target):
-        score = _score(_as_numbers(some[name]), y, task)
+def leaking_columns(frame: pd.DataFrame, target: str, task: str) -> Iterator[str]:
+    """A warning for each column that alone predicts the target, by a cross-validated decision tree."""
+    sample = frame.sample(min(len(frame), MAX_ROWS), random_state=0)
+    y = sample[target].astype(str) if task == "classification" else sample[target].astype(float)
+    for name in sample.columns.drop(target):
+        score = _score(_as_numbers(sample[name]), y, task)
         if score > TOO_GOOD:
             yield (
-                f"column '{name}' alone tells {target} (a tree scores {score:.3f}): is it known when you predict? "
-                f"if not, set data.drop: [{name}]"
+                f"column '{name}' alone predicts {target} (a decision tree scores {score:.3f}): is it known when you "
+                f"predict? if not, set data.drop: [{name}]"
             )
 
 
 def _as_numbers(column: pd.Series) -> np.ndarray:
-    """A column as (N, 1): numbers as they are, names by how they sort, what is missing below all."""
+    """A column as (N, 1): numbers unchanged, names by their sorted index, missing values below all others."""
     if not pd.api.types.is_numeric_dtype(column.dtype):
         column = pd.Series(pd.factorize(column.astype(str), sort=True)[0])
     values = column.to_numpy(dtype=float, na_value=np.nan)
@@ -42,7 +42,7 @@ def _as_numbers(column: pd.Series) -> np.ndarray:
 
 
 def _score(x: np.ndarray, y: pd.Series, task: str) -> float:
-    """How well a tree predicts y from one column, on rows that it was not fitted to."""
+    """The cross-validated score of a tree that predicts y from one column: balanced accuracy, or R²."""
     from sklearn.metrics import balanced_accuracy_score
     from sklearn.model_selection import KFold, cross_val_predict
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor

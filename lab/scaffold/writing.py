@@ -1,4 +1,4 @@
-"""The experiment file that `lab new` writes: commented, checked, and ready to train."""
+"""The experiment file that `lab new` writes: commented, checked and ready to train."""
 
 import datetime
 import re
@@ -9,16 +9,16 @@ from pathlib import Path
 from lab.config import experiment, sections, yaml_files
 from lab.errors import LabError
 from lab.files import atomic_write, may_replace
-from lab.scaffold.inspection import Look, check_kind, look
+from lab.scaffold.inspection import Inspection, check_kind, inspect
 from lab.scaffold.recipes import Choice, choose
 from lab.training import building
 
 
 @dataclass(frozen=True)
 class Scaffold:
-    """What was found, and the file that was written."""
+    """The findings, the choice of settings, and the file that was written."""
 
-    look: Look
+    inspection: Inspection
     choice: Choice
     path: Path
     parameters: int
@@ -33,15 +33,15 @@ def new(
     yes: bool = False,
     overrides: Sequence[str] = (),
 ) -> Scaffold:
-    """Look at data and write `experiments/NAME.yaml`, with settings that somebody wants otherwise put in their place.
+    """Inspect data and write `experiments/NAME.yaml`, with the overrides applied.
 
-    Raises LabError, with nothing written, where it cannot be.
+    Raises LabError, with nothing written, if the data cannot be used or the experiment is invalid.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-        raise LabError(f"'{name}' is no name for an experiment: use letters, digits, _ and - only")
+        raise LabError(f"'{name}' is not a valid name for an experiment: use letters, digits, _ and - only")
     check_kind(kind)
     path = experiment.FOLDER / f"{name}.yaml"
-    found = look(data, target, kind, sections.overridden({"data": {}}, overrides)["data"])
+    found = inspect(data, target, kind, sections.overridden({"data": {}}, overrides)["data"])
     choice = choose(found, model)
     choice = replace(choice, sections=sections.overridden(choice.sections, overrides))
     text = as_text(name, found, choice)
@@ -54,11 +54,11 @@ def new(
     return Scaffold(found, choice, path, sum(p.numel() for p in built.module.parameters()))
 
 
-def as_text(name: str, found: Look, choice: Choice) -> str:
-    """The file: its question, what was found, and each section below the reason for it."""
-    lines = [f"# {_question(found)}", "", f"# Written by `lab new` on {datetime.date.today()}. What it found:"]
-    lines += [f"#   {about}: {words}" for about, words in found.facts]
-    lines += [f"#   look out: {warning}" for warning in found.warnings]
+def as_text(name: str, found: Inspection, choice: Choice) -> str:
+    """The file: its question, the findings, and each section below the reason for it."""
+    lines = [f"# {_question(found)}", "", f"# Written by `lab new` on {datetime.date.today()}, which found:"]
+    lines += [f"#   {label}: {text}" for label, text in found.facts]
+    lines += [f"#   warning: {warning}" for warning in found.warnings]
     lines.append("")
     for line in yaml_files.write(dict(choice.sections)).splitlines():
         why = choice.why.get(line.partition(":")[0])
@@ -66,11 +66,11 @@ def as_text(name: str, found: Look, choice: Choice) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _question(found: Look) -> str:
-    place = Path(found.settings.get("path") or found.settings["x"]).name
+def _question(found: Inspection) -> str:
+    source = Path(found.settings.get("path") or found.settings["x"]).name
     if found.data.task == "forecasting":
         targets = dict.fromkeys(name.rpartition(" +")[0] for name in found.data.target_names)
         return f"Can the next {found.settings['horizon']} steps of {', '.join(targets)} be forecast?"
     if found.settings["kind"] == "table":
-        return f"Can {found.settings['target']} be told from the other columns of {place}?"
-    return f"Can the {'classes' if found.data.class_names else 'values'} of {place} be told?"
+        return f"Can {found.settings['target']} be predicted from the other columns of {source}?"
+    return f"Can the {'classes' if found.data.class_names else 'values'} of {source} be predicted?"

@@ -1,4 +1,4 @@
-"""The pictures of a study, by optuna.visualization, on one page that opens offline."""
+"""The figures of a study, drawn by optuna.visualization, on one HTML page that opens offline."""
 
 import html
 import warnings
@@ -11,18 +11,8 @@ if TYPE_CHECKING:
     from optuna import Study
 
 
-def importances(study: "Study") -> dict[str, float]:
-    """How much each setting mattered (PED-ANOVA), the most important first; none after few trials."""
-    from optuna.importance import get_param_importances
-
-    try:
-        return get_param_importances(study)
-    except (ValueError, RuntimeError):
-        return {}
-
-
-def page(study: "Study", objective: Objective) -> str:
-    """One self-contained HTML page with all pictures that the study has trials enough for."""
+def as_html(study: "Study", objective: Objective) -> str:
+    """A self-contained page with every figure for which the study has enough trials."""
     title = html.escape(f"{study.study_name}: {objective.metric}")
     parts = [f"<!doctype html><meta charset='utf-8'><title>{title}</title><h1>{title}</h1>"]
     for number, figure in enumerate(_figures(study, objective.metric)):
@@ -33,16 +23,26 @@ def page(study: "Study", objective: Objective) -> str:
 def _figures(study: "Study", metric: str) -> Iterator[Any]:
     from optuna import visualization
 
-    named: list[Callable[..., Any]] = [
+    plots: list[Callable[..., Any]] = [
         visualization.plot_optimization_history,
         visualization.plot_slice,
         visualization.plot_parallel_coordinate,
         visualization.plot_timeline,
     ]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of settings that only some trials have
+        warnings.simplefilter("ignore")  # about settings that only some trials have
         if importances(study):
             yield visualization.plot_param_importances(study, target_name=metric)
-        for plot in named:
+        for plot in plots:
             yield plot(study, **({} if plot is visualization.plot_timeline else {"target_name": metric}))
         yield visualization.plot_intermediate_values(study)
+
+
+def importances(study: "Study") -> dict[str, float]:
+    """The importance of each setting (PED-ANOVA), highest first; empty after too few trials."""
+    from optuna.importance import get_param_importances
+
+    try:
+        return get_param_importances(study)
+    except (ValueError, RuntimeError):
+        return {}

@@ -1,4 +1,7 @@
-"""The search of a study: ask Optuna, train, report, tell; nothing is left RUNNING however it ends."""
+"""The search of a study: ask Optuna for settings, train, report epochs, tell the score.
+
+However a search ends, no trial is left RUNNING.
+"""
 
 import contextlib
 import hashlib
@@ -12,20 +15,19 @@ from typing import TYPE_CHECKING
 from lab.config.experiment import Experiment
 from lab.parallel.child_runs import ChildRun, ParentRun
 from lab.parallel.jobs import Job, Outcome
-from lab.parallel.workers import Workers, work
+from lab.parallel.workers import Workers, run_jobs
 from lab.studies.space import Space
-from lab.studies.storage import RETRIED, fail_and_retry, fail_running, trial_state
+from lab.studies.storage import RETRIED, fail_and_retry, fail_running_trials, trial_state
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
 
-
-REASON = "lab.reason"
+REASON = "lab.reason"  # user attribute of a trial: why it failed
 
 
 @dataclass(frozen=True)
 class Objective:
-    """The validation metric that a study is about."""
+    """The validation metric that a study optimizes."""
 
     metric: str
     higher_is_better: bool
@@ -38,23 +40,17 @@ class Objective:
 
 @dataclass(frozen=True)
 class Context:
-    """A study while it runs."""
+    """What belongs to a running study."""
 
     space: Space
     study: "Study"
     objective: Objective
-    family: ParentRun
-
-
-def settings_key(experiment: Experiment) -> str:
-    """A hash of all settings but the seed."""
-    settings = {name: value for name, value in experiment.settings().items() if name != "seed"}
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+    parent: ParentRun
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How far a search is."""
+    """The number of trials by how they ended."""
 
     finished: int
     pruned: int
@@ -62,48 +58,41 @@ class Counts:
 
     @property
     def done(self) -> int:
-        """Trials that count: those cut off and tried again do not."""
+        """All of them; interrupted trials that are retried do not count."""
         return self.finished + self.pruned + self.failed
-
-
-def counts(study: "Study") -> Counts:
-    """The trials of a study by their end."""
-    retried = study.user_attrs.get(RETRIED, [])
-    states = [trial.state.name for trial in study.get_trials(deepcopy=False) if trial.number not in retried]
-    return Counts(states.count("COMPLETE"), states.count("PRUNED"), states.count("FAIL"))
 
 
 class Search:
     """Runs the trials of a study."""
 
-    def __init__(self, context: Context, watch: Callable[["Search"], None]):
+    def __init__(self, context: Context, on_progress: Callable[["Search"], None]):
         self.context = context
         self.study = context.study
-        self._watch = watch
-        self._flights: dict[int, tuple[Trial, ChildRun]] = {}
+        self._on_progress = on_progress
+        self._running: dict[int, tuple[Trial, ChildRun]] = {}
 
     @property
-    def going_on(self) -> int:
-        """How many trials are being trained."""
-        return len(self._flights)
+    def running(self) -> int:
+        """The number of trials in training."""
+        return len(self._running)
 
     def run(self, workers: Workers, trials: int, deadline: float) -> None:
-        """Search until `trials` are done in all, or the time (time.monotonic) of `deadline` has come."""
-        fail_running(self.study)  # a killed driver left them so
-        self._begin_with_the_experiment()
+        """Search until `trials` are done, earlier ones included, or time.monotonic() has reached `deadline`."""
+        fail_running_trials(self.study)  # left by a driver that was killed
+        self._enqueue_own_settings()
 
         def next_job() -> Job | None:
-            enough = counts(self.study).done + len(self._flights) >= trials
+            enough = counts(self.study).done + len(self._running) >= trials
             return None if enough or time.monotonic() >= deadline else self._ask()
 
         try:
-            work(workers, next_job, self._on_epoch, self._tell)
+            run_jobs(workers, next_job, self._on_epoch, self._tell)
         finally:
-            self._cut_off()
+            self._retry_interrupted()
 
-    def _begin_with_the_experiment(self) -> None:
-        """The first trial has the experiment's own settings: what somebody thought good is worth knowing."""
-        params = self.context.space.of_experiment()
+    def _enqueue_own_settings(self) -> None:
+        """Make the experiment's own settings the first trial: they are the baseline of the search."""
+        params = self.context.space.own_params()
         if params and not self.study.get_trials(deepcopy=False):
             self.study.enqueue_trial(params)
 
@@ -111,22 +100,23 @@ class Search:
         trial = self.study.ask()
         space = self.context.space
         experiment = space.experiment.varied(space.suggest(trial))
-        child = self.context.family.start(experiment, f"trial {trial.number}", "trial", trial=str(trial.number))
-        self._flights[trial.number] = trial, child
-        self._watch(self)
+        name = f"trial {trial.number}"
+        child = self.context.parent.start_child(experiment, name, "trial", trial=str(trial.number))
+        self._running[trial.number] = trial, child
+        self._on_progress(self)
         return Job(trial.number, experiment.name, experiment.to_yaml())
 
     def _on_epoch(self, number: int, epoch: int, values: dict[str, float]) -> bool:
-        trial, child = self._flights[number]
+        trial, child = self._running[number]
         child.record(epoch, values)
         value = values[self.context.objective.metric]
         if math.isfinite(value):
             trial.report(value, epoch)
-        self._watch(self)
+        self._on_progress(self)
         return trial.should_prune()
 
     def _tell(self, outcome: Outcome) -> None:
-        trial, child = self._flights[outcome.number]
+        trial, child = self._running[outcome.number]
         value = child.score(self.context.objective.metric)
         state, reason = outcome.state, outcome.reason
         if state == "finished" and not math.isfinite(value):
@@ -142,13 +132,26 @@ class Search:
             trial.set_user_attr("best_epoch", child.best_epoch)
             self.study.tell(outcome.number, value)
         child.end(state, reason)
-        del self._flights[outcome.number]
-        self._watch(self)
+        del self._running[outcome.number]
+        self._on_progress(self)
 
-    def _cut_off(self) -> None:
-        """However the search ends: what is in flight fails, and is tried again when the study goes on."""
-        for number, (_, child) in self._flights.items():
-            with contextlib.suppress(Exception):  # the storage may be what ended the search
+    def _retry_interrupted(self) -> None:
+        """Fail the trials still in training, and enqueue them for the next session of the study."""
+        for number, (_, child) in self._running.items():
+            with contextlib.suppress(Exception):  # the storage itself may have ended the search
                 fail_and_retry(self.study, number)
             child.end("stopped", "the study was stopped")
-        self._flights.clear()
+        self._running.clear()
+
+
+def counts(study: "Study") -> Counts:
+    """Count the trials of a study by how they ended."""
+    retried = study.user_attrs.get(RETRIED, [])
+    states = [trial.state.name for trial in study.get_trials(deepcopy=False) if trial.number not in retried]
+    return Counts(states.count("COMPLETE"), states.count("PRUNED"), states.count("FAIL"))
+
+
+def settings_key(experiment: Experiment) -> str:
+    """A hash of all settings but the seed."""
+    settings = {name: value for name, value in experiment.settings().items() if name != "seed"}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""The search space of an experiment: what `search:` says, checked completely before the first trial."""
+"""The search space of an experiment: its section `search:`, checked completely before the first trial."""
 
 import hashlib
 import json
@@ -13,15 +13,15 @@ from lab.errors import LabError, did_you_mean
 if TYPE_CHECKING:
     from optuna.trial import Trial
 
-
 RANGE_KEYS = {"low", "high", "log", "step", "when"}
 CHOICE_KEYS = {"choices", "when"}
+EXAMPLE = "search: {optimizer.lr: {low: 1e-4, high: 1e-1, log: true}}"
 FORMS = "write a list of choices, {low: 0.1, high: 1.0}, or {choices: [...], when: {...}}"
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """One setting that is searched: `choices`, or a range; only where `when` holds."""
+    """One setting to search: `choices` or a range; it exists only where the conditions `when` hold."""
 
     name: str
     choices: tuple[Any, ...] = ()
@@ -33,23 +33,23 @@ class Dimension:
     when: Mapping[str, tuple[Any, ...]] | None = None
 
     def probes(self) -> tuple[Any, ...]:
-        """The values that must all be valid: every choice, or both ends."""
+        """The values to validate: every choice, or both ends of the range."""
         return self.choices or (self.low, self.high)
 
     def applies(self, values: Mapping[str, Any]) -> bool:
-        """Whether this dimension exists beside the values of those before it."""
+        """Whether this dimension exists, given the values of the earlier ones."""
         return all(name in values and values[name] in allowed for name, allowed in (self.when or {}).items())
 
     def decoded(self, stored: Any) -> Any:
-        """The setting's value that a stored Optuna parameter stands for."""
+        """The setting's value for a stored Optuna parameter."""
         return next((choice for choice in self.choices if _encoded(choice) == stored), stored)
 
-    def holds(self, value: Any) -> bool:
-        """Whether the sampler could choose this value."""
+    def contains(self, value: Any) -> bool:
+        """Whether a value lies in the choices or the range."""
         return value in self.choices if self.choices else _is_number(value) and self.low <= value <= self.high
 
     def suggest(self, trial: "Trial") -> Any:
-        """The value that Optuna's sampler chooses."""
+        """Let Optuna's sampler choose a value."""
         if self.choices:
             encoded = trial.suggest_categorical(self.name, [_encoded(choice) for choice in self.choices])
             return self.decoded(encoded)
@@ -61,13 +61,13 @@ class Dimension:
 
 @dataclass(frozen=True)
 class Space:
-    """The dimensions of an experiment's search space, in the order in which they are chosen."""
+    """The dimensions of an experiment's search space, in the order in which they are sampled."""
 
     experiment: Experiment
     dimensions: tuple[Dimension, ...]
 
     def suggest(self, trial: "Trial") -> dict[str, Any]:
-        """A value for every dimension that applies."""
+        """Let Optuna's sampler choose a value for every dimension that applies."""
         values: dict[str, Any] = {}
         for dimension in self.dimensions:
             if dimension.applies(values):
@@ -75,132 +75,122 @@ class Space:
         return values
 
     def values_of(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings that stored Optuna parameters stand for."""
+        """The settings for stored Optuna parameters."""
         return {d.name: d.decoded(params[d.name]) for d in self.dimensions if d.name in params}
 
-    def of_experiment(self) -> dict[str, Any] | None:
-        """The experiment's own settings as Optuna parameters; None where they lie outside of the space."""
+    def own_params(self) -> dict[str, Any] | None:
+        """The experiment's own settings as Optuna parameters; None if they lie outside the space."""
         settings = self.experiment.settings()
         params: dict[str, Any] = {}
         for dimension in self.dimensions:
             if dimension.applies(settings):
                 value = settings.get(dimension.name)
-                if not dimension.holds(value):
+                if not dimension.contains(value):
                     return None
                 params[dimension.name] = _encoded(value)
         return params
 
     def fingerprint(self, *more: str) -> str:
-        """A short hash of the space, the settings it varies, and what else is given."""
+        """A short hash of the space, of all settings and of the strings given."""
         settings = {name: value for name, value in self.experiment.settings().items() if name != "seed"}
         content = json.dumps([self.experiment.search, settings, self.experiment.seed, more], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:8]
 
 
-def _encoded(choice: Any) -> Any:
-    """A choice as Optuna stores it: lists and mappings as text."""
-    return json.dumps(choice) if isinstance(choice, list | dict) else choice
-
-
-def space_of(experiment: Experiment) -> Space:
-    """The experiment's search space; raises LabError with a line for every mistake."""
+def parse_space(experiment: Experiment) -> Space:
+    """The experiment's search space; raises LabError with a line for every error."""
     if not experiment.search:
         raise LabError(f"search: {experiment.name} has no search space; add one to its file: {EXAMPLE}")
-    mistakes: list[str] = []
+    errors: list[str] = []
     dimensions: list[Dimension] = []
     for name, content in experiment.search.items():
         found: list[str] = []
         dimension = _parsed(name, content, dimensions, experiment.search, found)
         if dimension:
-            found += _wrong_values(experiment, dimension, dimensions)
-            dimensions.append(dimension if dimension.choices else _typed(experiment, dimension, dimensions, found))
-        mistakes += dict.fromkeys(found)
-    if mistakes:
-        raise LabError(*mistakes)
+            found += _invalid_values(experiment, dimension, dimensions)
+            dimensions.append(dimension if dimension.choices else _with_type(experiment, dimension, dimensions, found))
+        errors += dict.fromkeys(found)
+    if errors:
+        raise LabError(*errors)
     return Space(experiment, tuple(dimensions))
 
 
-EXAMPLE = "search: {optimizer.lr: {low: 1e-4, high: 1e-1, log: true}}"
-
-
 def _parsed(
-    name: str, content: Any, before: list[Dimension], search: Mapping[str, Any], mistakes: list[str]
+    name: str, content: Any, before: list[Dimension], search: Mapping[str, Any], errors: list[str]
 ) -> Dimension | None:
-    """One entry of `search:` as it is written; what is wrong with its form is added to `mistakes`."""
+    """Parse one entry of `search:` without checking its values; errors are appended."""
     path = f"search.{name}"
     if isinstance(content, list):
         content = {"choices": content}
     if not isinstance(content, dict):
-        mistakes.append(f"{path}: {json.dumps(content)} is no dimension; {FORMS}")
+        errors.append(f"{path}: {json.dumps(content)} is not a dimension; {FORMS}")
         return None
     known = CHOICE_KEYS if "choices" in content else RANGE_KEYS
-    mistakes += [f"{path}.{key}: no such key; {did_you_mean(str(key), known)}" for key in content if key not in known]
+    errors += [f"{path}.{key}: no such key; {did_you_mean(str(key), known)}" for key in content if key not in known]
     section, _, setting = name.partition(".")
     if setting == "kind" and any(other.name.startswith(f"{section}.") for other in before):
-        mistakes.append(f"{path}: must stand above the other {section} settings")
-    when = _conditions(path, content.get("when"), before, search, mistakes)
-    parsed = _choices(path, content, mistakes) if "choices" in content else _range(path, content, mistakes)
-    return Dimension(name, when=when, **parsed) if parsed and not mistakes else None
+        errors.append(f"{path}: must come before the other {section} settings")
+    when = _conditions(path, content.get("when"), before, search, errors)
+    parsed = _choices(path, content, errors) if "choices" in content else _range(path, content, errors)
+    return Dimension(name, when=when, **parsed) if parsed and not errors else None
 
 
-def _choices(path: str, content: Mapping[str, Any], mistakes: list[str]) -> dict[str, Any]:
+def _choices(path: str, content: Mapping[str, Any], errors: list[str]) -> dict[str, Any]:
     choices = content["choices"]
     if not isinstance(choices, list) or not choices:
-        mistakes.append(f"{path}: needs at least one choice, such as [0.1, 0.2]")
+        errors.append(f"{path}: needs at least one choice, such as [0.1, 0.2]")
         return {}
     return {"choices": tuple(choices)}
 
 
-def _range(path: str, content: Mapping[str, Any], mistakes: list[str]) -> dict[str, Any]:
+def _range(path: str, content: Mapping[str, Any], errors: list[str]) -> dict[str, Any]:
     """The range as keyword arguments of a Dimension."""
     low: Any = content.get("low")
     high: Any = content.get("high")
     step: Any = content.get("step")
     log = content.get("log", False)
-    wrong = [
+    found = [
         f"{path}.{key}: {'is required' if value is None else f'must be a number, not {json.dumps(value)}'}"
         for key, value in (("low", low), ("high", high))
         if not _is_number(value)
     ]
     if not isinstance(log, bool):
-        wrong.append(f"{path}.log: must be true or false, not {json.dumps(log)}")
+        found.append(f"{path}.log: must be true or false, not {json.dumps(log)}")
     if step is not None and not (_is_number(step) and step > 0):
-        wrong.append(f"{path}.step: must be a number above 0, not {json.dumps(step)}")
-    if not wrong and low > high:
-        wrong.append(f"{path}: low {low} is above high {high}; swap them")
-    if not wrong and log and low <= 0:
-        wrong.append(f"{path}: a log range needs low above 0, not {low}; try low: {high / 1000:g}")
-    if not wrong and log and step is not None:
-        wrong.append(f"{path}: a log range has no step; leave one of the two out")
-    mistakes += wrong
-    return {} if wrong else {"low": low, "high": high, "log": log, "step": step}
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        found.append(f"{path}.step: must be a number above 0, not {json.dumps(step)}")
+    if not found and low > high:
+        found.append(f"{path}: low {low} is above high {high}; swap them")
+    if not found and log and low <= 0:
+        found.append(f"{path}: a log range needs low above 0, not {low}; try low: {high / 1000:g}")
+    if not found and log and step is not None:
+        found.append(f"{path}: a log range has no step; leave one of the two out")
+    errors += found
+    return {} if found else {"low": low, "high": high, "log": log, "step": step}
 
 
 def _conditions(
-    path: str, when: Any, before: list[Dimension], search: Mapping[str, Any], mistakes: list[str]
+    path: str, when: Any, before: list[Dimension], search: Mapping[str, Any], errors: list[str]
 ) -> dict[str, tuple[Any, ...]] | None:
-    """Under each name in `when:` the values that it may have."""
+    """The allowed values of each setting in `when:`; errors are appended."""
     if when is None:
         return None
     if not isinstance(when, dict):
-        mistakes.append(f"{path}.when: write a setting and its value, such as {{optimizer.kind: sgd}}")
+        errors.append(f"{path}.when: write a setting and its value, such as {{optimizer.kind: sgd}}")
         return None
     choices = {dimension.name: dimension.choices for dimension in before}
     conditions: dict[str, tuple[Any, ...]] = {}
     for name, allowed in when.items():
         values = tuple(allowed) if isinstance(allowed, list) else (allowed,)
         if name not in search:
-            mistakes.append(f"{path}.when: {name} is not in the space; {did_you_mean(name, search)}")
+            errors.append(f"{path}.when: {name} is not in the space; {did_you_mean(name, search)}")
         elif name not in choices:
-            mistakes.append(f"{path}.when: {name} must stand above {path.partition('.')[2]}")
+            errors.append(f"{path}.when: {name} must come before {path.partition('.')[2]}")
         elif not choices[name]:
-            mistakes.append(f"{path}.when: {name} is a range; a condition needs a list of choices")
+            errors.append(f"{path}.when: {name} is a range; a condition needs a list of choices")
+        elif not values:
+            errors.append(f"{path}.when: {name} needs at least one value; its choices are {json.dumps(choices[name])}")
         else:
-            mistakes += [
+            errors += [
                 f"{path}.when: {name} is never {json.dumps(value)}; its choices are {json.dumps(choices[name])}"
                 for value in values
                 if value not in choices[name]
@@ -209,43 +199,41 @@ def _conditions(
     return conditions
 
 
-def _surroundings(dimension: Dimension, before: Iterable[Dimension]) -> Iterator[dict[str, Any]]:
-    """Values of earlier dimensions beside which this one must be valid: its conditions, and each kind."""
+def _invalid_values(experiment: Experiment, dimension: Dimension, before: list[Dimension]) -> list[str]:
+    """A line for every choice or end of a range with which the experiment is invalid."""
+    errors: list[str] = []
+    for context in _contexts(dimension, before):
+        for value in dimension.probes():
+            for line in _errors_with(experiment, context | {dimension.name: value}):
+                hint = _hint(dimension, context) if "no such setting" in line else ""
+                errors.append(f"search.{line}{hint}")
+    return errors
+
+
+def _contexts(dimension: Dimension, before: Iterable[Dimension]) -> Iterator[dict[str, Any]]:
+    """Values of earlier dimensions with which this one must be valid: its conditions, for each possible kind."""
     by_name = {other.name: other for other in before}
     kind = f"{dimension.name.partition('.')[0]}.kind"
     conditions = dict(dimension.when or {})
     if kind in by_name and kind != dimension.name:
         conditions.setdefault(kind, by_name[kind].choices)
     for kind_value in conditions.get(kind, (None,)):
-        beside: dict[str, Any] = {}
+        context: dict[str, Any] = {}
         for name, allowed in conditions.items():
             if name in by_name:
-                for outer in _surroundings(by_name[name], before):
-                    beside = outer | beside
-                    break
-            beside[name] = kind_value if name == kind else allowed[0]
-        yield beside
+                context = next(_contexts(by_name[name], before)) | context
+            context[name] = kind_value if name == kind else allowed[0]
+        yield context
 
 
-def _wrong_values(experiment: Experiment, dimension: Dimension, before: list[Dimension]) -> list[str]:
-    """A line for every end or choice that gives no valid experiment."""
-    mistakes: list[str] = []
-    for beside in _surroundings(dimension, before):
-        for value in dimension.probes():
-            for line in _refused(experiment, beside | {dimension.name: value}):
-                hint = _hint(dimension, beside) if "no such setting" in line else ""
-                mistakes.append(f"search.{line}{hint}")
-    return mistakes
-
-
-def _hint(dimension: Dimension, beside: Mapping[str, Any]) -> str:
-    """Why a setting may be unknown beside one kind only."""
+def _hint(dimension: Dimension, context: Mapping[str, Any]) -> str:
+    """How to restrict a setting to the kinds that have it."""
     kind = f"{dimension.name.partition('.')[0]}.kind"
-    return f" ({kind} is {beside[kind]}; say when: {{{kind}: ...}})" if kind in beside else ""
+    return f" ({kind} is {context[kind]}; write when: {{{kind}: ...}})" if kind in context else ""
 
 
-def _refused(experiment: Experiment, changes: Mapping[str, Any]) -> tuple[str, ...]:
-    """What is wrong with the experiment so changed."""
+def _errors_with(experiment: Experiment, changes: Mapping[str, Any]) -> tuple[str, ...]:
+    """The errors of the experiment with these settings."""
     try:
         experiment.varied(changes)
     except LabError as error:
@@ -253,14 +241,21 @@ def _refused(experiment: Experiment, changes: Mapping[str, Any]) -> tuple[str, .
     return ()
 
 
-def _typed(experiment: Experiment, dimension: Dimension, before: list[Dimension], mistakes: list[str]) -> Dimension:
-    """The range as one of integers where its setting refuses a number with a fraction."""
-    beside = next(_surroundings(dimension, before))
-    between = dimension.low + 0.37 * (dimension.high - dimension.low)
-    between += 0.0 if between % 1 else 1e-6
-    whole = float(dimension.low).is_integer() and float(dimension.high).is_integer()
-    if not mistakes and whole and _refused(experiment, beside | {dimension.name: between}):
+def _with_type(experiment: Experiment, dimension: Dimension, before: list[Dimension], errors: list[str]) -> Dimension:
+    """The range, of integers if the setting does not accept a fraction."""
+    context = next(_contexts(dimension, before))
+    integer_ends = float(dimension.low).is_integer() and float(dimension.high).is_integer()
+    if not errors and integer_ends and _errors_with(experiment, context | {dimension.name: dimension.low + 0.5}):
         if dimension.step is not None and not float(dimension.step).is_integer():
-            mistakes.append(f"search.{dimension.name}.step: must be a whole number, as the setting is")
+            errors.append(f"search.{dimension.name}.step: must be an integer, as the setting is")
         return Dimension(**(vars(dimension) | {"integer": True}))
     return dimension
+
+
+def _encoded(choice: Any) -> Any:
+    """A choice as Optuna stores it: lists and mappings as JSON."""
+    return json.dumps(choice) if isinstance(choice, list | dict) else choice
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

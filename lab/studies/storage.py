@@ -1,4 +1,7 @@
-"""Where studies are stored: `mlruns/optuna.db`, or what LAB_STUDY_STORAGE names; and trials whose driver is gone."""
+"""Where studies are stored: `mlruns/optuna.db`, or what LAB_STUDY_STORAGE names.
+
+Also the samplers and pruners by name, and the retry of trials whose driver died.
+"""
 
 import os
 import platform
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lab import files
 from lab.errors import LabError
-from lab.parallel import child_runs
+from lab.parallel.child_runs import driver_lock_path
 from lab.tracking import store
 
 if TYPE_CHECKING:
@@ -20,24 +23,20 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.trial import TrialState
 
-
 Sampler = Literal["tpe", "gp", "random", "cmaes"]
 Pruner = Literal["hyperband", "median", "none"]
 SAMPLERS: tuple[Sampler, ...] = ("tpe", "gp", "random", "cmaes")
 PRUNERS: tuple[Pruner, ...] = ("hyperband", "median", "none")
-SPACE = "lab.space"  # user attributes of a study
-PARENT = "lab.journal"
-RETRIED = "lab.retried"  # user attribute of a study: the numbers of trials that were cut off, and enqueued again
-DRIVER = "lab.driver"  # user attribute of a study: the machine that drives it, and the lock that its driver holds
-
-
-def address() -> str:
-    """The storage's address."""
-    return os.environ.get("LAB_STUDY_STORAGE") or f"sqlite:///{store.root() / 'optuna.db'}"
+# User attributes of a study:
+SPACE = "lab.space"  # the fingerprint of its search space
+PARENT = "lab.journal"  # the tracker id of its own run
+RETRIED = "lab.retried"  # the numbers of interrupted trials that were enqueued again
+DRIVER = "lab.driver"  # the machine that runs it, and the lock file that its driver holds
+RETRY_OF = "lab.retry_of"  # user attribute of a trial: the number of the interrupted one
 
 
 def open_study(name: str, higher_is_better: bool, space: str) -> "Study":
-    """The study of that name, made where there is none; raises LabError where the storage cannot be used."""
+    """Load the study of that name, or create it; raises LabError if the storage cannot be used."""
     import optuna
     from optuna.exceptions import OptunaError
     from sqlalchemy.exc import SQLAlchemyError
@@ -60,12 +59,12 @@ def open_study(name: str, higher_is_better: bool, space: str) -> "Study":
             study.set_user_attr(SPACE, space)
             study.set_user_attr(PARENT, uuid.uuid4().hex)
     except (OptunaError, SQLAlchemyError, OSError, ImportError, ValueError) as error:
-        raise LabError(f"the study storage {shown} cannot be used: {str(error).splitlines()[0]}") from None
+        raise _unusable(error) from None
     return study
 
 
 def load_studies() -> "list[Study]":
-    """All studies of the storage; raises LabError where it cannot be read."""
+    """All studies of the storage; raises LabError if it cannot be read."""
     import optuna
     from optuna.exceptions import OptunaError
     from sqlalchemy.exc import SQLAlchemyError
@@ -74,23 +73,41 @@ def load_studies() -> "list[Study]":
         opened = _storage()
         return [optuna.load_study(study_name=name, storage=opened) for name in optuna.get_all_study_names(opened)]
     except (OptunaError, SQLAlchemyError, OSError, ImportError, ValueError) as error:
-        shown = store.without_password(address())
-        raise LabError(f"the study storage {shown} cannot be used: {str(error).splitlines()[0]}") from None
+        raise _unusable(error) from None
 
 
 def _storage() -> Any:
-    """Optuna's storage, its tables made; a local SQLite file in WAL mode, so that readers never wait."""
+    """Optuna's storage with its tables created; a local SQLite file in WAL mode, so that readers never block."""
     import optuna
 
     url = address()
     if not os.environ.get("LAB_STUDY_STORAGE"):
-        with sqlite3.connect(store.root() / "optuna.db") as connection:
+        with sqlite3.connect(_database()) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
     return optuna.storages.RDBStorage(url)
 
 
+def address() -> str:
+    """The storage's URL."""
+    return os.environ.get("LAB_STUDY_STORAGE") or f"sqlite:///{_database()}"
+
+
+def exists() -> bool:
+    """Whether LAB_STUDY_STORAGE is set or the local file is there."""
+    return bool(os.environ.get("LAB_STUDY_STORAGE")) or _database().exists()
+
+
+def _database() -> Path:
+    return store.root() / "optuna.db"
+
+
+def _unusable(error: Exception) -> LabError:
+    shown = store.without_password(address())
+    return LabError(f"the study storage {shown} cannot be used: {str(error).splitlines()[0]}")
+
+
 def quiet_optuna() -> None:
-    """Silence what Optuna says of its experimental parts and of every trial."""
+    """Silence Optuna's log of every trial and its warnings about experimental features."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -99,7 +116,7 @@ def quiet_optuna() -> None:
 
 
 def make_sampler(kind: Sampler, trials: int, seed: int) -> "BaseSampler":
-    """Optuna's sampler of that name; `trials` is how many it is going to choose."""
+    """Optuna's sampler of that name, for a study of `trials` trials."""
     from optuna import samplers
 
     if kind == "gp":
@@ -113,7 +130,7 @@ def make_sampler(kind: Sampler, trials: int, seed: int) -> "BaseSampler":
 
 
 def make_pruner(kind: Pruner, max_epochs: int) -> "BasePruner":
-    """Optuna's pruner of that name."""
+    """Optuna's pruner of that name, for trials of `max_epochs` epochs."""
     from optuna import pruners
 
     if kind == "none":
@@ -123,64 +140,61 @@ def make_pruner(kind: Pruner, max_epochs: int) -> "BasePruner":
     return pruners.HyperbandPruner(min_resource=max(1, max_epochs // 9), max_resource=max_epochs, reduction_factor=3)
 
 
-def fail_and_retry(study: "Study", number: int) -> None:
-    """Fail a trial for no fault of its own, and enqueue its settings."""
-    retried = study.user_attrs.get(RETRIED, [])
-    params = study.get_trials(deepcopy=False)[number].params
-    if number not in retried:
-        if params:
-            study.enqueue_trial(params, user_attrs={"lab.retry_of": number})
-        study.set_user_attr(RETRIED, [*retried, number])
-    study.tell(number, state=trial_state("FAIL"))
+def record_driver(study: "Study", name: str) -> None:
+    """Record that this machine runs the study, under the driver lock `name`."""
+    study.set_user_attr(DRIVER, {"host": platform.node(), "lock": str(driver_lock_path(name))})
 
 
-def fail_running(study: "Study") -> int:
-    """Fail and enqueue again every trial that is RUNNING; how many there were. Its driver must be gone."""
-    running = [trial.number for trial in study.get_trials(deepcopy=False) if trial.state.name == "RUNNING"]
-    for number in running:
-        fail_and_retry(study, number)
-    return len(running)
+def retry_abandoned_trials() -> list[str]:
+    """Fail and enqueue again the trials that dead drivers of this machine left RUNNING; a line for each study.
 
-
-def fail_interrupted() -> list[str]:
-    """Close the trials that dead drivers of this machine left RUNNING; a line about each study. Raises LabError."""
+    Raises LabError if the storage cannot be read.
+    """
     if not exists():
         return []
     quiet_optuna()
-    found = load_studies()
-    return [line for study in found if (line := _fail_interrupted(study))]
+    return [line for study in load_studies() if (line := _retry_abandoned(study))]
 
 
-def exists() -> bool:
-    """Whether there is a storage of studies."""
-    return bool(os.environ.get("LAB_STUDY_STORAGE")) or (store.root() / "optuna.db").exists()
-
-
-def note_driver(study: "Study", name: str) -> None:
-    """Note who drives a study from now on."""
-    study.set_user_attr(DRIVER, {"host": platform.node(), "lock": str(child_runs.driver_lock(name))})
-
-
-def _fail_interrupted(study: "Study") -> str:
+def _retry_abandoned(study: "Study") -> str:
     driver = study.user_attrs.get(DRIVER, {})
     if driver.get("host") != platform.node() or not _running(study):
         return ""
     lock = Path(str(driver.get("lock")))
     try:
-        # Without the file there is no driver: it was removed with the folder that was worked in.
+        # Without the file no driver is alive: it was removed together with its folder.
         with files.held(lock, study.study_name) if lock.is_file() else nullcontext():
-            count = fail_running(study)
-    except LabError:  # its driver lives
+            count = fail_running_trials(study)
+    except LabError:  # its driver is alive
         return ""
-    return f"{count} trial{'s' if count > 1 else ''} of {study.study_name} failed with the driver, to be tried again"
+    return f"{count} trial{'s' if count > 1 else ''} of {study.study_name} failed with the driver, will be retried"
 
 
-def _running(study: "Study") -> bool:
-    return any(trial.state.name == "RUNNING" for trial in study.get_trials(deepcopy=False))
+def fail_running_trials(study: "Study") -> int:
+    """Fail and enqueue again every RUNNING trial; returns their number. The study's driver must be dead."""
+    running = _running(study)
+    for number in running:
+        fail_and_retry(study, number)
+    return len(running)
+
+
+def _running(study: "Study") -> list[int]:
+    return [trial.number for trial in study.get_trials(deepcopy=False) if trial.state.name == "RUNNING"]
+
+
+def fail_and_retry(study: "Study", number: int) -> None:
+    """Fail a trial that was interrupted, and enqueue its settings again."""
+    retried = study.user_attrs.get(RETRIED, [])
+    params = study.get_trials(deepcopy=False)[number].params
+    if number not in retried:
+        if params:
+            study.enqueue_trial(params, user_attrs={RETRY_OF: number})
+        study.set_user_attr(RETRIED, [*retried, number])
+    study.tell(number, state=trial_state("FAIL"))
 
 
 def trial_state(name: str) -> "TrialState":
-    """Optuna's state of that name."""
+    """Optuna's trial state of that name."""
     from optuna.trial import TrialState
 
     return TrialState[name]

@@ -16,6 +16,7 @@ from lab import signals
 from lab.errors import TrainingFailed
 from lab.modules.task import TaskModule
 from lab.training import checkpoint_files, lightning_internals
+from lab.training.best_epoch import BestEpoch
 
 PATIENCE = 3.0  # seconds that a signal waits for the end of a validation
 
@@ -31,9 +32,8 @@ class BestAndLast(Checkpoint):
     def __init__(self, folder: Path, every_seconds: float):
         self.best = folder / "best.ckpt"
         self.last = folder / "last.ckpt"
-        self.best_epoch = 0  # counted from 1; 0 before the first
         self._every_seconds = every_seconds
-        self._best_loss = math.inf
+        self._best = BestEpoch()
         self._best_weights: dict[str, Tensor] = {}
         self._best_pending = False  # until the end of its epoch
         self._best_saved = False
@@ -41,6 +41,11 @@ class BestAndLast(Checkpoint):
         self._block = 0  # finished blocks of batches in the epoch whose state is saved
         self._due = 0.0
         self._loaded: dict[str, Any] = {}
+
+    @property
+    def best_epoch(self) -> int:
+        """The best epoch so far, counted from 1; 0 before the first."""
+        return self._best.epoch
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Continue with the batch, the metrics and the random state of a checkpoint."""
@@ -84,14 +89,13 @@ class BestAndLast(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember the epoch if it is the best so far."""
         loss = float(trainer.callback_metrics.get("val/loss", math.nan))
-        if loss < self._best_loss:
-            self._best_loss = loss
-            self._remember_best(pl_module, trainer.current_epoch + 1)
+        if self._best.update(trainer.current_epoch + 1, loss):
+            self._remember_best(pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the end, which is also the best epoch where no validation loss was finite."""
-        if not self.best_epoch:
-            self._remember_best(pl_module, trainer.current_epoch)
+        if not math.isfinite(self._best.loss):
+            self._remember_best(pl_module)
         if self._best_pending:
             self._save_best(trainer)
         elif not self._best_saved:  # in this process: an earlier one has saved it
@@ -105,8 +109,7 @@ class BestAndLast(Checkpoint):
     def _is_due(self) -> bool:
         return time.monotonic() >= self._due or signals.asked()
 
-    def _remember_best(self, module: LightningModule, epoch: int) -> None:
-        self.best_epoch = epoch
+    def _remember_best(self, module: LightningModule) -> None:
         self._best_weights = {name: value.clone() for name, value in module.state_dict().items()}
         self._best_pending = True
 
@@ -129,7 +132,7 @@ class BestAndLast(Checkpoint):
             "block": self._block,
             "batch": pl_module.batches_done if self._block else 0,
             "best_epoch": self.best_epoch,
-            "best_loss": self._best_loss,
+            "best_loss": self._best.loss,
             "best_weights": {} if self._best_pending else self._best_weights,  # {}: those of the checkpoint itself
             "stopped_early": trainer.should_stop,
             "callback_metrics": dict(trainer.callback_metrics),
@@ -139,7 +142,7 @@ class BestAndLast(Checkpoint):
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Continue where the checkpoint was saved."""
         state = self._loaded = checkpoint["lab"]
-        self.best_epoch, self._best_loss = state["best_epoch"], state["best_loss"]
+        self._best = BestEpoch(state["best_epoch"], state["best_loss"])
         self._best_weights = state["best_weights"] or checkpoint["state_dict"]
         trainer.should_stop = state["stopped_early"]
 

@@ -1,4 +1,8 @@
-"""Against the winner's curse: the best trials and the defaults are trained again on fresh seeds."""
+"""Confirmation: the best trials and the experiment's own settings are trained again on fresh seeds.
+
+The best of many noisy scores overestimates its settings (the winner's curse); scores on seeds that the search did
+not use do not.
+"""
 
 import dataclasses
 import itertools
@@ -13,7 +17,7 @@ from lab.config.experiment import Experiment
 from lab.errors import TrainingFailed
 from lab.parallel.child_runs import ChildRun
 from lab.parallel.jobs import Job, Outcome
-from lab.parallel.workers import Workers, work
+from lab.parallel.workers import Workers, run_jobs
 from lab.studies.search import Context, Objective, settings_key
 
 FRESH = "lab.fresh"  # user attribute of a study: scores on fresh seeds, by candidate and seed
@@ -32,17 +36,17 @@ class Candidate:
 
     @property
     def mean(self) -> float:
-        """The mean score on fresh seeds."""
+        """The mean score on fresh seeds; NaN without any."""
         return statistics.fmean(self.fresh) if self.fresh else math.nan
 
     @property
     def deviation(self) -> float:
-        """The sample standard deviation over fresh seeds."""
+        """The sample standard deviation over fresh seeds; NaN for fewer than two."""
         return statistics.stdev(self.fresh) if len(self.fresh) > 1 else math.nan
 
 
-def candidates(context: Context, top: int) -> list[Candidate]:
-    """The best `top` trials that differ, best first, then the experiment's own settings."""
+def select_candidates(context: Context, top: int) -> list[Candidate]:
+    """The best `top` trials with different settings, best first, then the experiment's own settings."""
     space, sign = context.space, context.objective.sign
     complete = [trial for trial in context.study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
     own = settings_key(space.experiment)
@@ -55,8 +59,8 @@ def candidates(context: Context, top: int) -> list[Candidate]:
             found[own] = dataclasses.replace(found[own], search_score=trial.value)
         elif len(found) <= top:
             found.setdefault(key, Candidate(f"trial {trial.number}", values, experiment, trial.value))
-    defaults, *tried = found.values()
-    return [*tried, defaults]
+    defaults, *best = found.values()
+    return [*best, defaults]
 
 
 @dataclass
@@ -68,79 +72,84 @@ class _Training:
     child: ChildRun
 
 
-class FreshSeeds:
-    """Trains candidates on seeds that the search did not see; what is done stands in the study and is kept."""
+class Confirmation:
+    """Trains candidates on seeds that the search did not use; scores are stored in the study and reused."""
 
     def __init__(self, context: Context):
         self.context = context
         self.study = context.study
-        self._going_on: dict[int, _Training] = {}
-        self._numbers = itertools.count(-1, -1)  # none that a trial has
+        self._running: dict[int, _Training] = {}
+        self._numbers = itertools.count(-1, -1)  # negative, so that none is a trial's
 
     def run(
-        self, chosen: list[Candidate], seeds: Iterable[int], workers: Workers, watch: Callable[[int, int], None]
+        self,
+        candidates: list[Candidate],
+        seeds: Iterable[int],
+        workers: Workers,
+        on_progress: Callable[[int, int], None],
     ) -> list[Candidate]:
         """The candidates with their scores on all seeds, the best mean first.
 
-        `watch` is told how many trainings are done, and of how many.
+        `on_progress` is called with the number of finished trainings and their total number. Raises TrainingFailed
+        if no training finished.
         """
         seeds = list(seeds)
-        todo = [(c, seed) for seed in seeds for c in chosen if str(seed) not in self._scores(c)]
-        total = len(chosen) * len(seeds)
-        watch(total - len(todo), total)
+        todo = [(c, seed) for seed in seeds for c in candidates if str(seed) not in self._scores(c)]
+        total = len(candidates) * len(seeds)
+        on_progress(total - len(todo), total)
 
         def next_job() -> Job | None:
             return self._start(*todo.pop(0)) if todo else None
 
         def on_outcome(outcome: Outcome) -> None:
-            training = self._going_on[outcome.number]
+            training = self._running[outcome.number]
             if outcome.state == "lost":
                 todo.append((training.candidate, training.seed))
             self._finish(training, outcome)
-            del self._going_on[outcome.number]
-            watch(total - len(todo) - len(self._going_on), total)
+            del self._running[outcome.number]
+            on_progress(total - len(todo) - len(self._running), total)
 
         try:
-            work(workers, next_job, self._on_epoch, on_outcome)
+            run_jobs(workers, next_job, self._on_epoch, on_outcome)
         finally:
-            for training in self._going_on.values():
+            for training in self._running.values():
                 training.child.end("stopped", "the study was stopped")
-            self._going_on.clear()
-        return self._ranked(chosen, seeds)
-
-    def _scores(self, candidate: Candidate) -> dict[str, float]:
-        """The stored scores of a candidate by seed; NaN where the training failed."""
-        return self.study.user_attrs.get(FRESH, {}).get(settings_key(candidate.experiment), {})
+            self._running.clear()
+        return self._ranked(candidates, seeds)
 
     def _start(self, candidate: Candidate, seed: int) -> Job:
         experiment = dataclasses.replace(candidate.experiment, seed=seed)
         name = f"{candidate.name}, seed {seed}"
-        child = self.context.family.start(experiment, name, "fresh seed", candidate=candidate.name)
+        child = self.context.parent.start_child(experiment, name, "fresh seed", candidate=candidate.name)
         number = next(self._numbers)
-        self._going_on[number] = _Training(candidate, seed, child)
+        self._running[number] = _Training(candidate, seed, child)
         return Job(number, experiment.name, experiment.to_yaml())
 
     def _on_epoch(self, number: int, epoch: int, values: dict[str, float]) -> bool:
-        self._going_on[number].child.record(epoch, values)
+        self._running[number].child.record(epoch, values)
         return False
 
     def _finish(self, training: _Training, outcome: Outcome) -> None:
-        """Keep the score of a training in the study, and close its run."""
+        """Store the score of a training in the study, and end its run."""
         if outcome.state != "lost":
             score = training.child.score(self.context.objective.metric)
-            kept = score if outcome.state == "finished" and math.isfinite(score) else None
+            valid = score if outcome.state == "finished" and math.isfinite(score) else None
             stored = dict(self.study.user_attrs.get(FRESH, {}))
             key = settings_key(training.candidate.experiment)
-            stored[key] = stored.get(key, {}) | {str(training.seed): kept}
+            stored[key] = stored.get(key, {}) | {str(training.seed): valid}
             self.study.set_user_attr(FRESH, stored)
         training.child.end(outcome.state, outcome.reason)
 
-    def _ranked(self, chosen: list[Candidate], seeds: list[int]) -> list[Candidate]:
-        """The candidates with their scores, the best first; one that failed on a seed comes last."""
+    def _scores(self, candidate: Candidate) -> dict[str, float | None]:
+        """The stored scores of a candidate by seed; None where the training failed."""
+        return self.study.user_attrs.get(FRESH, {}).get(settings_key(candidate.experiment), {})
+
+    def _ranked(self, candidates: list[Candidate], seeds: list[int]) -> list[Candidate]:
+        """The candidates with their scores: those with the fewest failed seeds first, then by mean."""
         scored = []
-        for candidate in chosen:
+        for candidate in candidates:
             scores = self._scores(candidate)
-            fresh = tuple(scores[str(seed)] for seed in seeds if scores.get(str(seed)) is not None)
+            fresh = tuple(score for seed in seeds if (score := scores.get(str(seed))) is not None)
             scored.append(dataclasses.replace(candidate, fresh=fresh))
         if not any(candidate.fresh for candidate in scored):
             raise TrainingFailed("no candidate could be trained on fresh seeds; see their runs for the reasons")
@@ -149,7 +158,7 @@ class FreshSeeds:
 
 
 def as_json(ranked: list[Candidate], objective: Objective) -> str:
-    """The result table as a file of the study's run."""
+    """The ranked candidates as a JSON artifact of the study's run."""
     rows = [
         {"candidate": c.name, "settings": c.values, "search": c.search_score, "fresh": c.fresh, "mean": c.mean}
         for c in ranked

@@ -1,0 +1,134 @@
+"""The trainings of a comparison: each arm on seed after seed, until it is decided."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from lab.comparisons.comparison import Comparison
+from lab.comparisons.scores import Scores
+from lab.comparisons.statistics import Verdict, first_decision
+from lab.parallel.child_runs import ChildRun, ParentRun
+from lab.parallel.jobs import Job, Outcome
+from lab.parallel.workers import Workers, run_jobs
+
+EXTRAS = ("seconds_per_epoch", "gradient_ratio")  # their means over the epochs are stored with the score
+
+
+@dataclass
+class _Replicate:
+    """One arm on one seed, while it is trained."""
+
+    arm: str
+    seed: int
+    child: ChildRun
+
+
+class Replicates:
+    """Trains a comparison until every arm is decided or has the maximum of seeds.
+
+    `on_progress` is called with the verdicts whenever a training has ended.
+    """
+
+    def __init__(
+        self,
+        comparison: Comparison,
+        higher_is_better: bool,
+        scores: Scores,
+        parent: ParentRun,
+        on_progress: Callable[[Mapping[str, Verdict]], None],
+    ):
+        self.comparison = comparison
+        self.higher_is_better = higher_is_better
+        self.scores = scores
+        self.parent = parent
+        self._on_progress = on_progress
+        self._running: dict[int, _Replicate] = {}
+        self._number = 0
+
+    def run(self, workers: Workers) -> dict[str, Verdict]:
+        """Train, and return the verdict on every arm."""
+        try:
+            run_jobs(workers, self._next_job, self._on_epoch, self._on_outcome)
+        finally:
+            for replicate in self._running.values():
+                replicate.child.end("stopped", "the comparison was stopped")
+            self._running.clear()
+        return self.verdicts()
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """The verdict on every arm but the control, from the scores so far."""
+        c = self.comparison
+        return {
+            arm: first_decision(
+                self.scores.pairs(arm, c.control, c.max_seeds)[1],
+                self.higher_is_better,
+                c.margin,
+                c.alpha_per_arm,
+                c.min_seeds,
+            )
+            for arm in c.challengers
+        }
+
+    def _next_job(self) -> Job | None:
+        """The next training: of the lowest seed that the control or an undecided arm still needs."""
+        undecided = [arm for arm, verdict in self.verdicts().items() if not verdict.decided]
+        if not undecided:
+            return None
+        running = {(replicate.arm, replicate.seed) for replicate in self._running.values()}
+        for seed in range(1, self.comparison.max_seeds + 1):
+            for arm in [self.comparison.control, *undecided]:
+                if seed not in self.scores.of(arm) and (arm, seed) not in running:
+                    return self._start(arm, seed)
+        return None
+
+    def _start(self, arm: str, seed: int) -> Job:
+        experiment = dataclasses.replace(self.comparison.arms[arm], seed=seed)
+        child = self.parent.start_child(experiment, f"{arm}, seed {seed}", "replicate", arm=arm)
+        self._number += 1
+        self._running[self._number] = _Replicate(arm, seed, child)
+        test = self.comparison.on == "test" and self.comparison.metric != "seconds_per_epoch"
+        return Job(self._number, experiment.name, experiment.to_yaml(), count_dead_units=True, test=test)
+
+    def _on_epoch(self, number: int, epoch: int, values: dict[str, float]) -> bool:
+        self._running[number].child.record(epoch, values)
+        return False
+
+    def _on_outcome(self, outcome: Outcome) -> None:
+        replicate = self._running.pop(outcome.number)
+        child = replicate.child
+        if outcome.state != "lost":
+            score = score_of(self.comparison, child, outcome) if outcome.state == "finished" else math.nan
+            extras = {name: _mean(child, name) for name in EXTRAS} if child.epochs else {}
+            extras |= {name: value for name, value in outcome.metrics.items() if name == "dead_fraction"}
+            self.scores.add(replicate.arm, replicate.seed, score, extras)
+        if outcome.metrics:
+            child.tracker.metrics(outcome.metrics, child.best_epoch)
+        child.end(outcome.state, outcome.reason)
+        self._on_progress(self.verdicts())
+
+
+def score_of(comparison: Comparison, child: ChildRun, outcome: Outcome) -> float:
+    """The score of a finished training: the comparison's metric, or its epochs to the target."""
+    metric = comparison.metric
+    if metric == "seconds_per_epoch":
+        return _mean(child, metric)
+    name = f"{comparison.on}/{metric}"
+    if comparison.reaches is not None:
+        return float(_epochs_to(child, name, comparison.reaches))
+    return outcome.metrics[name] if comparison.on == "test" else child.score(name)
+
+
+def _epochs_to(child: ChildRun, name: str, target: float) -> int:
+    """The first epoch whose metric has reached `target` from its first value; one more than all if none has."""
+    first = child.epochs[min(child.epochs)][name]
+    falls = first > target
+    for epoch, values in sorted(child.epochs.items()):
+        if (values[name] <= target) if falls else (values[name] >= target):
+            return epoch
+    return max(child.epochs) + 1
+
+
+def _mean(child: ChildRun, name: str) -> float:
+    values = [epoch[name] for epoch in child.epochs.values() if math.isfinite(epoch[name])]
+    return sum(values) / len(values) if values else math.nan

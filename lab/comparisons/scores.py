@@ -1,0 +1,83 @@
+"""The scores of a comparison by arm and seed, in memory or in a file."""
+
+import json
+import math
+import os
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from lab.errors import LabError
+from lab.tracking import store
+
+
+class Scores:
+    """The score of each arm and seed, None where the training failed, and what else was measured."""
+
+    def __init__(self) -> None:
+        self.arms: dict[str, dict[int, float | None]] = {}
+        self.extras: dict[str, dict[int, dict[str, float]]] = {}
+
+    def add(self, arm: str, seed: int, score: float, extras: Mapping[str, float]) -> None:
+        """Add a score; NaN means that the training failed."""
+        self.arms.setdefault(arm, {})[seed] = score if math.isfinite(score) else None
+        self.extras.setdefault(arm, {})[seed] = dict(extras)
+
+    def of(self, arm: str) -> dict[int, float | None]:
+        """The scores of an arm by seed."""
+        return self.arms.get(arm, {})
+
+    def pairs(self, arm: str, control: str, max_seeds: int) -> tuple[list[int], list[float]]:
+        """The seeds 1, 2, ... up to the first that is unknown in one arm, and their differences arm − control.
+
+        A seed that failed in one of the arms is left out.
+        """
+        seeds: list[int] = []
+        differences: list[float] = []
+        for seed in range(1, max_seeds + 1):
+            if seed not in self.of(arm) or seed not in self.of(control):
+                break
+            one, other = self.of(arm)[seed], self.of(control)[seed]
+            if one is not None and other is not None:
+                seeds.append(seed)
+                differences.append(one - other)
+        return seeds, differences
+
+    def failures(self, arm: str) -> list[int]:
+        """The seeds whose training failed."""
+        return sorted(seed for seed, score in self.of(arm).items() if score is None)
+
+
+class StoredScores(Scores):
+    """Scores in a file that is replaced atomically after each training: a kill loses only running trainings."""
+
+    def __init__(self, name: str):
+        super().__init__()
+        self.path = store.root() / "comparisons" / f"{name}.json"
+        self.journal = uuid.uuid4().hex  # the tracker id of the comparison's own run
+        if self.path.exists():
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            content: dict[str, Any] = json.loads(self.path.read_text())
+            self.journal = content["journal"]
+            self.arms = {arm: _by_seed(scores) for arm, scores in content["arms"].items()}
+            self.extras = {arm: _by_seed(extras) for arm, extras in content["extras"].items()}
+        except (ValueError, KeyError, AttributeError):
+            raise LabError(f"{self.path}: damaged; move it away to start the comparison again") from None
+
+    def add(self, arm: str, seed: int, score: float, extras: Mapping[str, float]) -> None:
+        """Add a score; it is on disk when this returns."""
+        super().add(arm, seed, score, extras)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_suffix(".new")
+        with temporary.open("w") as file:
+            json.dump({"journal": self.journal, "arms": self.arms, "extras": self.extras}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self.path)
+
+
+def _by_seed(content: Mapping[str, Any]) -> dict[int, Any]:
+    return {int(seed): value for seed, value in content.items()}
