@@ -134,7 +134,7 @@ def mlflow_command(port: int, host: str) -> list[str]:
 
 def serve_model(run: StoredRun, port: int) -> None:
     """Become the scoring server of a run's model; raises LabError where it has none, or the port is taken."""
-    folder = models.folder(run)
+    folder = models.download(run)
     check_address(HOST, port, "--port ")
     store.quiet_mlflow()
     # MLflow calls `uvicorn`, which nothing but this environment may have.

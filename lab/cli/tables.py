@@ -79,8 +79,8 @@ def _facts(result: "Result") -> Iterable[tuple[str, str]]:
 
 def waiting(delivery: "Delivery") -> Iterable[str]:
     """A line about records that could not be sent, if there are any."""
-    if delivery.waiting:
-        yield delivery.words
+    if delivery.pending:
+        yield delivery.message
 
 
 def checkpoint_place(experiment: str, run_id: str) -> str:

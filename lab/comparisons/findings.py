@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 from lab.comparisons.comparison import Comparison
 from lab.comparisons.statistics import Verdict, seeds_needed
 from lab.errors import LabError
+from lab.files import atomic_write
 from lab.formatting import number
 from lab.tracking import store
 
@@ -76,13 +76,9 @@ class KeptScores(Scores):
     def keep(self, arm: str, seed: int, score: float, extras: Mapping[str, float]) -> None:
         """Keep a score, on the disk before this returns."""
         super().keep(arm, seed, score, extras)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_suffix(".new")
-        with fresh.open("w") as file:
-            json.dump({"journal": self.journal, "arms": self.arms, "extras": self.extras}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.path)
+        content = {"journal": self.journal, "arms": self.arms, "extras": self.extras}
+        with atomic_write(self.path, durable=True) as temporary:
+            temporary.write_text(json.dumps(content))
 
 
 def _by_seed(content: Mapping[str, Any]) -> dict[int, Any]:

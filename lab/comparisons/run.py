@@ -14,7 +14,7 @@ from lab.errors import LabError, TrainingFailed, did_you_mean
 from lab.parallel.child_runs import ChildRun, ParentRun, ending, only_driver
 from lab.parallel.jobs import Job, Outcome, prepared_data
 from lab.parallel.workers import Workers, open_workers, work
-from lab.signals import stopping
+from lab.signals import stop_on_signals
 from lab.tracking import store
 from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Tracker
@@ -47,9 +47,9 @@ def run(comparison: Comparison, workers: int, watch: Watch) -> ComparisonResult:
     name = f"{comparison.name}-{comparison.fingerprint()}"
     scores = KeptScores(name)
     with only_driver(name):
-        opened = open_workers(workers)  # before `stopping`: Ray has signal handlers of its own
+        opened = open_workers(workers)  # before `stop_on_signals`: Ray has signal handlers of its own
         try:
-            with stopping():
+            with stop_on_signals():
                 return _run(comparison, name, higher_is_better, scores, opened, watch)
         finally:
             opened.close()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from lab.errors import LabError, TrainingFailed
 from lab.parallel.jobs import Job, OnEpoch, Outcome, train_job
-from lab.signals import whole
+from lab.signals import uninterrupted
 
 POLL_SECONDS = 0.1
 MOST_LOSSES = 3  # workers that may die one after the other, with no job finished between
@@ -50,12 +50,12 @@ def work(
     in_flight = 0
 
     def reported(number: int, epoch: int, values: dict[str, float]) -> bool:
-        with whole():
+        with uninterrupted():
             return on_epoch(number, epoch, values)
 
     while True:
         while in_flight < workers.capacity:
-            with whole():
+            with uninterrupted():
                 job = next_job()
             if job is None:
                 break
@@ -65,7 +65,7 @@ def work(
             return
         for outcome in workers.wait(reported):
             in_flight -= 1
-            with whole():
+            with uninterrupted():
                 on_outcome(outcome)
 
 

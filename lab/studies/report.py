@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from lab.config import experiment, yaml_files
-from lab.files import may_replace
+from lab.files import atomic_output, may_replace
 from lab.formatting import number
 from lab.studies.search import Counts
 from lab.studies.study import Options, StudyResult
@@ -53,8 +53,8 @@ def _facts(result: StudyResult) -> Iterable[tuple[str, str]]:
     yield "study", result.name
     if result.run_id:
         yield "run", f"{result.run_id} (its artifact study.html has the pictures)"
-    if result.final.delivery.waiting:
-        yield "tracking", f"[yellow]{result.final.delivery.words}[/yellow]"
+    if result.final.delivery.pending:
+        yield "tracking", f"[yellow]{result.final.delivery.message}[/yellow]"
 
 
 def keep_winner(result: StudyResult, replace: bool) -> str:
@@ -63,7 +63,8 @@ def keep_winner(result: StudyResult, replace: bool) -> str:
     path = experiment.FOLDER / f"{base}-best.yaml"
     if not may_replace(path, replace):
         return f"{path} stays as it is; --yes replaces it"
-    path.write_text(_as_file(result), encoding="utf-8")
+    with atomic_output(path) as temporary:
+        temporary.write_text(_as_file(result), encoding="utf-8")
     return f"[dim]next[/dim]        make experiment NAME={base}-best  [dim]({path})[/dim]"
 
 

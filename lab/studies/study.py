@@ -11,7 +11,7 @@ from lab.errors import LabError, TrainingFailed, did_you_mean
 from lab.parallel.child_runs import ParentRun, ending, only_driver
 from lab.parallel.jobs import prepared_data
 from lab.parallel.workers import Workers, open_workers
-from lab.signals import stopping
+from lab.signals import stop_on_signals
 from lab.studies import figures, storage, winners
 from lab.studies.search import Context, Counts, Objective, Search, counts
 from lab.studies.space import Space, space_of
@@ -97,10 +97,10 @@ def run(experiment: Experiment, options: Options, watch: Watch) -> StudyResult:
     storage.quiet_optuna()
     name = f"{experiment.name}-{space.fingerprint(objective.metric)}"
     with only_driver(name):
-        workers = open_workers(options.workers)  # before `stopping`: Ray has signal handlers of its own
+        workers = open_workers(options.workers)  # before `stop_on_signals`: Ray has signal handlers of its own
         try:
             study = _open(space, name, objective, options)
-            with stopping():
+            with stop_on_signals():
                 return _run(space, study, objective, options, workers, watch)
         finally:
             workers.close()

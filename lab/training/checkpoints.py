@@ -44,7 +44,7 @@ class BestAndLast(Checkpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Go on with the batch, the metrics and the randomness of a checkpoint."""
-        signals.keep_handling()
+        signals.reinstall_handlers()
         if self._loaded:
             _go_to_block(trainer, self._loaded["block"])
             trainer.callback_metrics.update(self._loaded["callback_metrics"])
@@ -58,7 +58,7 @@ class BestAndLast(Checkpoint):
         elif self._is_due():
             self._keep_last(trainer)
         self._between_epochs = False
-        signals.pause()
+        signals.safe_point()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -67,19 +67,19 @@ class BestAndLast(Checkpoint):
         assert isinstance(pl_module, TaskModule)
         if self._is_due() and pl_module.between_steps and _block_follows(trainer):
             self._keep_last(trainer, batch_idx + 1)
-            signals.pause()
+            signals.safe_point()
 
     def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         """Stop in a long validation."""
-        signals.pause(PATIENCE)
+        signals.safe_point(PATIENCE)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Be the one who is asked to stop."""
-        signals.keep_handling()
+        signals.reinstall_handlers()
 
     def on_test_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         """Stop in a test: the end of the training is kept."""
-        signals.pause()
+        signals.safe_point()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note the epoch if it is the best so far."""
@@ -103,7 +103,7 @@ class BestAndLast(Checkpoint):
         module.load_state_dict(self._best_weights)
 
     def _is_due(self) -> bool:
-        return time.monotonic() >= self._due or signals.asked()
+        return time.monotonic() >= self._due or signals.stop_requested()
 
     def _note_best(self, module: LightningModule, epoch: int) -> None:
         self.best_epoch = epoch

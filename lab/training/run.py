@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from lab.config.experiment import Experiment
 from lab.data.base import Split
 from lab.errors import Stopped, TrainingFailed
-from lab.signals import pausing, stopping
+from lab.signals import stop_at_safe_points, stop_on_signals
 from lab.tracking import store
 from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Recorded, Tracker
@@ -99,7 +99,7 @@ def run(experiment: Experiment, shown: Sequence[Callback] = (), beginning: Start
         outbox.close()
         raise
     except Stopped:
-        outbox.let_go()
+        outbox.release()
         raise
     return dataclasses.replace(result, delivery=outbox.close())
 
@@ -116,10 +116,10 @@ def train(
     session = open_session(building.decided(build(experiment)), tracker, shown, beginning)
     store.check_writable()
     began = time.perf_counter()
-    with stopping():
+    with stop_on_signals():
         _start(session, {"lab.kind": "run", **beginning.tags, **(tags or {})})
         try:
-            with pausing():
+            with stop_at_safe_points():
                 metrics, baseline = _train_and_test(session)
             seconds = time.perf_counter() - began
             artifacts.keep_model(session.built, tracker)
