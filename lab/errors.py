@@ -1,4 +1,4 @@
-"""The ways in which the lab ends other than well, in messages that name near names and hold no secrets."""
+"""The exceptions of the lab, hints for misspelt names, and the redaction of secrets in messages."""
 
 import difflib
 import logging
@@ -6,14 +6,16 @@ import os
 import re
 from collections.abc import Iterable
 
-IN_ADDRESS = re.compile(r"(?<=://)[^\s/@'\"<>]+@")
+CREDENTIALS = re.compile(r"(?<=://)[^\s/@'\"<>]+@")
 SECRET_NAME = re.compile(r"PASSW|SECRET|TOKEN|CREDENTIAL|(API|ACCESS|PRIVATE)_?KEY|_KEY$|^PGPASS", re.IGNORECASE)
-SHORTEST = 8  # characters; a shorter value may be an ordinary word
+SHORTEST_SECRET = 8  # characters; a shorter value may be an ordinary word
 HIDDEN = "***"
+LEAST_SIMILAR = 0.6  # ratio of difflib
+MUCH_LESS_SIMILAR = 0.1  # of the ratio, by which a second name must not be behind the first
 
 
 class LabError(Exception):
-    """Mistakes that a person can mend, one line each; the command line prints them and exits with 2."""
+    """Errors that the user can fix, one line each; the command line prints them and exits with 2."""
 
     def __init__(self, *lines: str):
         self.lines = tuple(redacted(line) for line in lines)
@@ -21,11 +23,11 @@ class LabError(Exception):
 
 
 class TrainingFailed(Exception):
-    """A run that began and could not go on, in words; the command line prints them and exits with 1."""
+    """A run that started and failed; the command line prints the message and exits with 1."""
 
 
 class Stopped(BaseException):
-    """Ctrl-C or SIGTERM; a BaseException, so that nothing on the way takes it for an error and goes on."""
+    """Ctrl-C or SIGTERM; a BaseException, so that no `except Exception` on the way catches it."""
 
     def __init__(self, signal_number: int):
         super().__init__(f"stopped by signal {signal_number}")
@@ -33,34 +35,34 @@ class Stopped(BaseException):
 
 
 def did_you_mean(name: str, names: Iterable[str], path: str = "") -> str:
-    """The end of a message about an unknown name: its near names, else all names, each behind `path`."""
+    """The end of a message about an unknown name: similar names, else all names, each prefixed with `path`."""
     known = sorted(names)
-    near = difflib.get_close_matches(name, known, n=2, cutoff=0.6)
+    near = difflib.get_close_matches(name, known, n=2, cutoff=LEAST_SIMILAR)
     if near:
-        likeness = [difflib.SequenceMatcher(None, one, name).ratio() for one in near]
-        near = [one for one, ratio in zip(near, likeness, strict=True) if ratio > likeness[0] - 0.1]
-        return f"did you mean {' or '.join(path + one for one in near)}?"
-    return f"known: {', '.join(path + one for one in known)}" if known else "there are none"
+        ratios = [difflib.SequenceMatcher(None, each, name).ratio() for each in near]
+        near = [each for each, ratio in zip(near, ratios, strict=True) if ratio > ratios[0] - MUCH_LESS_SIMILAR]
+        return f"did you mean {' or '.join(path + each for each in near)}?"
+    return f"known: {', '.join(path + each for each in known)}" if known else "there are none"
 
 
 def redacted(text: str) -> str:
-    """A text without the user and password of addresses, and without secrets of the environment."""
+    """A text without user names and passwords in addresses, and without secrets from the environment."""
     if "://" in text:
-        text = IN_ADDRESS.sub("", text)
+        text = CREDENTIALS.sub("", text)
     for secret in _secrets():
         text = text.replace(secret, HIDDEN)
     return text
 
 
 class RedactingFormatter(logging.Formatter):
-    """Formats log records without secrets."""
+    """Formats log records with secrets redacted."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as text."""
+        """The formatted record, redacted."""
         return redacted(super().format(record))
 
 
 def _secrets() -> list[str]:
-    """The longest first, since one may hold another."""
-    found = {value for name, value in os.environ.items() if SECRET_NAME.search(name) and len(value) >= SHORTEST}
+    """The secrets in the environment, longest first, since one may contain another."""
+    found = {value for name, value in os.environ.items() if SECRET_NAME.search(name) and len(value) >= SHORTEST_SECRET}
     return sorted((value for value in found if not os.path.exists(value)), key=len, reverse=True)  # noqa: PTH110

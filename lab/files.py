@@ -1,98 +1,147 @@
-"""Files: written whole or not at all, locked across processes, and named so that no path leaves its folder."""
+"""Files: written atomically, locked across processes, and named so that no path leaves its folder."""
 
-import fcntl
+import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 from lab.errors import LabError
 
-if TYPE_CHECKING:
-    pass
-
-
+TEMPORARY = ".new"  # suffix of the temporary folders of atomic_write
 LONGEST_NAME = 200  # characters; file systems take 255 bytes
+POLL_SECONDS = 0.01  # between two attempts at a lock
+PROBES = 3  # attempts of is_locked, since another process may be probing the same lock
+
+
+# Writing
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to, renamed to it when all went well; raises LabError where it cannot be."""
-    fresh = path.with_name(f".new.{path.name}")  # formats go by the ending
+def atomic_write(path: Path, durable: bool = False) -> Iterator[Path]:
+    """Yield a temporary path to write to, which replaces `path` when the block succeeds; raises OSError.
+
+    The temporary file has the name of `path` and lies in a folder beside it, so concurrent writers do not collide. It
+    is removed when the block fails. With `durable`, the file survives a power failure once the block has ended.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".", suffix=TEMPORARY, dir=path.parent) as folder:
+        temporary = Path(folder) / path.name
+        yield temporary
+        if durable:
+            sync(temporary)
+        temporary.replace(path)
+    if durable:
+        sync(path.parent)
+
+
+@contextmanager
+def atomic_output(path: Path) -> Iterator[Path]:
+    """Like `atomic_write`, for a file that the user asked for: raises LabError where it cannot be written."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.touch()
-        yield fresh
-        fresh.replace(path)
+        with atomic_write(path) as temporary:
+            yield temporary
     except OSError as error:
         raise LabError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def sync(path: Path) -> None:
+    """Flush a file, or the entries of a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
     finally:
-        if path.parent.is_dir():
-            fresh.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a path is, or lies in, what a killed process left half-written; earlier versions named files so."""
+    return any(part.endswith(TEMPORARY) for part in path.parts)
 
 
 def may_replace(path: Path, yes: bool) -> bool:
-    """Whether nothing is at `path`, or who works here agrees that it is replaced; without a terminal nobody does."""
+    """Whether `path` may be written: it does not exist, `yes` is given, or the user agrees at the terminal."""
     if yes or not path.exists():
         return True
     return sys.stdin.isatty() and input(f"replace {path}? [y/N] ").strip().lower() in ("y", "yes")
 
 
+# Locking. filelock is imported late, which saves `lab --help` 30 ms. Its FileLock would create a missing folder, in
+# which nobody looks for a lock any more; lock_descriptor takes the same lock on a file that is already open.
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file, across processes."""
+    """Wait for an exclusive lock on a file and hold it; raises OSError where the folder is missing."""
+    from filelock import lock_descriptor, unlock_descriptor
+
     with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        lock_descriptor(file.fileno(), poll_interval=POLL_SECONDS)
+        try:
+            yield
+        finally:
+            unlock_descriptor(file.fileno())  # closing is not enough: a forked process may share the descriptor
+
+
+@contextmanager
+def held(path: Path, name: str, patience: float = 0.0) -> Iterator[None]:
+    """Hold an exclusive lock on a file for the driver of `name`.
+
+    Raises LabError where another process holds it for more than `patience` seconds, OSError where the folder is
+    missing.
+    """
+    from filelock import lock_descriptor, unlock_descriptor
+
+    deadline = time.monotonic() + patience
+    with path.open("a") as file:
+        while not lock_descriptor(file.fileno(), blocking=False):
+            if time.monotonic() >= deadline:
+                raise LabError(f"{name} is being run by another process; wait for it, or stop it first")
+            time.sleep(POLL_SECONDS)
+        try:
+            yield
+        finally:
+            unlock_descriptor(file.fileno())
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process holds the lock on a file; False where there is no such file."""
+    """Whether a process holds the lock on a file; False, and no file is created, where there is none."""
+    from filelock import lock_descriptor, unlock_descriptor
+
     try:
-        with path.open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        file = path.open()
     except FileNotFoundError:
         return False
-    except BlockingIOError:
-        return True
-    return False
+    with file:
+        for _ in range(PROBES):
+            if lock_descriptor(file.fileno(), blocking=False):
+                unlock_descriptor(file.fileno())
+                return False
+            time.sleep(POLL_SECONDS)
+    return True
 
 
-@contextmanager
-def held(file_path: Path, name: str, patience: float = 0.0) -> Iterator[None]:
-    """Hold a driver's lock; raises LabError where another process has it, OSError where its folder is gone."""
-    until = time.monotonic() + patience
-    with file_path.open("a") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= until:
-                    message = f"{name} is being run by another process; wait for it, or stop it first"
-                    raise LabError(message) from None
-                time.sleep(0.05)
-        yield
+# Names
 
 
 def as_folder_name(name: str) -> str:
-    """A name as that of one folder: itself where it is plain, else with what has a meaning in paths escaped."""
+    """A name as that of a single folder: unchanged where it is plain, else with special characters escaped."""
     plain = quote(name, safe=" ()+,=@")[:LONGEST_NAME]
     return plain.replace(".", "%2E", 1) if plain.startswith(".") else plain or "%20"
 
 
-def is_inside(name: str) -> bool:
-    """Whether a relative path names something below the folder that it is joined to."""
-    parts = name.replace("\\", "/").split("/")
-    return not name.startswith(("/", "\\")) and ":" not in parts[0] and ".." not in parts and "\0" not in name
-
-
 def path_inside(folder: Path, name: str) -> Path:
-    """The path of a name below a folder, links followed; raises LabError where it leads out."""
+    """The path of `name` below a folder, links resolved for the check; raises LabError where it leads out."""
     path = folder / name
     if not is_inside(name) or not path.resolve().is_relative_to(folder.resolve()):
         raise LabError(f"'{name}' leads out of {folder}")
     return path
+
+
+def is_inside(name: str) -> bool:
+    """Whether a relative path stays below the folder that it is joined to."""
+    parts = name.replace("\\", "/").split("/")
+    return not name.startswith(("/", "\\")) and ":" not in parts[0] and ".." not in parts and "\0" not in name

@@ -1,18 +1,18 @@
-"""How the terminal and the dashboard write numbers, time spans and ages."""
+"""Formatting of numbers, durations and ages for the terminal and the dashboard."""
 
 import math
 import time
 
 
 def number(value: float | None) -> str:
-    """A metric as text: four significant digits or decimals."""
+    """A metric as text, with four decimals, or two from 10 on."""
     if value is None:
         return "–"
     return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
 
 
 def duration(seconds: float) -> str:
-    """A time span in its two largest units."""
+    """A duration in its two largest units."""
     if math.isnan(seconds):
         return "–"
     if seconds < 60:
@@ -26,5 +26,5 @@ def duration(seconds: float) -> str:
 
 
 def age(milliseconds: float) -> str:
-    """How long ago a time (in milliseconds since 1970) was."""
+    """The time since a moment, which is given in milliseconds since 1970."""
     return "–" if math.isnan(milliseconds) else f"{duration(max(0.0, time.time() - milliseconds / 1000))} ago"

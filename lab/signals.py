@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as one exception, so that a run ends as KILLED and not half-way."""
+"""Ctrl-C, SIGTERM and SIGHUP as one exception, Stopped, raised where stopping does no harm."""
 
 import signal
 import threading
@@ -11,28 +11,27 @@ from lab.errors import Stopped
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-
-_put_off: list[bool] = []  # an entry for each block that puts off Stopped
-_pausing: list[bool] = []  # an entry for each block in which Stopped is raised by `pause` alone
-_waiting: list[tuple[int, float]] = []  # the signal that was put off, and when it came
-_handlers: list[Callable[[int, FrameType | None], None]] = []  # an entry for each block of `stopping`
+_handlers: list[Callable[[int, FrameType | None], None]] = []  # one for each active block of `stop_on_signals`
+_uninterrupted: list[bool] = []  # an entry for each active block of `uninterrupted`
+_at_safe_points: list[bool] = []  # an entry for each active block of `stop_at_safe_points`
+_pending: list[tuple[int, float]] = []  # the signal that is deferred, and when it came
 
 
 @contextmanager
-def stopping() -> Iterator[None]:
-    """Raise Stopped where the process is asked to end; a second signal, while that is under way, is ignored."""
+def stop_on_signals() -> Iterator[None]:
+    """Raise Stopped when a signal asks the process to end; later signals are ignored while it does."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(signal_number: int, frame: FrameType | None) -> None:
-        if _pausing and not _waiting:
-            _waiting.append((signal_number, time.monotonic()))
+        if _at_safe_points and not _pending:
+            _pending.append((signal_number, time.monotonic()))
             return
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
-        if _put_off:
-            _waiting.append((signal_number, time.monotonic()))
+        if _uninterrupted:
+            _pending.append((signal_number, time.monotonic()))
         else:
             raise Stopped(signal_number)
 
@@ -42,57 +41,58 @@ def stopping() -> Iterator[None]:
         yield
     finally:
         _handlers.pop()
-        _waiting.clear()
+        _pending.clear()
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def keep_handling() -> None:
-    """Be told of signals alone: Lightning puts itself in front, and then leaves at a SIGTERM where it likes to."""
+def reinstall_handlers() -> None:
+    """Replace the handlers that Lightning has installed: its own exit at SIGTERM, at points that it chooses."""
     if _handlers and threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
             signal.signal(number, _handlers[-1])
 
 
 @contextmanager
-def whole() -> Iterator[None]:
-    """Put off Stopped until the block's end: what is written in it to a database is written whole."""
-    with _put_off_in(_put_off):
+def uninterrupted() -> Iterator[None]:
+    """Defer Stopped to the end of the block, so that what it writes to a database is complete."""
+    with _deferred(_uninterrupted):
         yield
 
 
 @contextmanager
-def pausing() -> Iterator[None]:
-    """Put off Stopped until the next `pause`, or the block's end; a second signal raises it at once.
+def stop_at_safe_points() -> Iterator[None]:
+    """Defer Stopped to the next `safe_point`, or to the end of the block; a second signal raises it at once.
 
-    What fails meanwhile counts as stopped: a signal to a whole group ends processes that a training needs.
+    An exception raised after the first signal counts as Stopped: a signal to a process group also ends worker
+    processes that training needs.
     """
     try:
-        with _put_off_in(_pausing):
+        with _deferred(_at_safe_points):
             yield
     except Exception as error:
-        if _waiting:
-            raise Stopped(_waiting.pop()[0]) from error
+        if _pending:
+            raise Stopped(_pending.pop()[0]) from error
         raise
 
 
 @contextmanager
-def _put_off_in(blocks: list[bool]) -> Iterator[None]:
+def _deferred(blocks: list[bool]) -> Iterator[None]:
     blocks.append(True)
     try:
         yield
     finally:
         blocks.pop()
-    if not _put_off and not _pausing:
-        pause()
+    if not _uninterrupted and not _at_safe_points:
+        safe_point()
 
 
-def asked() -> bool:
-    """Whether the process was asked to end, and has not begun to."""
-    return bool(_waiting)
+def safe_point(patience: float = 0.0) -> None:
+    """Raise Stopped where a signal asked the process to end at least `patience` seconds ago."""
+    if _pending and time.monotonic() - _pending[0][1] >= patience:
+        raise Stopped(_pending.pop()[0])
 
 
-def pause(patience: float = 0.0) -> None:
-    """Raise Stopped where the process was asked to end, `patience` seconds ago or earlier."""
-    if _waiting and time.monotonic() - _waiting[0][1] >= patience:
-        raise Stopped(_waiting.pop()[0])
+def stop_requested() -> bool:
+    """Whether a signal asked the process to end, and Stopped is still to be raised."""
+    return bool(_pending)

@@ -137,7 +137,7 @@ def _promote(options: argparse.Namespace) -> int:
     from lab.tracking.reading import stored_runs
 
     version = models.promote(stored_runs.find(options.run, options.by), options.name, options.alias)
-    previous = f" (previously version {version.before})" if version.before else ""
+    previous = f" (previously version {version.previous})" if version.previous else ""
     print(f"{version.uri} is version {version.number} of {version.name}{previous}")
     print(f"\nexport MLFLOW_TRACKING_URI={store.without_password(store.tracking_uri())}")
     print(f"python -c 'import mlflow; print(mlflow.pyfunc.load_model(\"{version.uri}\"))'")

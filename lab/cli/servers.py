@@ -89,7 +89,7 @@ def mlflow_command(port: int, host: str) -> list[str]:
 
 def serve_model(run: StoredRun, port: int) -> None:
     """Replace this process by MLflow's scoring server of a run's model; raises LabError if it cannot start."""
-    folder = models.folder(run)
+    folder = models.download(run)
     check_address(HOST, port, "--port ")
     store.quiet_mlflow()
     # MLflow starts `uvicorn`, which only this environment may have.

@@ -72,8 +72,8 @@ def _facts(result: "Result") -> Iterable[tuple[str, str]]:
     if run_id:
         yield "run", run_id
         yield "checkpoint", _checkpoint_path(name, run_id)
-    if result.delivery.waiting:
-        yield "tracking", f"[yellow]{result.delivery.words}[/yellow]"
+    if result.delivery.pending:
+        yield "tracking", f"[yellow]{result.delivery.message}[/yellow]"
     others = [override for override in result.experiment.overrides if not override.startswith("seed=")]
     yield "next", escape(f'make experiment NAME={name} ARGS="{" ".join([*others, f"seed={seed + 1}"])}"')
     if run_id:

@@ -70,8 +70,8 @@ def summary(result: ComparisonResult) -> RenderableType:
     lines += [f"[dim]time[/dim]        {result.seconds:.0f} s"]
     if result.run_id:
         lines.append(f"[dim]run[/dim]         {result.run_id} (its artifact comparison.html shows the figures)")
-    if result.delivery.waiting:
-        lines.append(f"[yellow]{result.delivery.words}[/yellow]")
+    if result.delivery.pending:
+        lines.append(f"[yellow]{result.delivery.message}[/yellow]")
     return Group("", table(findings), "", *lines)
 
 

@@ -14,7 +14,7 @@ from lab.errors import LabError, TrainingFailed, did_you_mean
 from lab.parallel.child_runs import ParentRun, driver_lock, recorded_status
 from lab.parallel.jobs import prepared_data
 from lab.parallel.workers import Workers, open_workers
-from lab.signals import stopping
+from lab.signals import stop_on_signals
 from lab.tracking import store
 from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Tracker
@@ -46,9 +46,9 @@ def run(comparison: Comparison, workers: int, on_progress: OnProgress) -> Compar
     name = f"{comparison.name}-{comparison.fingerprint()}"
     scores = StoredScores(name)
     with driver_lock(name):
-        opened = open_workers(workers)  # before `stopping`: Ray installs signal handlers of its own
+        opened = open_workers(workers)  # before `stop_on_signals`: Ray installs signal handlers of its own
         try:
-            with stopping():
+            with stop_on_signals():
                 return _run(comparison, name, higher_is_better, scores, opened, on_progress)
         finally:
             opened.close()

@@ -2,12 +2,12 @@
 
 import json
 import math
-import os
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from lab.errors import LabError
+from lab.files import atomic_write
 from lab.tracking import store
 
 
@@ -70,13 +70,9 @@ class StoredScores(Scores):
     def add(self, arm: str, seed: int, score: float, extras: Mapping[str, float]) -> None:
         """Add a score; it is on disk when this returns."""
         super().add(arm, seed, score, extras)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_suffix(".new")
-        with temporary.open("w") as file:
-            json.dump({"journal": self.journal, "arms": self.arms, "extras": self.extras}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.path)
+        content = {"journal": self.journal, "arms": self.arms, "extras": self.extras}
+        with atomic_write(self.path, durable=True) as temporary:
+            temporary.write_text(json.dumps(content))
 
 
 def _by_seed(content: Mapping[str, Any]) -> dict[int, Any]:

@@ -2,8 +2,8 @@
 
 import os
 import random
-import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from zipfile import BadZipFile
@@ -14,6 +14,7 @@ from lab.config.types import Count, Fraction, PositiveInt, Probability
 from lab.data.base import SampleDataModule, Samples
 from lab.data.loaders import ArrayDataset
 from lab.data.series import SeriesDataModule, Steps
+from lab.files import atomic_write
 
 OUTLIER = 10.0  # standard deviations of the target
 Arrays = dict[str, np.ndarray]
@@ -150,11 +151,6 @@ def cached(name: str, make: Callable[[], Arrays]) -> Arrays:
 
 
 def _keep(arrays: Arrays, path: Path) -> None:
-    """Write the file whole or not at all; a cache that cannot be written costs time only."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        Path(file.name).replace(path)
-    except OSError:
-        return
+    """Write the file atomically; a cache that cannot be written only costs time."""
+    with suppress(OSError), atomic_write(path) as temporary:
+        np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]

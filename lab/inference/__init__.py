@@ -1,1 +1,1 @@
-"""Using a trained run: predictions for new data, and its model in other formats. Start in model.py."""
+"""Using a trained model: predictions for new data (model.py, files.py), and other formats (export.py)."""

@@ -1,4 +1,4 @@
-"""A run's model in a format that others read, each checked against the original before it is there."""
+"""Export of a run's model to other formats; each export is compared with the original before it is kept."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch.func import functional_call
 
 from lab.errors import LabError, TrainingFailed
-from lab.files import atomic_write, may_replace
+from lab.files import atomic_output, may_replace
 from lab.inference.model import Model
 
 Format = Literal["onnx", "torch", "safetensors"]
@@ -26,12 +26,12 @@ PACKAGES: dict[Format, tuple[str, ...]] = {
     "safetensors": ("safetensors",),
 }
 FOLDER = Path("exports")
-CLOSE = 1e-4  # relative to the value, and a tenth of it in itself: other kernels add in another order
-ARCHITECTURE = "architecture."  # what a program calls the weights that the experiment's own network has
+TOLERANCE = 1e-4  # relative; a tenth of it absolute: other kernels sum in another order
+ARCHITECTURE = "architecture."  # prefix of the weights of the experiment's network in an exported program
 
 
 def check_packages(format: Format) -> None:
-    """Raise LabError where a package is not installed that a format needs."""
+    """Raise LabError where a package that the format needs is not installed."""
     missing = [name for name in PACKAGES[format] if find_spec(name) is None]
     if missing:
         raise LabError(
@@ -40,29 +40,32 @@ def check_packages(format: Format) -> None:
 
 
 def export(model: Model, format: Format, path: Path | None = None, yes: bool = False) -> tuple[Path, float]:
-    """Write the model, and its encoding beside it; where, and the largest difference to the original's outputs.
+    """Write the model, and its encoding beside it; returns the path and the largest difference of the outputs.
 
-    Raises LabError where the file cannot be written or must stay, TrainingFailed where the outputs differ: then
-    nothing is left.
+    Raises LabError where the file cannot be written or must not be replaced, TrainingFailed where the outputs differ
+    from the original's, and then keeps no file.
     """
     path = path or FOLDER / f"{model.run.experiment}-{model.run.id[:8]}{ENDINGS[format]}"
     if not may_replace(path, yes):
-        raise LabError(f"{path}: is there already; --yes replaces it")
-    write, outputs_of = WAYS[format]
-    with atomic_write(path) as fresh:
-        write(model, fresh)
-        difference = largest_difference(model, outputs_of(model, fresh))
-    with atomic_write(path.with_suffix(".encoding.json")) as beside:
-        beside.write_bytes(model.run.artifact("encoding.json").read_bytes())
+        raise LabError(f"{path}: exists; --yes replaces it")
+    write, outputs_of = FORMATS[format]
+    with atomic_output(path) as temporary:
+        write(model, temporary)
+        difference = largest_difference(model, outputs_of(model, temporary))
+    with atomic_output(path.with_suffix(".encoding.json")) as temporary:
+        temporary.write_bytes(model.run.artifact("encoding.json").read_bytes())
     return path, difference
 
 
 def largest_difference(model: Model, outputs_of: Callable[[Outputs], Outputs]) -> float:
-    """Between the original's outputs and those of a copy, for the example and for its first sample alone."""
+    """The largest difference between the outputs of the original and of a copy, for the example and its first sample.
+
+    Raises TrainingFailed where it is above TOLERANCE.
+    """
     largest = 0.0
     for samples in (model.example, model.example[:1]):
         original, copied = model.outputs(samples), outputs_of(samples)
-        if original.shape != copied.shape or not np.allclose(original, copied, rtol=CLOSE, atol=CLOSE / 10):
+        if original.shape != copied.shape or not np.allclose(original, copied, rtol=TOLERANCE, atol=TOLERANCE / 10):
             gap = float(np.abs(original - copied).max()) if original.shape == copied.shape else float("inf")
             raise TrainingFailed(f"the exported model differs by {gap:.3g} from the original; nothing was written")
         largest = max(largest, float(np.abs(original - copied).max()))
@@ -77,7 +80,7 @@ def _write_onnx(model: Model, path: Path) -> None:
         exported = torch.onnx.export(
             model.program, dynamo=True, verbose=False, input_names=["input"], output_names=["output"]
         )
-    assert exported is not None, "said by torch where dynamo=True"
+    assert exported is not None, "guaranteed by torch for dynamo=True"
     exported.save(path)
 
 
@@ -89,7 +92,7 @@ def _onnx_outputs(model: Model, path: Path) -> Callable[[Outputs], Outputs]:
 
 
 def _write_torch(model: Model, path: Path) -> None:
-    """The program as torch.export.load reads it."""
+    """Write the program for torch.export.load."""
     torch.export.save(model.program, path)
 
 
@@ -99,7 +102,7 @@ def _torch_outputs(model: Model, path: Path) -> Callable[[Outputs], Outputs]:
 
 
 def _write_safetensors(model: Model, path: Path) -> None:
-    """The weights under the names that the experiment's own network has; what stands around it as metadata."""
+    """Write the weights under their names in the experiment's network; configuration and scaling as metadata."""
     from safetensors.torch import save
 
     state, constants, prefix = model.program.state_dict, model.program.constants, _prefix(model)
@@ -108,27 +111,27 @@ def _write_safetensors(model: Model, path: Path) -> None:
         for name, weight in state.items()
         if name.startswith(prefix)
     }
-    around = {name: value for name, value in (state | constants).items() if not name.startswith(ARCHITECTURE)}
-    scales = {name: value.tolist() for name, value in around.items() if isinstance(value, torch.Tensor)}
+    others = {name: value for name, value in (state | constants).items() if not name.startswith(ARCHITECTURE)}
+    scales = {name: value.tolist() for name, value in others.items() if isinstance(value, torch.Tensor)}
     texts = {name: model.run.artifact(name).read_text(encoding="utf-8") for name in ("config.yaml", "encoding.json")}
     path.write_bytes(save(weights, texts | {"run": model.run.id, "scales": json.dumps(scales)}))
 
 
 def _safetensors_outputs(model: Model, path: Path) -> Callable[[Outputs], Outputs]:
-    """The original's graph with the weights of the file."""
+    """The original's graph with the weights in the file."""
     from safetensors.torch import load_file
 
     network, prefix = model.program.module(), _prefix(model)
-    read = load_file(path)
+    loaded = load_file(path)
     weights = {
-        name: read[name.removeprefix(prefix)] if name.startswith(prefix) else original
+        name: loaded[name.removeprefix(prefix)] if name.startswith(prefix) else original
         for name, original in network.state_dict().items()
     }
     return lambda samples: functional_call(network, weights, torch.from_numpy(samples)).detach().numpy()
 
 
 def _prefix(model: Model) -> str:
-    """What all names of weights begin with: further layers around the network that have no weights of their own."""
+    """The common prefix of the names of weights: wrappers around the network may add to ARCHITECTURE."""
     names = [name for name in model.program.state_dict if name.startswith(ARCHITECTURE)]
     prefix = ARCHITECTURE
     while all(name.startswith(prefix + ARCHITECTURE) for name in names):
@@ -136,7 +139,7 @@ def _prefix(model: Model) -> str:
     return prefix
 
 
-WAYS: dict[Format, tuple[Callable[[Model, Path], None], Callable[[Model, Path], Callable[[Outputs], Outputs]]]] = {
+FORMATS: dict[Format, tuple[Callable[[Model, Path], None], Callable[[Model, Path], Callable[[Outputs], Outputs]]]] = {
     "onnx": (_write_onnx, _onnx_outputs),
     "torch": (_write_torch, _torch_outputs),
     "safetensors": (_write_safetensors, _safetensors_outputs),

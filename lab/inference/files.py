@@ -1,4 +1,4 @@
-"""Files of new data, as a model takes them, and files of predictions."""
+"""Reading files of new data for a model, and writing files of predictions."""
 
 import sys
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from lab.data.encodings import Encoding
 from lab.data.reading.image_files import SUFFIXES
 from lab.data.reading.table_files import existing_file, read_table
 from lab.errors import LabError
-from lab.files import atomic_write, may_replace
+from lab.files import atomic_output, may_replace
 
 TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 ARRAYS = (".npy", ".npz")
@@ -22,14 +22,14 @@ OUTPUT_ENDINGS = (".csv", ".parquet", ".npz")
 
 
 def read(paths: Sequence[str], encoding: Encoding) -> Any:
-    """What `Model.predict` takes: a table, an array, or the paths of images, those of a folder in order of name.
+    """The input of `Model.predict`: a table, an array, or the paths of images, those of a folder sorted by name.
 
-    Raises LabError where the files do not hold what the model takes.
+    Raises LabError where the files do not fit the model.
     """
     if encoding.kind == "image" and Path(paths[0]).suffix.lower() not in ARRAYS:
         return [file for path in paths for file in _images(Path(path).expanduser())]
     if len(paths) > 1:
-        raise LabError(f"{paths[1]}: one file at a time; only images may be several")
+        raise LabError(f"{paths[1]}: only one file can be read; several files must be images")
     ending = Path(paths[0]).suffix.lower()
     known = INPUT_ENDINGS[encoding.kind]
     if ending not in known:
@@ -38,7 +38,7 @@ def read(paths: Sequence[str], encoding: Encoding) -> Any:
 
 
 def _images(path: Path) -> list[Path]:
-    """An image, or those in a folder."""
+    """The path of an image, or those of the images in a folder."""
     if not path.is_dir():
         return [existing_file(path)]
     found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
@@ -48,7 +48,7 @@ def _images(path: Path) -> list[Path]:
 
 
 def _read_array(path: Path) -> Any:
-    """The array of an NPY file; of an NPZ file `x`, or the only one."""
+    """The array in an NPY file, or in an NPZ file the one named `x` or the only one."""
     try:
         content = np.load(path, allow_pickle=False)
     except (ValueError, OSError, BadZipFile, EOFError):
@@ -63,16 +63,16 @@ def _read_array(path: Path) -> Any:
 
 
 def check_output(path: Path, yes: bool) -> None:
-    """Raise LabError for an ending that is none of ENDINGS, and for a file that must stay."""
+    """Raise LabError for an ending that is not in OUTPUT_ENDINGS, and for a file that must not be replaced."""
     if path.suffix.lower() not in OUTPUT_ENDINGS:
         raise LabError(f"{path}: predictions are written as {', '.join(OUTPUT_ENDINGS)}")
     if not may_replace(path, yes):
-        raise LabError(f"{path}: is there already; --yes replaces it")
+        raise LabError(f"{path}: exists; --yes replaces it")
 
 
 def write_predictions(frame: pd.DataFrame, path: Path) -> None:
-    """Write predictions in the format of the path's ending, whole; in an NPZ file each column is an array."""
-    with atomic_write(path) as fresh, fresh.open("wb") as file:
+    """Write predictions in the format of the path's ending; in an NPZ file each column is an array."""
+    with atomic_output(path) as temporary, temporary.open("wb") as file:
         if path.suffix.lower() == ".csv":
             frame.to_csv(file, index=False)
         elif path.suffix.lower() == ".parquet":
@@ -87,5 +87,5 @@ def print_predictions(frame: pd.DataFrame) -> None:
 
 
 def _as_array(column: pd.Series) -> np.ndarray:
-    """Numbers as they are, names as text: an array of objects could only be pickled."""
+    """Numbers unchanged, names as text: NumPy can store an array of objects only as a pickle."""
     return column.to_numpy() if pd.api.types.is_numeric_dtype(column.dtype) else column.to_numpy(dtype=str)

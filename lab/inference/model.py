@@ -1,4 +1,4 @@
-"""The model of a run, from what the run kept alone: no training data, no experiment file."""
+"""The model of a run, loaded from its artifacts alone, without training data or experiment file."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -27,83 +27,13 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 
-ROWS_AT_ONCE = 4_096  # samples that go through the network together
+BATCH_SIZE = 4_096  # samples that go through the network together
 
 
-@dataclass(frozen=True)
-class Output:
-    """The task, and the names of its classes or of its values."""
-
-    task: str
-    class_names: Sequence[str]
-    target_names: Sequence[str]
-
-
-def named_outputs(outputs: NDArray[np.float32], output: Output) -> pd.DataFrame:
-    """Probabilities (N, classes) or values (N, T) with their names, a row a sample."""
-    if output.class_names:
-        chosen = np.asarray(output.class_names, dtype=object)[outputs.argmax(axis=1)]
-        named = {f"probability of {name}": outputs[:, place] for place, name in enumerate(output.class_names)}
-        return pd.DataFrame({"prediction": chosen} | named)
-    if outputs.shape[1] == 1:
-        return pd.DataFrame({"prediction": outputs[:, 0]})
-    return pd.DataFrame({f"prediction of {name}": outputs[:, i] for i, name in enumerate(output.target_names)})
-
-
-@dataclass(frozen=True)
-class Model:
-    """A trained model with what stands before and behind it: raw data in, named predictions out."""
-
-    run: StoredRun
-    encoding: Encoding
-    output: Output
-    program: "ExportedProgram"
-
-    def predict(self, raw: Any) -> pd.DataFrame:
-        """The predictions for raw samples, a row each, in their order; raises LabError where they are unfit.
-
-        `raw` is what the model was trained on: a DataFrame of rows; an array (N, ...), or its samples as the rows
-        of a DataFrame; paths of images; or a DataFrame that holds a series up to now, for which the rows are the
-        steps that follow. Columns: `prediction`, and of classes the `probability of` each; where several values
-        are predicted, a `prediction of` each.
-        """
-        outputs = self._outputs_of(raw)
-        if isinstance(self.encoding, SeriesEncoding) and isinstance(raw, pd.DataFrame):
-            by_target = outputs.reshape(-1, self.encoding.horizon)
-            names = list(self.encoding.columns[: len(by_target)])
-            return forecast_table(raw, by_target.T, names, self.encoding.time)
-        frame = named_outputs(outputs, self.output)
-        return frame.set_index(raw.index) if isinstance(raw, pd.DataFrame) else frame
-
-    def _outputs_of(self, raw: Any) -> NDArray[np.float32]:
-        """Probabilities (N, classes) or values (N, T) for raw samples; images are decoded portion by portion."""
-        if not len(raw):
-            raise LabError("there are no samples to predict for")
-        if isinstance(raw, Sequence):
-            portions = (raw[first : first + ROWS_AT_ONCE] for first in range(0, len(raw), ROWS_AT_ONCE))
-            return np.concatenate([self.outputs(self.encoding.encode(portion)) for portion in portions])
-        if isinstance(self.encoding, ArrayEncoding) and isinstance(raw, pd.DataFrame):
-            raw = _samples(raw, self.encoding.shape)
-        return self.outputs(self.encoding.encode(raw))
-
-    def outputs(self, encoded: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities (N, classes) or values (N, T) for encoded samples (N, ...)."""
-        network: Callable[[torch.Tensor], torch.Tensor] = self.program.module()
-        with torch.inference_mode():
-            parts = [network(part).numpy() for part in torch.from_numpy(encoded).split(ROWS_AT_ONCE)]
-        return np.concatenate(parts)
-
-    @property
-    def example(self) -> NDArray[np.float32]:
-        """A few encoded samples, as the model was exported with."""
-        (samples,), _ = self.program.example_inputs
-        return samples.numpy()
-
-
-def load(name: str, by: str = stored_runs.BEST_BY) -> Model:
-    """The model of a run, named by id, first letters, name, `latest:lstm` or `best:lstm`; raises LabError."""
+def load(name: str, by: str = stored_runs.BEST_BY) -> "Model":
+    """The model of a run, given by id, start of the id, name, `latest:lstm` or `best:lstm`; raises LabError."""
     run = stored_runs.find(name, by)
-    program = torch.export.load(_program_file(models.folder(run), run))
+    program = torch.export.load(_program_file(models.download(run), run))
     content = json.loads(run.artifact("encoding.json").read_text(encoding="utf-8"))
     return Model(run, encodings.from_json(content["input"]), Output(**content["output"]), program)
 
@@ -114,8 +44,67 @@ def _program_file(folder: Path, run: StoredRun) -> Path:
     raise LabError(f"the model of run {run.id[:8]} holds no exported program (.pt2)")
 
 
+@dataclass(frozen=True)
+class Output:
+    """The task, and the names of its classes or of its targets."""
+
+    task: str
+    class_names: Sequence[str]
+    target_names: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model with its encoding: raw data in, named predictions out."""
+
+    run: StoredRun
+    encoding: Encoding
+    output: Output
+    program: "ExportedProgram"
+
+    def predict(self, raw: Any) -> pd.DataFrame:
+        """The predictions for raw samples, a row each, in their order; raises LabError for invalid samples.
+
+        `raw` is of the kind that the model was trained on: a DataFrame of rows; an array (N, ...), or its samples as
+        the rows of a DataFrame; paths of images; or a DataFrame that holds a series up to now, for which the result
+        has a row for each of the next steps. Columns: `prediction`, and `probability of ...` for each class; for
+        several targets, `prediction of ...` for each.
+        """
+        outputs = self._outputs_of(raw)
+        if isinstance(self.encoding, SeriesEncoding) and isinstance(raw, pd.DataFrame):
+            by_target = outputs.reshape(-1, self.encoding.horizon)
+            names = list(self.encoding.columns[: len(by_target)])
+            return forecast_table(raw, by_target.T, names, self.encoding.time)
+        frame = named_outputs(outputs, self.output)
+        return frame.set_index(raw.index) if isinstance(raw, pd.DataFrame) else frame
+
+    def _outputs_of(self, raw: Any) -> NDArray[np.float32]:
+        """Probabilities (N, classes) or values (N, T) for raw samples; images are decoded batch by batch."""
+        if not len(raw):
+            raise LabError("there are no samples to predict for")
+        if isinstance(raw, Sequence):
+            batches = (raw[first : first + BATCH_SIZE] for first in range(0, len(raw), BATCH_SIZE))
+            return np.concatenate([self.outputs(self.encoding.encode(batch)) for batch in batches])
+        if isinstance(self.encoding, ArrayEncoding) and isinstance(raw, pd.DataFrame):
+            raw = _samples(raw, self.encoding.shape)
+        return self.outputs(self.encoding.encode(raw))
+
+    def outputs(self, encoded: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities (N, classes) or values (N, T) for encoded samples (N, ...)."""
+        network: Callable[[torch.Tensor], torch.Tensor] = self.program.module()
+        with torch.inference_mode():
+            parts = [network(part).numpy() for part in torch.from_numpy(encoded).split(BATCH_SIZE)]
+        return np.concatenate(parts)
+
+    @property
+    def example(self) -> NDArray[np.float32]:
+        """The encoded samples with which the model was exported."""
+        (samples,), _ = self.program.example_inputs
+        return samples.numpy()
+
+
 def _samples(rows: pd.DataFrame, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Rows of numbers as samples (N, *shape); raises LabError where they are too few or too many, or no numbers."""
+    """Rows of numbers as samples (N, *shape); raises LabError for missing or superfluous columns and for text."""
     if len(rows.columns) != prod(shape):
         raise LabError(
             f"samples of shape {shape} need {prod(shape)} columns of numbers, in order; there are {len(rows.columns)}"
@@ -124,30 +113,41 @@ def _samples(rows: pd.DataFrame, shape: tuple[int, ...]) -> NDArray[Any]:
         if not pd.api.types.is_numeric_dtype(column.dtype):
             text = pd.to_numeric(column, errors="coerce").isna()
             row = int(text.to_numpy().argmax())
-            raise LabError(f"column '{name}', row {row + 1}: {column.iloc[row]!r} is no number")
+            raise LabError(f"column '{name}', row {row + 1}: {column.iloc[row]!r} is not a number")
         if column.isna().any():
             raise LabError(f"column '{name}', row {int(column.isna().to_numpy().argmax()) + 1}: is empty")
     return rows.to_numpy(dtype=np.float32).reshape(len(rows), *shape)
 
 
+def named_outputs(outputs: NDArray[np.float32], output: Output) -> pd.DataFrame:
+    """Probabilities (N, classes) or values (N, T) as a table with a row per sample."""
+    if output.class_names:
+        predicted = np.asarray(output.class_names, dtype=object)[outputs.argmax(axis=1)]
+        named = {f"probability of {name}": outputs[:, index] for index, name in enumerate(output.class_names)}
+        return pd.DataFrame({"prediction": predicted} | named)
+    if outputs.shape[1] == 1:
+        return pd.DataFrame({"prediction": outputs[:, 0]})
+    return pd.DataFrame({f"prediction of {name}": outputs[:, index] for index, name in enumerate(output.target_names)})
+
+
 def forecast_table(
     series: pd.DataFrame, values: NDArray[np.float32], names: list[str], time: str | None
 ) -> pd.DataFrame:
-    """Values (horizon, T) of the series `names` behind the times that follow; `time` is the column of times.
+    """Values (horizon, T) of the series `names`, each row with its time; `time` is the column of times in `series`.
 
-    The steps are counted where the series has no such column.
+    Without such a column, the rows are numbered from 1 in a column `step`.
     """
     columns = ["prediction"] if len(names) == 1 else [f"prediction of {name}" for name in names]
-    told = pd.DataFrame(values, columns=columns)
+    forecast = pd.DataFrame(values, columns=columns)
     if time not in series.columns:
-        told.insert(0, "step", np.arange(1, len(values) + 1))
+        forecast.insert(0, "step", np.arange(1, len(values) + 1))
     else:
-        told.insert(0, str(time), following_times(series[time], len(values)))
-    return told
+        forecast.insert(0, str(time), following_times(series[time], len(values)))
+    return forecast
 
 
 def following_times(column: pd.Series, count: int) -> list[object]:
-    """The next `count` times of a regular column, written as it is."""
+    """The next `count` times of a regular column, in its own format."""
     moments = times.moments(column)
     if not pd.api.types.is_datetime64_any_dtype(moments.dtype):
         return _next_numbers(moments, count)
@@ -163,7 +163,7 @@ def _next_numbers(moments: pd.Series, count: int) -> list[object]:
 
 
 def _next_dates(moments: pd.Series, count: int) -> pd.DatetimeIndex:
-    """By the calendar where the dates follow it, as months and working days do; else by the usual step."""
+    """The next dates: by a calendar frequency such as months or working days, else by the median step."""
     frequency = pd.DatetimeIndex(moments.to_numpy(), freq="infer").freq if len(moments) > 2 else None
     if frequency is not None:
         return pd.date_range(moments.iloc[-1], periods=count + 1, freq=frequency)[1:]
@@ -172,7 +172,7 @@ def _next_dates(moments: pd.Series, count: int) -> pd.DatetimeIndex:
 
 
 def _written(dates: pd.DatetimeIndex, column: pd.Series) -> list[object]:
-    """Dates as text, in the format of a column."""
+    """Dates as text in the format of a column."""
     format, last = date_format(column), str(column.iloc[-1])
     if format is not None:
         return [date.strftime(format) for date in dates]

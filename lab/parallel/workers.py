@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Protocol
 
 from lab.parallel.jobs import Job, OnEpoch, Outcome, train_job
-from lab.signals import whole
 
 
 class Workers(Protocol):
@@ -35,13 +34,13 @@ def run_jobs(
     """
     running = 0
 
-    def uninterrupted(number: int, epoch: int, values: dict[str, float]) -> bool:
-        with whole():
+    def report(number: int, epoch: int, values: dict[str, float]) -> bool:
+        with uninterrupted():
             return on_epoch(number, epoch, values)
 
     while True:
         while running < workers.capacity:
-            with whole():
+            with uninterrupted():
                 job = next_job()
             if job is None:
                 break
@@ -49,9 +48,9 @@ def run_jobs(
             running += 1
         if not running:
             return
-        for outcome in workers.wait(uninterrupted):
+        for outcome in workers.wait(report):
             running -= 1
-            with whole():
+            with uninterrupted():
                 on_outcome(outcome)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.config import experiment, sections, yaml_files
 from lab.errors import LabError
-from lab.files import atomic_write, may_replace
+from lab.files import atomic_output, may_replace
 from lab.scaffold.inspection import Inspection, check_kind, inspect
 from lab.scaffold.recipes import Choice, choose
 from lab.training import building
@@ -49,8 +49,8 @@ def new(
     built = building.build(experiment.parse(name, text), found.data)
     if not may_replace(path, yes):
         raise LabError(f"{path} exists; choose another name, or replace it with --yes")
-    with atomic_write(path) as fresh:
-        fresh.write_text(text, encoding="utf-8")
+    with atomic_output(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     return Scaffold(found, choice, path, sum(p.numel() for p in built.module.parameters()))
 
 

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from lab.config import experiment, yaml_files
-from lab.files import may_replace
+from lab.files import atomic_output, may_replace
 from lab.formatting import number
 from lab.studies.confirmation import Candidate
 from lab.studies.search import Counts
@@ -116,8 +116,8 @@ def _facts(result: StudyResult) -> Iterable[tuple[str, str]]:
     yield "study", result.name
     if result.run_id:
         yield "run", f"{result.run_id} (its artifact study.html shows the figures)"
-    if result.final.delivery.waiting:
-        yield "tracking", f"[yellow]{result.final.delivery.words}[/yellow]"
+    if result.final.delivery.pending:
+        yield "tracking", f"[yellow]{result.final.delivery.message}[/yellow]"
 
 
 def write_winner(result: StudyResult, replace: bool) -> str:
@@ -126,7 +126,8 @@ def write_winner(result: StudyResult, replace: bool) -> str:
     path = experiment.FOLDER / f"{base}-best.yaml"
     if not may_replace(path, replace):
         return f"{path} was not changed; --yes replaces it"
-    path.write_text(_as_file(result), encoding="utf-8")
+    with atomic_output(path) as temporary:
+        temporary.write_text(_as_file(result), encoding="utf-8")
     return f"[dim]next[/dim]        make experiment NAME={base}-best  [dim]({path})[/dim]"
 
 

@@ -11,7 +11,7 @@ from lab.errors import LabError, TrainingFailed, did_you_mean
 from lab.parallel.child_runs import ParentRun, driver_lock, recorded_status
 from lab.parallel.jobs import prepared_data
 from lab.parallel.workers import Workers, open_workers
-from lab.signals import stopping
+from lab.signals import stop_on_signals
 from lab.studies import confirmation, figures, storage
 from lab.studies.confirmation import Candidate, Confirmation, select_candidates
 from lab.studies.search import REASON, Context, Counts, Objective, Search, counts
@@ -96,10 +96,10 @@ def run(experiment: Experiment, options: Options, progress: Progress) -> StudyRe
     storage.quiet_optuna()
     name = f"{experiment.name}-{space.fingerprint(objective.metric)}"
     with driver_lock(name):
-        workers = open_workers(options.workers)  # before `stopping`: Ray installs signal handlers of its own
+        workers = open_workers(options.workers)  # before `stop_on_signals`: Ray installs signal handlers of its own
         try:
             study = _open(space, name, objective, options)
-            with stopping():
+            with stop_on_signals():
                 return _run(space, study, objective, options, workers, progress)
         finally:
             workers.close()

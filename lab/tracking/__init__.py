@@ -1,1 +1,4 @@
-"""What a run leaves behind: a local journal, the sender that brings it to MLflow, and the reader."""
+"""Tracking: recording runs in MLflow (writing/), and reading them back (reading/).
+
+Only this package imports mlflow. Start in writing/tracker.py and reading/stored_runs.py.
+"""

@@ -1,4 +1,4 @@
-"""What a person changes about a run afterwards: its name, tags, note, and whether it is archived."""
+"""Changes that the user makes to a recorded run: its name, tags and note, and archiving."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 NOTE = "mlflow.note.content"  # the tag that MLflow's own pages show as the description
-OWN_TAGS = ("mlflow.", "lab.", "data.", "git.", "machine.", "version.")  # beginnings of tags that say what happened
+RESERVED_PREFIXES = ("mlflow.", "lab.", "data.", "git.", "machine.", "version.")  # of tags that are recorded
 
 
 def rename(run: str, name: str) -> None:
-    """Give a run another name; raises LabError."""
+    """Rename a run; raises LabError."""
     if not name.strip():
-        raise LabError("a name needs at least one letter")
+        raise LabError("a name needs at least one character")
     with _client() as client:
         client.update_run(run, name=name.strip())
 
@@ -32,8 +32,12 @@ def note(run: str, text: str) -> None:
 def tag(runs: Iterable[str], key: str, value: str) -> None:
     """Set a tag of runs, or remove it where the value is empty; raises LabError."""
     key = key.strip()
-    if not key or key.startswith(OWN_TAGS):
-        raise LabError(f"'{key}' is no name for a tag of yours: {', '.join(OWN_TAGS)} begin names with a meaning")
+    if not key:
+        raise LabError("a tag needs a name")
+    if key.startswith(RESERVED_PREFIXES):
+        raise LabError(
+            f"'{key}' is reserved: tags that start with {', '.join(RESERVED_PREFIXES)} are recorded by the lab"
+        )
     with _client() as client:
         for run in runs:
             if value:
@@ -50,7 +54,7 @@ def archive(runs: Iterable[str]) -> None:
 
 
 def restore(runs: Iterable[str]) -> None:
-    """Bring archived runs back; raises LabError."""
+    """Restore archived runs; raises LabError."""
     with _client() as client:
         for run in runs:
             client.restore_run(run)

@@ -1,11 +1,11 @@
-"""The model of a run as an MLflow LoggedModel, which predicts without the lab, and its name in MLflow's registry."""
+"""The model of a run as an MLflow LoggedModel, which predicts without the lab, and in MLflow's registry."""
 
 import json
 import tempfile
 import warnings
 from dataclasses import dataclass
+from importlib import resources
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 NAME = "model"
 NO_MODEL = {
-    "RUNNING": "its model comes when it is finished",
-    "FINISHED": "runs of `lab run` and winners of studies keep theirs, trials and arms do not",
+    "RUNNING": "the model is logged when the run has finished",
+    "FINISHED": "runs of `lab run` and winners of studies log their model, trials and arms do not",
 }
-# What a table's model runs, one behind the other in one file.
+# The source files of a model for tables, concatenated into one file.
 ROW_MODEL = ("errors.py", "data/encodings/table.py", "tracking/row_model.py")
 
 
 def save(predictor: "nn.Module", example: "np.ndarray", folder: Path) -> None:
-    """Write a model in MLflow's own format, its graph exported by torch.export: no pickle, no lab inside.
+    """Write a model in MLflow's format, its graph exported by torch.export: without pickle, independent of the lab.
 
-    `example` is a raw input (N, ...) with N > 1; the model takes any N.
+    `example` is a raw input (N, ...) with N > 1; the model accepts any N.
     """
     store.quiet_mlflow()
     import mlflow.pytorch
@@ -42,7 +42,7 @@ def save(predictor: "nn.Module", example: "np.ndarray", folder: Path) -> None:
     with torch.no_grad():
         output = predictor(torch.from_numpy(example)).numpy()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of recurrent layers' internal weight lists, which the graph has no need of
+        warnings.simplefilter("ignore")  # about weight lists of recurrent layers, which the graph does not use
         mlflow.pytorch.save_model(
             predictor,
             folder,
@@ -56,10 +56,10 @@ def save(predictor: "nn.Module", example: "np.ndarray", folder: Path) -> None:
 def save_for_rows(
     predictor: "nn.Module", encoding: dict[str, Any], encoded: "np.ndarray", rows: "pd.DataFrame", folder: Path
 ) -> None:
-    """Write a model that takes raw rows of a table, as MLflow's "model from code": no pickle, no lab inside.
+    """Write a model for raw rows of a table as MLflow's "model from code": without pickle, independent of the lab.
 
-    `encoding` is the content of encoding.json, `encoded` (N, F) with N > 1 what it makes of some rows, such as
-    `rows`. The model returns a table with `prediction` and, for classes, `probability of ...`.
+    `encoding` is the content of encoding.json, `encoded` (N, F) with N > 1 are encoded rows, `rows` raw ones as an
+    example. The model returns a table with the column `prediction` and, for classes, `probability of ...`.
     """
     store.quiet_mlflow()
     import mlflow.pyfunc
@@ -68,19 +68,19 @@ def save_for_rows(
     from mlflow.types.schema import AnyType, ColSpec, Schema
 
     with tempfile.TemporaryDirectory() as name:
-        made = Path(name)
-        (made / "encoding.json").write_text(json.dumps(encoding), encoding="utf-8")
-        (made / "row_model.py").write_text(_row_model_code(), encoding="utf-8")
+        files = Path(name)
+        (files / "encoding.json").write_text(json.dumps(encoding), encoding="utf-8")
+        (files / "row_model.py").write_text(_row_model_code(), encoding="utf-8")
         batch = torch.export.Dim("batch", min=1)
         example = (torch.from_numpy(encoded),)
-        torch.export.save(torch.export.export(predictor, example, dynamic_shapes=({0: batch},)), made / "network.pt2")
+        torch.export.save(torch.export.export(predictor, example, dynamic_shapes=({0: batch},)), files / "network.pt2")
         columns = [column["name"] for column in encoding["input"]["columns"]]
-        # Neither types nor presence are MLflow's to check: the encoding does, in its own words.
+        # MLflow checks neither types nor missing columns: the encoding does, with better messages.
         inputs = Schema([ColSpec(AnyType(), column, required=False) for column in columns])
         mlflow.pyfunc.save_model(
             folder,
-            python_model=made / "row_model.py",
-            artifacts={"encoding": str(made / "encoding.json"), "network": str(made / "network.pt2")},
+            python_model=files / "row_model.py",
+            artifacts={"encoding": str(files / "encoding.json"), "network": str(files / "network.pt2")},
             signature=ModelSignature(inputs=inputs),
             input_example=rows[columns],
             pip_requirements=_requirements("mlflow", "torch", "numpy", "pandas"),
@@ -88,8 +88,8 @@ def save_for_rows(
 
 
 def _row_model_code() -> str:
-    """The text of ROW_MODEL as one file."""
-    texts = [(files("lab") / name).read_text(encoding="utf-8") for name in ROW_MODEL]
+    """The source files of ROW_MODEL as one text."""
+    texts = [(resources.files("lab") / name).read_text(encoding="utf-8") for name in ROW_MODEL]
     lines = [line for text in texts for line in text.splitlines() if not line.startswith("from lab.")]
     return "\n".join(lines) + "\n"
 
@@ -99,45 +99,36 @@ def _requirements(*names: str) -> list[str]:
 
 
 def create(client: "MlflowClient", run_id: str, record: dict[str, Any]) -> str:
-    """A LoggedModel of the run, still empty; its id."""
+    """Create an empty LoggedModel of the run; returns its id."""
     run = client.get_run(run_id)
     return client.create_logged_model(
         run.info.experiment_id, name=NAME, source_run_id=run_id, model_type=record["task"]
     ).model_id
 
 
-def stored(client: "MlflowClient", run_id: str) -> list[str]:
-    """The LoggedModels of the run in the store."""
-    run = client.get_run(run_id)
-    found = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run_id}'")
-    return [model.model_id for model in found]
-
-
 def upload(client: "MlflowClient", run_id: str, model_id: str, folder: Path) -> None:
-    """Fill the LoggedModel from a folder that `save` wrote, and link it to its run."""
+    """Upload a folder that `save` wrote as the content of the LoggedModel, and link it to its run."""
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
     from mlflow.models import Model
 
-    described = Model.load(folder)
-    described.model_id = model_id
-    described.run_id = run_id
-    described.save(folder / "MLmodel")
+    description = Model.load(folder)
+    description.model_id = model_id
+    description.run_id = run_id
+    description.save(folder / "MLmodel")
     client.log_model_artifacts(model_id, str(folder))
     client.finalize_logged_model(model_id, LoggedModelStatus.READY)
     client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
 
 
-def logged_model_id(run: StoredRun) -> str:
-    """The id of the run's LoggedModel; raises LabError where it has none."""
-    outputs = run.client.get_run(run.id).outputs
-    if outputs is None or not outputs.model_outputs:
-        why = NO_MODEL.get(run.status, "it did not come to its end")
-        raise LabError(f"run {run.id[:8]} ({run.name}) is {run.status} and has no model: {why}")
-    return outputs.model_outputs[0].model_id
+def ids_of(client: "MlflowClient", run_id: str) -> list[str]:
+    """The ids of the LoggedModels of the run in the store."""
+    run = client.get_run(run_id)
+    found = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run_id}'")
+    return [model.model_id for model in found]
 
 
-def folder(run: StoredRun) -> Path:
-    """A local copy of the run's LoggedModel; raises LabError where it has none."""
+def download(run: StoredRun) -> Path:
+    """Download the run's LoggedModel; returns the local folder, raises LabError where it has none."""
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
 
@@ -148,41 +139,50 @@ def folder(run: StoredRun) -> Path:
         raise LabError(f"the model of run {run.id[:8]} cannot be read: {str(error).splitlines()[0][:200]}") from None
 
 
+def logged_model_id(run: StoredRun) -> str:
+    """The id of the run's LoggedModel; raises LabError where it has none."""
+    outputs = run.client.get_run(run.id).outputs
+    if outputs is None or not outputs.model_outputs:
+        why = NO_MODEL.get(run.status, "it ended before its model was logged")
+        raise LabError(f"run {run.id[:8]} ({run.name}) is {run.status} and has no model: {why}")
+    return outputs.model_outputs[0].model_id
+
+
 @dataclass(frozen=True)
 class Version:
-    """A registered version, and the number of the one that had its alias before, where there was another."""
+    """A version of a registered model, and the number of the version that had the alias before, if another one did."""
 
     name: str
     number: str
     alias: str
-    before: str | None
+    previous: str | None
 
     @property
     def uri(self) -> str:
-        """What MLflow loads it by."""
+        """The address by which MLflow loads it."""
         return f"models:/{self.name}@{self.alias}"
 
 
 def promote(run: StoredRun, name: str, alias: str) -> Version:
-    """Register the model of a run as the next version of `name`, and give it the alias; raises LabError.
+    """Register the model of a run as the next version of `name`, and set the alias to it; raises LabError.
 
-    A run that is a version already stays that version.
+    A run that is already registered keeps its version.
     """
     from mlflow.exceptions import MlflowException
 
     model_id = logged_model_id(run)
     try:
-        before = _with_alias(run, name, alias)
-        number = _version_of(run, name) or _registered(run, name, model_id)
+        previous = _with_alias(run, name, alias)
+        number = _version_of(run, name) or _register(run, name, model_id)
         run.client.set_registered_model_alias(name, alias, number)
     except MlflowException as error:
         raise LabError(f"not promoted: {str(error).splitlines()[0][:200]}") from None
-    return Version(name, number, alias, before if before != number else None)
+    return Version(name, number, alias, previous if previous != number else None)
 
 
 def _with_alias(run: StoredRun, name: str, alias: str) -> str | None:
-    """The number of the version that has the alias now; makes the registered model where there is none."""
-    if not run.client.search_registered_models(f"name = '{_quotable(name)}'"):
+    """The number of the version that has the alias now; creates the registered model where there is none."""
+    if not run.client.search_registered_models(f"name = '{_checked(name)}'"):
         run.client.create_registered_model(name)
         return None
     aliases = run.client.get_registered_model(name).aliases
@@ -190,18 +190,20 @@ def _with_alias(run: StoredRun, name: str, alias: str) -> str | None:
 
 
 def _version_of(run: StoredRun, name: str) -> str | None:
-    found = run.client.search_model_versions(f"name = '{_quotable(name)}' AND run_id = '{run.id}'")
+    """The number of the version that is this run's model."""
+    found = run.client.search_model_versions(f"name = '{_checked(name)}' AND run_id = '{run.id}'")
     return str(found[0].version) if found else None
 
 
-def _registered(run: StoredRun, name: str, model_id: str) -> str:
+def _register(run: StoredRun, name: str, model_id: str) -> str:
+    """Create a version; returns its number."""
     tags = {"lab.run": run.id, "lab.run_name": run.name, "lab.experiment": run.experiment}
-    made = run.client.create_model_version(name, f"models:/{model_id}", run.id, tags=tags, model_id=model_id)
-    return str(made.version)
+    created = run.client.create_model_version(name, f"models:/{model_id}", run.id, tags=tags, model_id=model_id)
+    return str(created.version)
 
 
-def _quotable(name: str) -> str:
-    """The name, where it can stand in MLflow's filters and addresses; raises LabError."""
-    if not name.strip() or any(sign in name for sign in "'\"/:@\\"):
+def _checked(name: str) -> str:
+    """The name, if it is allowed in MLflow's filters and addresses; raises LabError."""
+    if not name.strip() or any(character in name for character in "'\"/:@\\"):
         raise LabError(f"--as '{name}': a name of letters, digits, spaces, - and _ is needed")
     return name

@@ -1,7 +1,6 @@
 """Checkpoint files: written atomically, verified when read, and read without unpickling."""
 
 import copy
-import os
 import pickle
 import threading
 import zipfile
@@ -11,6 +10,8 @@ from typing import Any
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from torch import Tensor
+
+from lab.files import atomic_write, sync
 
 Checkpoint = dict[str, Any]
 PREVIOUS = {"last.ckpt": "previous.ckpt"}  # files whose previous version is kept, and its name
@@ -38,33 +39,19 @@ def read(path: Path) -> Checkpoint:
 
 
 def write(checkpoint: Checkpoint, target: Path) -> None:
-    """Write atomically: the old file stays where the disk is full (OSError)."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_suffix(".new")
-    try:
-        with fresh.open("wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-    except Exception as error:
-        fresh.unlink(missing_ok=True)  # a full disk needs the space for the end of the run
-        disk = error.__context__
-        if isinstance(disk, OSError):  # torch hides it behind an error of its own
-            raise OSError(disk.errno, disk.strerror, str(fresh)) from None
-        raise
-    if target.name in PREVIOUS and target.exists():
-        target.replace(target.with_name(PREVIOUS[target.name]))
-    fresh.replace(target)
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Sync the entries of a folder to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Write a checkpoint atomically and durably; raises OSError where the disk is full, and keeps the older file."""
+    with atomic_write(target, durable=True) as temporary:
+        try:
+            with temporary.open("wb") as file:
+                torch.save(checkpoint, file)
+        except Exception as error:
+            disk = error.__context__
+            if isinstance(disk, OSError):  # torch replaces it by an error of its own
+                raise OSError(disk.errno, disk.strerror, str(target)) from None
+            raise
+        if target.name in PREVIOUS and target.exists():
+            sync(temporary)  # the older file keeps its name until the new one is on the disk
+            target.replace(target.with_name(PREVIOUS[target.name]))
 
 
 def on_cpu(value: Any) -> Any:

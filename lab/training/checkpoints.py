@@ -49,7 +49,7 @@ class BestAndLast(Checkpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Continue with the batch, the metrics and the random state of a checkpoint."""
-        signals.keep_handling()
+        signals.reinstall_handlers()
         if self._loaded:
             _go_to_block(trainer, self._loaded["block"])
             trainer.callback_metrics.update(self._loaded["callback_metrics"])
@@ -63,7 +63,7 @@ class BestAndLast(Checkpoint):
         elif self._is_due():
             self._save_last(trainer)
         self._between_epochs = False
-        signals.pause()
+        signals.safe_point()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -72,19 +72,19 @@ class BestAndLast(Checkpoint):
         assert isinstance(pl_module, TaskModule)
         if self._is_due() and pl_module.between_steps and lightning_internals.batch_follows(trainer):
             self._save_last(trainer, batch_idx + 1)
-            signals.pause()
+            signals.safe_point()
 
     def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         """Stop in a long validation if a signal came."""
-        signals.pause(PATIENCE)
+        signals.safe_point(PATIENCE)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Install the signal handlers again: Lightning replaces them."""
-        signals.keep_handling()
+        signals.reinstall_handlers()
 
     def on_test_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         """Stop in a test if a signal came: the end of the training is saved."""
-        signals.pause()
+        signals.safe_point()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember the epoch if it is the best so far."""
@@ -107,7 +107,7 @@ class BestAndLast(Checkpoint):
         module.load_state_dict(self._best_weights)
 
     def _is_due(self) -> bool:
-        return time.monotonic() >= self._due or signals.asked()
+        return time.monotonic() >= self._due or signals.stop_requested()
 
     def _remember_best(self, module: LightningModule) -> None:
         self._best_weights = {name: value.clone() for name, value in module.state_dict().items()}

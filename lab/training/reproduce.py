@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import Callback
 
 from lab.errors import LabError
 from lab.tracking.reading import stored_runs
-from lab.tracking.reading.stored_runs import WHOLE_RUNS, StoredRun
+from lab.tracking.reading.stored_runs import TESTED_KINDS, StoredRun
 from lab.tracking.reading.tables import open_tables
 from lab.training import provenance, records
 from lab.training import run as training
@@ -44,7 +44,7 @@ def reproduce(name: str, callbacks: Sequence[Callback], say: Say) -> Reproductio
     `say` prints a line. Raises LabError before anything is recorded, also where the data changed.
     """
     run = stored_runs.find(name)
-    if run.tags.get("lab.kind") not in WHOLE_RUNS:
+    if run.tags.get("lab.kind") not in TESTED_KINDS:
         raise LabError(f"run {run.id} was not written by `lab run`: its record does not suffice to train it again")
     if run.status != "FINISHED":
         raise LabError(

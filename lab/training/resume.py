@@ -195,7 +195,7 @@ def _longer(run: StoredRun, state: State | None) -> StartingPoint:
 
     def carry_over(tracker: Tracker) -> None:
         for step, rows in table.groupby("step"):
-            tracker.take_over(dict(zip(rows["metric"], rows["value"], strict=True)), int(step))
+            tracker.copy_metrics(dict(zip(rows["metric"], rows["value"], strict=True)), int(step))
 
     return StartingPoint(
         checkpoint=state.path,

@@ -14,7 +14,7 @@ from lightning.pytorch.callbacks import Callback
 from lab.config.experiment import Experiment
 from lab.data.base import Split
 from lab.errors import Stopped, TrainingFailed
-from lab.signals import pausing, stopping
+from lab.signals import stop_at_safe_points, stop_on_signals
 from lab.tracking import store
 from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Recorded, Tracker
@@ -110,7 +110,7 @@ def run(experiment: Experiment, callbacks: Sequence[Callback] = (), start: Start
         outbox.close()
         raise
     except Stopped:
-        outbox.let_go()
+        outbox.release()
         raise
     return dataclasses.replace(result, delivery=outbox.close())
 
@@ -127,8 +127,8 @@ def train(
     session = open_session(choose_threads(build(experiment)), tracker, callbacks, start)
     store.check_writable()
     began = time.perf_counter()
-    with stopping(), _recorded(session, tags or {}):
-        with pausing():
+    with stop_on_signals(), _recorded(session, tags or {}):
+        with stop_at_safe_points():
             _fit(session)
             session.checkpoints.restore_best(session.built.module)
             scores = _score(session)

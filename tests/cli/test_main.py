@@ -115,7 +115,7 @@ def test_an_address_that_is_none_is_refused(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "htp://user:secret@host")
     code, _, err = lab(capsys, "run", "linear")
     assert code == 2
-    assert "MLFLOW_TRACKING_URI: 'htp://host' is no address of a store" in err
+    assert "MLFLOW_TRACKING_URI: 'htp://host' is not the address of a store" in err
     assert "secret" not in err
 
 

@@ -21,7 +21,7 @@ for step in range(records):
     tracker.metrics({"value": number + step / 1000, "same": 1.0}, step)
 tracker.end("FINISHED")
 delivery = outbox.close()
-print(json.dumps([delivery.run_ids.get(tracker.id), delivery.waiting, delivery.trouble]))
+print(json.dumps([delivery.run_ids.get(tracker.id), delivery.pending, delivery.error]))
 """
 
 

@@ -72,7 +72,7 @@ def unattended() -> Iterator[Outbox]:
         yield box
     finally:
         outbox.start_sender = started
-        box.let_go()
+        box.release()
 
 
 def unsent(steps: int = STEPS) -> Tracker:
@@ -88,7 +88,7 @@ def unsent(steps: int = STEPS) -> Tracker:
 
 def delivered(tracker: Tracker) -> tuple[str, str, list[int]]:
     """Deliver an outbox: the run's name, its state, and the steps that arrived."""
-    sent = sender.deliver(tracker.folder.parent)
+    sent = sender.send_outbox(tracker.folder.parent)
     assert sent is not None
     assert not tracker.folder.parent.exists()
     assert upload.stored_runs(store.client(), tracker.id) == [sent[tracker.id]]
@@ -118,7 +118,7 @@ def _() -> None:
 def _() -> None:
     tracker = unsent()
     cut(tracker.folder / journal.FILE, 0)
-    assert sender.deliver(tracker.folder.parent) == {}
+    assert sender.send_outbox(tracker.folder.parent) == {}
 
 
 @case("journal: a bit flipped in a value")
@@ -155,7 +155,7 @@ def _half_sent(damage: Callable[[Path], None]) -> None:
     tracker = unsent()
     half = upload.Upload(tracker.folder, store.client(), lambda tracker_id: None)
     half.send_new()
-    half._note(ended=False)
+    half._save_state(ended=False)
     damage(tracker.folder / upload.STATE)
     assert delivered(tracker) == ("one", "FINISHED", list(range(STEPS)))
 
@@ -178,7 +178,7 @@ def _() -> None:
 @case("delivered.json: a bit flipped")
 def _() -> None:
     tracker = unsent()
-    (tracker.folder.parent / sender.DELIVERED).write_text('{"runs": {"a": "b"}, "crc": 1}')
+    (tracker.folder.parent / sender.SENT).write_text('{"runs": {"a": "b"}, "crc": 1}')
     assert delivered(tracker) == ("one", "FINISHED", list(range(STEPS)))
 
 

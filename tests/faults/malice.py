@@ -101,7 +101,7 @@ def _() -> None:
         tracker.start("../../../../escape", "../../../x", {}, {})
         tracker.text("a.txt", "kept")
         tracker.end("FINISHED")
-    sent = sender.deliver(box.folder)
+    sent = sender.send_outbox(box.folder)
     assert sent is not None
     (kept,) = store.root().glob("artifacts/*/*/artifacts/a.txt")
     assert sent[tracker.id] in str(kept)
@@ -123,7 +123,7 @@ def _() -> None:
         _with_record(tracker, kind="artifact", path=name)
     _with_record(tracker, kind="model", path="../../../../experiments", task="classification")
     logging.disable(logging.WARNING)
-    sent = sender.deliver(tracker.folder.parent)
+    sent = sender.send_outbox(tracker.folder.parent)
     logging.disable(logging.NOTSET)
     assert sent is not None
     assert not store.client().list_artifacts(sent[tracker.id])
@@ -152,7 +152,7 @@ def _() -> None:
         tracker = unsent()
         folder = tracker.folder.parent
         text = (tracker.folder / journal.FILE).read_text()
-        assert sender.deliver(folder) is None
+        assert sender.send_outbox(folder) is None
         text += (folder / sender.LOG).read_text()
         text += lab("runs")[1] + lab("sync")[1] + lab("doctor")[1]
     finally:

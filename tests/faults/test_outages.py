@@ -43,7 +43,7 @@ def tracker(served: Gate, monkeypatch: pytest.MonkeyPatch) -> Tracker:
         tracker.metrics({"loss": 1 / (step + 1), "same": 1.0}, step)
     tracker.text("a.txt", "kept")
     tracker.end("FINISHED")
-    outbox.let_go()
+    outbox.release()
     return tracker
 
 
@@ -62,9 +62,9 @@ def test_a_request_whose_answer_was_lost_is_repeated_and_counts_once(tracker: Tr
     served.lose = path
     served.lost.clear()
     folder = tracker.folder.parent
-    first = sender.deliver(folder)
+    first = sender.send_outbox(folder)
     assert first is None or path == "experiments/create"  # which is asked for again at once
-    sent = first or sender.deliver(folder)
+    sent = first or sender.send_outbox(folder)
     assert sent is not None
     assert [lost.rpartition("/")[2] for lost in served.lost] in ([path.rpartition("/")[2]], [])
     assert upload.stored_runs(store.client(), tracker.id) == [sent[tracker.id]]
@@ -86,7 +86,7 @@ def test_a_server_that_answers_nonsense_costs_no_result_and_is_named_in_a_line(
     out, err = capsys.readouterr()
     assert ended.value.code == 0
     assert "accuracy" in out
-    assert f"records wait for the tracking server {served.address}; they are sent when it answers" in out
+    assert f"records are pending for the tracking server {served.address}; they are sent when it answers" in out
     with pytest.raises(SystemExit) as ended:
         main.main(["runs"])
     out, err = capsys.readouterr()
@@ -98,7 +98,7 @@ def test_a_server_that_answers_nonsense_costs_no_result_and_is_named_in_a_line(
     out, err = capsys.readouterr()
     assert ended.value.code == 1
     assert " records of " in out
-    assert "still wait" in out
+    assert "still pending" in out
     served.mode = "pass"
     assert leftovers.send_all()[1]
-    assert leftovers.send_all() == (["nothing waits"], True)
+    assert leftovers.send_all() == (["nothing is pending"], True)

@@ -33,7 +33,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, prepared_store: Path) -> P
         outbox = Outbox()
         for name, overrides in [*((name, ()) for name in EXPERIMENTS), ("shop", ("seed=1",))]:
             training.train(load(name, overrides), outbox.tracker())
-        assert not outbox.close().waiting
+        assert not outbox.close().pending
         shutil.rmtree("experiments")
         shutil.rmtree("pictures")
         for path in folder.glob("*.csv"):

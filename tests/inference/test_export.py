@@ -89,7 +89,7 @@ def _changed(model: Model, place: Path) -> Path:
 
 def test_mistakes(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (place / "model.onnx").write_text("mine")
-    with pytest.raises(LabError, match="is there already; --yes replaces it"):
+    with pytest.raises(LabError, match="exists; --yes replaces it"):
         export.export(lab.load("digits"), "onnx", place / "model.onnx")
     assert (place / "model.onnx").read_text() == "mine"
     with pytest.raises(LabError, match="cannot be written"):

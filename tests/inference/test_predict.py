@@ -59,7 +59,7 @@ def test_a_file_is_not_replaced_unasked(place: Path, capsys: pytest.CaptureFixtu
     arguments = ("predict", "latest:shop", place / "new.csv", "-o", out)
     code, _, err = command(capsys, *arguments)
     assert (code, out.read_text()) == (2, "mine")
-    assert "is there already; --yes replaces it" in err
+    assert "exists; --yes replaces it" in err
     assert command(capsys, *arguments, "--yes")[0] == 0
     assert len(pd.read_csv(out)) == 3
     assert sorted(path.name for path in place.iterdir()) == ["new.csv", "out.csv"]

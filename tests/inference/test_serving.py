@@ -28,12 +28,12 @@ def test_a_promoted_model_is_found_by_its_name_with_plain_mlflow(place: Path) ->
 
     first, second = stored_runs.find("shop"), stored_runs.find("shop seed=1")
     version = models.promote(first, "customers", "champion")
-    assert (version.number, version.before, version.uri) == ("1", None, "models:/customers@champion")
+    assert (version.number, version.previous, version.uri) == ("1", None, "models:/customers@champion")
     rows = shop_rows(3)
     told = mlflow.pyfunc.load_model("models:/customers@champion").predict(rows)
     assert list(told["prediction"]) == list(lab.load(first.id).predict(rows)["prediction"])
     version = models.promote(second, "customers", "champion")
-    assert (version.number, version.before) == ("2", "1")
+    assert (version.number, version.previous) == ("2", "1")
     assert models.promote(first, "customers", "rollback").number == "1"  # the version that it was
     found = first.client.get_model_version_by_alias("customers", "champion")
     assert (found.run_id, found.tags["lab.run"]) == (second.id, second.id)

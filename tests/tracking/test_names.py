@@ -51,7 +51,7 @@ def test_what_names_no_single_run_is_refused_with_what_is_near(workplace: Path) 
     assert "no experiment 'lsmt' has runs; did you mean lstm?" in refusal("latest:lsmt")
     assert "no run of experiment 'gru' is finished" in refusal("best:gru")
     assert "has 'val/los'; did you mean val/loss?" in refusal("best:lstm", "val/los")
-    assert "test data is for the final word" in refusal("best:lstm", "test/accuracy")
+    assert "test data is for the final evaluation" in refusal("best:lstm", "test/accuracy")
 
 
 def test_the_best_by_a_metric_of_ones_own_is_the_lowest_where_lower_is_better(workplace: Path) -> None:

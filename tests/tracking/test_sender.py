@@ -43,7 +43,7 @@ def leave(outbox: Outbox) -> None:
     assert outbox._sender is not None
     outbox._sender.kill()
     outbox._sender.wait()
-    outbox.let_go()
+    outbox.release()
 
 
 def runs_of(experiment: str) -> list[Run]:
@@ -60,7 +60,7 @@ def test_what_is_recorded_stands_in_the_store(tracker: Tracker, outbox: Outbox) 
     tracker.text("notes/a.txt", "kept")
     tracker.end("FINISHED")
     delivery = outbox.close()
-    assert delivery.waiting == 0
+    assert delivery.pending == 0
     run_id = delivery.run_ids[tracker.id]
     assert not outbox.folder.exists()
     client = store.client()
@@ -120,9 +120,9 @@ def test_sending_everything_twice_changes_nothing(unsent: Tracker, outbox: Outbo
         unsent.metrics({"loss": 1 / (step + 1), "same": 1.0}, step)
     first = Upload(unsent.folder, store.client(), lambda tracker_id: None)
     first.send_new()
-    first._note(offset=0)  # killed after sending, before noting it
+    first._save_state(offset=0)  # killed after sending, before noting it
     unsent.end("FINISHED")
-    assert sender.deliver(outbox.folder)
+    assert sender.send_outbox(outbox.folder)
     (run,) = runs_of("digits")
     for name in ("loss", "same"):
         history = store.client().get_metric_history(run.info.run_id, name)
@@ -132,9 +132,9 @@ def test_sending_everything_twice_changes_nothing(unsent: Tracker, outbox: Outbo
 def test_a_sender_killed_before_it_noted_the_run_finds_it_again(unsent: Tracker, outbox: Outbox) -> None:
     first = Upload(unsent.folder, store.client(), lambda tracker_id: None)
     first.send_new()
-    first._note(offset=0, run_id=None, doubtful=True)
+    first._save_state(offset=0, run_id=None, doubtful=True)
     unsent.end("FINISHED")
-    assert sender.deliver(outbox.folder)
+    assert sender.send_outbox(outbox.folder)
     assert len(runs_of("digits")) == 1
 
 
@@ -153,14 +153,14 @@ def test_a_record_that_the_store_will_never_take_keeps_nothing_back(tracker: Tra
     tracker.metrics({"good": 1.0}, 0)
     tracker.end("FINISHED")
     delivery = outbox.close()
-    assert delivery.waiting == 0
+    assert delivery.pending == 0
     assert store.client().get_run(delivery.run_ids[tracker.id]).data.metrics["good"] == 1.0
 
 
 def test_runs_whose_process_is_killed_end_as_killed(workplace: Path) -> None:
     code = (
         "import os, signal\n"
-        "from lab.tracking.outbox import Outbox\n"
+        "from lab.tracking.writing.outbox import Outbox\n"
         "outbox = Outbox()\n"
         "for number in range(2):\n"
         "    tracker = outbox.tracker()\n"
@@ -184,19 +184,19 @@ def test_without_a_store_records_wait_and_are_sent_later(
         lines, complete = leftovers.send_all()
         assert not complete
         assert lines[0].startswith("3 records of ")
-        assert "still wait" in lines[0]
+        assert "still pending" in lines[0]
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     lines, complete = leftovers.send_all()
     assert complete
     assert lines[0].startswith("sent run ")
-    assert leftovers.send_all() == (["nothing waits"], True)
+    assert leftovers.send_all() == (["nothing is pending"], True)
 
 
 def test_an_outbox_that_is_being_sent_is_left_alone(tracker: Tracker, outbox: Outbox) -> None:
     wait_until((tracker.folder / STATE).exists)
-    assert leftovers.send_all() == (["nothing waits"], True)
+    assert leftovers.send_all() == (["nothing is pending"], True)
     tracker.end("FINISHED")
-    assert outbox.close().waiting == 0
+    assert outbox.close().pending == 0
 
 
 def test_two_senders_of_one_outbox_take_turns(tracker: Tracker, outbox: Outbox) -> None:
@@ -211,7 +211,7 @@ def test_two_senders_of_one_outbox_take_turns(tracker: Tracker, outbox: Outbox) 
 def test_files_of_a_run_that_was_killed_before_it_named_them_are_kept(unsent: Tracker, outbox: Outbox) -> None:
     unsent.path("checkpoints/best.ckpt").write_text("whole")
     unsent.path("checkpoints/last.new").write_text("hal")
-    sent = sender.deliver(outbox.folder)
+    sent = sender.send_outbox(outbox.folder)
     assert sent is not None
     run_id = sent[unsent.id]
     client = store.client()

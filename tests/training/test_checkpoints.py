@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,7 +181,7 @@ def stopped_by(sender: Signal, folder: Path) -> checkpoint_files.Checkpoint:
     experiment = load("digits", ["data.batch_size=256", "trainer.max_epochs=3", "checkpoints.every_seconds=1000"])
     built = build(experiment)
     trainer = make_trainer(experiment, [sender, BestAndLast(folder, experiment.checkpoints["every_seconds"])])
-    with pytest.raises(Stopped), signals.stopping(), signals.pausing():
+    with pytest.raises(Stopped), signals.stop_on_signals(), signals.stop_at_safe_points():
         trainer.fit(built.module, built.data.train_dataloader(), built.data.val_dataloader())
     return checkpoint_files.read(folder / "last.ckpt")
 
@@ -259,8 +260,12 @@ def test_the_thread_that_writes_takes_a_copy_and_tells_of_a_disk_that_is_full(tm
     weights.fill_(-1)
     io.teardown()
     assert torch.equal(checkpoint_files.read(tmp_path / "last.ckpt")["weights"], torch.full((1000,), 19.0))
-    (tmp_path / "last.new").symlink_to("/dev/full")
-    io.save_checkpoint({"weights": weights}, tmp_path / "last.ckpt")
-    with pytest.raises(OSError, match="No space left"):
-        io.teardown()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limits[1]))
+    try:
+        io.save_checkpoint({"weights": weights}, tmp_path / "last.ckpt")
+        with pytest.raises(OSError, match="File too large"):
+            io.teardown()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert checkpoint_files.read(tmp_path / "last.ckpt")["weights"][0] == 19  # the older file stays

@@ -1,4 +1,4 @@
-"""Runs as they stand in the store: found by id, name, `latest:EXPERIMENT` or `best:EXPERIMENT`, and their files."""
+"""Runs in the store: found by id, name, `latest:EXPERIMENT` or `best:EXPERIMENT`, and their artifacts."""
 
 import math
 import re
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 
-BEST_BY = "val/loss"  # what `best:` goes by: it chose the epoch too
+BEST_BY = "val/loss"  # the metric of `best:`, which also chose the best epoch
 LOWER_IS_BETTER = ("loss", "mae", "rmse")
-WHOLE_RUNS = ("run", "winner")  # values of the tag lab.kind: not the trials of studies, not the arms of comparisons
+TESTED_KINDS = ("run", "winner")  # values of the tag lab.kind: neither trials of studies nor arms of comparisons
 RUNS_PER_CALL = 1_000
 NEWEST_FIRST = "attributes.start_time DESC"
 HOW = "name a run by its id, its name, latest:EXPERIMENT or best:EXPERIMENT; `make mlflow` shows all runs"
-MOST_FILES = 500  # files listed of a run
-LARGEST_TEXT = 2_000_000  # bytes of a text that is shown
+MOST_FILES = 500  # of a run that are listed
+LARGEST_TEXT = 2_000_000  # bytes
 
 
 @dataclass(frozen=True)
 class StoredRun:
-    """One run: its settings as text, its tags, and the last value of each metric."""
+    """One run: its params as text, its tags, and the last value of each metric."""
 
     id: str
     name: str
@@ -40,7 +40,7 @@ class StoredRun:
     client: "MlflowClient"
 
     def artifact(self, name: str) -> Path:
-        """A local path of an artifact; raises LabError where the run has none of that name."""
+        """Download an artifact; returns its local path, raises LabError where the run has none of that name."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -49,8 +49,25 @@ class StoredRun:
             raise LabError(f"run {self.id} has no {name}: {_first_line(error)}") from None
 
 
+def find(name: str, by: str = BEST_BY) -> StoredRun:
+    """The run with that id, start of an id, or name, or `latest:EXPERIMENT`, or `best:EXPERIMENT` by a metric.
+
+    Raises LabError where that is not exactly one run.
+    """
+    client = connect()
+    experiments = _experiments(client)
+    return _stored(resolve(client, experiments, name, by), experiments, client)
+
+
+def best(experiment: str, by: str = BEST_BY, top: int = 5) -> list[StoredRun]:
+    """The finished runs of an experiment with the best values of a metric, best first; raises LabError."""
+    client = connect()
+    experiments = _experiments(client)
+    return [_stored(run, experiments, client) for run in best_of(client, experiments, experiment, by, top)]
+
+
 def connect() -> "MlflowClient":
-    """A client of a store that answers; raises LabError where there is none."""
+    """A client of the store; raises LabError where the store does not exist or does not answer."""
     if store.is_local() and not store.database().exists():
         raise LabError(f"no runs yet: there is no {store.database()}; make one with `lab run lstm`")
     from mlflow.exceptions import MlflowException
@@ -65,25 +82,8 @@ def connect() -> "MlflowClient":
     return client
 
 
-def find(name: str, by: str = BEST_BY) -> StoredRun:
-    """The run of that id, prefix of an id, or name, or `latest:EXPERIMENT`, or `best:EXPERIMENT` by a metric.
-
-    Raises LabError where that is not one run.
-    """
-    client = connect()
-    experiments = _experiments(client)
-    return _stored(resolve(client, experiments, name, by), experiments, client)
-
-
-def best(experiment: str, by: str = BEST_BY, top: int = 5) -> list[StoredRun]:
-    """The finished runs of an experiment with the best values of a metric, best first; raises LabError."""
-    client = connect()
-    experiments = _experiments(client)
-    return [_stored(run, experiments, client) for run in best_of(client, experiments, experiment, by, top)]
-
-
 def _experiments(client: "MlflowClient") -> dict[str, str]:
-    """The experiments' names with their ids."""
+    """The ids of the experiments by name."""
     return {each.name: each.experiment_id for each in client.search_experiments()}
 
 
@@ -94,21 +94,12 @@ def _stored(run: "Run", experiments: Mapping[str, str], client: "MlflowClient") 
     return StoredRun(info.run_id, info.run_name, experiment, info.status, data.params, data.tags, data.metrics, client)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:200]
-
-
-def higher_is_better(metric: str) -> bool:
-    """Whether more of a metric, such as `val/accuracy`, is better."""
-    return metric.rpartition("/")[2] not in LOWER_IS_BETTER
-
-
 def resolve(client: "MlflowClient", experiments: Mapping[str, str], name: str, by: str = BEST_BY) -> "Run":
-    """The one run that `name` means; raises LabError. `experiments` are names with their ids, `by` is for `best:`."""
-    way, colon, experiment = name.partition(":")
-    if colon and way == "latest":
+    """The one run that `name` means; raises LabError. `experiments` maps names to ids, `by` is for `best:`."""
+    prefix, colon, experiment = name.partition(":")
+    if colon and prefix == "latest":
         return latest_of(client, experiments, experiment)
-    if colon and way == "best":
+    if colon and prefix == "best":
         return best_of(client, experiments, experiment, by, top=1)[0]
     found = _of_name(client, experiments, name) or _of_id(client, experiments, name)
     if found is None:
@@ -117,8 +108,8 @@ def resolve(client: "MlflowClient", experiments: Mapping[str, str], name: str, b
 
 
 def latest_of(client: "MlflowClient", experiments: Mapping[str, str], experiment: str) -> "Run":
-    """The run of an experiment that was started last, whatever became of it; raises LabError where there is none."""
-    for run in _whole_runs(client, _experiment(experiments, experiment)):
+    """The run of an experiment that was started last, whatever its status; raises LabError where there is none."""
+    for run in _tested_runs(client, _experiment(experiments, experiment)):
         return run
     raise LabError(f"experiment '{experiment}' has no runs yet; `lab run {experiment}` makes one")
 
@@ -128,21 +119,23 @@ def best_of(
 ) -> "list[Run]":
     """The finished runs of an experiment with the best values of a metric at their best epochs, best first.
 
-    Raises LabError where there are none, and for test metrics, which must not choose anything.
+    Raises LabError where there are none, and for test metrics, which must not be used for model selection.
     """
     split, _, _ = by.partition("/")
     if split == "test":
-        raise LabError(f"--by {by}: test data is for the final word, not for choosing; use val/{by.partition('/')[2]}")
-    finished = list(_whole_runs(client, _experiment(experiments, experiment), "attributes.status = 'FINISHED'"))
+        raise LabError(
+            f"--by {by}: test data is for the final evaluation, not for model selection; use val/{by.partition('/')[2]}"
+        )
+    finished = list(_tested_runs(client, _experiment(experiments, experiment), "attributes.status = 'FINISHED'"))
     having = [run for run in finished if math.isfinite(run.data.metrics.get(f"at_best/{by}", math.nan))]
     if not having:
-        raise LabError(f"no run of experiment '{experiment}' {_lack(finished, by)}")
-    sign = -1 if _more_is_better(by, having) else 1
+        raise LabError(f"no run of experiment '{experiment}' {_why_none(finished, by)}")
+    sign = -1 if _is_higher_better(by, having) else 1
     return sorted(having, key=lambda run: sign * run.data.metrics[f"at_best/{by}"])[:top]
 
 
-def _more_is_better(metric: str, runs: "list[Run]") -> bool:
-    """As the best value of a run tells beside that at its best epoch; so it is known for metrics of one's own."""
+def _is_higher_better(metric: str, runs: "list[Run]") -> bool:
+    """Whether the best value of a run is above that at its best epoch, which shows the direction of any metric."""
     for values in (run.data.metrics for run in runs):
         at_best = values[f"at_best/{metric}"]
         if (best_value := values.get(f"best/{metric}", at_best)) != at_best:
@@ -150,26 +143,21 @@ def _more_is_better(metric: str, runs: "list[Run]") -> bool:
     return higher_is_better(metric)
 
 
-def _lack(finished: "list[Run]", by: str) -> str:
-    """What an experiment lacks that has no run with a metric."""
+def higher_is_better(metric: str) -> bool:
+    """Whether a metric, such as `val/accuracy`, is better when it is higher."""
+    return metric.rpartition("/")[2] not in LOWER_IS_BETTER
+
+
+def _why_none(finished: "list[Run]", by: str) -> str:
+    """Why no run of an experiment has a metric."""
     if not finished:
         return "is finished; `lab run` makes one"
     known = {name.removeprefix("at_best/") for run in finished for name in run.data.metrics if "at_best/val/" in name}
     return f"has '{by}'; {did_you_mean(by, known)}"
 
 
-def _of_id(client: "MlflowClient", experiments: Mapping[str, str], letters: str) -> "Run | None":
-    """The run whose id is, or begins with, these letters."""
-    if not re.fullmatch("[0-9a-f]{1,32}", letters):
-        return None
-    found = client.search_runs(list(experiments.values()), f"attributes.run_id LIKE '{letters}%'", max_results=5)
-    if len(found) > 1:
-        raise LabError(f"several run ids begin with '{letters}': {_listed(found)}; write more of it")
-    return found[0] if found else None
-
-
 def _of_name(client: "MlflowClient", experiments: Mapping[str, str], name: str) -> "Run | None":
-    """The run of that very name."""
+    """The run with exactly that name."""
     quote = "'" if '"' in name else '"'
     if quote in name:
         return None
@@ -183,8 +171,18 @@ def _of_name(client: "MlflowClient", experiments: Mapping[str, str], name: str) 
     return found[0] if found else None
 
 
+def _of_id(client: "MlflowClient", experiments: Mapping[str, str], prefix: str) -> "Run | None":
+    """The run whose id is, or starts with, `prefix`."""
+    if not re.fullmatch("[0-9a-f]{1,32}", prefix):
+        return None
+    found = client.search_runs(list(experiments.values()), f"attributes.run_id LIKE '{prefix}%'", max_results=5)
+    if len(found) > 1:
+        raise LabError(f"several run ids start with '{prefix}': {_listed(found)}; write more of the id")
+    return found[0] if found else None
+
+
 def _unknown(client: "MlflowClient", experiments: Mapping[str, str], name: str) -> LabError:
-    """The mistake of naming no run, with the names that are near."""
+    """The error for a name that no run has, with similar names."""
     recent = client.search_runs(list(experiments.values()), max_results=RUNS_PER_CALL, order_by=[NEWEST_FIRST])
     names = {run.info.run_name for run in recent} | {f"latest:{each}" for each in experiments}
     hint = did_you_mean(name, names)
@@ -198,12 +196,12 @@ def _experiment(experiments: Mapping[str, str], name: str) -> str:
     return experiments[name]
 
 
-def _whole_runs(client: "MlflowClient", experiment_id: str, wanted: str = "") -> "Iterator[Run]":
-    """The runs of an experiment that trained and tested a model, newest first, read as far as they are asked for."""
+def _tested_runs(client: "MlflowClient", experiment_id: str, wanted: str = "") -> "Iterator[Run]":
+    """The runs of an experiment that trained and tested a model, newest first, read page by page."""
     token = None
     while True:
         page = client.search_runs([experiment_id], wanted, 1, RUNS_PER_CALL, [NEWEST_FIRST], token)
-        yield from (run for run in page if run.data.tags.get("lab.kind") in WHOLE_RUNS)
+        yield from (run for run in page if run.data.tags.get("lab.kind") in TESTED_KINDS)
         if not (token := page.token):
             return
 
@@ -217,13 +215,13 @@ def _when(run: "Run") -> str:
 
 
 class Artifacts:
-    """Reads the files of runs; every method raises LabError where the store or the file is not there."""
+    """Reads the artifacts of runs; methods raise LabError where the store does not answer or the file is missing."""
 
     def __init__(self) -> None:
         self._client: MlflowClient = connect()
 
     def sizes(self, run: str) -> dict[str, int]:
-        """The size of each file of a run in bytes, the first MOST files."""
+        """The sizes of the artifacts of a run in bytes, of at most about MOST_FILES."""
         from mlflow.exceptions import MlflowException
 
         found: dict[str, int] = {}
@@ -240,7 +238,7 @@ class Artifacts:
         return dict(sorted(found.items()))
 
     def file(self, run: str, path: str) -> Path:
-        """A local copy of a file."""
+        """Download an artifact; returns its local path."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -249,9 +247,13 @@ class Artifacts:
             raise LabError(f"{path} cannot be read: {str(error).partition(chr(10))[0]}") from None
 
     def text(self, run: str, path: str) -> str:
-        """A file as text, cut at LARGEST_TEXT bytes."""
+        """An artifact as text, cut at LARGEST_TEXT bytes."""
         local = self.file(run, path)
         with local.open("rb") as file:
             content = file.read(LARGEST_TEXT).decode(errors="replace")
         cut = local.stat().st_size > LARGEST_TEXT
         return content + ("\n… (the rest is in the file)" if cut else "")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:200]

@@ -1,4 +1,4 @@
-"""Writing runs: the training appends to a journal, a sender beside it brings the journal to MLflow.
+"""Writing runs: training appends to a local journal, and a sender process uploads the journal to MLflow.
 
-Start in tracker.py, which a run holds on to; then journal.py, outbox.py, sender.py, upload.py.
+Start in tracker.py, the interface for training; then journal.py, outbox.py, sender.py, upload.py.
 """

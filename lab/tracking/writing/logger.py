@@ -1,4 +1,4 @@
-"""Lightning's logger for a tracked run: whatever Lightning or a user's module logs goes to the journal."""
+"""The Lightning logger of a tracked run: all that Lightning or a user's module logs goes to the journal."""
 
 from argparse import Namespace
 from typing import Any
@@ -10,7 +10,7 @@ from lab.tracking.writing.tracker import Tracker
 
 
 class JournalLogger(Logger):
-    """Writes metrics to the journal of a run and returns at once."""
+    """Appends metrics to the journal of a run; never waits for the store."""
 
     def __init__(self, tracker: Tracker):
         super().__init__()
@@ -18,20 +18,20 @@ class JournalLogger(Logger):
 
     @property
     def name(self) -> str:
-        """Lightning's name for the kind of logger."""
+        """The name of the logger, as Lightning asks for it."""
         return "journal"
 
     @property
     def version(self) -> str:
-        """The run."""
+        """The id of the run's tracker."""
         return self._tracker.id
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Record values at a step; Lightning adds the epoch, which stands in no record of its own."""
+        """Record values at a step, without the epoch that Lightning adds."""
         values = {name: float(value) for name, value in metrics.items() if name != "epoch"}
         if values:
             self._tracker.metrics(values, step or 0)
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the run's settings are recorded when it starts."""
+        """Do nothing: the run's settings are recorded when it starts."""

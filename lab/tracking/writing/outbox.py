@@ -1,8 +1,6 @@
-"""The outbox: the journals that one process writes, and the sender that brings them to MLflow."""
+"""The outbox: the journals that one process writes, and the sender process that uploads them to MLflow."""
 
-import fcntl
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -11,77 +9,80 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab.tracking import store
 from lab.tracking.writing import journal, sender
 from lab.tracking.writing.tracker import Recorded, Tracker
 from lab.tracking.writing.upload import state_of
 
-PATIENCE = 10.0  # seconds without progress after which the end of a run no longer waits for a store in trouble
-ROOM = 1_000_000  # bytes; with less, a store here cannot be written, nor the log of its trouble
-LONGEST_PATIENCE = 120.0  # the same where no trouble is known: the machine may be busy
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+PATIENCE = 10.0  # seconds without progress after which the end of a run no longer waits for a store that fails
+BUSY_PATIENCE = 120.0  # the same where no failure is known: the machine may be busy
+LEAST_FREE_BYTES = 1_000_000  # with less, neither a local store can be written nor the log of its errors
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of the records: the MLflow run of each tracker's id, and how many records still wait."""
+    """The result of sending: the MLflow run of each tracker's id, the number of pending records, the last error."""
 
     run_ids: dict[str, str]
-    waiting: int = 0
-    trouble: str = ""
+    pending: int = 0
+    error: str = ""
 
     @property
-    def words(self) -> str:
-        """What a person is told of records that wait."""
+    def message(self) -> str:
+        """What the user is told about pending records."""
         server = f"the tracking server {store.without_password(store.tracking_uri())}"
         where = "mlruns/mlflow.db" if store.is_local() else server
-        return f"{self.waiting:,} records wait for {where}; they are sent when it answers, or by `lab sync`"
+        return f"{self.pending:,} records are pending for {where}; they are sent when it answers, or by `lab sync`"
 
 
 class Outbox:
-    """Hands out trackers, and waits for their records to be sent. Nothing is written before one starts."""
+    """Creates trackers and waits until their records are sent. Nothing is written before the first tracker starts."""
 
     def __init__(self) -> None:
         self.folder = store.journals() / uuid.uuid4().hex
         self.delivery = Delivery({})  # known once closed
         self._sender: subprocess.Popen[bytes] | None = None
-        self._writer: int | None = None  # the file whose lock says that the runs go on
+        self._writer_lock: FileLock | None = None
 
     def tracker(
         self, tracker_id: str | None = None, parent: str | None = None, recorded: Recorded | None = None
     ) -> Tracker:
-        """A tracker of a run; of an earlier one, that goes on, where `tracker_id` is that one's.
+        """A tracker of a new run, or with `tracker_id` one that resumes the run of that tracker.
 
-        `parent` is the id of the tracker below whose run this one stands; `recorded` is not recorded again.
+        `parent` is the tracker id of the parent run; values in `recorded` are not recorded again.
         """
         folder = self.folder / (tracker_id or uuid.uuid4().hex)
         return Tracker(folder, self._open, parent, tracker_id is not None, recorded)
 
     def _open(self) -> None:
-        """Make the outbox and start the sender with the first run."""
+        """Create the outbox and start the sender with the first run."""
         if self._sender is None:
-            self._writer = _made_with_writer(self.folder)
+            self._writer_lock = _create_locked(self.folder)
             self._sender = start_sender(self.folder)
 
     def close(self) -> Delivery:
-        """Wait until all is sent, or the store does not answer; what waits stays in the journals.
+        """Wait until everything is sent, or the store does not answer; pending records stay in the journals.
 
-        Every tracker must have ended. A sender that could not send all goes on alone.
+        Every tracker must have ended. A sender that has not sent everything keeps running.
         """
-        if self._sender is not None and self._writer is not None:
+        if self._sender is not None and self._writer_lock is not None:
             if self._sender.poll() is not None and self.folder.exists():
-                self._sender = start_sender(self.folder)  # somebody killed it
-            self.let_go()
+                self._sender = start_sender(self.folder)  # the first one was killed
+            self.release()
             self.delivery = self._wait(self._sender)
             self._sender = None
         return self.delivery
 
-    def let_go(self) -> None:
-        """Say that nothing more comes, without waiting until all is sent."""
-        if self._writer is not None:
-            fcntl.flock(self._writer, fcntl.LOCK_UN)  # closing is not enough: a forked process may share it
-            os.close(self._writer)
-            self._writer = None
+    def release(self) -> None:
+        """Release the writer's lock: no more records will come. Does not wait until they are sent."""
+        if self._writer_lock is not None:
+            self._writer_lock.release()
+            self._writer_lock = None
 
     def _wait(self, process: "subprocess.Popen[bytes]") -> Delivery:
         before, since = sender.progress(self.folder), time.monotonic()
@@ -91,30 +92,36 @@ class Outbox:
                 before, since = progress, time.monotonic()
         if process.returncode == 0 and process.stdout:
             return Delivery(json.loads(process.stdout.read()))
-        return waiting(self.folder)
+        return pending(self.folder)
 
     def _patience(self) -> float:
         """Seconds to wait without progress."""
         try:
-            in_trouble = (self.folder / sender.LOG).stat().st_size > 0
-            no_room_to_say_so = shutil.disk_usage(self.folder).free < ROOM
-        except FileNotFoundError:  # the sender is just done
+            failing = (self.folder / sender.LOG).stat().st_size > 0
+            disk_full = shutil.disk_usage(self.folder).free < LEAST_FREE_BYTES
+        except FileNotFoundError:  # the sender has just finished
             return PATIENCE
-        return PATIENCE if in_trouble or no_room_to_say_so else LONGEST_PATIENCE
+        return PATIENCE if failing or disk_full else BUSY_PATIENCE
 
 
-def _made_with_writer(folder: Path) -> int:
-    """Make an outbox and hold its writer's lock, in one step for all who look: the file that is locked."""
-    fresh = folder.with_name(f".{folder.name}")
-    fresh.mkdir(parents=True)
-    file = os.open(fresh / sender.WRITER, os.O_WRONLY | os.O_CREAT, 0o644)
-    fcntl.flock(file, fcntl.LOCK_EX)
-    fresh.rename(folder)
-    return file
+def _create_locked(folder: Path) -> "FileLock":
+    """Create an outbox whose writer's lock is held from the moment at which other processes see it.
+
+    The lock is a FileLock because forked processes, such as those of a DataLoader, must not hold it too: it would
+    outlive this process.
+    """
+    from filelock import FileLock
+
+    hidden = folder.with_name(f".{folder.name}")
+    hidden.mkdir(parents=True)
+    lock = FileLock(hidden / sender.WRITER, thread_local=False, fallback_to_soft=False)
+    lock.acquire()
+    hidden.rename(folder)
+    return lock
 
 
 def start_sender(folder: Path) -> subprocess.Popen[bytes]:
-    """A sender for an outbox, in a process and a terminal session of its own: Ctrl-C does not reach it."""
+    """Start a sender for an outbox, in a process and terminal session of its own, so that Ctrl-C does not reach it."""
     with (folder / sender.LOG).open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "lab.tracking.writing.sender", str(folder)],
@@ -125,9 +132,9 @@ def start_sender(folder: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def waiting(folder: Path) -> Delivery:
-    """What waits of an outbox that could not be sent, and why; nothing where another sender sent it."""
-    run_ids = sender.delivered(folder)
+def pending(folder: Path) -> Delivery:
+    """The pending records of an outbox and the last error; no records where another sender has sent them."""
+    run_ids = sender.sent_runs(folder)
     count = 0
     for run in sender.runs(folder):
         with suppress(FileNotFoundError):  # it was just sent
@@ -135,11 +142,11 @@ def waiting(folder: Path) -> Delivery:
             count += len(journal.read(run, state["offset"])[0])
             if state["run_id"]:
                 run_ids[run.name] = state["run_id"]
-    return Delivery(run_ids, count, _trouble(folder) if count else "")
+    return Delivery(run_ids, count, _last_error(folder) if count else "")
 
 
-def _trouble(folder: Path) -> str:
-    """The last thing that the sender of an outbox complained about."""
+def _last_error(folder: Path) -> str:
+    """The last line in the log of an outbox's sender."""
     with suppress(FileNotFoundError, IndexError):
         return (folder / sender.LOG).read_text(errors="replace").strip().splitlines()[-1]
     return ""

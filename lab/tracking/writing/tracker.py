@@ -1,4 +1,4 @@
-"""What a run holds on to while it is tracked: its journal and its folder of files."""
+"""The tracker: the interface through which training records a run, in a journal and a folder of files."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -14,31 +14,30 @@ LONGEST_PARAM = 6_000  # characters; MLflow's limit
 
 @dataclass(frozen=True)
 class Recorded:
-    """What an earlier part of a run has recorded: pairs of a metric and a step, and whether it has a model."""
+    """What an earlier part of a resumed run has recorded: (metric, step) pairs, and whether there is a model."""
 
     metrics: set[tuple[str, int]] = field(default_factory=set)
     model: bool = False
 
 
 class Tracker:
-    """Tracks one run. Everything is written to the local journal; nothing here waits for the store.
+    """Records one run in its local journal; never waits for the store. Created by an Outbox.
 
-    Files that are to be kept with the run are written below `folder`, then named to `artifact`. Nothing is
-    written before `start`. Secrets are left out of texts. What is `recorded` is not recorded twice. An Outbox makes
-    trackers.
+    Artifacts are written below `folder`, then named to `artifact`. Nothing is written before `start`. Secrets are
+    removed from texts. Values in `recorded` are not recorded again.
     """
 
     def __init__(
         self,
         folder: Path,
-        opened: Callable[[], None],
+        open_outbox: Callable[[], None],
         parent: str | None,
         continued: bool,
         recorded: Recorded | None = None,
     ):
         self.id = folder.name
         self.folder = folder
-        self._opened = opened
+        self._open_outbox = open_outbox
         self._recorded = recorded or Recorded()
         self._origin = {"parent": parent, "continued": continued}
 
@@ -50,8 +49,8 @@ class Tracker:
         tags: Mapping[str, str],
         files: Mapping[str, str] | None = None,
     ) -> None:
-        """Open the journal; `files` are texts that are kept even if the process dies behind the first record."""
-        self._opened()
+        """Open the journal; `files` are texts that are kept even if the process dies right after the first record."""
+        self._open_outbox()
         self.folder.mkdir()
         for path, text in (files or {}).items():
             self.path(path).write_text(redacted(text), encoding="utf-8")
@@ -64,41 +63,41 @@ class Tracker:
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
         """Record metric values at a step (an epoch, for those of an epoch)."""
-        fresh = {name: value for name, value in values.items() if (name, step) not in self._recorded.metrics}
-        if fresh:
-            self._journal.append("metrics", step=step, values=fresh)
+        new = {name: value for name, value in values.items() if (name, step) not in self._recorded.metrics}
+        if new:
+            self._journal.append("metrics", step=step, values=new)
 
-    def take_over(self, values: Mapping[str, float], step: int) -> None:
-        """Record values of an earlier run, which are not recorded again."""
+    def copy_metrics(self, values: Mapping[str, float], step: int) -> None:
+        """Record metric values of an earlier run; later calls do not record them again."""
         self.metrics(values, step)
         self._recorded.metrics.update((name, step) for name in values)
 
     def tags(self, values: Mapping[str, str]) -> None:
-        """Record or change tags."""
+        """Set tags."""
         self._journal.append("tags", values=_redacted(values))
 
     def path(self, name: str) -> Path:
-        """The path below `folder` for a file of that name, its folder made."""
+        """The path of a file below `folder`; creates its parent folder."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     def artifact(self, name: str) -> None:
-        """Keep the file of that name below `folder` with the run."""
+        """Record the file of that name below `folder` as an artifact."""
         self._journal.append("artifact", path=name)
 
     def text(self, name: str, content: str) -> None:
-        """Keep a text as a file with the run."""
+        """Write a text and record it as an artifact."""
         self.path(name).write_text(redacted(content), encoding="utf-8")
         self.artifact(name)
 
     def model(self, name: str, task: str) -> None:
-        """Keep the model saved below `folder` as the run's LoggedModel."""
+        """Record the model saved below `folder` as the run's LoggedModel."""
         if not self._recorded.model:
             self._journal.append("model", path=name, task=task)
 
     def end(self, status: str) -> None:
-        """The run ended: FINISHED, FAILED or KILLED. Nothing may be recorded after it."""
+        """Record the end of the run: FINISHED, FAILED or KILLED. Nothing may be recorded after it."""
         self._journal.append("end", status=status)
         self._journal.close()
 
@@ -108,6 +107,6 @@ def _redacted(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def _as_param(value: Any) -> str:
-    """A setting as the text that MLflow keeps: plain for text and numbers, JSON for lists and mappings."""
+    """A setting as the text of an MLflow param: text as it is, everything else as JSON."""
     text = redacted(value if isinstance(value, str) else json.dumps(value))
     return text if len(text) <= LONGEST_PARAM else text[: LONGEST_PARAM - 1] + "…"
