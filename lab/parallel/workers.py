@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from lab.parallel.jobs import Job, OnEpoch, Outcome, train_job
+from lab.signals import uninterrupted
 
 
 class Workers(Protocol):
