@@ -26,12 +26,12 @@ class _Stopwatch:
         self.best = 0.0
         self._began: float | None = None
 
-    def searching(self, done: Counts, going_on: int, best: tuple[int, float] | None) -> None:
+    def searching(self, done: Counts, running: int, best: tuple[int, float] | None) -> None:
         self._began = self._began or time.perf_counter()
         self.seconds = time.perf_counter() - self._began
         self.best = best[1] if best else self.best
 
-    def proving(self, done: int, total: int) -> None:
+    def confirming(self, done: int, total: int) -> None:
         pass
 
     def testing(self) -> None:

@@ -73,9 +73,9 @@ def test_only_this_machine_is_served_and_only_under_its_own_names(server: tuple[
 @pytest.mark.parametrize(
     ("host", "port", "message"),
     [
-        ("127.0.0.1", 0, "--port: 0 is no port"),
-        ("evil.example", 5000, "--host: 'evil.example' is no address of this machine"),
-        ("192.0.2.7", 5000, "--host: nothing can listen on 192.0.2.7"),
+        ("127.0.0.1", 0, "--port: 0 is not a port"),
+        ("evil.example", 5000, "--host: 'evil.example' is not an address of this machine"),
+        ("192.0.2.7", 5000, "--host: cannot listen on 192.0.2.7"),
     ],
 )
 def test_where_nothing_can_listen_is_said(host: str, port: int, message: str) -> None:
@@ -91,7 +91,7 @@ def test_a_port_that_is_taken_is_said(workplace: Path, capsys: pytest.CaptureFix
         with pytest.raises(SystemExit) as ended:
             main.main(["mlflow", "--port", str(port)])
     assert ended.value.code == 2
-    assert capsys.readouterr().err == f"lab: port {port} is taken; choose another with PORT={port + 1}\n"
+    assert capsys.readouterr().err == f"lab: port {port} is in use; choose another with PORT={port + 1}\n"
 
 
 def test_opening_a_server_says_what_it_exposes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,10 +63,10 @@ def test_margin_error_rate_and_seeds_do_not_make_another_comparison_but_settings
         ({"arms": 3}, "arms: must be"),
         ({"metrik": "loss"}, "metrik: no such setting; did you mean metric?"),
         ({"margin": -1}, "margin: must be"),
-        ({"seeds": "30..5"}, "seeds: the most, 5, is below the least, 30; write 5..30"),
+        ({"seeds": "30..5"}, "seeds: the maximum, 5, is below the minimum, 30; write 5..30"),
         ({"seeds": "1..5"}, "seeds: at least 3, not 1"),
-        ({"seeds": "many"}, "seeds: 'many' is no range"),
-        ({"on": "test", "reaches": 0.5}, "reaches: test data is looked at once"),
+        ({"seeds": "many"}, "seeds: 'many' is not a range"),
+        ({"on": "test", "reaches": 0.5}, "reaches: test data is used once"),
         ({"base": "digist"}, "no experiment 'digist' in experiments/; did you mean digits?"),
     ],
 )

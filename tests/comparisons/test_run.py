@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from lab.comparisons import comparison, run
-from lab.comparisons.findings import Findings, KeptScores, sentences
+from lab.comparisons.findings import Findings, sentences
 from lab.comparisons.run import ComparisonResult
+from lab.comparisons.scores import StoredScores
 from lab.comparisons.statistics import Verdict
 from lab.errors import LabError, TrainingFailed
 from lab.tracking import store
@@ -65,7 +66,7 @@ def test_going_on_with_more_seeds_gives_what_one_session_gives(tiny: str) -> Non
     assert first.findings.verdicts["two"].state == "undecided"
     later = compare(arms, seeds="5..7", margin=0.0)
     assert later.run_id == first.run_id
-    assert isinstance(later.findings.scores, KeptScores)
+    assert isinstance(later.findings.scores, StoredScores)
     later.findings.scores.path.unlink()
     at_once = compare(arms, seeds="5..7", margin=0.0)
     assert at_once.findings.verdicts == later.findings.verdicts
@@ -108,7 +109,7 @@ def scored(folder: Path) -> int:
 def test_a_seed_that_fails_in_one_arm_drops_the_pair_and_is_said(tiny: str) -> None:
     result = compare({"one": {"optimizer.lr": 0.01}, "two": {"optimizer.lr": 0.02}}, seeds="3..4", margin=0.0)
     scores = result.findings.scores
-    assert isinstance(scores, KeptScores)
+    assert isinstance(scores, StoredScores)
     scores.keep("two", 2, float("nan"), {})
     again = compare({"one": {"optimizer.lr": 0.01}, "two": {"optimizer.lr": 0.02}}, seeds="3..4", margin=0.0)
     assert again.findings.verdicts["two"].n == 3
@@ -144,7 +145,7 @@ def test_dead_units_and_the_ratio_of_gradients_are_kept(tiny: str) -> None:
 
 def test_a_damaged_file_of_scores_is_said(tiny: str) -> None:
     result = compare({"one": {}, "two": {"model.hidden": 17}}, seeds="3..3")
-    assert isinstance(result.findings.scores, KeptScores)
+    assert isinstance(result.findings.scores, StoredScores)
     result.findings.scores.path.write_text("{")
     with pytest.raises(LabError, match="damaged; move it away"):
         compare({"one": {}, "two": {"model.hidden": 17}}, seeds="3..3")

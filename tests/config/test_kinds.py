@@ -55,7 +55,7 @@ def test_what_makes_something_else_is_refused_before_it_is_called(ideas: str, se
 def test_show_says_whose_code_an_experiment_runs(empty_workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ideas = "ideas_shown"
     (empty_workplace / f"{ideas}.py").write_text(OWN)
-    for arguments, said in (([], "# it runs no code but the lab's own"), ([f"model.kind={ideas}:made"], "")):
+    for arguments, said in (([], "# runs only code of the lab"), ([f"model.kind={ideas}:made"], "")):
         with pytest.raises(SystemExit):
             main.main(["show", "linear", *arguments])
         last = capsys.readouterr().out.splitlines()[-1]

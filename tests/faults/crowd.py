@@ -12,7 +12,7 @@ from lab.tracking import store
 
 CODE = """
 import json, sys
-from lab.tracking.outbox import Outbox
+from lab.tracking.writing.outbox import Outbox
 number, records = int(sys.argv[1]), int(sys.argv[2])
 outbox = Outbox()
 tracker = outbox.tracker()

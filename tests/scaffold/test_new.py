@@ -35,7 +35,7 @@ def table(workplace: Path) -> pd.DataFrame:
 
 
 def found(made: Scaffold) -> dict[str, str]:
-    return dict(made.look.facts)
+    return dict(made.inspection.facts)
 
 
 def one_epoch(name: str) -> training.Result:
@@ -50,7 +50,7 @@ def test_a_table(table: pd.DataFrame) -> None:
     assert found(made)["dropped"].startswith("id")
     assert found(made)["categories"] == "1: job (3 values)"
     assert found(made)["missing"] == "income 2.9%"
-    assert made.look.warnings == []
+    assert made.inspection.warnings == []
     text = made.path.read_text()
     assert text.startswith("# Can buys be told from the other columns of shop.csv?\n")
     assert "#   missing: income 2.9%\n" in text
@@ -72,7 +72,7 @@ def test_settings_can_be_given(table: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("data.path=other.csv", "data.path: give it as --data"),
+        ("data.path=other.csv", "data.path: use --data instead"),
         ("data.text_encodin=cp1252", "did you mean data.text_encoding"),
         ("data.text_encoding=klingon", "no such text encoding"),
         ("data=5", "data: must be a mapping, not 5"),
@@ -106,7 +106,7 @@ def test_a_table_whose_target_is_a_number(table: pd.DataFrame) -> None:
 def test_what_is_too_good_to_be_true_is_said(table: pd.DataFrame) -> None:
     table["paid"] = np.where(table["buys"] == "yes", 9.5, 0.0)
     pd.concat([table, table.tail(3)]).to_csv("shop.csv", index=False)
-    copies, telling = new("shop", "shop.csv", "buys").look.warnings
+    copies, telling = new("shop", "shop.csv", "buys").inspection.warnings
     assert copies.startswith("3 rows repeat another one")
     assert telling.startswith("column 'paid' alone tells buys")
 
@@ -114,12 +114,12 @@ def test_what_is_too_good_to_be_true_is_said(table: pd.DataFrame) -> None:
 def test_uneven_classes_are_said(table: pd.DataFrame) -> None:
     table["buys"] = np.where(np.arange(ROWS) % 12 == 0, "yes", "no")
     table.to_csv("shop.csv", index=False)
-    assert new("shop", "shop.csv", "buys").look.warnings == ["92% are 'no': look at f1 rather than at accuracy"]
+    assert new("shop", "shop.csv", "buys").inspection.warnings == ["92% are 'no': look at f1 rather than at accuracy"]
 
 
 def test_the_usual_name_of_a_target_need_not_be_given(table: pd.DataFrame) -> None:
     table.rename(columns={"buys": "Target"}).to_csv("shop.csv", index=False)
-    assert new("shop", "shop.csv").look.settings["target"] == "Target"
+    assert new("shop", "shop.csv").inspection.settings["target"] == "Target"
 
 
 def test_a_monthly_series(workplace: Path) -> None:
@@ -129,11 +129,11 @@ def test_a_monthly_series(workplace: Path) -> None:
     pd.DataFrame({"month": months, "sales": sales, "price": 3.0 + step % 5}).to_csv("sales.csv", index=False)
     made = new("sales", "sales.csv", "sales")
     assert found(made)["season"] == "12 steps"
-    settings = made.look.settings
+    settings = made.inspection.settings
     assert (settings["kind"], settings["targets"], settings["covariates"]) == ("series", ["sales"], ["price"])
     assert "# Can the next 12 steps of sales be forecast?" in made.path.read_text()
     assert one_epoch("sales").metrics["test/rmse"] > 0
-    assert new("rows", "sales.csv", "sales", kind="table").look.settings["kind"] == "table"
+    assert new("rows", "sales.csv", "sales", kind="table").inspection.settings["kind"] == "table"
 
 
 def test_arrays(workplace: Path) -> None:
@@ -161,14 +161,14 @@ def test_images(workplace: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("a/b", "shop.csv", "buys"), "'a/b' is no name for an experiment"),
+        (("a/b", "shop.csv", "buys"), "'a/b' is not a valid name for an experiment"),
         (("shop", "shp.csv", "buys"), "shp.csv: no such file; did you mean shop.csv?"),
         (("shop", "shop.csv", "buy"), "--target: no column 'buy'; did you mean buys?"),
         (("shop", "shop.csv"), "--target: which column is to be predicted? the file has id, age"),
         (("shop", "shop.csv", "buys", "mlpp"), "--model: no such kind 'mlpp'; did you mean mlp?"),
         (("shop", "shop.csv", "buys", None, "tabel"), "--kind: no such kind 'tabel'; did you mean table?"),
         (("shop", "shop.csv", "buys", "conv2d"), "model.kind: conv2d takes (N, C, H, W)"),
-        (("shop", "x.npy"), "--target: x.npy holds x; name the NPY file of y"),
+        (("shop", "x.npy"), "--target: x.npy holds x; give the NPY file of y"),
     ],
 )
 def test_mistakes_are_said_and_nothing_is_written(table: pd.DataFrame, arguments: tuple[str], message: str) -> None:

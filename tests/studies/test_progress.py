@@ -22,4 +22,4 @@ def test_nothing_is_printed_where_a_study_never_began() -> None:
 
 def test_what_is_done_and_the_best_so_far_are_shown() -> None:
     assert "trials" in (shown := drawn(Console(width=150, force_terminal=True)))
-    assert "(1 pruned, 0 failed, 1 going on)  best 0.5000 by trial 0" in shown
+    assert "(1 pruned, 0 failed, 1 running)  best 0.5000 by trial 0" in shown

@@ -9,7 +9,7 @@ from shipped import SHIPPED
 from lab.config import experiment
 from lab.config.experiment import Experiment, load
 from lab.errors import LabError
-from lab.studies.space import space_of
+from lab.studies.space import parse_space
 
 pytestmark = pytest.mark.usefixtures("empty_workplace")
 
@@ -21,12 +21,12 @@ def searching(search: dict[str, Any]) -> Experiment:
 
 
 def suggested(search: dict[str, Any], fixed: dict[str, Any]) -> dict[str, Any]:
-    return space_of(searching(search)).suggest(optuna.trial.FixedTrial(fixed))  # type: ignore[arg-type]
+    return parse_space(searching(search)).suggest(optuna.trial.FixedTrial(fixed))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", [name for name in SHIPPED if load(name).search])
 def test_a_shipped_space_is_valid_and_suggests_valid_experiments(name: str) -> None:
-    space = space_of(load(name))
+    space = parse_space(load(name))
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(30):
         values = space.suggest(study.ask())
@@ -45,7 +45,7 @@ def test_a_list_is_a_choice_and_a_range_has_the_type_of_its_setting() -> None:
         "optimizer.weight_decay": {"low": 0, "high": 1},
         "data.batch_size": {"low": 16, "high": 64, "step": 16},
     }
-    space = space_of(searching(search))
+    space = parse_space(searching(search))
     assert [dimension.integer for dimension in space.dimensions] == [False, True, False, True]
     fixed = {"model.norm": "batch", "model.hidden": 9, "optimizer.weight_decay": 0.25, "data.batch_size": 32}
     assert suggested(search, fixed) == fixed
@@ -70,7 +70,7 @@ def test_a_dimension_exists_only_where_its_condition_holds() -> None:
 
 def test_choices_may_be_lists_and_mappings() -> None:
     choices = [{"kind": "sgd", "lr": 0.1}, {"kind": "adam", "lr": 0.001}]
-    space = space_of(searching({"optimizer": choices}))
+    space = parse_space(searching({"optimizer": choices}))
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     trial = study.ask()
     assert space.suggest(trial)["optimizer"] in choices
@@ -129,28 +129,28 @@ def test_choices_may_be_lists_and_mappings() -> None:
 )
 def test_a_mistake_is_said_before_the_first_trial(search: dict[str, Any], message: str) -> None:
     with pytest.raises(LabError) as error:
-        space_of(searching(search))
+        parse_space(searching(search))
     assert any(line.startswith(message) for line in error.value.lines), error.value.lines
 
 
 def test_all_mistakes_are_said_at_once() -> None:
     with pytest.raises(LabError) as error:
-        space_of(searching({"optimizer.lr": [], "model.nrom": ["none"], "model.dropout": {"low": 1, "high": 0}}))
+        parse_space(searching({"optimizer.lr": [], "model.nrom": ["none"], "model.dropout": {"low": 1, "high": 0}}))
     assert len(error.value.lines) == 3
 
 
 def test_an_experiment_without_a_space_says_how_to_write_one() -> None:
     with pytest.raises(LabError, match="has no search space; add one"):
-        space_of(searching({}))
+        parse_space(searching({}))
 
 
 def test_another_space_or_other_settings_are_another_study() -> None:
     prints = {
-        space_of(searching({"optimizer.lr": [0.1]})).fingerprint("val/loss"),
-        space_of(searching({"optimizer.lr": [0.1]})).fingerprint("val/accuracy"),
-        space_of(searching({"optimizer.lr": [0.1, 0.2]})).fingerprint("val/loss"),
-        space_of(searching({"optimizer.lr": [0.1]}).varied({"model.hidden": 8})).fingerprint("val/loss"),
+        parse_space(searching({"optimizer.lr": [0.1]})).fingerprint("val/loss"),
+        parse_space(searching({"optimizer.lr": [0.1]})).fingerprint("val/accuracy"),
+        parse_space(searching({"optimizer.lr": [0.1, 0.2]})).fingerprint("val/loss"),
+        parse_space(searching({"optimizer.lr": [0.1]}).varied({"model.hidden": 8})).fingerprint("val/loss"),
     }
     assert len(prints) == 4
-    same = space_of(searching({"optimizer.lr": [0.1]})).fingerprint("val/loss")
+    same = parse_space(searching({"optimizer.lr": [0.1]})).fingerprint("val/loss")
     assert same in prints

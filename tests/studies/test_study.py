@@ -25,10 +25,10 @@ from lab.training import run as training
 
 
 class Silence:
-    """A Watch that shows nothing."""
+    """A Progress that shows nothing."""
 
-    def searching(self, done: Counts, going_on: int, best: tuple[int, float] | None) -> None: ...
-    def proving(self, done: int, total: int) -> None: ...
+    def searching(self, done: Counts, running: int, best: tuple[int, float] | None) -> None: ...
+    def confirming(self, done: int, total: int) -> None: ...
     def testing(self) -> None: ...
 
 
@@ -158,7 +158,7 @@ def test_a_trial_that_fails_is_recorded_with_its_reason_and_the_study_goes_on(se
 
 
 def test_a_study_whose_trials_all_fail_says_so(searched: str) -> None:
-    with pytest.raises(TrainingFailed, match=r"no trial of tiny-.* was trained to its end.*the loss became"):
+    with pytest.raises(TrainingFailed, match=r"no trial of tiny-.* finished its training.*the loss became"):
         run(searched, "search={optimizer.lr: [1e30]}", "optimizer={kind: sgd, lr: 1e30}", trials=2)
     (parent,) = children("study")
     assert parent.info.status == "FAILED"
@@ -268,7 +268,7 @@ def test_a_study_that_is_stopped_goes_on(searched: str, number: signal.Signals, 
     _, said = process.communicate(timeout=60)
     assert process.returncode == code
     if number == signal.SIGINT:
-        assert said == "lab: stopped; the same command goes on where the study stopped\n"
+        assert said == "lab: stopped; the same command continues the study\n"
         assert_nothing_runs()
     process = begin(searched)
     out, said = process.communicate(timeout=150)

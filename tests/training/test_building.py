@@ -43,7 +43,7 @@ def test_a_model_for_sequences_on_a_table_is_refused() -> None:
 
 def test_a_constructor_that_asks_for_what_the_data_has_not_is_refused(empty_workplace: Path) -> None:
     override = own(empty_workplace, "needs_length", "x", "length: int")
-    assert "asks for `length`, which diabetes with (N, 10) does not have" in refusal("diabetes", override)
+    assert "requires `length`, which diabetes with (N, 10) does not have" in refusal("diabetes", override)
 
 
 def test_a_shape_error_names_the_layer_and_what_came_in(empty_workplace: Path) -> None:

@@ -165,7 +165,7 @@ def test_a_metric_that_does_not_fit_is_refused(metric: str, message: str) -> Non
 
 
 def test_names_of_the_tasks_own_metrics_are_taken() -> None:
-    assert "metrics.accuracy: is the name of the task's own metric" in refusal(
+    assert "metrics.accuracy: is taken by a metric of the task" in refusal(
         "digits", "metrics={accuracy: {kind: 'own_ideas:Sure'}}"
     )
 

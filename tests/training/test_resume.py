@@ -93,7 +93,7 @@ def resume(run: StoredRun, *overrides: str) -> list[str]:
 def rows(run: StoredRun) -> Rows:
     """Every recorded value but those that no two runs have alike."""
     found = stored_runs.find(run.id)
-    names = [name for name in found.metrics if not name.startswith(reproduce.NOT_REPEATED)]
+    names = [name for name in found.metrics if not name.startswith(reproduce.NOT_COMPARED)]
     table = open_tables().histories([run.id], names)
     values = {(row.metric, row.step): row.value for row in table.itertuples()}
     assert len(values) == len(table), "a value is recorded twice"
@@ -139,7 +139,7 @@ def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(tiny: str) 
     newest.write_bytes(content)
     said = resume(run)
     assert said[0].startswith("last.ckpt is damaged: the checksum of")
-    assert said[0].endswith("; the one before is used")
+    assert said[0].endswith("; the one before it is used")
     assert said[-1] in [f"run {run.id} resumes from {place}" for place in ("epoch 2, batch 5", "the end of epoch 1")]
     assert rows(run) == rows(expected)
 
@@ -212,8 +212,8 @@ def test_another_version_and_other_code_are_said(tiny: str) -> None:
     run.client.set_tag(run.id, "mlflow.source.git.commit", "0123456789abcdef")
     said = " ".join(resume(run))
     assert "version.torch: 2.13.0" in said
-    assert "2.0.0 then" in said
-    assert "0123456789 then" in said
+    assert "2.0.0 in the run" in said
+    assert "0123456789 in the run" in said
 
 
 class TestReproduce:
@@ -247,13 +247,13 @@ class TestReproduce:
         config.write_text(config.read_text().replace("lr: 0.01", "lr: 0.02"))
         reproduction, said = self.reproduce(run, monkeypatch)
         assert reproduction.verdict == "DIFFERS"
-        assert "the losses part at step 2 (epoch 1, batch 2)" in reproduction.differences[0]
+        assert "the losses differ from step 2 (epoch 1, batch 2) on" in reproduction.differences[0]
         assert any(line.startswith("version.torch") for line in reproduction.explanations)
         assert "git checkout 0123456789abcdef" in said[-1]
 
     def test_other_data_and_unfinished_runs_are_refused(self, tiny: str) -> None:
         run = stopped_run(tiny)
-        with pytest.raises(LabError, match="is KILLED: there is no end to compare with"):
+        with pytest.raises(LabError, match="is KILLED: only finished runs can be compared"):
             reproduce.reproduce(run.id, [], print)
         run.client.set_terminated(run.id, "FINISHED")
         run.client.set_tag(run.id, "data.fingerprint", "1234")
