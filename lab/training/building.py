@@ -19,7 +19,7 @@ from lab.data.base import DataModule, EmbeddedColumns, InputAdapter, RelativeToL
 from lab.data.loaders import Batch
 from lab.errors import LabError
 from lab.modules import metrics
-from lab.modules.stepping import Stepping, block_size
+from lab.modules.steps import Stepping, block_size
 from lab.modules.task import TaskModule
 from lab.modules.tasks import ClassificationModule, ForecastingModule, Predictor, RegressionModule
 from lab.training import rehearsal

@@ -11,7 +11,7 @@ from lab.config.experiment import load
 from lab.data.preparation import Scale
 from lab.errors import LabError, TrainingFailed
 from lab.modules.metrics import BUFFERED_ROWS, EpochScores
-from lab.modules.stepping import Stepping
+from lab.modules.steps import Stepping
 from lab.modules.task import TaskModule
 from lab.modules.tasks import ClassificationModule, ForecastingModule, Probabilities, RegressionModule
 from lab.training.building import build
