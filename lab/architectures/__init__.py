@@ -1,1 +1,1 @@
-"""Architectures: plain `torch.nn.Module`s that know nothing of Lightning, MLflow or data files."""
+"""Architectures: plain `torch.nn.Module`s, independent of Lightning, MLflow and data files."""

@@ -1,118 +1,84 @@
 """Convolutional networks for sequences and images."""
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from lab.architectures.layers import Activation, Norm, activation_layer, norm_layer
 from lab.config.types import NonNegativeFloat, PositiveInt, Probability
 
 
+# A dataclass, so that a subclass overrides the default of one argument without repeating the others.
+@dataclass(eq=False, repr=False)
 class _ConvNet(nn.Module):
     """Blocks of convolution, norm, activation and dropout; every second block halves the resolution."""
 
-    def __init__(
-        self,
-        spatial_dims: int,
-        in_channels: int,
-        out_features: int,
-        channels: int,
-        layers: int,
-        kernel_size: int,
-        activation: Activation,
-        negative_slope: float,
-        dropout: float,
-        norm: Norm,
-    ):
+    in_channels: int
+    out_features: int
+    channels: PositiveInt
+    layers: PositiveInt = 4
+    kernel_size: PositiveInt = 3
+    activation: Activation = "relu"
+    negative_slope: NonNegativeFloat = 0.01
+    dropout: Probability = 0.0
+    norm: Norm = "batch"
+
+    input_shape: ClassVar[tuple[str, ...]]
+    convolution: ClassVar[type[nn.Conv1d | nn.Conv2d]]
+    pooling: ClassVar[type[nn.AdaptiveAvgPool1d | nn.AdaptiveAvgPool2d]]
+
+    def __post_init__(self) -> None:
         super().__init__()
-        if kernel_size % 2 == 0:
-            raise ValueError(f"model.kernel_size must be odd, not {kernel_size}")
-        convolution = nn.Conv2d if spatial_dims == 2 else nn.Conv1d
-        pool = nn.AdaptiveAvgPool2d if spatial_dims == 2 else nn.AdaptiveAvgPool1d
-        blocks: list[nn.Module] = []
-        for index in range(layers):
-            blocks += [
-                convolution(
-                    in_channels if index == 0 else channels,
-                    channels,
-                    kernel_size,
-                    stride=1 + index % 2,
-                    padding=kernel_size // 2,
-                ),
-                norm_layer(norm, channels, spatial_dims),
-                activation_layer(activation, negative_slope),
-                nn.Dropout(dropout),
-            ]
-        self.features = nn.Sequential(*blocks)
-        self.pool = pool(1)
-        self.head = nn.Linear(channels, out_features)
+        if self.kernel_size % 2 == 0:
+            raise ValueError(f"model.kernel_size must be odd, not {self.kernel_size}")
+        self.features = nn.Sequential(*(layer for index in range(self.layers) for layer in self._block(index)))
+        self.pool = self.pooling(1)
+        self.head = nn.Linear(self.channels, self.out_features)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, L) or (N, C, H, W) to logits or values (N, out_features)."""
         return self.head(self.pool(self.features(x)).flatten(1))
 
+    def _block(self, index: int) -> list[nn.Module]:
+        return [
+            self.convolution(
+                self.channels if index else self.in_channels,
+                self.channels,
+                self.kernel_size,
+                stride=1 + index % 2,
+                padding=self.kernel_size // 2,
+            ),
+            norm_layer(self.norm, self.channels, len(self.input_shape) - 2),
+            activation_layer(self.activation, self.negative_slope),
+            nn.Dropout(self.dropout),
+        ]
 
+
+@dataclass(eq=False, repr=False)
 class Conv1dNet(_ConvNet):
     """Convolutions along a sequence, averaged over its length.
 
     Shapes: (N, in_channels, L) to (N, out_features), for any L.
     """
 
+    channels: PositiveInt = 64
+    kernel_size: PositiveInt = 5
+
     input_shape = ("N", "C", "L")
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_features: int,
-        channels: PositiveInt = 64,
-        layers: PositiveInt = 4,
-        kernel_size: PositiveInt = 5,
-        activation: Activation = "relu",
-        negative_slope: NonNegativeFloat = 0.01,
-        dropout: Probability = 0.0,
-        norm: Norm = "batch",
-    ):
-        super().__init__(
-            1,
-            in_channels,
-            out_features,
-            channels,
-            layers,
-            kernel_size,
-            activation,
-            negative_slope,
-            dropout,
-            norm,
-        )
+    convolution = nn.Conv1d
+    pooling = nn.AdaptiveAvgPool1d
 
 
+@dataclass(eq=False, repr=False)
 class Conv2dNet(_ConvNet):
     """Convolutions over an image, averaged over its area.
 
     Shapes: (N, in_channels, H, W) to (N, out_features), for any H and W.
     """
 
-    input_shape = ("N", "C", "H", "W")
+    channels: PositiveInt = 32
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_features: int,
-        channels: PositiveInt = 32,
-        layers: PositiveInt = 4,
-        kernel_size: PositiveInt = 3,
-        activation: Activation = "relu",
-        negative_slope: NonNegativeFloat = 0.01,
-        dropout: Probability = 0.0,
-        norm: Norm = "batch",
-    ):
-        super().__init__(
-            2,
-            in_channels,
-            out_features,
-            channels,
-            layers,
-            kernel_size,
-            activation,
-            negative_slope,
-            dropout,
-            norm,
-        )
+    input_shape = ("N", "C", "H", "W")
+    convolution = nn.Conv2d
+    pooling = nn.AdaptiveAvgPool2d

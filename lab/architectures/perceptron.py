@@ -1,16 +1,18 @@
-"""Networks of fully connected layers: the linear baseline and the multilayer perceptron, written twice."""
+"""Fully connected networks: the linear baseline, the multilayer perceptron in two styles, wide and deep."""
 
-import itertools
-from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
 
 from torch import Tensor, nn
 
 from lab.architectures.layers import Activation, Norm, activation_layer, norm_layer
 from lab.config.types import NonNegativeFloat, PositiveInt, Probability
 
+MakeLayer = Callable[[], nn.Module]
+
 
 class Linear(nn.Module):
-    """One linear layer: the baseline that every other architecture has to beat.
+    """One linear layer: the baseline that every other architecture must beat.
 
     Shapes: (N, ...) with `in_features` values a sample, to (N, out_features).
     """
@@ -24,11 +26,8 @@ class Linear(nn.Module):
         return self.head(x.flatten(1))
 
 
-class MLP(nn.Module):
-    """Multilayer perceptron as a subclass of nn.Module: `layers` hidden layers of `hidden` units.
-
-    Shapes: (N, ...) with `in_features` values a sample, to (N, out_features).
-    """
+class _Perceptron(nn.Module):
+    """The constructor of a multilayer perceptron; a subclass says how the layers are put together."""
 
     def __init__(
         self,
@@ -42,12 +41,33 @@ class MLP(nn.Module):
         norm: Norm = "none",
     ):
         super().__init__()
-        widths = [in_features] + [hidden] * layers
-        self.linears = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(widths))
-        self.norms = nn.ModuleList(norm_layer(norm, hidden) for _ in range(layers))
-        self.activation = activation_layer(activation, negative_slope)
-        self.dropout = nn.Dropout(dropout)
+        self._assemble(
+            [nn.Linear(hidden if index else in_features, hidden) for index in range(layers)],
+            [norm_layer(norm, hidden) for _ in range(layers)],
+            partial(activation_layer, activation, negative_slope),
+            partial(nn.Dropout, dropout),
+        )
         self.head = nn.Linear(hidden, out_features)
+
+    def _assemble(
+        self, linears: list[nn.Linear], norms: list[nn.Module], activation: MakeLayer, dropout: MakeLayer
+    ) -> None:
+        raise NotImplementedError
+
+
+class MLP(_Perceptron):
+    """Multilayer perceptron as a subclass of nn.Module: `layers` hidden layers of `hidden` units.
+
+    Shapes: (N, ...) with `in_features` values a sample, to (N, out_features).
+    """
+
+    def _assemble(
+        self, linears: list[nn.Linear], norms: list[nn.Module], activation: MakeLayer, dropout: MakeLayer
+    ) -> None:
+        self.linears = nn.ModuleList(linears)
+        self.norms = nn.ModuleList(norms)
+        self.activation = activation()
+        self.dropout = dropout()
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, ...) to logits or values (N, out_features)."""
@@ -57,41 +77,25 @@ class MLP(nn.Module):
         return self.head(x)
 
 
-class SequentialMLP(nn.Sequential):
+class SequentialMLP(_Perceptron, nn.Sequential):
     """The same perceptron as `MLP`, built from nn.Sequential: same weights, same outputs.
 
     Shapes: (N, ...) with `in_features` values a sample, to (N, out_features).
     """
 
-    def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        hidden: PositiveInt = 128,
-        layers: PositiveInt = 2,
-        activation: Activation = "relu",
-        negative_slope: NonNegativeFloat = 0.01,
-        dropout: Probability = 0.0,
-        norm: Norm = "none",
-    ):
-        widths = [in_features] + [hidden] * layers
-        blocks: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
-        for index in range(layers):
-            blocks[f"layer{index + 1}"] = nn.Sequential(
-                nn.Linear(widths[index], widths[index + 1]),
-                norm_layer(norm, hidden),
-                activation_layer(activation, negative_slope),
-                nn.Dropout(dropout),
-            )
-        blocks["head"] = nn.Linear(hidden, out_features)
-        super().__init__(blocks)
+    def _assemble(
+        self, linears: list[nn.Linear], norms: list[nn.Module], activation: MakeLayer, dropout: MakeLayer
+    ) -> None:
+        self.flatten = nn.Flatten()
+        for number, (linear, norm) in enumerate(zip(linears, norms, strict=True), start=1):
+            self.add_module(f"layer{number}", nn.Sequential(linear, norm, activation(), dropout()))
 
 
 class WideAndDeep(nn.Module):
-    """A linear layer and a perceptron side by side, added up (Cheng et al. 2016, arXiv 1606.07792).
+    """The sum of a linear layer and a perceptron (Cheng et al. 2016, arXiv 1606.07792).
 
-    What a linear model can say of a table is learned at once, and the perceptron, whose last layer begins at 0,
-    adds the rest. Shapes: (N, ...) with `in_features` values a sample, to (N, out_features).
+    The last layer of the perceptron is initialised to 0, so that training starts from the linear model.
+    Shapes: (N, ...) with `in_features` values a sample, to (N, out_features).
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""What every data module does: read once, split, scale on the training split, serve batches."""
+"""Base classes of the data modules: read once, split, fit the scaling on the training split, serve batches."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Literal
@@ -23,23 +23,25 @@ from lab.errors import LabError
 Task = Literal["classification", "regression", "forecasting"]
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
-# The held-out test samples are the same whatever the seed: a run with another seed must not have trained on
-# what this one is tested on.
+# The test split is the same for every seed: no run may train on the samples that another one is tested on.
 TEST_SPLIT_SEED = 0
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """The shape of one sample, without N, and the number of outputs; `classes` is 0 where there are none."""
+    """The shape of one sample as the architecture sees it, without N, and the number of outputs.
+
+    `classes` is 0 for regression and forecasting.
+    """
 
     input_shape: tuple[int, ...]
     out_features: int
     classes: int = 0
 
     def supplied(self) -> dict[str, Any]:
-        """The constructor arguments that an architecture gets if it asks for them.
+        """The constructor arguments that are passed to an architecture that has parameters of these names.
 
-        | name | what |
+        | name | value |
         |---|---|
         | in_features | values in one sample, all dimensions multiplied |
         | out_features | logits or values per sample: 1 logit for two classes |
@@ -61,11 +63,48 @@ class Sizes:
 
 
 @dataclass(frozen=True)
+class EmbeddedColumns:
+    """Input adapter: some of the input's `columns` hold category codes and are embedded.
+
+    `categories` maps the index of each such column to its number of known categories.
+    """
+
+    columns: int
+    categories: Mapping[int, int]
+
+    def embeddings(self) -> dict[int, tuple[int, int]]:
+        """Index of the column to (number of categories, width of the embedding)."""
+        return {index: (count, embedding_width(count)) for index, count in self.categories.items()}
+
+    @property
+    def width(self) -> int:
+        """The number of features that the architecture sees."""
+        return self.columns - len(self.categories) + sum(width for _, width in self.embeddings().values())
+
+
+@dataclass(frozen=True)
+class RelativeToLastValue:
+    """Input adapter: the first `targets` channels are given relative to their last values, and so are the outputs."""
+
+    targets: int
+    horizon: int
+
+
+# What a network in front of the architecture must do for this data; `training.building` builds it.
+InputAdapter = EmbeddedColumns | RelativeToLastValue
+
+
+def embedding_width(categories: int) -> int:
+    """The width of an embedding: about 1.6 · categories^0.56, fastai's rule, at most 50."""
+    return min(50, round(1.6 * categories**0.56))
+
+
+@dataclass(frozen=True)
 class Samples:
     """Raw independent samples x (N, ...) and y: class numbers (N,) with their names, or values (N, T) without.
 
-    `test_size` samples at the end are the source's own test set; with 0 a test split is drawn. `x` is an
-    array, or what the data module's `encode` takes. `fingerprint` stands for the content where it is known.
+    The last `test_size` samples are the test set of the source; with 0 a test split is drawn. `x` is an array, or
+    whatever the data module's `encode` takes. `fingerprint` is the hash of the content; computed if empty.
     """
 
     x: Any
@@ -79,10 +118,10 @@ class Samples:
 class DataModule(L.LightningDataModule, ABC):
     """Base of all data modules.
 
-    After `prepare()` it holds its `task`, the datasets `splits`, the `sizes` that an architecture needs, the
-    `encoding` of raw data, `input_scale` and (regression, forecasting) `target_scale`, `class_names` or
-    `target_names`, a content hash `fingerprint`, the `split_indices`, and `notes`: what a person should know
-    of how the data was taken, as (about what, in words).
+    After `prepare()` it has its `task`, the datasets `splits`, the `sizes` that an architecture needs, the
+    `input_adapter` if the data needs one, the `encoding` of raw data, `input_scale` and (regression, forecasting)
+    `target_scale`, `class_names` or `target_names`, a content hash `fingerprint`, the `split_indices`, and `notes`
+    for the user on how the data was interpreted, as (subject, sentence).
     """
 
     task: Task
@@ -90,6 +129,7 @@ class DataModule(L.LightningDataModule, ABC):
     encoding: Encoding
     input_scale: Scale
     fingerprint: str
+    input_adapter: InputAdapter | None = None
 
     def __init__(self, batch_size: int, val_fraction: float, num_workers: int, seed: int):
         super().__init__()
@@ -97,7 +137,7 @@ class DataModule(L.LightningDataModule, ABC):
         self.val_fraction = val_fraction
         self.num_workers = num_workers
         self.seed = seed
-        self.block = 1  # batches that are served at once
+        self.block = 1  # batches that the loader yields at once
         self.splits: dict[str, Dataset[Any]] = {}
         self.split_indices: dict[str, NDArray[np.int64]] = {}
         self.target_scale: Scale | None = None
@@ -109,10 +149,10 @@ class DataModule(L.LightningDataModule, ABC):
 
     @abstractmethod
     def _prepare(self) -> None:
-        """Read, split and scale: fill in everything that `prepare` promises."""
+        """Read, split and scale: set every attribute that the class docstring lists."""
 
     def prepare(self) -> None:
-        """Make the data ready, once; raises LabError where the settings do not fit the data."""
+        """Read and prepare the data once; raises LabError if the settings do not fit the data."""
         if not self.splits:
             self._prepare()
             size = len(self.splits["train"])  # type: ignore[arg-type]
@@ -122,19 +162,22 @@ class DataModule(L.LightningDataModule, ABC):
                 )
 
     def wrap(self, architecture: nn.Module) -> nn.Module:
-        """The architecture behind what this data needs in front of it; `architecture` as it is, where nothing."""
+        """The whole network for this data: `architecture`, already behind the network of `input_adapter` if any.
+
+        Override it to add layers of your own; `input_adapter` covers what the lab's data modules need.
+        """
         return architecture
 
     def split_fingerprint(self) -> str:
-        """A hash of which samples are in which split."""
+        """A hash of the sample indices of each split."""
         return fingerprint(*(self.split_indices[split] for split in SPLITS))
 
     def setup(self, stage: str) -> None:
-        """Lightning's hook."""
+        """Prepare the data; a hook of Lightning."""
         self.prepare()
 
     def train_dataloader(self) -> Any:
-        """Batches of the training split, shuffled anew each epoch."""
+        """Batches of the training split, reshuffled every epoch."""
         return self.loader("train", shuffle=True)
 
     def val_dataloader(self) -> Any:
@@ -150,10 +193,10 @@ class DataModule(L.LightningDataModule, ABC):
         return EpochOrder(size, self.seed, shuffle)
 
     def loader(self, split: Split, shuffle: bool = False) -> Any:
-        """The in-memory batch loader; one with processes and the same order where `num_workers` are asked for."""
+        """The in-memory batch loader; with `num_workers`, one that uses worker processes, in the same order."""
         dataset: Any = self.splits[split]
         order = self.order(len(dataset), shuffle)
-        # Batch norm cannot train on a batch of one sample.
+        # Batch norm cannot be trained on a batch of one sample.
         drop_last = shuffle and len(dataset) % self.batch_size == 1 and len(dataset) > 1
         if self.num_workers == 0:
             return BatchLoader(dataset, self.batch_size, order, drop_last, self.block)
@@ -161,9 +204,9 @@ class DataModule(L.LightningDataModule, ABC):
 
 
 class SampleDataModule(DataModule):
-    """Independent samples held in memory: a subclass says only how to `read` them.
+    """Independent samples in memory: a subclass only needs to implement `read`.
 
-    Samples with class names make it classification, others regression.
+    The task is classification if the samples have class names, else regression.
     """
 
     def __init__(
@@ -182,15 +225,15 @@ class SampleDataModule(DataModule):
         """The raw samples."""
 
     def encode(self, raw: Any, train: NDArray[np.int64]) -> Any:
-        """All samples as numbers (N, ...), by an `encoding` that is fitted on the rows in `train`.
+        """All samples as numbers (N, ...), with an `encoding` fitted on the rows in `train`.
 
-        An array, or what gives one when it is asked for indices, so that not all need be in memory.
+        An array, or an object with `shape` that returns one when indexed, so that not all samples need be in memory.
         """
         self.encoding = ArrayEncoding(np.shape(raw)[1:])
         return self.encoding.encode(raw)
 
     def scale(self, x: Any, train: NDArray[np.int64]) -> Scale:
-        """How the input is standardised."""
+        """Mean and standard deviation of the training samples."""
         return Scale.fit(torch.from_numpy(x[train]))
 
     def dataset(self, x: Any, y: Tensor, split: Split) -> Dataset[Any]:
@@ -222,17 +265,17 @@ class SampleDataModule(DataModule):
             return y
         y = torch.as_tensor(samples.y, dtype=torch.float32)
         count = y.shape[1]
-        self.target_names = tuple(samples.target_names) or tuple(f"value {place + 1}" for place in range(count))
+        self.target_names = tuple(samples.target_names) or tuple(f"value {index + 1}" for index in range(count))
         self.target_scale = Scale.fit(y[train])
         return self.target_scale.apply(y)
 
     def _split(self, samples: Samples) -> dict[str, NDArray[np.int64]]:
         """Indices of train, val and test."""
-        everything = np.arange(len(samples.x))
+        indices = np.arange(len(samples.x))
         labels = samples.y if samples.class_names else None
         if samples.test_size:
-            rest, test = everything[: -samples.test_size], everything[-samples.test_size :]
+            rest, test = indices[: -samples.test_size], indices[-samples.test_size :]
         else:
-            rest, test = hold_out(everything, self.test_fraction, TEST_SPLIT_SEED, labels)
+            rest, test = hold_out(indices, self.test_fraction, TEST_SPLIT_SEED, labels)
         train, val = hold_out(rest, self.val_fraction, self.seed, labels)
         return {"train": train, "val": val, "test": test}

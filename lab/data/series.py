@@ -8,11 +8,9 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from lab.architectures.layers import FromLastValue
 from lab.config.types import Count, Fraction, PositiveInt
-from lab.data.base import DataModule, Sizes, Task
+from lab.data.base import DataModule, RelativeToLastValue, Sizes, Task
 from lab.data.encodings.series import SeriesEncoding, series_values
 from lab.data.loaders import WindowDataset
 from lab.data.preparation import Scale, fingerprint
@@ -65,10 +63,6 @@ class SeriesDataModule(DataModule):
     def read(self) -> Steps:
         """The whole series."""
 
-    def wrap(self, architecture: nn.Module) -> nn.Module:
-        """The architecture as it stands, or behind windows relative to their last values."""
-        return FromLastValue(architecture, self.targets, self.horizon) if self.relative else architecture
-
     def _prepare(self) -> None:
         steps = self.read()
         self.fingerprint = fingerprint(steps.values)
@@ -85,6 +79,7 @@ class SeriesDataModule(DataModule):
             self.split_indices[split] = np.arange(first, last)
             self.splits[split] = WindowDataset(series, self.window, self.horizon, first, last, self.targets)
         self.sizes = Sizes((len(series), self.window), self.targets * self.horizon)
+        self.input_adapter = RelativeToLastValue(self.targets, self.horizon) if self.relative else None
 
     def _scales(self, train: torch.Tensor) -> tuple[Scale, Scale]:
         """Those of the channels (C, 1), and the same for each of the outputs (targets · horizon,)."""

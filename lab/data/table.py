@@ -1,13 +1,11 @@
-"""A table of one's own: CSV or Parquet, numbers, names and dates, some of them missing."""
+"""Tables from CSV or Parquet files: numbers, categories and dates, with missing values."""
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from torch import nn
 
-from lab.architectures.layers import Embedded
 from lab.config.types import Count, Fraction, PositiveInt
-from lab.data.base import SampleDataModule, Samples, Sizes
+from lab.data.base import EmbeddedColumns, SampleDataModule, Samples, Sizes
 from lab.data.encodings.table import TableEncoding
 from lab.data.preparation import Scale, file_fingerprint
 from lab.data.reading import columns, table_files, targets
@@ -16,15 +14,15 @@ EXAMPLE_ROWS = 4
 
 
 class Table(SampleDataModule):
-    """Rows (N, F), and classes or one value to predict from the column `target`.
+    """Rows (N, F), to the classes or the value in the column `target`.
 
-    `path` is looked up from the folder where one works. `drop` names columns to leave out, `keep` those that look
-    like identifiers and are none, `categorical` those whose numbers are names. Up to 10 values of a categorical
-    column get an input each, more are embedded, unless `categories` says otherwise.
+    `path` is relative to the working directory. `drop` lists columns to ignore, `keep` columns that look like
+    identifiers but are features, `categorical` numeric columns to treat as categories. A categorical column is
+    one-hot encoded up to 10 categories and embedded above that, unless `categories` says otherwise.
     """
 
     encoding: TableEncoding
-    example: pd.DataFrame  # the first rows, raw
+    example: pd.DataFrame  # the first raw rows
 
     def __init__(
         self,
@@ -55,7 +53,7 @@ class Table(SampleDataModule):
         self.text_encoding = text_encoding
 
     def read(self) -> Samples:
-        """All rows, the target apart."""
+        """All rows, without the target."""
         frame = table_files.read_table(self.path, self.separator, self.text_encoding)
         columns.check_names([self.target], frame, "data.target")
         for setting in ("drop", "keep", "categorical"):
@@ -73,24 +71,20 @@ class Table(SampleDataModule):
         )
 
     def encode(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> NDArray[np.float32]:
-        """All rows as numbers (N, width); what the columns are is found out on the way."""
+        """All rows as numbers (N, width); infers the type of each column."""
         findings = columns.look(raw, self.categorical, self.keep)
         self.notes += [("dropped", f"{f.name}: {f.why}") for f in findings if f.dropped]
         self.encoding = columns.fit(raw, findings, train, self.categories)
         return self.encoding.encode(raw)
 
     def scale(self, x: NDArray[np.float32], train: NDArray[np.int64]) -> Scale:
-        """Statistics of every column; the numbers of embedded values stay as they are."""
+        """Statistics of every column; category codes are not scaled."""
         scale = super().scale(x, train)
-        places = list(self.encoding.embedded())
-        scale.mean[places], scale.std[places] = 0.0, 1.0
+        codes = list(self.encoding.embedded())
+        scale.mean[codes], scale.std[codes] = 0.0, 1.0
         return scale
 
     def _prepare(self) -> None:
         super()._prepare()
-        width = Embedded.width(self.sizes.input_shape[0], self.encoding.embedded())
-        self.sizes = Sizes((width,), self.sizes.out_features, self.sizes.classes)
-
-    def wrap(self, architecture: nn.Module) -> nn.Module:
-        """The architecture behind embeddings of the categorical columns."""
-        return Embedded(architecture, len(self.encoding.names()), self.encoding.embedded())
+        self.input_adapter = EmbeddedColumns(len(self.encoding.names()), self.encoding.embedded())
+        self.sizes = Sizes((self.input_adapter.width,), self.sizes.out_features, self.sizes.classes)

@@ -12,9 +12,10 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from lab.architectures.adapters import Embedded, FromLastValue
 from lab.config.experiment import Experiment
 from lab.config.sections import Part
-from lab.data.base import DataModule
+from lab.data.base import DataModule, EmbeddedColumns, InputAdapter, RelativeToLastValue
 from lab.data.loaders import Batch
 from lab.errors import LabError
 from lab.modules import metrics
@@ -62,7 +63,7 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     rehearsal.check_kind(experiment.model, experiment.data, data.sizes)
     L.seed_everything(experiment.seed, workers=True, verbose=False)
     architecture: nn.Module = experiment.model.build(**data.sizes.supplied())
-    whole = data.wrap(architecture)
+    whole = data.wrap(with_input_adapter(architecture, data.input_adapter))
     samples, _ = next(iter(data.loader("train")))
     rehearsal.check_forward(whole, architecture, experiment.model, samples[:2], data.sizes)
     if experiment.channels_last:
@@ -73,6 +74,16 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     check_metrics(experiment, data, module)
     check_optimizer(experiment, module)
     return Built(experiment, data, module)
+
+
+def with_input_adapter(architecture: nn.Module, adapter: InputAdapter | None) -> nn.Module:
+    """The architecture behind the input adapter that the data asks for."""
+    match adapter:
+        case EmbeddedColumns():
+            return Embedded(architecture, adapter.columns, adapter.embeddings())
+        case RelativeToLastValue():
+            return FromLastValue(architecture, adapter.targets, adapter.horizon)
+    return architecture
 
 
 def _loss(chosen: Part | None, data: DataModule) -> Part:

@@ -1,15 +1,20 @@
 """What holds for every data module that brings its data along; those for files of one's own have their own tests."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from made_data import shop_rows
 
+from lab.config.experiment import from_sections
 from lab.config.sections import Part
 from lab.data.base import DataModule
 from lab.data.preparation import hold_out
 from lab.errors import LabError
+from lab.training.building import build
 
 SAMPLES = {
     "digits": (1797, (1, 8, 8), 10, 10),
@@ -132,3 +137,27 @@ def test_holding_out_takes_the_same_share_of_every_class_and_leaves_none_out() -
     kept, held = hold_out(np.arange(62), 0.2, 0, labels)
     assert np.bincount(labels[held]).tolist() == [10, 2, 1]
     assert sorted([*kept, *held]) == list(range(62))
+
+
+def test_a_users_data_module_may_wrap_the_architecture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    shop_rows(40).assign(buys=["yes", "no"] * 20).to_csv("rows.csv", index=False)
+    Path("wrapping_data.py").write_text(
+        "from torch import nn\n"
+        "from lab.data.table import Table\n"
+        "class Noisy(Table):\n"
+        "    def wrap(self, architecture):\n"
+        "        return nn.Sequential(nn.Dropout(0.1), super().wrap(architecture))\n"
+    )
+    sections: dict[str, Any] = {
+        "data": {"kind": "wrapping_data:Noisy", "path": "rows.csv", "target": "buys", "categories": "embedding"},
+        "model": {"kind": "linear"},
+    }
+    sections["data"]["batch_size"] = 8
+    whole = build(from_sections("wrapped", "", sections)).module.architecture
+    assert [type(layer).__name__ for layer in (whole[0], whole[1], whole[1].architecture)] == [
+        "Dropout",
+        "Embedded",
+        "Linear",
+    ]

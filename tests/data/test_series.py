@@ -13,6 +13,7 @@ from lab.config.sections import Part
 from lab.data.encodings import from_json
 from lab.data.series import Series
 from lab.errors import LabError
+from lab.training.building import with_input_adapter
 
 STEPS = 120
 
@@ -83,12 +84,12 @@ def test_an_architecture_that_says_nothing_forecasts_the_last_value() -> None:
             seen.append(x)
             return torch.zeros(len(x), 6)
 
-    forecast = data.wrap(Nothing())(x)
+    forecast = with_input_adapter(Nothing(), data.input_adapter)(x)
     torch.testing.assert_close(forecast, x[:, :2, -1].repeat_interleave(3, dim=1))
     assert (seen[0][:, :2, -1] == 0).all()
     assert torch.equal(seen[0][:, 2], x[:, 2])
     plain = series(frame(), relative=False)
-    assert isinstance(plain.wrap(Nothing()), Nothing)
+    assert isinstance(with_input_adapter(Nothing(), plain.input_adapter), Nothing)
 
 
 def test_the_last_rows_are_what_a_forecast_is_made_from() -> None:

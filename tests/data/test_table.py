@@ -14,6 +14,7 @@ from lab.config.sections import Part
 from lab.data.encodings import from_json
 from lab.data.table import Table
 from lab.errors import LabError
+from lab.training.building import with_input_adapter
 
 ROWS = 200
 
@@ -167,7 +168,7 @@ class TestEncoding:
         data = table(frame())
         place = data.encoding.names().index("shop")
         known = data.encoding.embedded()[place]
-        front = data.wrap(nn.Identity())
+        front = with_input_adapter(nn.Identity(), data.input_adapter)
         x = torch.from_numpy(data.encoding.encode(frame().head(2).assign(shop=["unknown", "shop 3"])))
         assert x[0, place] == known
         assert x[1, place] < known
@@ -179,7 +180,8 @@ class TestEncoding:
     def test_outliers_are_cut(self) -> None:
         data = table(frame())
         x = torch.from_numpy(data.encoding.encode(frame().head(1).assign(age=1e9)))
-        assert data.wrap(nn.Identity())(data.input_scale.apply(x))[0, 0] == 10
+        whole = with_input_adapter(nn.Identity(), data.input_adapter)
+        assert whole(data.input_scale.apply(x))[0, 0] == 10
 
     @pytest.mark.parametrize(
         ("change", "message"),

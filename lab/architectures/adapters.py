@@ -1,0 +1,59 @@
+"""Networks that some data needs in front of any architecture: embeddings, and windows relative to the last value."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+MAX_DEVIATION = 10.0  # standard deviations; a value further from the mean is more often an error than a measurement
+
+
+class Embedded(nn.Module):
+    """Replaces columns of category codes by embeddings (Guo & Berkhahn 2016, arXiv 1604.06737).
+
+    `embedded` maps the index of each such column to (number of known categories, width of the embedding). The code
+    after the last known category stands for every unknown one; its embedding is the mean of the known ones. The
+    other columns come first, clipped to ±10 standard deviations.
+    Shapes: (N, columns) to the output of `architecture` for (N, width).
+    """
+
+    plain: Tensor
+
+    def __init__(self, architecture: nn.Module, columns: int, embedded: Mapping[int, tuple[int, int]]):
+        super().__init__()
+        plain = [index for index in range(columns) if index not in embedded]
+        self.register_buffer("plain", torch.tensor(plain, dtype=torch.int64), persistent=False)
+        self.indices = list(embedded)
+        self.embeddings = nn.ParameterList(
+            nn.Parameter(torch.randn(categories, width) / width**0.5) for categories, width in embedded.values()
+        )
+        self.architecture = architecture
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, columns) to logits or values (N, out_features)."""
+        parts = [x[:, self.plain].clamp(-MAX_DEVIATION, MAX_DEVIATION)]
+        for index, known in zip(self.indices, self.embeddings, strict=True):
+            with_unknown = torch.cat([known, known.mean(0, keepdim=True)])
+            parts.append(with_unknown[x[:, index].long()])
+        return self.architecture(torch.cat(parts, dim=1))
+
+
+class FromLastValue(nn.Module):
+    """Subtracts the last value of each target from its window, and adds it to the output of the architecture.
+
+    An output of zero is therefore the last-value forecast, and the level of the series does not matter to the
+    architecture (NLinear: Zeng et al. 2023, arXiv 2205.13504). Channels after the targets are unchanged.
+    Shapes: (N, C, window) to (N, targets · horizon).
+    """
+
+    def __init__(self, architecture: nn.Module, targets: int, horizon: int):
+        super().__init__()
+        self.architecture = architecture
+        self.targets = targets
+        self.horizon = horizon
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, window) to values (N, targets · horizon)."""
+        last = x[:, : self.targets, -1:]
+        shift = nn.functional.pad(last, (0, 0, 0, x.shape[1] - self.targets))
+        return self.architecture(x - shift) + last.expand(-1, -1, self.horizon).flatten(1)
