@@ -1,4 +1,4 @@
-"""Data made up for tests: customers, months of sales, pictures."""
+"""Synthetic data for tests: customers, monthly sales, images."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ RANDOM = np.random.default_rng(0)
 
 
 def shop_rows(rows: int) -> pd.DataFrame:
-    """Customers, without what they did."""
+    """Customers: age, city and income, without a target."""
     return pd.DataFrame(
         {
             "age": RANDOM.integers(18, 90, rows),
@@ -28,7 +28,7 @@ def sales_rows(months: int = 120) -> pd.DataFrame:
 
 
 def draw(folder: Path, count: int) -> None:
-    """Dark pictures in `dark`, light ones in `light`."""
+    """Write dark images to `dark` and light ones to `light`."""
     for shade, name in enumerate(("dark", "light")):
         (folder / name).mkdir(parents=True)
         for number in range(count):

@@ -15,7 +15,7 @@ FOLDER = Path("experiments")
 
 @dataclass(frozen=True)
 class Experiment:
-    """One runnable idea: data, model and how the one is fitted to the other."""
+    """One training set-up: data, model, optimizer, trainer and seed, every default filled in."""
 
     name: str
     question: str
@@ -33,15 +33,15 @@ class Experiment:
     channels_last: bool
     search: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
-    written: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # as given, without defaults
+    written: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # without defaults
 
     def varied(self, changes: Mapping[str, Any]) -> "Experiment":
-        """The experiment with other values (JSON) under dotted names; raises LabError."""
+        """The experiment with other values (JSON types) for dotted names; raises LabError."""
         overrides = tuple(f"{name}={json.dumps(value)}" for name, value in changes.items())
         return from_sections(self.name, self.question, self.written, overrides)
 
     def sections(self) -> dict[str, Any]:
-        """The experiment as it stands in a YAML file, every default written out."""
+        """The sections of the experiment as in a YAML file, every default included."""
         return {
             "data": self.data.as_mapping(),
             "model": self.model.as_mapping(),
@@ -59,7 +59,7 @@ class Experiment:
         }
 
     def settings(self) -> dict[str, Any]:
-        """Every setting under its dotted name; the search space is none."""
+        """Dotted name to value of every setting; the search space is not a setting."""
         flat: dict[str, Any] = {}
         for section, content in self.sections().items():
             if isinstance(content, dict) and section != "search":
@@ -69,19 +69,19 @@ class Experiment:
         return flat
 
     def foreign_code(self) -> dict[str, str]:
-        """Whose code, other than the lab's, each section runs."""
+        """Section to the module and file of the code that it runs, if that is not the lab's."""
         parts = (self.data, self.model, self.optimizer, self.scheduler, self.loss)
-        found = {part.section: kinds.code_of(part.section, part.kind) for part in parts if part is not None}
-        return {section: code for section, code in found.items() if code}
+        sources = {part.section: kinds.code_of(part.section, part.kind) for part in parts if part is not None}
+        return {section: code for section, code in sources.items() if code}
 
     def to_yaml(self) -> str:
-        """The experiment as a YAML file, from which `parse` gives the same experiment again."""
+        """The experiment as YAML text; `parse` restores the same experiment from it."""
         written = {name: content for name, content in self.sections().items() if content not in (None, {})}
         return f"# {self.question}\n{yaml_files.write(written)}"
 
 
 def load(name: str, overrides: Iterable[str] = ()) -> Experiment:
-    """The experiment of that name with overrides (`optimizer.lr=0.01`) applied; raises LabError."""
+    """Load the experiment of that name and apply overrides (`optimizer.lr=0.01`); raises LabError."""
     path = FOLDER / f"{name}.yaml"
     if name not in names():
         raise LabError(f"no experiment '{name}' in {FOLDER}/; {did_you_mean(name, names())}")
@@ -90,33 +90,33 @@ def load(name: str, overrides: Iterable[str] = ()) -> Experiment:
 
 
 def parse(name: str, text: str) -> Experiment:
-    """An experiment from YAML text, such as the config.yaml that a run keeps."""
+    """An experiment from YAML text, such as the stored config.yaml of a run; raises LabError."""
     source = f"config of {name}"
     return from_sections(name, yaml_files.first_comment(text), yaml_files.mapping(text, source), source=source)
 
 
 def names() -> list[str]:
-    """The names of all experiments here, in order."""
+    """The names of all experiments in the working directory, sorted."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def from_sections(
     name: str, question: str, sections: Any, overrides: tuple[str, ...] = (), source: str = ""
 ) -> Experiment:
-    """Check sections and overrides as a whole; raises LabError with a line for every mistake."""
-    mistakes: list[str] = []
-    sections = with_overrides(sections, overrides, mistakes)
+    """Check sections and overrides as a whole; raises LabError with one line per error."""
+    errors: list[str] = []
+    sections = with_overrides(sections, overrides, errors)
     complete = schema.defaults(top_level) | sections
-    wrong = schema.check(top_level, sections, "")
-    mistakes += wrong
-    if not any(line.split(":")[0] in schema.names(top_level) for line in wrong):
-        checked = checked_sections(complete, mistakes)
-    if mistakes:
-        raise LabError(*[_placed(line, overrides, source) for line in mistakes])
+    invalid = schema.check(top_level, sections, "")
+    errors += invalid
+    if not any(line.split(":")[0] in schema.names(top_level) for line in invalid):
+        checked = checked_sections(complete, errors)
+    if errors:
+        raise LabError(*[_with_source(line, overrides, source) for line in errors])
     return Experiment(name=name, question=question, overrides=overrides, written=sections, **(complete | checked))
 
 
-def _placed(line: str, overrides: tuple[str, ...], source: str) -> str:
-    """A mistake with the file it stands in, unless it was made on the command line."""
-    typed = any(line.startswith(override.partition("=")[0]) for override in overrides)
-    return line if typed or not source else f"{source}: {line}"
+def _with_source(line: str, overrides: tuple[str, ...], source: str) -> str:
+    """An error with the file that it is in, unless it comes from the command line."""
+    from_override = any(line.startswith(override.partition("=")[0]) for override in overrides)
+    return line if from_override or not source else f"{source}: {line}"

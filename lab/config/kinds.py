@@ -1,4 +1,4 @@
-"""What a `kind:` names: a shipped class by its short name, or anybody's by `package.module:Class`."""
+"""The `kind:` of a section: the short name of a shipped class, or `package.module:Class` for any other."""
 
 import importlib
 import sys
@@ -53,8 +53,29 @@ SHIPPED = {
     },
 }
 
+# Modules that were renamed: a `kind:` in a stored config.yaml or in a user's file may still name the old one.
+RENAMED_MODULES = {
+    "lab.architectures.embedded": "lab.architectures.adapters",
+    "lab.architectures.relative": "lab.architectures.adapters",
+    "lab.data.breast_cancer": "lab.data.shipped",
+    "lab.data.diabetes": "lab.data.shipped",
+    "lab.data.digits": "lab.data.shipped",
+    "lab.data.mnist1d": "lab.data.shipped",
+    "lab.data.series_module": "lab.data.series",
+    "lab.data.sunspots": "lab.data.shipped",
+    "lab.losses": "lab.modules.optimization",
+    "lab.mistakes": "lab.modules.optimization",
+    "lab.modules.classification": "lab.modules.tasks",
+    "lab.modules.forecasting": "lab.modules.tasks",
+    "lab.modules.own_metrics": "lab.modules.metrics",
+    "lab.modules.predictor": "lab.modules.tasks",
+    "lab.modules.regression": "lab.modules.tasks",
+    "lab.modules.scores": "lab.modules.metrics",
+    "lab.optimizers": "lab.modules.optimization",
+    "lab.schedulers": "lab.modules.optimization",
+}
 
-# What a kind must make, by section.
+# The class that a kind must be, or return, by section.
 BASES = {
     "data": ("lab.data.base", "DataModule"),
     "model": ("torch.nn", "Module"),
@@ -66,56 +87,66 @@ BASES = {
 
 
 def find(section: str, kind: object) -> Callable[..., Any]:
-    """The class or function that `section: {kind: ...}` names; raises LabError where there is none."""
+    """The class or function that `section: {kind: ...}` names; raises LabError if there is none."""
     shipped = SHIPPED.get(section, {})
     if not isinstance(kind, str):
         known = f"one of {', '.join(shipped)}, or your own package.module:Class" if shipped else "package.module:Class"
         raise LabError(f"{section}.kind: is required; {known}")
-    address = shipped.get(kind)
-    if address is None:
-        if ":" not in kind and "." not in kind:
-            near = did_you_mean(kind, shipped)
-            raise LabError(f"{section}.kind: no such kind '{kind}'; {near} (your own: package.module:Class)")
-        address = kind if ":" in kind else ":".join(kind.rsplit(".", 1))
-        found = _imported(f"{section}.kind", *address.split(":", 1))
-        _check_fits(section, address, found)
-        return found
-    return _imported(f"{section}.kind", *address.split(":", 1))
+    if kind in shipped:
+        return _imported(f"{section}.kind", *_address(shipped[kind]))
+    if ":" not in kind and "." not in kind:
+        near = did_you_mean(kind, shipped)
+        raise LabError(f"{section}.kind: no such kind '{kind}'; {near} (your own: package.module:Class)")
+    module_name, name = _address(kind)
+    found = _imported(f"{section}.kind", module_name, name)
+    _check_fits(section, f"{module_name}:{name}", found)
+    return found
 
 
 def code_of(section: str, kind: str) -> str:
-    """Whose code a kind runs: a module and its file; "" for a shipped kind, whose code is the lab's."""
+    """The module and file that a kind runs code of; "" for a shipped kind."""
     if kind in SHIPPED.get(section, {}):
         return ""
-    module = kind.partition(":")[0] if ":" in kind else kind.rpartition(".")[0]
-    place = Path(getattr(sys.modules.get(module), "__file__", None) or "?")
-    return f"{module} ({place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place})"
+    module_name, _ = _address(kind)
+    path = Path(getattr(sys.modules.get(module_name), "__file__", None) or "?")
+    return f"{module_name} ({path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path})"
+
+
+def trainer() -> Callable[..., Any]:
+    """Lightning's Trainer, imported only by commands that need it."""
+    return _imported("trainer", "lightning.pytorch", "Trainer")
+
+
+def _address(kind: str) -> tuple[str, str]:
+    """The module and the name in `package.module:Class` or `package.module.Class`."""
+    module_name, _, name = kind.partition(":") if ":" in kind else kind.rpartition(".")
+    return RENAMED_MODULES.get(module_name, module_name), name
 
 
 def _check_fits(section: str, address: str, found: Callable[..., Any]) -> None:
-    """Raise LabError unless what is named makes what the section is about: `os:system` is callable too."""
-    module_name, name = BASES[section.partition(".")[0]]  # each metric has a section of its own
+    """Raise LabError unless `found` is, or returns, the class that the section needs: `os:system` is callable too."""
+    module_name, name = BASES[section.partition(".")[0]]  # the section of a metric is metrics.NAME
     # A subclass cannot exist before its base is imported.
     base = getattr(sys.modules.get(module_name), name, None)
-    made = found if isinstance(found, type) else _annotated_return(found)
-    allowed = tuple(one for one in (base, dict if section == "scheduler" else None) if one is not None)
-    if not any(isinstance(one, type) and issubclass(one, allowed) for one in (made, *get_args(made))):
+    returned = found if isinstance(found, type) else _annotated_return(found)
+    allowed = tuple(kind for kind in (base, dict if section == "scheduler" else None) if kind is not None)
+    if not any(isinstance(kind, type) and issubclass(kind, allowed) for kind in (returned, *get_args(returned))):
         raise LabError(
-            f"{section}.kind: {address} is not called, since nothing says that it makes what is needed; "
-            f"name a subclass of {module_name}.{name}, or a function whose `-> {name}` says so"
+            f"{section}.kind: {address} is not called, since it is not declared to make what the section needs; "
+            f"name a subclass of {module_name}.{name}, or a function annotated `-> {name}`"
         )
 
 
 def _annotated_return(function: Callable[..., Any]) -> Any:
     try:
-        made = get_type_hints(function).get("return")
+        returned = get_type_hints(function).get("return")
     except (TypeError, NameError, AttributeError):  # not a plain function, or an annotation that cannot be resolved
         return None
-    return get_origin(made) if get_origin(made) is dict else made
+    return get_origin(returned) if get_origin(returned) is dict else returned
 
 
 def _imported(path: str, module_name: str, name: str) -> Callable[..., Any]:
-    """The callable `name` of a module, which may lie in the folder where one works."""
+    """The callable `name` of a module, which may be in the working directory."""
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
@@ -125,15 +156,10 @@ def _imported(path: str, module_name: str, name: str) -> Callable[..., Any]:
         raise LabError(
             f"{path}: no module '{error.name}'; kind: {module_name}:{name} is looked up from {here}"
         ) from None
-    except Exception as error:  # whatever a person's own file raises while it is imported
+    except Exception as error:  # importing a user's file may raise anything
         raise LabError(f"{path}: importing {module_name} failed: {type(error).__name__}: {error}") from error
     found = getattr(module, name, None)
     if not callable(found):
         public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         raise LabError(f"{path}: {module_name} has no '{name}'; {did_you_mean(name, public)}")
     return found
-
-
-def trainer() -> Callable[..., Any]:
-    """Lightning's Trainer, imported only where a command needs it."""
-    return _imported("trainer", "lightning.pytorch", "Trainer")

@@ -1,4 +1,4 @@
-"""A constructor's signature is the schema of its settings; pydantic does the checking."""
+"""Check settings against the signature of a constructor, with pydantic."""
 
 import inspect
 import json
@@ -11,67 +11,29 @@ import pydantic
 from lab.errors import did_you_mean
 
 
-@cache
-def _parameters(target: Callable[..., Any]) -> dict[str, tuple[Any, inspect.Parameter]]:
-    """Name to (type, parameter) of everything that `target` can be called with by name."""
-    function = target.__init__ if inspect.isclass(target) else target
-    try:
-        hints = get_type_hints(function, include_extras=True)
-    except NameError:  # an annotation that only a type checker can resolve
-        hints = {}
-    signature = inspect.signature(target)
-    return {name: (hints.get(name, Any), parameter) for name, parameter in signature.parameters.items()}
-
-
-def accepts(target: Callable[..., Any], name: str) -> bool:
-    """Whether `target` has a parameter of that name."""
-    return name in _parameters(target)
-
-
-def names(target: Callable[..., Any]) -> list[str]:
-    """The names of all parameters of `target`."""
-    return list(_parameters(target))
-
-
-@cache
-def _settings_model(target: Callable[..., Any], supplied: frozenset[str]) -> type[pydantic.BaseModel]:
-    """The parameters of `target`, less those that the lab supplies, as a pydantic model."""
-    fields: dict[str, Any] = {}
-    extra: Any = "forbid"
-    for name, (annotation, parameter) in _parameters(target).items():
-        if parameter.kind is parameter.VAR_KEYWORD:
-            extra = "allow"
-        elif parameter.kind not in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY) and name not in supplied:
-            default = ... if parameter.default is parameter.empty else parameter.default
-            # The alias lets a parameter have a name that pydantic keeps for itself.
-            fields[f"setting_{name}"] = (annotation, pydantic.Field(default, alias=name))
-    config = pydantic.ConfigDict(extra=extra, strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
-    return pydantic.create_model(f"{target.__name__}Settings", __config__=config, **fields)
-
-
 def check(
     target: Callable[..., Any],
     settings: Mapping[str, Any],
     path: str,
     supplied: Collection[str] = (),
 ) -> list[str]:
-    """Check settings against the signature of `target`: a line per mistake.
+    """Check settings against the signature of `target`; returns one line per error.
 
-    `path` is the dotted name of the section, "" at the top; `supplied` are parameters that are not settings.
+    `path` is the dotted name of the section, "" at the top level; `supplied` are parameters that are not settings.
     """
     model = _settings_model(target, frozenset(supplied))
     try:
-        # From JSON, since pydantic is then strict about types and still takes a list for a tuple.
+        # Validated as JSON: strict about types, except that a list is accepted for a tuple.
         model.model_validate_json(json.dumps(dict(settings)))
     except pydantic.ValidationError as error:
-        return _mistakes(error, model, path)
+        return _messages(error, model, path)
     except (TypeError, ValueError) as error:
-        return [f"{path}: {error}; write numbers, text, lists and mappings only"]
+        return [f"{path}: {error}; use numbers, text, lists and mappings only"]
     return []
 
 
 def defaults(target: Callable[..., Any], supplied: Collection[str] = ()) -> dict[str, Any]:
-    """The settings of `target` that have a plain default value."""
+    """The settings of `target` that have a default value of a plain type."""
     return {
         name: list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
         for name, (_, parameter) in _parameters(target).items()
@@ -80,20 +42,68 @@ def defaults(target: Callable[..., Any], supplied: Collection[str] = ()) -> dict
     }
 
 
-def _mistakes(error: pydantic.ValidationError, model: type[pydantic.BaseModel], path: str) -> list[str]:
-    """One line per setting at fault; the branches of a union are joined into one."""
+def names(target: Callable[..., Any]) -> list[str]:
+    """The names of all parameters of `target`."""
+    return list(_parameters(target))
+
+
+def accepts(target: Callable[..., Any], name: str) -> bool:
+    """Whether `target` has a parameter of that name."""
+    return name in _parameters(target)
+
+
+def requires(target: Callable[..., Any], name: str) -> bool:
+    """Whether `target` has a parameter of that name without a default."""
+    return accepts(target, name) and _parameters(target)[name][1].default is inspect.Parameter.empty
+
+
+def dotted(path: str, name: str) -> str:
+    """`optimizer` and `lr` as `optimizer.lr`."""
+    return f"{path}.{name}" if path and name else path or name
+
+
+@cache
+def _parameters(target: Callable[..., Any]) -> dict[str, tuple[Any, inspect.Parameter]]:
+    """Name to (type, parameter) of the parameters of `target`."""
+    function = target.__init__ if inspect.isclass(target) else target
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError:  # a forward reference that cannot be resolved at run time
+        hints = {}
+    signature = inspect.signature(target)
+    return {name: (hints.get(name, Any), parameter) for name, parameter in signature.parameters.items()}
+
+
+@cache
+def _settings_model(target: Callable[..., Any], supplied: frozenset[str]) -> type[pydantic.BaseModel]:
+    """The parameters of `target`, without those that the lab supplies, as a pydantic model."""
+    fields: dict[str, Any] = {}
+    extra: Any = "forbid"
+    for name, (annotation, parameter) in _parameters(target).items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            extra = "allow"
+        elif parameter.kind not in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY) and name not in supplied:
+            default = ... if parameter.default is parameter.empty else parameter.default
+            # The alias allows parameters with names that pydantic reserves.
+            fields[f"setting_{name}"] = (annotation, pydantic.Field(default, alias=name))
+    config = pydantic.ConfigDict(extra=extra, strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
+    return pydantic.create_model(f"{target.__name__}Settings", __config__=config, **fields)
+
+
+def _messages(error: pydantic.ValidationError, model: type[pydantic.BaseModel], path: str) -> list[str]:
+    """One line per invalid setting; the errors of the branches of a union are joined."""
     known = [str(field.alias) for field in model.model_fields.values()]
     found: dict[str, list[str]] = {}
     for detail in error.errors(include_url=False):
         setting = str(detail["loc"][0]) if detail["loc"] else ""
-        words = _in_words(detail, known, path)
-        if words not in found.setdefault(setting, []):
-            found[setting].append(words)
-    return [f"{dotted(path, setting)}: {_joined(words)}" for setting, words in found.items()]
+        message = _message(detail, known, path)
+        if message not in found.setdefault(setting, []):
+            found[setting].append(message)
+    return [f"{dotted(path, setting)}: {_joined(messages)}" for setting, messages in found.items()]
 
 
-def _in_words(detail: Any, known: list[str], path: str) -> str:
-    """What one pydantic error says, in the lab's words."""
+def _message(detail: Any, known: list[str], path: str) -> str:
+    """The message for one pydantic error."""
     kind, value = detail["type"], detail["input"]
     context = detail.get("ctx", {})
     if kind == "extra_forbidden":
@@ -121,29 +131,19 @@ def _in_words(detail: Any, known: list[str], path: str) -> str:
     return f"{bounds.get(kind, detail['msg'])}, not {_shown(value)}"
 
 
-def _joined(words: list[str]) -> str:
-    """Several reasons for one setting as one: 'must be a number, or text, not [1]'."""
-    if len(words) == 1:
-        return words[0]
-    ends = {line.rpartition(", not ")[2] for line in words}
+def _joined(messages: list[str]) -> str:
+    """Several messages for one setting as one: 'must be a number, or text, not [1]'."""
+    if len(messages) == 1:
+        return messages[0]
+    ends = {message.rpartition(", not ")[2] for message in messages}
     if len(ends) > 1:
-        return "; or ".join(words)
-    starts = [line.rpartition(", not ")[0].removeprefix("must be ") for line in words]
+        return "; or ".join(messages)
+    starts = [message.rpartition(", not ")[0].removeprefix("must be ") for message in messages]
     return f"must be {', or '.join(starts)}, not {ends.pop()}"
 
 
 def _shown(value: Any) -> str:
-    """A value as a person typed it."""
+    """A value as it is written in YAML."""
     if value is None:
         return "null"
     return repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def dotted(path: str, name: str) -> str:
-    """`optimizer` and `lr` as `optimizer.lr`."""
-    return f"{path}.{name}" if path and name else path or name
-
-
-def requires(target: Callable[..., Any], name: str) -> bool:
-    """Whether `target` cannot be called without that parameter."""
-    return accepts(target, name) and _parameters(target)[name][1].default is inspect.Parameter.empty

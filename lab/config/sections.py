@@ -1,4 +1,4 @@
-"""The sections of an experiment file: which there are, what stands for those left out, and how each is checked."""
+"""The sections of an experiment file: their schemas, their defaults, and how they are checked."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lightning.pytorch.callbacks import EarlyStopping
 
 
-# What the lab passes to a constructor itself: never a setting.
+# Constructor arguments that the lab passes itself: they are never settings.
 SUPPLIED: dict[str, tuple[str, ...]] = {
     "data": ("seed",),
     "model": ("in_features", "in_channels", "length", "image_size", "out_features", "classes"),
@@ -22,23 +22,26 @@ SUPPLIED: dict[str, tuple[str, ...]] = {
     "metrics": ("num_classes", "classes"),
     "early_stopping": ("higher_is_better",),
     "trainer": (
-        *(
-            "logger",
-            "callbacks",
-            "plugins",
-            "default_root_dir",
-            "enable_checkpointing",
-            "enable_progress_bar",
-        ),
-        *("enable_model_summary", "enable_autolog_hparams", "model_registry", "barebones", "fast_dev_run"),
-        *("num_sanity_val_steps", "use_distributed_sampler"),
+        "logger",
+        "callbacks",
+        "plugins",
+        "default_root_dir",
+        "enable_checkpointing",
+        "enable_progress_bar",
+        "enable_model_summary",
+        "enable_autolog_hparams",
+        "model_registry",
+        "barebones",
+        "fast_dev_run",
+        "num_sanity_val_steps",
+        "use_distributed_sampler",
     ),
 }
 
 
 @dataclass(frozen=True)
 class Part:
-    """A section that names a class and the settings to build it with."""
+    """A section that names a class or function by `kind`, and its settings."""
 
     section: str
     kind: str
@@ -50,23 +53,23 @@ class Part:
         return kinds.find(self.section, self.kind)
 
     def build(self, **supplied: Any) -> Any:
-        """Call the target with its settings and with those supplied values that it asks for."""
+        """Call the target with its settings and those supplied values that it has parameters for; raises LabError."""
         target = self.target
-        asked = {name: value for name, value in supplied.items() if schema.accepts(target, name)}
+        accepted = {name: value for name, value in supplied.items() if schema.accepts(target, name)}
         try:
-            return target(**asked, **self.settings)
+            return target(**accepted, **self.settings)
         except (ValueError, TypeError) as error:
             raise LabError(f"{self.section}: {self.kind} cannot be built: {error}") from error
 
     def as_mapping(self) -> dict[str, Any]:
-        """The section as it stands in a YAML file."""
+        """The section as in a YAML file."""
         return {"kind": self.kind, **self.settings}
 
 
 def top_level(
     data: dict[str, Any],
     model: dict[str, Any],
-    optimizer: dict[str, Any] = {"kind": "adamw"},  # noqa: B006 (a schema, never called)
+    optimizer: dict[str, Any] = {"kind": "adamw"},  # noqa: B006 (never called)
     scheduler: dict[str, Any] = {"kind": "constant"},  # noqa: B006
     loss: dict[str, Any] | None = None,
     metrics: dict[str, dict[str, Any]] = {},  # noqa: B006
@@ -78,7 +81,7 @@ def top_level(
     channels_last: bool = False,
     search: dict[str, Any] = {},  # noqa: B006
 ) -> None:
-    """The schema of an experiment file: its sections, and what stands for those left out."""
+    """The schema of an experiment file: its sections and their defaults."""
 
 
 def _trainer_bounds(
@@ -92,105 +95,7 @@ def _trainer_bounds(
     log_every_n_steps: Count = 0,
     profiler: Literal["simple", "pytorch"] | None = None,
 ) -> None:
-    """Where the lab has a default of its own for an argument of Trainer, or a closer bound than Trainer."""
-
-
-def overridden(sections: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
-    """A copy of the sections with each `name=value` put in its place; raises LabError."""
-    mistakes: list[str] = []
-    changed = with_overrides(sections, overrides, mistakes)
-    if mistakes:
-        raise LabError(*mistakes)
-    return changed
-
-
-def part(section: str, content: dict[str, Any]) -> Part:
-    """One section checked and completed; raises LabError with a line for every mistake."""
-    mistakes: list[str] = []
-    found = _part(section, content, mistakes)
-    if found is None or mistakes:
-        raise LabError(*mistakes)
-    return found
-
-
-def with_overrides(sections: Any, overrides: Iterable[str], mistakes: list[str]) -> dict[str, Any]:
-    """A copy of the sections with each `name=value` put in its place."""
-    changed = {name: dict(part) if isinstance(part, dict) else part for name, part in sections.items()}
-    typed: set[str] = set()
-    for override in overrides:
-        name, equals, text = override.partition("=")
-        section, _, setting = name.strip().partition(".")
-        if not equals or not section:
-            mistakes.append(f"{override}: write a setting and its value, such as optimizer.lr=0.01")
-            continue
-        value = yaml_files.parse(text, override)
-        before = changed.get(section)
-        if before is None:
-            before = schema.defaults(top_level).get(section) or {}
-        if not setting:
-            changed[section] = value
-        elif isinstance(before, dict):
-            changed[section] = before | {setting: value}
-            typed.add(name.strip())
-        else:
-            mistakes.append(f"{name}: no such setting; {section} is a single value")
-    for section in kinds.SHIPPED:
-        if f"{section}.kind" in typed and isinstance(sections.get(section), dict):
-            changed[section] = _without_leftovers(section, sections[section].get("kind"), changed[section], typed)
-    return changed
-
-
-def _without_leftovers(section: str, old_kind: Any, content: dict[str, Any], typed: set[str]) -> dict[str, Any]:
-    """A section whose kind an override changed, without the file's settings that only the old kind has."""
-    try:
-        old, new = kinds.find(section, old_kind), kinds.find(section, content["kind"])
-    except LabError:  # said where the section is checked
-        return content
-    return {
-        name: value
-        for name, value in content.items()
-        if name == "kind" or f"{section}.{name}" in typed or schema.accepts(new, name) or not schema.accepts(old, name)
-    }
-
-
-def checked_sections(complete: dict[str, Any], mistakes: list[str]) -> dict[str, Any]:
-    """The sections as parts with every default written out; what is wrong is added to `mistakes`."""
-    parts: dict[str, Any] = {
-        section: _part(section, complete[section], mistakes)
-        for section in kinds.SHIPPED
-        if complete[section] is not None
-    }
-    parts["metrics"] = {
-        name: _part(f"metrics.{name}", content, mistakes) for name, content in complete["metrics"].items()
-    }
-    bounds = schema.defaults(_trainer_bounds)
-    given = complete["trainer"]
-    closer = {name: value for name, value in given.items() if name in bounds}
-    mistakes += schema.check(_trainer_bounds, closer, "trainer")
-    others = {name: value for name, value in given.items() if name not in bounds}
-    mistakes += schema.check(kinds.trainer(), others, "trainer", SUPPLIED["trainer"])
-    parts["trainer"] = bounds | given
-    if complete["early_stopping"] is not None:
-        supplied = SUPPLIED["early_stopping"]
-        mistakes += schema.check(early_stopping, complete["early_stopping"], "early_stopping", supplied)
-        parts["early_stopping"] = schema.defaults(early_stopping, supplied) | complete["early_stopping"]
-    mistakes += schema.check(checkpoints, complete["checkpoints"], "checkpoints")
-    parts["checkpoints"] = schema.defaults(checkpoints) | complete["checkpoints"]
-    return parts
-
-
-def _part(section: str, content: dict[str, Any], mistakes: list[str]) -> Part | None:
-    """One section checked against the signature of the class that its kind names."""
-    settings = dict(content)
-    kind = settings.pop("kind", None)
-    try:
-        target = kinds.find(section, kind)
-    except LabError as error:
-        mistakes += error.lines
-        return None
-    supplied = SUPPLIED[section.partition(".")[0]]
-    mistakes += schema.check(target, settings, section, supplied)
-    return Part(section, kind, schema.defaults(target, supplied) | settings)
+    """The arguments of Trainer for which the lab has its own default or a narrower type."""
 
 
 def early_stopping(
@@ -207,5 +112,108 @@ def early_stopping(
 
 
 def checkpoints(every_seconds: NonNegativeFloat = 30.0) -> float:
-    """Keep the state of a run every so many seconds, beside that of each best epoch."""
+    """The seconds between checkpoints of a run, which are written in addition to those of the best epochs."""
     return every_seconds
+
+
+def checked_sections(complete: dict[str, Any], errors: list[str]) -> dict[str, Any]:
+    """The sections with every default included, as parts where they have a kind; errors are added to `errors`."""
+    parts: dict[str, Any] = {
+        section: _part(section, complete[section], errors) for section in kinds.SHIPPED if complete[section] is not None
+    }
+    parts["metrics"] = {
+        name: _part(f"metrics.{name}", content, errors) for name, content in complete["metrics"].items()
+    }
+    bounds = schema.defaults(_trainer_bounds)
+    given = complete["trainer"]
+    narrower = {name: value for name, value in given.items() if name in bounds}
+    errors += schema.check(_trainer_bounds, narrower, "trainer")
+    others = {name: value for name, value in given.items() if name not in bounds}
+    errors += schema.check(kinds.trainer(), others, "trainer", SUPPLIED["trainer"])
+    parts["trainer"] = bounds | given
+    if complete["early_stopping"] is not None:
+        supplied = SUPPLIED["early_stopping"]
+        errors += schema.check(early_stopping, complete["early_stopping"], "early_stopping", supplied)
+        parts["early_stopping"] = schema.defaults(early_stopping, supplied) | complete["early_stopping"]
+    errors += schema.check(checkpoints, complete["checkpoints"], "checkpoints")
+    parts["checkpoints"] = schema.defaults(checkpoints) | complete["checkpoints"]
+    return parts
+
+
+def part(section: str, content: dict[str, Any]) -> Part:
+    """One section, checked and with its defaults; raises LabError with one line per error."""
+    errors: list[str] = []
+    found = _part(section, content, errors)
+    if found is None or errors:
+        raise LabError(*errors)
+    return found
+
+
+def _part(section: str, content: dict[str, Any], errors: list[str]) -> Part | None:
+    """One section checked against the signature of its kind; None if there is no such kind."""
+    settings = dict(content)
+    kind = settings.pop("kind", None)
+    try:
+        target = kinds.find(section, kind)
+    except LabError as error:
+        errors += error.lines
+        return None
+    supplied = SUPPLIED[section.partition(".")[0]]
+    errors += schema.check(target, settings, section, supplied)
+    return Part(section, kind, schema.defaults(target, supplied) | settings)
+
+
+def overridden(sections: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """A copy of the sections with each `name=value` applied; raises LabError with one line per error."""
+    errors: list[str] = []
+    changed = with_overrides(sections, overrides, errors)
+    if errors:
+        raise LabError(*errors)
+    return changed
+
+
+def with_overrides(sections: Any, overrides: Iterable[str], errors: list[str]) -> dict[str, Any]:
+    """A copy of the sections with each `name=value` applied; invalid ones are added to `errors`."""
+    changed = {name: dict(part) if isinstance(part, dict) else part for name, part in sections.items()}
+    overridden_names: set[str] = set()
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        section, _, setting = name.strip().partition(".")
+        if not equals or not section:
+            errors.append(f"{override}: write a setting and its value, such as optimizer.lr=0.01")
+            continue
+        value = yaml_files.parse(text, override)
+        content = changed.get(section)
+        if content is None:
+            content = schema.defaults(top_level).get(section) or {}
+        if not setting:
+            changed[section] = value
+        elif isinstance(content, dict):
+            changed[section] = content | {setting: value}
+            overridden_names.add(name.strip())
+        else:
+            errors.append(f"{name}: no such setting; {section} is a single value")
+    for section in kinds.SHIPPED:
+        if f"{section}.kind" in overridden_names and isinstance(sections.get(section), dict):
+            changed[section] = _without_old_settings(
+                section, sections[section].get("kind"), changed[section], overridden_names
+            )
+    return changed
+
+
+def _without_old_settings(
+    section: str, old_kind: Any, content: dict[str, Any], overridden_names: set[str]
+) -> dict[str, Any]:
+    """A section whose kind was overridden, without the settings in the file that only the old kind has."""
+    try:
+        old, new = kinds.find(section, old_kind), kinds.find(section, content["kind"])
+    except LabError:  # reported when the section is checked
+        return content
+    return {
+        name: value
+        for name, value in content.items()
+        if name == "kind"
+        or f"{section}.{name}" in overridden_names
+        or schema.accepts(new, name)
+        or not schema.accepts(old, name)
+    }

@@ -1,4 +1,4 @@
-"""Bounds on settings, written as types in a constructor's signature."""
+"""Types for constructor signatures that bound the values of settings."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""YAML as the lab reads it: safely, `1e-4` a number, a key given twice an error with its place."""
+"""Read and write YAML: safely, with `1e-4` as a number, and with duplicate keys as errors."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from lab.errors import LabError
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, which by itself takes `1e-4` for text and lets the last of two equal keys win."""
+    """PyYAML's safe loader, which by default reads `1e-4` as text and keeps the last of two equal keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -34,13 +34,13 @@ _Loader.add_implicit_resolver(
 
 
 def parse(text: str, source: str) -> Any:
-    """What a YAML text holds; raises LabError with line and column where it does not parse."""
+    """The value of a YAML text; raises LabError, with line and column, if it does not parse."""
     try:
-        return yaml.load(text, Loader=_Loader)  # a SafeLoader: builds only plain values
+        return yaml.load(text, Loader=_Loader)  # a SafeLoader: constructs plain values only
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise LabError(f"{source}: {place}{error.problem}") from None
+        position = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise LabError(f"{source}: {position}{error.problem}") from None
     except yaml.YAMLError as error:
         raise LabError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
 
@@ -60,7 +60,7 @@ def mapping(text: str, source: str) -> dict[str, Any]:
     """The top-level mapping of a YAML text; raises LabError."""
     content = parse(text, source)
     if not isinstance(content, dict):
-        raise LabError(f"{source}: must hold settings (`data: {{kind: ...}}`), not {type(content).__name__}")
+        raise LabError(f"{source}: must contain settings (`data: {{kind: ...}}`), not {type(content).__name__}")
     return content
 
 
@@ -76,5 +76,5 @@ def first_comment(text: str) -> str:
 
 
 def write(settings: dict[str, Any]) -> str:
-    """Settings as YAML text, in the order given."""
+    """Settings as YAML text, in the given order."""
     return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=100, default_flow_style=None)

@@ -1,1 +1,4 @@
-"""Data modules: what reads, splits, scales and serves each kind of data."""
+"""Data modules: they read, split, scale and serve each kind of data. Start in base.py.
+
+`reading` parses files, `encodings` turn raw rows into numbers, `loaders` serve batches in a seeded order.
+"""

@@ -1,4 +1,4 @@
-"""Arrays of one's own: an NPZ file with x and y, or two NPY files."""
+"""Arrays: an NPZ file with x and y, or two NPY files."""
 
 from typing import Any, Literal
 from zipfile import BadZipFile
@@ -19,16 +19,16 @@ from lab.data.reading.table_files import existing_file
 from lab.errors import LabError
 
 Axes = Literal["auto", "NF", "NL", "NCL", "NLC", "NHW", "NHWC", "NCHW"]
-LARGE = 1 << 30  # bytes of x above which an NPY file stays on disk and is read batch by batch
-PART = 1 << 26  # bytes of it that are in memory at once
-MOST_CHANNELS = 4  # of images whose axes nobody named
+MAX_BYTES_IN_MEMORY = 1 << 30  # of an NPY file; a larger one is memory-mapped and read batch by batch
+CHUNK_BYTES = 1 << 26  # of a memory-mapped file that are read at a time
+MAX_IMAGE_CHANNELS = 4  # when the axes are inferred
 
 
 class Arrays(SampleDataModule):
     """Samples x (N, ...) of any numeric type and y: classes (N,), one value (N,) or several (N, T).
 
-    `path` is an NPZ file with `x`, `y` and, where the test set is given, `x_test` and `y_test`; or `x` and `y` are
-    two NPY files. `axes` names the dimensions of x: F features, C channels, L positions, H rows, W columns.
+    `path` is an NPZ file with `x`, `y` and, for a given test set, `x_test` and `y_test`; or `x` and `y` are two NPY
+    files. `axes` names the dimensions of x: N samples, F features, C channels, L positions, H rows, W columns.
     """
 
     encoding: ArrayEncoding
@@ -54,7 +54,7 @@ class Arrays(SampleDataModule):
         self.axes = axes
 
     def read(self) -> Samples:
-        """All samples, as they are in the file."""
+        """All samples, as stored in the file."""
         if self.two_files:
             x, y = (read_npy(path) for path in self.paths)
             test_size = 0
@@ -63,9 +63,11 @@ class Arrays(SampleDataModule):
         else:
             raise LabError("data: give path (an NPZ file with x and y), or x and y (two NPY files)")
         if len(x) != len(y):
-            raise LabError(f"{' and '.join(self.paths)}: x has {len(x):,} samples, y {len(y):,}; they must be as many")
-        found = targets.resolve(_without_last_of_one(y), self.chosen_task, "y")
-        self.notes.append(("task", targets.in_words(found)))
+            raise LabError(
+                f"{' and '.join(self.paths)}: x has {len(x):,} samples, y {len(y):,}; the numbers must be equal"
+            )
+        found = targets.resolve(_squeezed(y), self.chosen_task, "y")
+        self.notes.append(("task", targets.describe(found)))
         return Samples(
             x,
             found.values,
@@ -75,34 +77,36 @@ class Arrays(SampleDataModule):
         )
 
     def encode(self, raw: NDArray[Any], train: NDArray[np.int64]) -> Any:
-        """All samples with their axes in the lab's order; those of a large file stay there."""
-        axes = guessed_axes(raw) if self.axes == "auto" else self.axes
+        """All samples with their axes in the order N, C, ...; a memory-mapped file stays on disk."""
+        axes = inferred_axes(raw) if self.axes == "auto" else self.axes
         if len(axes) != raw.ndim and axes:
             raise LabError(f"data.axes: {axes} names {len(axes)} dimensions, x has {raw.ndim}, {raw.shape}")
         if self.axes == "auto" and raw.ndim > 2:
-            self.notes.append(("axes", f"{axes or 'as they are'}, guessed from {raw.shape}; data.axes sets them"))
+            self.notes.append(
+                ("axes", f"{axes or 'unchanged'}, inferred from {raw.shape}; set data.axes to change them")
+            )
         self.encoding = ArrayEncoding(raw.shape[1:], axes)
-        return OnDisk(raw, self.encoding) if isinstance(raw, np.memmap) else self.encoding.encode(raw)
+        return LazyArray(raw, self.encoding) if isinstance(raw, np.memmap) else self.encoding.encode(raw)
 
     def scale(self, x: Any, train: NDArray[np.int64]) -> Scale:
-        """Statistics of the training samples; a large file is read through once, in parts."""
-        if not isinstance(x, OnDisk):
+        """Statistics of the training samples; a memory-mapped file is read once, chunk by chunk."""
+        if not isinstance(x, LazyArray):
             return super().scale(x, train)
-        parts = np.array_split(np.arange(len(x)), max(len(x) * x.sample_bytes // PART, 1))
+        chunks = np.array_split(np.arange(len(x)), max(len(x) * x.sample_bytes // CHUNK_BYTES, 1))
         in_train = np.zeros(len(x), dtype=bool)
         in_train[train] = True
-        read = ((part, torch.from_numpy(x[part])) for part in parts)  # also refuses what is not finite
-        return Scale.fit_parts(values[in_train[part]] for part, values in read if in_train[part].any())
+        read = ((chunk, torch.from_numpy(x[chunk])) for chunk in chunks)  # raises for values that are not finite
+        return Scale.fit_parts(values[in_train[chunk]] for chunk, values in read if in_train[chunk].any())
 
     def dataset(self, x: Any, y: Tensor, split: Split) -> Dataset[Any]:
-        """The samples of a split, standardised; those of a large file are read when asked for."""
-        if isinstance(x, OnDisk):
+        """The samples of a split, standardised; those of a memory-mapped file are read on access."""
+        if isinstance(x, LazyArray):
             return LazyDataset(x, y, self.split_indices[split], self.input_scale)
         return super().dataset(x, y, split)
 
 
-class OnDisk:
-    """Samples of a memory-mapped file, encoded when asked for by an array of indices."""
+class LazyArray:
+    """Samples of a memory-mapped file, encoded when indexed with an array of indices."""
 
     def __init__(self, raw: NDArray[Any], encoding: ArrayEncoding):
         self.raw = raw
@@ -117,44 +121,44 @@ class OnDisk:
         return self.encoding.encode(self.raw[indices])
 
 
-def guessed_axes(x: NDArray[Any]) -> str:
-    """The likely axes of an array: channels are fewer than positions, and few in images."""
+def inferred_axes(x: NDArray[Any]) -> str:
+    """The likely axes of an array, given that channels are fewer than positions, and at most four in images."""
     if x.ndim == 2:
         return "NF"
     if x.ndim == 3:
         rows, columns = x.shape[1:]
-        if rows == columns or (x.dtype == np.uint8 and min(rows, columns) > MOST_CHANNELS):
+        if rows == columns or (x.dtype == np.uint8 and min(rows, columns) > MAX_IMAGE_CHANNELS):
             return "NHW"
         return "NCL" if rows < columns else "NLC"
     if x.ndim == 4:
-        return "NHWC" if x.shape[3] <= MOST_CHANNELS < x.shape[1] else "NCHW"
+        return "NHWC" if x.shape[3] <= MAX_IMAGE_CHANNELS < x.shape[1] else "NCHW"
     return ""
 
 
 def read_npy(path: str) -> NDArray[Any]:
-    """An array from an NPY file, on disk where it is large; raises LabError."""
+    """The array in an NPY file, memory-mapped if it is large; raises LabError."""
     file = existing_file(path)
     try:
-        return np.load(file, mmap_mode="r" if file.stat().st_size > LARGE else None, allow_pickle=False)
+        return np.load(file, mmap_mode="r" if file.stat().st_size > MAX_BYTES_IN_MEMORY else None, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise LabError(f"{path}: {_unreadable(error)}") from None
 
 
 def read_npz(path: str) -> tuple[NDArray[Any], NDArray[Any], int]:
-    """x, y and how many samples at their end are for testing; raises LabError."""
+    """x, y and the number of test samples at their end; raises LabError."""
     file = existing_file(path)
     try:
         with np.load(file, allow_pickle=False) as content:
             if not isinstance(content, np.lib.npyio.NpzFile):
-                raise LabError(f"{path}: is no NPZ file; an NPY file is given as data.x, and its targets as data.y")
-            lacking = [name for name in ("x", "y") if name not in content]
-            if lacking:
-                raise LabError(f"{path}: has no {' and no '.join(lacking)}; it has {', '.join(content)}")
+                raise LabError(f"{path}: is not an NPZ file; pass an NPY file as data.x and its targets as data.y")
+            missing = [name for name in ("x", "y") if name not in content]
+            if missing:
+                raise LabError(f"{path}: has no {' and no '.join(missing)}; it has {', '.join(content)}")
             arrays = {name: content[name] for name in ("x", "y", "x_test", "y_test") if name in content}
     except (ValueError, OSError, BadZipFile, EOFError) as error:
         raise LabError(f"{path}: {_unreadable(error)}") from None
     if len(arrays) == 3:
-        raise LabError(f"{path}: has {', '.join(arrays)}; x_test and y_test come together")
+        raise LabError(f"{path}: has {', '.join(arrays)}; x_test and y_test must both be given, or neither")
     if len(arrays) == 2:
         return arrays["x"], arrays["y"], 0
     for name in ("x", "y"):
@@ -163,17 +167,17 @@ def read_npz(path: str) -> tuple[NDArray[Any], NDArray[Any], int]:
     if len(arrays["x_test"]) != len(arrays["y_test"]):
         raise LabError(f"{path}: x_test has {len(arrays['x_test']):,} samples, y_test {len(arrays['y_test']):,}")
     if len(arrays["x"]) != len(arrays["y"]):
-        raise LabError(f"{path}: x has {len(arrays['x']):,} samples, y {len(arrays['y']):,}; they must be as many")
+        raise LabError(f"{path}: x has {len(arrays['x']):,} samples, y {len(arrays['y']):,}; the numbers must be equal")
     x, y = (np.concatenate([arrays[name], arrays[f"{name}_test"]]) for name in ("x", "y"))
     return x, y, len(arrays["x_test"])
 
 
 def _unreadable(error: Exception) -> str:
     if "allow_pickle" in str(error) or "Object arrays" in str(error):
-        return "holds Python objects, which only unpickling could read; save plain numbers or text"
+        return "contains pickled Python objects, which are not loaded; save plain numbers or text"
     return f"cannot be read as NumPy arrays: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
 
 
-def _without_last_of_one(y: NDArray[Any]) -> NDArray[Any]:
-    """Text or whole numbers (N, 1) as (N,)."""
+def _squeezed(y: NDArray[Any]) -> NDArray[Any]:
+    """(N, 1) as (N,)."""
     return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y

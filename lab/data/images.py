@@ -1,4 +1,4 @@
-"""Images of one's own: a folder for each class."""
+"""Images in one folder per class."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -18,21 +18,21 @@ from lab.data.reading import image_files
 from lab.data.reading.targets import check_classes
 
 Flip = Literal["none", "horizontal", "vertical", "both"]
-LARGE = 1 << 30  # bytes of decoded images above which they are decoded anew when asked for
-WORKERS = 2  # that decode them, unless `num_workers` says otherwise
+MAX_BYTES_IN_MEMORY = 1 << 30  # of decoded images; larger data sets are decoded batch by batch
+DECODING_WORKERS = 2  # the default of `num_workers` for these
 
 
 class Images(SampleDataModule):
-    """Images (N, C, H, W) from a folder for each class, or such folders in `train` and `test`.
+    """Images (N, C, H, W) from one folder per class, or from such folders in `train` and `test`.
 
-    `size` is the side in pixels, or [height, width]; their own where they are alike and small, else 64. Training
-    images are flipped at random as `flip` says, and shifted by up to `crop` pixels: a function of (seed, epoch,
-    image), however many workers there are. They are decoded once where all fit into 1 GiB, otherwise by worker
-    processes when needed.
+    `size` is the side in pixels, or [height, width]; by default that of the images if all have the same small one,
+    else 64. Training images are randomly flipped according to `flip` and shifted by up to `crop` pixels; the
+    augmentation is a function of (seed, epoch, image), independent of the number of workers. Images are decoded once
+    if all fit into 1 GiB, else by worker processes batch by batch.
     """
 
     encoding: ImageEncoding
-    _moments: NDArray[np.float64]  # (N, 2, C): mean and mean square of each channel of each image
+    _moments: NDArray[np.float64]  # (N, 2, C): mean and mean of squares of each channel
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Images(SampleDataModule):
     ):
         super().__init__(batch_size, val_fraction, test_fraction, num_workers or 0, seed)
         if isinstance(size, list) and len(size) != 2:
-            raise ValueError(f"data.size is a number or [height, width], not {size}")
+            raise ValueError(f"data.size must be a number or [height, width], not {size}")
         self.path = path
         self.size = [size, size] if isinstance(size, int) else size
         self.grey = {"auto": None, "grey": True, "rgb": False}[channels]
@@ -58,49 +58,49 @@ class Images(SampleDataModule):
         self.workers_chosen = num_workers is not None
 
     def read(self) -> Samples:
-        """All images that can be read, each decoded once; the others are skipped and named."""
-        files = image_files.find(self.path)
-        found, unreadable = image_files.headers(files)
+        """All readable images, each decoded once; the others are skipped, and named in `notes`."""
+        files = image_files.find_images(self.path)
+        headers, unreadable = image_files.read_headers(files)
         skipped = list(unreadable.values())
-        files = image_files.without(files, unreadable)
-        self.encoding = image_files.fitted(found, self.size, self.grey)
-        x, unreadable = self._decoded(files)
+        files = image_files.exclude(files, unreadable)
+        self.encoding = image_files.fit_encoding(headers, self.size, self.grey)
+        x, unreadable = self._decode(files)
         skipped += unreadable.values()
         if unreadable:
             keep = np.setdiff1d(np.arange(len(files.paths)), list(unreadable))
-            files = image_files.without(files, unreadable)
+            files = image_files.exclude(files, unreadable)
             self._moments = self._moments[keep]
-            x = x[keep] if isinstance(x, np.ndarray) else Decoded(files, self.encoding)
+            x = x[keep] if isinstance(x, np.ndarray) else LazyImages(files, self.encoding)
         check_classes(files.labels, files.class_names, self.path)
-        self._note(files, skipped)
-        marks = [f"{path.parent.name}/{path.name}" for path in files.paths]
+        self._add_notes(files, skipped)
+        names = [f"{path.parent.name}/{path.name}" for path in files.paths]
         return Samples(
             x,
             files.labels,
             files.test_size,
             files.class_names,
-            fingerprint=file_fingerprint(*files.paths, names=marks),
+            fingerprint=file_fingerprint(*files.paths, names=names),
         )
 
-    def _decoded(self, files: image_files.Files) -> tuple[Any, dict[int, str]]:
-        """The pixels (N, C, H, W), or what decodes them when asked; and which cannot be read, and why."""
+    def _decode(self, files: image_files.Files) -> tuple[Any, dict[int, str]]:
+        """The pixels (N, C, H, W) or LazyImages, and the index of each unreadable image with the reason."""
         shape = (len(files.paths), self.encoding.channels, self.encoding.height, self.encoding.width)
-        in_memory = int(np.prod(shape)) <= LARGE
+        in_memory = int(np.prod(shape)) <= MAX_BYTES_IN_MEMORY
         pixels = np.empty(shape, np.uint8) if in_memory else None
         self._moments = np.empty((len(files.paths), 2, shape[1]))
 
-        def take(place: int, image: NDArray[np.uint8]) -> None:
+        def store(index: int, image: NDArray[np.uint8]) -> None:
             values = image.astype(np.float64)
-            self._moments[place] = values.mean((1, 2)), np.square(values).mean((1, 2))
+            self._moments[index] = values.mean((1, 2)), np.square(values).mean((1, 2))
             if pixels is not None:
-                pixels[place] = image
+                pixels[index] = image
 
-        unreadable = image_files.decoded(files, self.encoding, take)
+        unreadable = image_files.decode_all(files, self.encoding, store)
         if pixels is None and not self.workers_chosen:
-            self.num_workers = WORKERS
-        return Decoded(files, self.encoding) if pixels is None else pixels, unreadable
+            self.num_workers = DECODING_WORKERS
+        return LazyImages(files, self.encoding) if pixels is None else pixels, unreadable
 
-    def _note(self, files: image_files.Files, skipped: Sequence[str]) -> None:
+    def _add_notes(self, files: image_files.Files, skipped: Sequence[str]) -> None:
         colours = "grey" if self.encoding.channels == 1 else "colour"
         size = f"{self.encoding.height}×{self.encoding.width}"
         self.notes.append(("task", f"classification, {len(files.class_names)} classes (the folders of {self.path})"))
@@ -109,31 +109,35 @@ class Images(SampleDataModule):
             self.notes.append(("skipped", f"{len(skipped)} unreadable: {'; '.join(skipped[:3])}"))
 
     def encode(self, raw: Any, train: NDArray[np.int64]) -> Any:
-        """The pixels as they are."""
+        """The pixels, unchanged."""
         return raw
 
     def scale(self, x: Any, train: NDArray[np.int64]) -> Scale:
-        """Statistics of each channel over the training images."""
+        """Mean and standard deviation of each channel over the training images."""
         mean, square = self._moments[train].mean(0)
         std = np.sqrt(np.maximum(square - mean**2, 0))
         mean, std = (torch.tensor(values, dtype=torch.float32)[:, None, None] for values in (mean, std))
         return Scale(mean, torch.where(std > 0, std, 1.0))
 
     def dataset(self, x: Any, y: Tensor, split: Split) -> Dataset[Any]:
-        """The images of a split; those for training varied, where that is asked for."""
+        """The images of a split; augmented for training if `flip` or `crop` is set."""
         chosen = self.split_indices[split]
-        if split == "train" and (self.flip != "none" or self.crop):
-            return VariedImages(x, y, chosen, self.input_scale, self.flip, self.crop, self.seed)
+        if split == "train" and self._augments:
+            return AugmentedImages(x, y, chosen, self.input_scale, self.flip, self.crop, self.seed)
         return LazyDataset(x, y, chosen, self.input_scale)
 
     def order(self, size: int, shuffle: bool) -> EpochOrder:
-        """Where training images are varied, their order tells the epoch too."""
-        varied = shuffle and (self.flip != "none" or self.crop)
-        return EpochAndIndexOrder(size, self.seed, shuffle) if varied else super().order(size, shuffle)
+        """The order of the samples; for augmented images the epoch is encoded in the indices."""
+        augmented = shuffle and self._augments
+        return EpochAndIndexOrder(size, self.seed, shuffle) if augmented else super().order(size, shuffle)
+
+    @property
+    def _augments(self) -> bool:
+        return self.flip != "none" or self.crop > 0
 
 
-class Decoded:
-    """Images decoded when asked for by an array of indices."""
+class LazyImages:
+    """Images that are decoded when indexed with an array of indices."""
 
     def __init__(self, files: image_files.Files, encoding: ImageEncoding):
         self.files = files
@@ -148,15 +152,15 @@ class Decoded:
 
 
 class EpochAndIndexOrder(EpochOrder):
-    """Gives (epoch + 1) · size + index, so that whoever serves a sample, in whatever process, knows the epoch."""
+    """Yields (epoch + 1) · size + index, so that the dataset knows the epoch in any worker process."""
 
     def indices(self) -> Tensor:
-        """All indices of the epoch, each with the epoch in it, (size,)."""
+        """All indices of the epoch, combined with the epoch, (size,)."""
         return super().indices() + (self.epoch + 1) * self.size
 
 
-class VariedImages(LazyDataset):
-    """Images flipped and shifted at random, by (seed, epoch, index); as they are, for an index without an epoch."""
+class AugmentedImages(LazyDataset):
+    """Images randomly flipped and shifted by (seed, epoch, index); unchanged for an index without an epoch."""
 
     def __init__(self, x: Any, y: Tensor, chosen: NDArray[np.int64], scale: Scale, flip: Flip, crop: int, seed: int):
         super().__init__(x, y, chosen, scale)
@@ -165,20 +169,20 @@ class VariedImages(LazyDataset):
         self.seed = seed
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """The images of these indices, as EpochAndIndexOrder gives them: x (B, C, H, W), y (B,)."""
+        """The images of these indices of EpochAndIndexOrder: x (B, C, H, W), y (B,)."""
         x, y = super().batch(indices % len(self))
-        for place, key in enumerate(indices.tolist()):
+        for position, key in enumerate(indices.tolist()):
             epoch, index = divmod(key, len(self))
             if epoch:
-                x[place] = self._varied(x[place], derived_seed(self.seed, epoch, index))
+                x[position] = self._augmented(x[position], derived_seed(self.seed, epoch, index))
         return x, y
 
-    def _varied(self, image: Tensor, seed: int) -> Tensor:
+    def _augmented(self, image: Tensor, seed: int) -> Tensor:
         random = np.random.default_rng(seed)
-        upside, side, down, right = random.random(), random.random(), *random.integers(0, 2 * self.crop + 1, 2)
-        if self.flip in ("horizontal", "both") and side < 0.5:
+        vertical, horizontal, down, right = random.random(), random.random(), *random.integers(0, 2 * self.crop + 1, 2)
+        if self.flip in ("horizontal", "both") and horizontal < 0.5:
             image = image.flip(-1)
-        if self.flip in ("vertical", "both") and upside < 0.5:
+        if self.flip in ("vertical", "both") and vertical < 0.5:
             image = image.flip(-2)
         if self.crop:
             height, width = image.shape[1:]

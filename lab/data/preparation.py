@@ -1,4 +1,4 @@
-"""How samples are divided and standardised, and hashes that tell whether data is the same."""
+"""Splitting, standardisation, and fingerprints of data."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -17,10 +17,10 @@ Indices = NDArray[np.int64]
 def hold_out(
     indices: Indices, fraction: float, seed: int, labels: NDArray[np.integer] | None = None
 ) -> tuple[Indices, Indices]:
-    """Divide indices into those kept and those held out, both sorted.
+    """Split indices at random into (kept, held out), both sorted.
 
-    With `labels` (one for each sample, addressed by `indices`) every class gives the same fraction, and
-    every class of two or more samples is on both sides.
+    With `labels` (N,), addressed by `indices`, the split is stratified: `fraction` of every class is held out, and
+    a class of two or more samples is on both sides.
     """
     order = np.random.default_rng(seed).permutation(indices)
     groups = [order] if labels is None else [order[labels[order] == label] for label in np.unique(labels[order])]
@@ -29,20 +29,20 @@ def hold_out(
 
 
 def _share(size: int, fraction: float) -> int:
-    """How many of `size` to hold out: at least one and never all, where there are two."""
+    """The number of samples to hold out of `size`: at least one, but never all of two or more."""
     return min(max(round(size * fraction), 1), size - 1)
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Mean and standard deviation, shaped to broadcast against one sample."""
+    """Mean and standard deviation, shaped to broadcast over one sample."""
 
     mean: Tensor
     std: Tensor
 
     @classmethod
     def fit(cls, values: Tensor) -> "Scale":
-        """Statistics per feature of (N, F), per channel of (N, C, ...); a constant feature keeps its spread."""
+        """Statistics of each feature of (N, F) or channel of (N, C, ...); the std of a constant one is set to 1."""
         dims = [0, *range(2, values.ndim)]
         mean = values.double().mean(dims, keepdim=True)[0]
         std = values.double().std(dims, unbiased=False, keepdim=True)[0]
@@ -50,26 +50,26 @@ class Scale:
 
     @classmethod
     def fit_parts(cls, parts: Iterable[Tensor]) -> "Scale":
-        """As `fit`, from parts (n, ...) of what need not be in memory at once (Chan et al. 1983)."""
+        """As `fit`, from parts (n, ...) that need not be in memory together (Chan et al. 1983, pairwise update)."""
         count, mean, squares = 0, torch.zeros(()), torch.zeros(())
         for part in parts:
             values = part.double().movedim(1, 0).flatten(1)  # (C, n · ...)
-            more = values.shape[1]
+            added = values.shape[1]
             shift = values.mean(1) - mean
             squares = squares + (values - values.mean(1, keepdim=True)).square().sum(1)
-            squares = squares + shift.square() * count * more / (count + more)
-            mean = mean + shift * more / (count + more)
-            count += more
+            squares = squares + shift.square() * count * added / (count + added)
+            mean = mean + shift * added / (count + added)
+            count += added
         std = (squares / count).sqrt()
         shape = (-1, *[1] * (part.ndim - 2))
         return cls(mean.float().reshape(shape), torch.where(std > 0, std, 1.0).float().reshape(shape))
 
     def apply(self, values: Tensor) -> Tensor:
-        """Raw values to standardised ones."""
+        """Standardise raw values."""
         return (values - self.mean) / self.std
 
     def invert(self, values: Tensor) -> Tensor:
-        """Standardised values to raw ones."""
+        """Undo `apply`: standardised values to raw ones."""
         return values * self.std + self.mean
 
 
@@ -83,7 +83,7 @@ def fingerprint(*arrays: NDArray[Any]) -> str:
 
 
 def file_fingerprint(*paths: str | Path, names: Sequence[str] = ()) -> str:
-    """A hash of the content of files, and of what they stand for where names are given."""
+    """A hash of the content of files, and of `names` where the file names matter too."""
     digest = hashlib.sha256("\n".join(names).encode())
     for path in paths:
         with Path(path).expanduser().open("rb") as file:

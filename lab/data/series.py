@@ -1,4 +1,4 @@
-"""Series: split by time, seen through windows, forecast a few steps; from CSV or Parquet with a column of times."""
+"""Time series: windows of past steps to the next ones, split by time; from CSV or Parquet files or your own source."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from lab.errors import LabError
 
 @dataclass(frozen=True)
 class Steps:
-    """A series (C, T) in order, and the names of its channels; the first `targets` of them are to be forecast.
+    """A series (C, T) in time order with the names of its channels; the first `targets` channels are forecast.
 
-    `time` is the column of times in files of the series, `gaps` whether there may be gaps in it.
+    `time` is the name of the time column in the file, if any; `gaps` says whether it may have gaps.
     """
 
     values: NDArray[Any]
@@ -33,11 +33,10 @@ class Steps:
 
 
 class SeriesDataModule(DataModule):
-    """Windows (N, C, window) of past steps, to the next `horizon` of each target (N, targets · horizon).
+    """Windows (N, C, window) of past steps, to the next `horizon` steps of each target (N, targets · horizon).
 
-    The steps are split in order: training first, then validation, test last. With `relative` the architecture
-    sees the targets relative to their last values, and says how they will differ from those. A subclass says
-    only how to `read` the steps.
+    The steps are split by time: training, validation, test. With `relative` the architecture sees the targets
+    relative to their last values and forecasts the difference from them. A subclass only needs to implement `read`.
     """
 
     task: Task = "forecasting"
@@ -82,19 +81,19 @@ class SeriesDataModule(DataModule):
         self.input_adapter = RelativeToLastValue(self.targets, self.horizon) if self.relative else None
 
     def _scales(self, train: torch.Tensor) -> tuple[Scale, Scale]:
-        """Those of the channels (C, 1), and the same for each of the outputs (targets · horizon,)."""
+        """Statistics of the channels (C, 1), and the same for each output (targets · horizon,)."""
         scale = Scale.fit(train.T)
         channels = Scale(scale.mean[:, None], scale.std[:, None])
         outputs = (part[: self.targets].repeat_interleave(self.horizon) for part in (scale.mean, scale.std))
         return channels, Scale(*outputs)
 
     def _bounds(self, steps: int) -> dict[str, tuple[int, int]]:
-        """First and last (exclusive) step of each split; raises LabError where a split holds no window."""
+        """First and last (exclusive) step of each split; raises LabError if a split is too short for a window."""
         test = steps - round(steps * self.test_fraction)
         val = test - round(steps * self.val_fraction)
         bounds = {"train": (0, val), "val": (val, test), "test": (test, steps)}
-        room = min(val - self.window, test - val, steps - test)
-        if room < self.horizon:
+        available = min(val - self.window, test - val, steps - test)
+        if available < self.horizon:
             raise LabError(
                 f"data.window, data.horizon: {self.window} past and {self.horizon} next steps do not fit into "
                 f"splits of {val}, {test - val} and {steps - test} steps; make them shorter"
@@ -103,11 +102,11 @@ class SeriesDataModule(DataModule):
 
 
 class Series(SeriesDataModule):
-    """Windows (N, C, window) of past steps, to the next `horizon` of each target (N, targets · horizon).
+    """Windows (N, C, window) of past steps, to the next `horizon` steps of each target (N, targets · horizon).
 
-    `time` is the column of times, found by itself where there is a likely one; `targets` the columns to forecast,
-    all that hold numbers unless some are named; `covariates` are columns that only help. Rows must be in order,
-    one for each step; with `gaps: ignore` each row is taken for the next step.
+    `time` is the time column, inferred by default; `targets` are the columns to forecast, by default all numeric
+    ones; `covariates` are inputs that are not forecast. Rows must be in time order, one per step; with
+    `gaps: ignore` every row counts as the next step.
     """
 
     def __init__(
@@ -138,20 +137,20 @@ class Series(SeriesDataModule):
         self.text_encoding = text_encoding
 
     def read(self) -> Steps:
-        """All rows; raises LabError where times or values are unfit for a series."""
+        """All rows; raises LabError for invalid times or values."""
         frame = table_files.read_table(self.path, self.separator, self.text_encoding)
         columns.check_names([self.time] if self.time else [], frame, "data.time")
         columns.check_names(self.chosen_targets or [], frame, "data.targets")
         columns.check_names(self.covariates, frame, "data.covariates")
         time = self.time or times.find(frame)
-        times.check_regular(times.moments(frame[time]), time, self.gaps == "ignore")
-        targets = self.chosen_targets or self._found_targets(frame, time)
+        times.check_regular(times.to_timestamps(frame[time]), time, self.gaps == "ignore")
+        targets = self.chosen_targets or self._numeric_columns(frame, time)
         self.notes.append(("task", f"forecasting {', '.join(targets)}: {self.horizon} steps, by '{time}'"))
         names = (*targets, *self.covariates)
         return Steps(series_values(frame, names), names, len(targets), time, self.gaps == "ignore")
 
-    def _found_targets(self, frame: pd.DataFrame, time: str) -> list[str]:
-        """All columns of numbers that are nothing else."""
+    def _numeric_columns(self, frame: pd.DataFrame, time: str) -> list[str]:
+        """The numeric columns that vary and are neither the time nor a covariate."""
         taken = {time, *self.covariates}
         found = [
             str(name)

@@ -1,4 +1,4 @@
-"""Data sets that Python packages ship: MNIST-1D, digits, breast cancer, diabetes, sunspots."""
+"""Data sets that come with Python packages: MNIST-1D, digits, breast cancer, diabetes, sunspots."""
 
 import os
 import random
@@ -21,7 +21,7 @@ Arrays = dict[str, np.ndarray]
 
 
 class MNIST1D(SampleDataModule):
-    """Sequences (N, 1, 40), ten classes; the generator's own 4,000 for training and 1,000 for testing."""
+    """Sequences (N, 1, 40), ten classes; the generator's 4,000 training and 1,000 test samples."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class MNIST1D(SampleDataModule):
 
 
 def _generate() -> dict[str, np.ndarray]:
-    """Generate the sequences, about two seconds; the package seeds global generators, which are put back."""
+    """Generate the sequences (about two seconds); restores the global generators that the package seeds."""
     from mnist1d.data import get_dataset_args, make_dataset
 
     random_state, numpy_state = random.getstate(), np.random.get_state()
@@ -79,7 +79,7 @@ class BreastCancer(SampleDataModule):
 class Diabetes(SampleDataModule):
     """Table (N, 10), one value to predict.
 
-    `outlier_fraction` of the training targets are put far off, as a wrong unit or a slipped digit would.
+    `outlier_fraction` of the training targets are shifted by 10 standard deviations, as a wrong unit might.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Diabetes(SampleDataModule):
         self.outlier_fraction = outlier_fraction
 
     def read(self) -> Samples:
-        """All 442 rows, in their original units."""
+        """All 442 rows, in the original units."""
         from sklearn.datasets import load_diabetes
 
         source = load_diabetes(scaled=False)
@@ -110,7 +110,7 @@ class Diabetes(SampleDataModule):
 
 
 class Sunspots(SeriesDataModule):
-    """Windows (N, 1, window) of past years, to the next `horizon` years (N, horizon)."""
+    """Windows (N, 1, window) of yearly sunspot numbers, to the next `horizon` years (N, horizon)."""
 
     def __init__(
         self,
@@ -132,25 +132,25 @@ class Sunspots(SeriesDataModule):
         return Steps(sunspots.load_pandas().data["SUNACTIVITY"].to_numpy(dtype=np.float64)[None], ("sunspots",))
 
 
-def folder() -> Path:
-    """Where they are kept: `LAB_CACHE`, else `lab` in the user's cache folder."""
+def cached(name: str, make: Callable[[], Arrays]) -> Arrays:
+    """The arrays that `make` returns, read from the cache if they are there and intact."""
+    path = cache_folder() / f"{name}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            return dict(content)
+    except (OSError, ValueError, BadZipFile):
+        arrays = make()
+        _write(arrays, path)
+        return arrays
+
+
+def cache_folder() -> Path:
+    """`LAB_CACHE` if set, else `lab` in the user's cache folder."""
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lab"
     return Path(os.environ.get("LAB_CACHE") or default)
 
 
-def cached(name: str, make: Callable[[], Arrays]) -> Arrays:
-    """What `make` gives, read from the cache where it is there and whole."""
-    path = folder() / f"{name}.npz"
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            return dict(kept)
-    except (OSError, ValueError, BadZipFile):
-        arrays = make()
-        _keep(arrays, path)
-        return arrays
-
-
-def _keep(arrays: Arrays, path: Path) -> None:
-    """Write the file atomically; a cache that cannot be written only costs time."""
+def _write(arrays: Arrays, path: Path) -> None:
+    """Write the file atomically; without a writable cache the arrays are generated every time."""
     with suppress(OSError), atomic_write(path) as temporary:
         np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]

@@ -59,7 +59,7 @@ class Table(SampleDataModule):
         for setting in ("drop", "keep", "categorical"):
             columns.check_names(getattr(self, setting), frame, f"data.{setting}")
         found = targets.resolve(frame[self.target], self.chosen_task, f"column '{self.target}'")
-        self.notes.append(("task", targets.in_words(found)))
+        self.notes.append(("task", targets.describe(found)))
         self.example = frame.head(EXAMPLE_ROWS)
         frame = frame.drop(columns=[self.target, *self.drop])
         return Samples(
@@ -72,7 +72,7 @@ class Table(SampleDataModule):
 
     def encode(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> NDArray[np.float32]:
         """All rows as numbers (N, width); infers the type of each column."""
-        findings = columns.look(raw, self.categorical, self.keep)
+        findings = columns.infer(raw, self.categorical, self.keep)
         self.notes += [("dropped", f"{f.name}: {f.why}") for f in findings if f.dropped]
         self.encoding = columns.fit(raw, findings, train, self.categories)
         return self.encoding.encode(raw)

@@ -148,7 +148,7 @@ def forecast_table(
 
 def following_times(column: pd.Series, count: int) -> list[object]:
     """The next `count` times of a regular column, in its own format."""
-    moments = times.moments(column)
+    moments = times.to_timestamps(column)
     if not pd.api.types.is_datetime64_any_dtype(moments.dtype):
         return _next_numbers(moments, count)
     dates = _next_dates(moments, count)

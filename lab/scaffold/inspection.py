@@ -91,7 +91,7 @@ def _is_series(frame: pd.DataFrame, target: str | None) -> bool:
     """Whether the rows are regular in time and all other columns are numeric."""
     try:
         time = times.find(frame)
-        moments = times.moments(frame[time])
+        moments = times.to_timestamps(frame[time])
         if not pd.api.types.is_datetime64_any_dtype(moments.dtype):
             return False
         times.check_regular(moments, time)
@@ -149,7 +149,7 @@ def _series(path: str, target: str | None, given: Mapping[str, Any]) -> Inspecti
     columns.check_names([time], frame, "data.time")
     chosen = target.split(",") if target else None
     columns.check_names(chosen or [], frame, "--target")
-    moments = times.moments(frame[time])
+    moments = times.to_timestamps(frame[time])
     season = season_length(moments)
     window, horizon = window_and_horizon(len(frame), season)
     settings: dict[str, Any] = {"kind": "series", "path": path, "time": time}
@@ -164,7 +164,7 @@ def _series(path: str, target: str | None, given: Mapping[str, Any]) -> Inspecti
     settings |= {"window": window, "horizon": horizon, **given}
     data = _prepared(settings)
     facts = [
-        ("rows", f"{len(frame):,}, from {times.written(moments.iloc[0])} to {times.written(moments.iloc[-1])}"),
+        ("rows", f"{len(frame):,}, from {times.formatted(moments.iloc[0])} to {times.formatted(moments.iloc[-1])}"),
         *data.notes,
         ("season", f"{season} steps" if season else "unknown: rows are not a month, week, day, hour or minute apart"),
         ("windows", f"{window} past steps to the next {horizon}"),

@@ -1,4 +1,4 @@
-"""What holds for every architecture."""
+"""Properties of every architecture."""
 
 import pytest
 import torch
@@ -36,7 +36,7 @@ def build(kind: str, shape: tuple[int, ...], settings: dict[str, object]) -> nn.
 
 
 @pytest.mark.parametrize(("kind", "shape", "settings"), BUILT)
-def test_outputs_are_raw_values_of_the_right_shape_and_every_weight_learns(
+def test_outputs_are_logits_of_the_right_shape_and_every_weight_gets_a_gradient(
     kind: str, shape: tuple[int, ...], settings: dict[str, object]
 ) -> None:
     network = build(kind, shape, settings)
@@ -48,7 +48,7 @@ def test_outputs_are_raw_values_of_the_right_shape_and_every_weight_learns(
 
 
 @pytest.mark.parametrize(("kind", "shape", "settings"), BUILT)
-def test_a_sample_is_treated_alike_alone_and_in_a_batch(
+def test_an_output_does_not_depend_on_the_rest_of_the_batch(
     kind: str, shape: tuple[int, ...], settings: dict[str, object]
 ) -> None:
     network = build(kind, shape, settings).eval()
@@ -79,7 +79,7 @@ def test_the_class_and_nn_sequential_give_identical_outputs_from_identical_weigh
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
-def test_last_pooling_of_both_directions_has_read_the_whole_sequence(kind: str) -> None:
+def test_last_pooling_of_both_directions_depends_on_the_whole_sequence(kind: str) -> None:
     network = build(kind, SEQUENCES, {"hidden": 4, "layers": 1, "bidirectional": True}).eval()
     x = torch.randn(1, 2, 12, requires_grad=True)
     network._pooled(network.layers[0](x.transpose(1, 2))[0].transpose(1, 2))[0, 4:].sum().backward()  # backward half
@@ -103,14 +103,14 @@ def test_dropout_acts_in_training_only() -> None:
         ("transformer", {"patch": 5}, "divide"),
     ],
 )
-def test_settings_that_do_not_go_together_are_refused(kind: str, settings: dict[str, object], message: str) -> None:
+def test_incompatible_settings_are_refused(kind: str, settings: dict[str, object], message: str) -> None:
     from lab.errors import LabError
 
     with pytest.raises(LabError, match=message):
         build(kind, SEQUENCES, settings)
 
 
-def test_wide_and_deep_begins_as_its_linear_path() -> None:
+def test_wide_and_deep_starts_as_its_linear_layer() -> None:
     network = WideAndDeep(in_features=5, out_features=2, hidden=8)
     x = torch.randn(3, 5)
     assert torch.equal(network(x), network.wide(x))

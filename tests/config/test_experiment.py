@@ -10,26 +10,26 @@ from lab.errors import LabError
 pytestmark = pytest.mark.usefixtures("empty_workplace")
 
 
-def mistakes(*overrides: str, name: str = "lstm") -> tuple[str, ...]:
+def errors(*overrides: str, name: str = "lstm") -> tuple[str, ...]:
     with pytest.raises(LabError) as caught:
         experiment.load(name, overrides)
     return caught.value.lines
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_experiment_asks_a_question_and_survives_the_way_to_yaml_and_back(name: str) -> None:
+def test_a_shipped_experiment_has_a_question_and_is_restored_from_its_yaml(name: str) -> None:
     loaded = experiment.load(name)
     assert loaded.question
     assert experiment.parse(name, loaded.to_yaml()) == loaded
 
 
-def test_overrides_have_the_names_of_the_settings() -> None:
+def test_overrides_use_the_dotted_names_of_the_settings() -> None:
     loaded = experiment.load("lstm", ["optimizer.lr=1e-3", "seed=3", "model.bidirectional=true"])
     settings = loaded.settings()
     assert (settings["optimizer.lr"], settings["seed"], settings["model.bidirectional"]) == (1e-3, 3, True)
 
 
-def test_a_section_can_be_added_and_taken_away_by_an_override() -> None:
+def test_an_override_can_add_and_remove_a_section() -> None:
     assert experiment.load("lstm", ["early_stopping.patience=3"]).early_stopping == {
         "monitor": "val/loss",
         "patience": 3,
@@ -76,37 +76,37 @@ def test_any_torch_optimizer_and_any_trainer_argument_can_be_named() -> None:
         ("seed.x=1", "seed.x: no such setting"),
     ],
 )
-def test_a_mistake_is_one_line_that_says_where_and_what_to_type(override: str, message: str) -> None:
-    (line,) = mistakes(override)
+def test_an_error_is_one_line_with_the_setting_and_the_remedy(override: str, message: str) -> None:
+    (line,) = errors(override)
     assert message in line
 
 
-def test_several_mistakes_are_reported_at_once() -> None:
-    assert len(mistakes("optimizer.lrr=1", "model.hidden=x", "trainer.max_epochs=0", "data.kind=mnist2d")) == 4
+def test_several_errors_are_reported_at_once() -> None:
+    assert len(errors("optimizer.lrr=1", "model.hidden=x", "trainer.max_epochs=0", "data.kind=mnist2d")) == 4
 
 
-def test_another_kind_takes_over_the_settings_that_it_has_and_leaves_the_rest() -> None:
+def test_another_kind_keeps_the_settings_that_it_has_and_drops_the_rest() -> None:
     settings = experiment.load("lstm", ["model.kind=conv1d", "model.channels=8"]).settings()
     assert (settings["model.dropout"], settings["model.channels"]) == (0.3, 8)
     assert "model.hidden" not in settings
 
 
-def test_what_is_typed_beside_another_kind_must_be_a_setting_of_it() -> None:
-    (line,) = mistakes("model.kind=conv1d", "model.hidden=3")
+def test_overrides_next_to_another_kind_must_be_its_settings() -> None:
+    (line,) = errors("model.kind=conv1d", "model.hidden=3")
     assert line.startswith("model.hidden: no such setting")
 
 
-def test_a_section_without_a_kind_says_which_there_are() -> None:
-    assert mistakes("model={hidden: 3}")[0].startswith("model.kind: is required; one of linear, mlp")
+def test_a_section_without_a_kind_lists_the_kinds() -> None:
+    assert errors("model={hidden: 3}")[0].startswith("model.kind: is required; one of linear, mlp")
 
 
-def test_an_unknown_experiment_names_the_near_ones() -> None:
-    assert mistakes(name="lsmt") == ("no experiment 'lsmt' in experiments/; did you mean lstm?",)
+def test_an_unknown_experiment_suggests_similar_names() -> None:
+    assert errors(name="lsmt") == ("no experiment 'lsmt' in experiments/; did you mean lstm?",)
 
 
 def test_a_name_cannot_leave_the_folder(empty_workplace: Path) -> None:
     (empty_workplace / "outside.yaml").write_text("data: {kind: digits}")
-    assert "no experiment '../outside'" in mistakes(name="../outside")[0]
+    assert "no experiment '../outside'" in errors(name="../outside")[0]
 
 
 def test_a_users_own_class_is_checked_by_its_own_signature(empty_workplace: Path) -> None:
@@ -117,13 +117,13 @@ def test_a_users_own_class_is_checked_by_its_own_signature(empty_workplace: Path
         "        super().__init__()\n"
     )
     assert experiment.load("linear", ["model.kind=ideas_a:Net"]).settings()["model.width"] == 4
-    (line,) = mistakes("model.kind=ideas_a:Net", "model.widht=3", name="linear")
+    (line,) = errors("model.kind=ideas_a:Net", "model.widht=3", name="linear")
     assert "model.widht: no such setting; did you mean model.width?" in line
 
 
 def test_a_users_file_that_cannot_be_imported_is_named(empty_workplace: Path) -> None:
     (empty_workplace / "ideas_b.py").write_text("1 / 0")
-    assert "importing ideas_b failed: ZeroDivisionError" in mistakes("model.kind=ideas_b:Net", name="linear")[0]
+    assert "importing ideas_b failed: ZeroDivisionError" in errors("model.kind=ideas_b:Net", name="linear")[0]
 
 
 def test_an_override_of_a_section_that_the_file_leaves_out_changes_its_default(empty_workplace: Path) -> None:

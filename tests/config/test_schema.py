@@ -19,12 +19,12 @@ class Net:
     ): ...
 
 
-def mistakes(**settings: object) -> list[str]:
+def errors(**settings: object) -> list[str]:
     return schema.check(Net, settings, "model", ("classes",))
 
 
 def test_settings_that_fit_the_signature_pass() -> None:
-    assert mistakes(width=3, dropout=0, activation="tanh", widths=[3, 4], scale=None, model_name="x") == []
+    assert errors(width=3, dropout=0, activation="tanh", widths=[3, 4], scale=None, model_name="x") == []
 
 
 @pytest.mark.parametrize(
@@ -45,13 +45,13 @@ def test_settings_that_fit_the_signature_pass() -> None:
         ({"width": None}, "model.width: must be a whole number, not null"),
     ],
 )
-def test_each_mistake_is_one_line_with_its_path(settings: dict[str, object], message: str) -> None:
-    (line,) = mistakes(**settings)
+def test_each_error_is_one_line_with_its_path(settings: dict[str, object], message: str) -> None:
+    (line,) = errors(**settings)
     assert line.startswith(message)
 
 
-def test_all_mistakes_are_reported_at_once() -> None:
-    assert len(mistakes(width=0, dropout=2.0, colour="red")) == 3
+def test_all_errors_are_reported_at_once() -> None:
+    assert len(errors(width=0, dropout=2.0, colour="red")) == 3
 
 
 def test_defaults_are_those_of_the_signature() -> None:

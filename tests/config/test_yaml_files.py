@@ -16,7 +16,7 @@ from lab.errors import LabError
         ("e5", "e5"),
     ],
 )
-def test_numbers_are_numbers_also_without_a_point(text: str, value: object) -> None:
+def test_scientific_notation_is_a_number_without_a_decimal_point_too(text: str, value: object) -> None:
     assert yaml_files.parse(text, "here") == value
 
 
@@ -25,12 +25,12 @@ def test_a_file_that_does_not_parse_is_reported_with_line_and_column() -> None:
         yaml_files.parse("data: {kind: digits\nmodel: 3", "x.yaml")
 
 
-def test_a_key_given_twice_is_a_mistake() -> None:
+def test_a_duplicate_key_is_an_error() -> None:
     with pytest.raises(LabError, match=r"x.yaml: line 2, column 1: `seed` is given twice"):
         yaml_files.parse("seed: 1\nseed: 2", "x.yaml")
 
 
-def test_no_object_is_ever_built() -> None:
+def test_no_object_is_constructed() -> None:
     with pytest.raises(LabError, match=r"x\.yaml: line 1"):
         yaml_files.parse("!!python/object/apply:os.system ['true']", "x.yaml")
 

@@ -1,4 +1,4 @@
-"""Arrays of one's own."""
+"""Arrays from files."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import torch
 
 from lab.config.sections import Part
 from lab.data import arrays
-from lab.data.arrays import Arrays, guessed_axes
+from lab.data.arrays import Arrays, inferred_axes
 from lab.errors import LabError
 
 RANDOM = np.random.default_rng(0)
@@ -34,7 +34,7 @@ def from_npz(content: dict[str, Any], **settings: Any) -> Arrays:
     return prepared(path="data.npz", batch_size=8, **settings)
 
 
-def test_an_npz_file_with_a_test_set_of_its_own() -> None:
+def test_an_npz_file_with_its_own_test_set() -> None:
     data = from_npz({"x": X[:40], "y": Y[:40], "x_test": X[40:], "y_test": Y[40:]})
     assert data.split_indices["test"].tolist() == list(range(40, 60))
     assert (data.task, data.sizes.input_shape, data.class_names) == ("classification", (3, 20), ("0", "1", "2"))
@@ -80,24 +80,24 @@ def test_any_numeric_type(dtype: str) -> None:
         ((60, 3, 32, 32), "float32", "NCHW"),
     ],
 )
-def test_axes_are_guessed(shape: tuple[int, ...], dtype: str, axes: str) -> None:
-    assert guessed_axes(np.zeros(shape, dtype)) == axes
+def test_axes_are_inferred(shape: tuple[int, ...], dtype: str, axes: str) -> None:
+    assert inferred_axes(np.zeros(shape, dtype)) == axes
 
 
-def test_axes_are_put_in_order_and_shown_and_new_data_goes_the_same_way() -> None:
+def test_axes_are_reordered_and_reported_and_new_data_is_encoded_alike() -> None:
     data = from_npz({"x": X.transpose(0, 2, 1), "y": Y})
     assert data.sizes.input_shape == (3, 20)
-    assert ("axes", "NLC, guessed from (60, 20, 3); data.axes sets them") in data.notes
+    assert ("axes", "NLC, inferred from (60, 20, 3); set data.axes to change them") in data.notes
     np.testing.assert_allclose(data.encoding.encode(X.transpose(0, 2, 1)), X, rtol=1e-6)
     assert from_npz({"x": X[:, 0], "y": Y}, axes="NL").sizes.input_shape == (1, 20)
 
 
-def test_a_large_file_stays_on_disk_and_serves_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_file_is_memory_mapped_and_gives_the_same_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     np.save("x.npy", X)
     np.save("y.npy", Y)
     small = prepared(x="x.npy", y="y.npy", batch_size=8)
-    monkeypatch.setattr(arrays, "LARGE", 1)
-    monkeypatch.setattr(arrays, "PART", 1_000)
+    monkeypatch.setattr(arrays, "MAX_BYTES_IN_MEMORY", 1)
+    monkeypatch.setattr(arrays, "CHUNK_BYTES", 1_000)
     large = prepared(x="x.npy", y="y.npy", batch_size=8)
     assert isinstance(large.splits["train"].x.raw, np.memmap)  # type: ignore[attr-defined]
     assert large.fingerprint == small.fingerprint
@@ -109,18 +109,18 @@ def test_a_large_file_stays_on_disk_and_serves_the_same(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"x": X, "y": Y[:50]}, "data.npz: x has 60 samples, y 50; they must be as many"),
+        ({"x": X, "y": Y[:50]}, "data.npz: x has 60 samples, y 50; the numbers must be equal"),
         ({"x": X}, "data.npz: has no y; it has x"),
-        ({"x": X, "y": Y, "x_test": X}, "x_test and y_test come together"),
+        ({"x": X, "y": Y, "x_test": X}, "x_test and y_test must both be given, or neither"),
         ({"x": X, "y": Y, "x_test": X[:, :2], "y_test": Y}, "x is (60, 3, 20), x_test (60, 2, 20)"),
-        ({"x": np.where(X > 2, np.nan, X), "y": Y}, "is nan; an array may hold finite numbers only"),
-        ({"x": X.astype(str), "y": Y}, "an array of numbers is needed, not of <U"),
+        ({"x": np.where(X > 2, np.nan, X), "y": Y}, "is nan; all values must be finite"),
+        ({"x": X.astype(str), "y": Y}, "expected an array of numbers, not of <U"),
         ({"x": X, "y": np.zeros(60, int)}, "y is '0' in all rows; at least two classes"),
         ({"x": X, "y": np.array([*["a", "b"] * 29, "a", "c"])}, "y, row 60: the only row of class 'c'"),
-        ({"x": np.array([None, "a"]), "y": Y}, "holds Python objects, which only unpickling could read"),
+        ({"x": np.array([None, "a"]), "y": Y}, "contains pickled Python objects, which are not loaded"),
     ],
 )
-def test_what_does_not_fit_is_refused(content: dict[str, Any], message: str) -> None:
+def test_invalid_content_is_refused(content: dict[str, Any], message: str) -> None:
     with pytest.raises(LabError) as caught:
         from_npz(content)
     assert message in str(caught.value)
@@ -131,9 +131,9 @@ def test_axes_that_do_not_fit_are_refused() -> None:
         from_npz({"x": X, "y": Y}, axes="NCHW")
 
 
-def test_a_file_that_holds_no_arrays_is_refused(folder: Path) -> None:
+def test_a_file_without_arrays_is_refused(folder: Path) -> None:
     (folder / "x.npz").write_text("a,b\n1,2\n")
-    with pytest.raises(LabError, match=r"x.npz: (cannot be read as NumPy arrays|holds Python objects)"):
+    with pytest.raises(LabError, match=r"x.npz: (cannot be read as NumPy arrays|contains pickled Python objects)"):
         prepared(path="x.npz")
     with pytest.raises(LabError, match=r"give path .* or x and y"):
         prepared(x="x.npz")

@@ -1,4 +1,4 @@
-"""What holds for every data module that brings its data along; those for files of one's own have their own tests."""
+"""Properties of every data module that ships with its data; those that read files have their own tests."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_sizes_are_those_of_the_source(kind: str) -> None:
     assert tuple(x.shape) == shape
 
 
-def test_mnist1d_keeps_the_generators_own_thousand_for_testing() -> None:
+def test_mnist1d_keeps_the_test_samples_of_the_generator() -> None:
     data = prepared("mnist1d")
     assert data.split_indices["test"].tolist() == list(range(4000, 5000))
 
@@ -59,7 +59,7 @@ def test_no_sample_is_in_two_splits(data: DataModule) -> None:
     assert not train & val | train & test | val & test
 
 
-def test_scaling_statistics_come_from_the_training_split_alone(data: DataModule) -> None:
+def test_scaling_is_fitted_on_the_training_split_only(data: DataModule) -> None:
     train = torch.cat([x for x, _ in data.loader("train")]).double()
     dims = [0, *range(2, train.ndim)]
     if data.task != "forecasting":  # windows overlap: the middle of a series counts more often than its ends
@@ -108,7 +108,7 @@ def test_a_window_is_followed_by_its_target() -> None:
 
 
 @pytest.mark.parametrize("kind", ["digits", "sunspots"])
-def test_worker_processes_serve_the_same_batches_in_the_same_order(kind: str) -> None:
+def test_worker_processes_give_the_same_batches_in_the_same_order(kind: str) -> None:
     here, workers = prepared(kind), prepared(kind, num_workers=2)
     for one, other in zip(here.train_dataloader(), workers.train_dataloader(), strict=True):
         assert torch.equal(one[0], other[0])
@@ -132,7 +132,7 @@ def test_training_never_ends_on_a_batch_of_one_sample() -> None:
     assert sum(len(x) for x, _ in data.loader("train")) == size
 
 
-def test_holding_out_takes_the_same_share_of_every_class_and_leaves_none_out() -> None:
+def test_holding_out_is_stratified_and_no_class_is_left_out() -> None:
     labels = np.array([0] * 50 + [1] * 10 + [2] * 2)
     kept, held = hold_out(np.arange(62), 0.2, 0, labels)
     assert np.bincount(labels[held]).tolist() == [10, 2, 1]

@@ -1,4 +1,4 @@
-"""Folders of images."""
+"""Images in folders."""
 
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def draw(root: str, count: int = 20, size: tuple[int, int] = (12, 10), mode: str = "L", names: str = "ab") -> None:
     for shade, name in enumerate(names):
-        place = Path(root) / name
-        place.mkdir(parents=True, exist_ok=True)
+        folder = Path(root) / name
+        folder.mkdir(parents=True, exist_ok=True)
         for number in range(count):
             values = RANDOM.integers(60 * shade, 60 * shade + 100, (size[1], size[0], 3)).astype(np.uint8)
-            Image.fromarray(values).convert(mode).save(place / f"{number:02}.png")
+            Image.fromarray(values).convert(mode).save(folder / f"{number:02}.png")
 
 
 def prepared(path: str = "pictures", **settings: Any) -> Images:
@@ -39,7 +39,7 @@ def prepared(path: str = "pictures", **settings: Any) -> Images:
     return made
 
 
-def served(data: Images, epoch: int = 0) -> list[torch.Tensor]:
+def batches(data: Images, epoch: int = 0) -> list[torch.Tensor]:
     loader = data.train_dataloader()
     loader.sampler.set_epoch(epoch)
     return [x for x, _ in loader]
@@ -62,7 +62,7 @@ def test_train_and_test_folders_are_kept_apart() -> None:
     assert data.split_indices["test"].tolist() == list(range(40, 50))
 
 
-def test_images_that_differ_become_one_size_and_colour_stays() -> None:
+def test_images_of_different_sizes_are_resized_and_colour_is_kept() -> None:
     draw("pictures", mode="RGB", names="ab")
     draw("pictures", size=(30, 30), names="c")
     data = prepared()
@@ -75,41 +75,41 @@ def test_new_images_are_encoded_as_those_for_training_were() -> None:
     draw("pictures")
     data = prepared()
     again = from_json(data.encoding.as_json())
-    place = data.split_indices["train"][3]
-    path = image_files.find("pictures").paths[place]
+    index = data.split_indices["train"][3]
+    path = image_files.find_images("pictures").paths[index]
     x, _ = data.splits["train"][3]
     torch.testing.assert_close(data.input_scale.apply(torch.from_numpy(again.encode([path])))[0], x)
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
-def test_variation_is_a_function_of_seed_epoch_and_image(in_memory: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_augmentation_is_a_function_of_seed_epoch_and_image(in_memory: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     draw("pictures")
-    monkeypatch.setattr(images, "LARGE", 1 << 30 if in_memory else 0)
+    monkeypatch.setattr(images, "MAX_BYTES_IN_MEMORY", 1 << 30 if in_memory else 0)
     settings: dict[str, Any] = {"flip": "both", "crop": 2}
     here, workers = prepared(**settings, num_workers=0), prepared(**settings, num_workers=2)
-    for one, other in zip(served(here, epoch=1), served(workers, epoch=1), strict=True):
+    for one, other in zip(batches(here, epoch=1), batches(workers, epoch=1), strict=True):
         assert torch.equal(one, other)
     assert not torch.equal(
-        torch.cat(served(here, 1)).sum((1, 2, 3)).sort()[0], torch.cat(served(here, 2)).sum((1, 2, 3)).sort()[0]
+        torch.cat(batches(here, 1)).sum((1, 2, 3)).sort()[0], torch.cat(batches(here, 2)).sum((1, 2, 3)).sort()[0]
     )
 
 
-def test_images_are_varied_for_training_alone() -> None:
+def test_only_training_images_are_augmented() -> None:
     draw("pictures")
-    varied, plain = prepared(flip="horizontal", crop=1), prepared()
+    augmented, plain = prepared(flip="horizontal", crop=1), prepared()
     for split in ("train", "val", "test"):
-        for one, other in zip(varied.loader(split), plain.loader(split), strict=True):  # type: ignore[arg-type]
+        for one, other in zip(augmented.loader(split), plain.loader(split), strict=True):  # type: ignore[arg-type]
             assert torch.equal(one[0], other[0])
-    assert not torch.equal(torch.cat(served(varied)), torch.cat(served(plain)))
+    assert not torch.equal(torch.cat(batches(augmented)), torch.cat(batches(plain)))
 
 
-def test_what_does_not_fit_into_memory_is_decoded_by_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_that_do_not_fit_into_memory_are_decoded_by_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     draw("pictures")
     in_memory = prepared()
-    monkeypatch.setattr(images, "LARGE", 0)
+    monkeypatch.setattr(images, "MAX_BYTES_IN_MEMORY", 0)
     by_workers = prepared()
     assert (in_memory.num_workers, by_workers.num_workers) == (0, 2)
-    for one, other in zip(served(in_memory), served(by_workers), strict=True):
+    for one, other in zip(batches(in_memory), batches(by_workers), strict=True):
         assert torch.equal(one, other)
 
 
@@ -138,11 +138,11 @@ def test_many_damaged_files_are_refused() -> None:
     ("made", "message"),
     [
         ([], "nowhere: no such folder"),
-        (["pictures/a"], "pictures: a folder for each class is needed, two at least; there is only a/"),
+        (["pictures/a"], "pictures: needs one folder per class, at least two; found only a/"),
         (["pictures/a", "pictures/b"], "pictures/a: has no images (.png"),
     ],
 )
-def test_a_folder_that_is_not_as_it_should_be(made: list[str], message: str) -> None:
+def test_a_folder_without_classes_or_images_is_refused(made: list[str], message: str) -> None:
     for name in made:
         Path(name).mkdir(parents=True)
     with pytest.raises(LabError) as caught:

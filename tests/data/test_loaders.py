@@ -16,19 +16,19 @@ def epoch(batches: BatchLoader, number: int) -> list[list[int]]:
     return [x.tolist() for x, _ in batches]
 
 
-def test_every_sample_is_served_once_an_epoch_with_its_target() -> None:
-    served = [(x, y) for xs, ys in loader() for x, y in zip(xs.tolist(), ys.tolist(), strict=True)]
-    assert sorted(served) == [(i, 10 * i) for i in range(10)]
+def test_every_sample_comes_once_per_epoch_with_its_target() -> None:
+    samples = [(x, y) for xs, ys in loader() for x, y in zip(xs.tolist(), ys.tolist(), strict=True)]
+    assert sorted(samples) == [(i, 10 * i) for i in range(10)]
 
 
 def test_the_order_is_a_function_of_seed_and_epoch() -> None:
     one, other = loader(), loader()
     assert epoch(one, 0) != epoch(one, 1)
-    assert epoch(other, 1) == epoch(one, 1)  # without having served epoch 0
+    assert epoch(other, 1) == epoch(one, 1)  # without iterating over epoch 0
     assert epoch(loader(seed=2), 0) != epoch(one, 0)
 
 
-def test_without_shuffling_the_order_is_the_natural_one() -> None:
+def test_without_shuffling_the_order_is_ascending() -> None:
     assert epoch(loader(shuffle=False), 3) == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9]]
 
 
@@ -42,8 +42,8 @@ def test_its_position_can_be_saved_in_the_middle_of_an_epoch_and_restored() -> N
     whole = epoch(loader(), 2)
     interrupted = loader()
     interrupted.sampler.set_epoch(2)
-    served = iter(interrupted)
-    first = [next(served)[0].tolist() for _ in range(2)]
+    iterator = iter(interrupted)
+    first = [next(iterator)[0].tolist() for _ in range(2)]
     resumed = loader()
     resumed.load_state_dict(interrupted.state_dict())
     rest = [x.tolist() for x, _ in resumed]

@@ -12,7 +12,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def test_arrays_are_made_once() -> None:
+def test_arrays_are_generated_once() -> None:
     calls = []
 
     def make() -> dict[str, np.ndarray]:
@@ -23,12 +23,12 @@ def test_arrays_are_made_once() -> None:
     assert len(calls) == 1
 
 
-def test_a_damaged_file_is_made_anew(folder: Path) -> None:
+def test_a_damaged_file_is_replaced(folder: Path) -> None:
     shipped.cached("three", lambda: {"x": np.arange(3)})
     (folder / "three.npz").write_bytes(b"PK\x03\x04 damaged")
     assert shipped.cached("three", lambda: {"x": np.arange(3)})["x"].tolist() == [0, 1, 2]
 
 
-def test_a_folder_that_cannot_be_written_costs_nothing_but_time(folder: Path) -> None:
+def test_an_unwritable_cache_folder_is_not_an_error(folder: Path) -> None:
     folder.write_text("a file where the folder should be")
     assert shipped.cached("three", lambda: {"x": np.arange(3)})["x"].tolist() == [0, 1, 2]

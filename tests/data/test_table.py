@@ -1,4 +1,4 @@
-"""Tables of one's own: what is found in them, what becomes of it, and what is refused."""
+"""Tables from files: inference of column types, encoding, and errors."""
 
 import json
 from pathlib import Path
@@ -64,8 +64,8 @@ def refusal(rows: pd.DataFrame | str | bytes, target: str = "buys", **settings: 
     return str(caught.value)
 
 
-class TestWhatIsFound:
-    def test_numbers_names_dates_and_what_is_of_no_use(self) -> None:
+class TestInference:
+    def test_column_types_are_inferred_and_useless_columns_dropped(self) -> None:
         data = table(frame())
         kinds = {column.name: column.kind for column in data.encoding.columns}
         assert kinds == {
@@ -79,9 +79,9 @@ class TestWhatIsFound:
         }
         notes = [words for about, words in data.notes if about == "dropped"]
         assert notes == [
-            "id: is a different number in every row",
+            "id: has a different number in every row",
             "country: is always NO",
-            "note: is a different text in every row",
+            "note: has a different text in every row",
         ]
 
     @pytest.mark.parametrize(
@@ -106,14 +106,14 @@ class TestWhatIsFound:
         data = table(rows, "grade", task="regression")
         assert (data.task, data.class_names, data.target_names) == ("regression", (), ("grade",))
 
-    def test_columns_can_be_dropped_kept_and_called_names(self) -> None:
+    def test_columns_can_be_dropped_kept_and_declared_categorical(self) -> None:
         data = table(frame(), drop=["shop", "spent"], keep=["id"], categorical=["size"])
         kinds = {column.name: column.kind for column in data.encoding.columns}
         assert "shop" not in kinds
         assert (kinds["id"], kinds["size"]) == ("number", "category")
 
     @pytest.mark.parametrize("how", [{"sep": ";", "decimal": ","}, {"sep": "\t"}, {"encoding": "utf-16"}])
-    def test_separator_decimal_comma_and_byte_order_are_found_out(self, how: dict[str, str]) -> None:
+    def test_separator_decimal_comma_and_text_encoding_are_inferred(self, how: dict[str, str]) -> None:
         expected = table(frame()).encoding
         frame().to_csv("rows.csv", index=False, **how)  # type: ignore[call-overload]
         assert table(Path("rows.csv").read_bytes()).encoding == expected
@@ -125,14 +125,14 @@ class TestWhatIsFound:
         data.prepare()
         assert data.encoding == expected.encoding
 
-    def test_marks_for_missing_values_do_not_make_numbers_text(self) -> None:
+    def test_placeholders_for_missing_values_do_not_turn_numbers_into_text(self) -> None:
         rows = frame().astype({"age": object})
         rows.loc[[3, 7], "age"] = "?"
         assert table(rows).encoding == table(frame()).encoding
 
 
 class TestEncoding:
-    def test_it_comes_from_the_training_rows_alone(self) -> None:
+    def test_it_is_fitted_on_the_training_rows_only(self) -> None:
         data = table(frame())
         train = frame().iloc[data.split_indices["train"]]
         age, city = data.encoding.columns[0], data.encoding.columns[2]
@@ -140,18 +140,18 @@ class TestEncoding:
         assert sum(city.shares) == pytest.approx(1)  # type: ignore[union-attr]
         assert city.shares[0] == pytest.approx((train["city"] == city.values[0]).mean())  # type: ignore[union-attr]
 
-    def test_it_travels_as_json(self) -> None:
+    def test_it_is_restored_from_json(self) -> None:
         data = table(frame())
         again = from_json(json.loads(json.dumps(data.encoding.as_json())))
         assert np.array_equal(again.encode(frame()), data.encoding.encode(frame()))
 
-    def test_rows_are_served_standardised_as_the_predictor_will_do_it(self) -> None:
+    def test_samples_are_standardised_as_the_predictor_does_it(self) -> None:
         data = table(frame())
         x, _ = data.splits["val"][2]
         row = data.encoding.encode(frame().iloc[[data.split_indices["val"][2]]])
         torch.testing.assert_close(data.input_scale.apply(torch.from_numpy(row))[0], x)
 
-    def test_what_is_missing_or_was_never_seen_says_nothing(self) -> None:
+    def test_missing_and_unknown_values_encode_to_the_mean(self) -> None:
         data = table(frame(), categories="one_hot")
         row = frame().head(1).assign(city="Tokyo", shop="a new one", size=None)
         encoded = data.input_scale.apply(torch.from_numpy(data.encoding.encode(row)))[0]
@@ -159,12 +159,12 @@ class TestEncoding:
         assert all(abs(x[name]) < 1e-3 for name in x if name.startswith(("city", "shop")))
         assert abs(x["size"]) < 0.3  # the median, near the mean
 
-    def test_where_training_rows_lacked_a_value_a_column_says_so(self) -> None:
+    def test_a_column_marks_missing_values_if_training_rows_had_some(self) -> None:
         data = table(frame())
         place = data.encoding.names().index("age missing")
         assert data.encoding.encode(frame().iloc[:8])[:, place].tolist() == [0, 0, 0, 1, 0, 0, 0, 1]
 
-    def test_many_values_are_embedded_and_an_unknown_one_is_their_mean(self) -> None:
+    def test_many_categories_are_embedded_and_an_unknown_one_gets_the_mean_embedding(self) -> None:
         data = table(frame())
         place = data.encoding.names().index("shop")
         known = data.encoding.embedded()[place]
@@ -177,7 +177,7 @@ class TestEncoding:
         torch.testing.assert_close(embedded[0, -weights.shape[1] :], weights.mean(0))
         assert embedded.shape[1] == data.sizes.input_shape[0]
 
-    def test_outliers_are_cut(self) -> None:
+    def test_outliers_are_clipped(self) -> None:
         data = table(frame())
         x = torch.from_numpy(data.encoding.encode(frame().head(1).assign(age=1e9)))
         whole = with_input_adapter(nn.Identity(), data.input_adapter)
@@ -186,11 +186,11 @@ class TestEncoding:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            ({"age": ["old", "2"]}, "column 'age', row 1: 'old' is no number"),
+            ({"age": ["old", "2"]}, "column 'age', row 1: 'old' is not a number"),
             ({"age": [1.0, np.inf]}, "column 'age', row 2: inf is not finite"),
-            ({"city": [1, 2]}, "column 'city' holds numbers; names such as 'Lima' are needed"),
-            ({"since": ["2020-01-05", None]}, "column 'since', row 1: '2020-01-05' is no date such as 31.12.2024"),
-            ({"age": pd.Timestamp("2020-01-01")}, "column 'age' holds dates; numbers are needed"),
+            ({"city": [1, 2]}, "column 'city' holds numbers, but categories such as 'Lima' are expected"),
+            ({"since": ["2020-01-05", None]}, "column 'since', row 1: '2020-01-05' is not a date such as 31.12.2024"),
+            ({"age": pd.Timestamp("2020-01-01")}, "column 'age' holds dates, but numbers are expected"),
         ],
     )
     def test_new_rows_of_other_types_are_refused(self, change: dict[str, Any], message: str) -> None:
@@ -199,7 +199,7 @@ class TestEncoding:
             data.encoding.encode(frame().head(2).assign(**change))
         assert message in str(caught.value)
 
-    def test_new_rows_that_lack_columns_are_refused_at_once(self) -> None:
+    def test_all_missing_columns_of_new_rows_are_reported_at_once(self) -> None:
         data = table(frame())
         with pytest.raises(LabError) as caught:
             data.encoding.encode(frame().drop(columns=["age", "city"]).rename(columns={"since": "sinse"}))
@@ -207,7 +207,7 @@ class TestEncoding:
         assert len(caught.value.lines) == 3
 
 
-class TestWhatIsRefused:
+class TestErrors:
     def test_a_missing_file(self) -> None:
         table(frame())
         with pytest.raises(LabError, match=r"row.csv: no such file; did you mean rows.csv\?"):
@@ -218,15 +218,18 @@ class TestWhatIsRefused:
         [
             ("", "rows.csv: is empty"),
             ("a,b\n", "rows.csv: has column names but no rows"),
-            ("1,2\n3,4\n", "the first line holds numbers, 1, 2 ...; it must name the columns"),
+            ("1,2\n3,4\n", "the first line has numbers, 1, 2 ...; it must name the columns"),
             ("a,buys,a\n1,x,2\n", "columns 1 and 3 are both called 'a'; rename one"),
             ("a,buys\n1,x\n2,y,3\n", "line 3 has 3 fields, the header 2 (separated by comma)"),
-            ("a:buys\n1:x\n2:y\n", "has one column only, 'a:buys'; is its separator none of comma, semicolon"),
+            (
+                "a:buys\n1:x\n2:y\n",
+                "has only one column, 'a:buys'; if its separator is not comma, semicolon, tab, bar, conv",
+            ),
             ("a,buys\nMünchen,x\n".encode("cp1252"), "is not utf-8 text in line 2 (byte 0xfc, perhaps 'a,buys\\nMünch"),
-            (b"\x89PNG\r\n\x1a\n\0\0\0", "is no text file; CSV or Parquet"),
+            (b"\x89PNG\r\n\x1a\n\0\0\0", "is not a text file; only CSV and Parquet"),
         ],
     )
-    def test_a_file_that_is_no_table(self, rows: str | bytes, message: str) -> None:
+    def test_a_file_that_is_not_a_table(self, rows: str | bytes, message: str) -> None:
         assert message in refusal(rows)
 
     @pytest.mark.parametrize(
@@ -239,12 +242,12 @@ class TestWhatIsRefused:
             ({"age": [*np.arange(199) / 2, "forty"]}, "column 'age', row 200: 'forty' is text among 199 numbers"),
             (
                 {"age": [f"$1,{row + 100}" for row in range(ROWS)]},
-                "column 'age', row 1: '$1,100' is a number with other",
+                "column 'age', row 1: '$1,100' is a formatted number",
             ),
             ({"age": [*np.arange(199) / 2, np.inf]}, "column 'age', row 200: inf is not finite"),
         ],
     )
-    def test_columns_that_nothing_can_be_learned_from(self, change: dict[str, Any], message: str) -> None:
+    def test_invalid_columns_are_refused_with_their_row(self, change: dict[str, Any], message: str) -> None:
         assert message in refusal(frame().assign(**change))
 
     def test_infinite_and_constant_values_to_predict(self) -> None:
@@ -253,7 +256,7 @@ class TestWhatIsRefused:
         )
         assert "is the same in all rows, 3.5" in refusal(frame().assign(spent=3.5), "spent")
 
-    def test_a_wrong_target_names_near_ones(self) -> None:
+    def test_an_unknown_target_suggests_similar_names(self) -> None:
         assert refusal(frame(), "buy") == "data.target: no column 'buy'; did you mean buys?"
 
     def test_wrong_column_names_in_settings(self) -> None:
@@ -261,9 +264,9 @@ class TestWhatIsRefused:
 
     def test_cells_that_hold_more_than_one_value(self) -> None:
         frame().assign(age=[[1, 2]] * ROWS).to_parquet("rows.parquet")
-        with pytest.raises(LabError, match="column 'age' holds ndarray; numbers, names and dates are needed"):
+        with pytest.raises(LabError, match="column 'age' holds ndarray; only numbers, text and dates are supported"):
             Part("data", "table", {"path": "rows.parquet", "target": "buys"}).build(seed=0).prepare()
 
-    def test_nothing_but_texts_and_constants(self) -> None:
+    def test_a_table_without_input_columns(self) -> None:
         message = refusal(frame()[["note", "country", "buys"]])
-        assert message.startswith("no column is left to learn from: note is a different text in every row; country")
+        assert message.startswith("no input columns are left: note has a different text in every row; country")

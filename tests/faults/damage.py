@@ -190,7 +190,7 @@ def _experiment(content: bytes, message: str) -> None:
 
 @case("experiment: empty")
 def _() -> None:
-    _experiment(b"", "experiments/broken.yaml: must hold settings")
+    _experiment(b"", "experiments/broken.yaml: must contain settings")
 
 
 @case("experiment: truncated")

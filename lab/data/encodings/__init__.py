@@ -1,7 +1,7 @@
-"""Encodings: raw data as its owner has it, to the numbers that a network takes, and the way there kept as JSON.
+"""Encodings: from the user's raw data to the numbers that a network takes, stored with a model as JSON.
 
-One file a kind. They need numpy, pandas and PIL, and nothing of torch or of the frameworks above it: a table's
-encoding travels with its model to machines that have no lab.
+One module per kind. They import numpy, pandas and PIL but neither torch nor Lightning: a table's encoding is
+copied into the logged model and runs on machines without the lab.
 """
 
 import importlib
@@ -21,21 +21,21 @@ KINDS = {
 
 
 class Encoding(Protocol):
-    """How raw samples become a network's input."""
+    """Converts raw samples to the input of a network."""
 
     kind: ClassVar[str]
 
     def encode(self, raw: Any) -> NDArray[np.float32]:
-        """Raw samples as numbers (N, ...), not yet standardised; raises LabError where they are unfit."""
+        """Raw samples as numbers (N, ...), not yet standardised; raises LabError for invalid samples."""
         ...
 
     def as_json(self) -> dict[str, Any]:
-        """Everything that `from_json` needs, in JSON's own types."""
+        """Everything that `from_json` needs, as JSON types."""
         ...
 
 
 def from_json(content: dict[str, Any]) -> Encoding:
-    """The encoding that `as_json` described; raises LabError for a kind that this lab does not know."""
+    """The encoding that `as_json` described; raises LabError for an unknown kind."""
     address = KINDS.get(content.get("kind", ""))
     if address is None:
         raise LabError(f"encoding.json: no such kind {content.get('kind')!r}; known: {', '.join(KINDS)}")

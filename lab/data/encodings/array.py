@@ -1,4 +1,4 @@
-"""Arrays as a network takes them: channels before positions, single precision."""
+"""Encoding of arrays: channels before positions, single precision."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 
 from lab.errors import LabError
 
-# The order that the lab's architectures take, by the names of an array's dimensions.
+# The order of dimensions that the architectures expect, by the axes of the array.
 ORDERS = {"NF": "NF", "NL": "NL", "NCL": "NCL", "NLC": "NCL", "NHW": "NHW", "NCHW": "NCHW", "NHWC": "NCHW"}
 
 
 @dataclass(frozen=True)
 class ArrayEncoding:
-    """Samples of one shape. `axes` names the dimensions as they come, "" where they stay as they are.
+    """Samples of one shape. `axes` names the dimensions of the raw array; with "" they are not reordered.
 
     N samples, F features, C channels, L positions in a sequence, H rows and W columns of an image. Sequences and
-    images without channels get one.
+    images without a channel dimension get one.
     """
 
     shape: tuple[int, ...]
@@ -28,14 +28,14 @@ class ArrayEncoding:
         """Samples (N, *shape) of any numeric type, to (N, F), (N, C, L) or (N, C, H, W)."""
         array = np.asarray(raw)
         if array.dtype.kind not in "biuf":
-            raise LabError(f"an array of numbers is needed, not of {array.dtype}")
+            raise LabError(f"expected an array of numbers, not of {array.dtype}")
         if array.shape[1:] != self.shape or not array.ndim:
-            raise LabError(f"an array of shape {_shown(self.shape)} is needed, not {_shown(array.shape[1:])}")
-        _refuse_infinite(array)
+            raise LabError(f"expected an array of shape {_shown(self.shape)}, not {_shown(array.shape[1:])}")
+        _check_finite(array)
         return arranged(array, self.axes).astype(np.float32, copy=False)
 
     def as_json(self) -> dict[str, Any]:
-        """Shape and axes."""
+        """Shape and axes, as JSON types."""
         return {"kind": self.kind} | asdict(self) | {"shape": list(self.shape)}
 
     @classmethod
@@ -45,7 +45,7 @@ class ArrayEncoding:
 
 
 def arranged(array: NDArray[Any], axes: str) -> NDArray[Any]:
-    """An array with the named axes in the order that the lab's architectures take; a view of it."""
+    """A view of an array with these axes, in the order that the architectures expect."""
     if not axes:
         return array
     order = ORDERS[axes]
@@ -53,11 +53,11 @@ def arranged(array: NDArray[Any], axes: str) -> NDArray[Any]:
     return array[:, None] if order in ("NL", "NHW") else array
 
 
-def _refuse_infinite(array: NDArray[Any]) -> None:
-    """Raise LabError, with the place, for values that are no finite numbers."""
+def _check_finite(array: NDArray[Any]) -> None:
+    """Raise LabError, with the index, for a value that is not finite."""
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise LabError(f"x{list(place)} is {array[place]}; an array may hold finite numbers only")
+        index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise LabError(f"x{list(index)} is {array[index]}; all values must be finite")
 
 
 def _shown(shape: tuple[int, ...]) -> str:

@@ -1,4 +1,4 @@
-"""A series as a network takes it: the last steps of its columns."""
+"""Encoding of time series: the last steps of the columns."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -14,9 +14,9 @@ from lab.errors import LabError, did_you_mean
 
 @dataclass(frozen=True)
 class SeriesEncoding:
-    """`window` steps of `columns`, those to be forecast first, from which the `horizon` next are told.
+    """`window` past steps of `columns`, targets first, from which the next `horizon` steps are forecast.
 
-    `time` is the column of times, None where there is none; `gaps` says whether each row is simply the next step.
+    `time` is the time column, if any; with `gaps` every row counts as the next step.
     """
 
     columns: tuple[str, ...]
@@ -27,30 +27,30 @@ class SeriesEncoding:
     kind: ClassVar[str] = "series"
 
     def encode(self, raw: Any) -> NDArray[np.float32]:
-        """The last steps of a table, oldest first, to one window (1, C, window); windows (N, C, window) as they are.
+        """The last rows of a table, oldest first, as one window (1, C, window); or an array (N, C, window) of windows.
 
-        Raises LabError, with column and row, where something is missing or not in order.
+        Raises LabError, with column and row, for missing values and for times out of order.
         """
         if not isinstance(raw, pd.DataFrame):
             return self._windows(np.asarray(raw))
-        lacking = [name for name in self.columns if name not in raw.columns]
-        if lacking:
+        missing = [name for name in self.columns if name not in raw.columns]
+        if missing:
             given = [str(name) for name in raw.columns]
-            raise LabError(*[f"no column '{name}' in the data; {did_you_mean(name, given)}" for name in lacking])
+            raise LabError(*[f"no column '{name}' in the data; {did_you_mean(name, given)}" for name in missing])
         if len(raw) < self.window:
-            raise LabError(f"{len(raw)} rows are too few; a forecast takes the last {self.window} steps")
+            raise LabError(f"{len(raw)} rows are too few; a forecast needs the last {self.window} steps")
         if self.time in raw.columns:
-            times.check_regular(times.moments(raw[self.time]), str(self.time), self.gaps)
+            times.check_regular(times.to_timestamps(raw[self.time]), str(self.time), self.gaps)
         return series_values(raw, self.columns)[None, :, -self.window :]
 
     def _windows(self, windows: NDArray[Any]) -> NDArray[np.float32]:
         expected = (len(self.columns), self.window)
         if windows.shape[1:] != expected or windows.dtype.kind not in "biuf":
-            raise LabError(f"windows (N, {expected[0]}, {expected[1]}) of numbers are needed, not {windows.shape}")
+            raise LabError(f"windows (N, {expected[0]}, {expected[1]}) of numbers are expected, not {windows.shape}")
         return windows.astype(np.float32, copy=False)
 
     def as_json(self) -> dict[str, Any]:
-        """Columns, window, horizon and times."""
+        """All fields, as JSON types."""
         return {"kind": self.kind} | asdict(self) | {"columns": list(self.columns)}
 
     @classmethod
@@ -61,7 +61,7 @@ class SeriesEncoding:
 
 
 def series_values(frame: pd.DataFrame, columns: tuple[str, ...]) -> NDArray[np.float32]:
-    """Columns of a table as (C, T); raises LabError where a value is missing or no number."""
+    """Columns of a table as (C, T); raises LabError for a value that is missing or not a number."""
     for name in columns:
-        refuse(frame[name].isna(), frame[name], "is missing", "a series has a value at every step; fill it in")
+        refuse(frame[name].isna(), frame[name], "is missing", "a series needs a value at every step; fill it in")
     return np.stack([numbers(frame[name]) for name in columns])

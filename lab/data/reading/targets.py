@@ -1,4 +1,4 @@
-"""What is to be predicted, and which task that makes: classes or values."""
+"""Targets, and the task that they imply: classification or regression."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from lab.errors import LabError
 
 TaskChoice = Literal["auto", "classification", "regression"]
-MOST_NUMBERED_CLASSES = 20  # distinct whole numbers that are still taken for classes
+MAX_INTEGER_CLASSES = 20  # distinct integers that still count as classes
 
 
 @dataclass(frozen=True)
 class Target:
-    """Class numbers (N,) with their names, or values (N, T) without; and how the task was found."""
+    """Class indices (N,) with their names, or values (N, T) without; and how the task was determined."""
 
     values: NDArray[Any]
     class_names: tuple[str, ...]
@@ -26,15 +26,15 @@ class Target:
 def resolve(raw: NDArray[Any] | pd.Series, task: TaskChoice, name: str) -> Target:
     """The target of a column or an array (N,) or (N, T), called `name` in messages.
 
-    Text, truth values and few whole numbers are classes, other numbers values, unless `task` says otherwise.
-    Raises LabError where something is missing, or nothing can be learned.
+    By default text, booleans and up to 20 distinct integers are classes, other numbers are values to regress.
+    Raises LabError for missing values and for targets that are constant or unique to each row.
     """
     if raw.ndim > 1:
         if task == "classification":
-            raise LabError(f"{name} has {raw.shape[1:]} values a sample; classes are one number or name each")
-        return _values(np.asarray(raw), name, f"{name} has several values a sample")
+            raise LabError(f"{name} has shape {raw.shape[1:]} per sample; a class is one number or name per sample")
+        return _values(np.asarray(raw), name, f"{name} has several values per sample")
     cells = pd.Series(np.asarray(raw) if isinstance(raw, np.ndarray) else raw).reset_index(drop=True)
-    _refuse_missing(cells, name)
+    _check_complete(cells, name)
     numeric = pd.api.types.is_numeric_dtype(cells.dtype) and not pd.api.types.is_bool_dtype(cells.dtype)
     if task == "auto":
         task, why = _inferred(cells, numeric)
@@ -44,12 +44,12 @@ def resolve(raw: NDArray[Any] | pd.Series, task: TaskChoice, name: str) -> Targe
     if task == "classification":
         return _classes(cells, numeric, name, reason)
     if not numeric and not pd.api.types.is_bool_dtype(cells.dtype):
-        raise LabError(f"{name} holds text such as {cells.iloc[0]!r}; regression needs numbers")
+        raise LabError(f"{name} has text such as {cells.iloc[0]!r}; regression needs numbers")
     return _values(cells.to_numpy(dtype=np.float64)[:, None], name, reason)
 
 
-def in_words(target: Target) -> str:
-    """The task as a person reads it: 'classification, 3 classes (inferred: ...)'."""
+def describe(target: Target) -> str:
+    """The task as text, such as 'classification, 3 classes (inferred: ...)'."""
     if target.class_names:
         return f"classification, {len(target.class_names)} classes ({target.reason})"
     count = target.values.shape[1]
@@ -58,15 +58,15 @@ def in_words(target: Target) -> str:
 
 def _inferred(cells: pd.Series, numeric: bool) -> tuple[Literal["classification", "regression"], str]:
     if not numeric:
-        return "classification", "holds names"
+        return "classification", "has text"
     counts = cells.value_counts()
     whole = bool((cells % 1 == 0).all()) if np.isfinite(cells).all() else False
-    if whole and len(counts) <= MOST_NUMBERED_CLASSES and (len(counts) <= 2 or counts.min() > 1):
-        return "classification", f"holds {len(counts)} different whole numbers"
-    return "regression", "holds numbers"
+    if whole and len(counts) <= MAX_INTEGER_CLASSES and (len(counts) <= 2 or counts.min() > 1):
+        return "classification", f"has {len(counts)} different integers"
+    return "regression", "has numbers"
 
 
-def _refuse_missing(cells: pd.Series, name: str) -> None:
+def _check_complete(cells: pd.Series, name: str) -> None:
     missing = np.flatnonzero(cells.isna().to_numpy())
     if len(missing):
         rows = "row" if len(missing) == 1 else "rows"
@@ -78,10 +78,10 @@ def _refuse_missing(cells: pd.Series, name: str) -> None:
 
 def _values(values: NDArray[Any], name: str, reason: str) -> Target:
     if values.dtype.kind not in "biuf":
-        raise LabError(f"{name} holds {values.dtype}; numbers are needed")
-    unfit = np.flatnonzero(~np.isfinite(values.astype(np.float64)).reshape(len(values), -1).all(axis=1))
-    if len(unfit):
-        raise LabError(f"{name}, row {unfit[0] + 1}: {_shown(values[unfit[0]])} is not finite; remove such rows")
+        raise LabError(f"{name} has type {values.dtype}, but numbers are expected")
+    invalid = np.flatnonzero(~np.isfinite(values.astype(np.float64)).reshape(len(values), -1).all(axis=1))
+    if len(invalid):
+        raise LabError(f"{name}, row {invalid[0] + 1}: {_shown(values[invalid[0]])} is not finite; remove such rows")
     if (values == values[:1]).all():
         raise LabError(f"{name} is the same in all rows, {_shown(values[0])}; there is nothing to learn")
     return Target(values.astype(np.float32).reshape(len(values), -1), (), reason)
@@ -93,8 +93,8 @@ def _shown(row: NDArray[Any]) -> str:
 
 def _classes(cells: pd.Series, numeric: bool, name: str, reason: str) -> Target:
     if numeric and not bool((cells % 1 == 0).all()):
-        place = int(np.flatnonzero((cells % 1 != 0).to_numpy())[0])
-        raise LabError(f"{name}, row {place + 1}: {cells.iloc[place]} is no class number; use data.task=regression")
+        row = int(np.flatnonzero((cells % 1 != 0).to_numpy())[0])
+        raise LabError(f"{name}, row {row + 1}: {cells.iloc[row]} is not a class index; use data.task=regression")
     names = cells.astype("int64") if numeric else cells.astype(object).map(str).str.strip()
     codes, found = pd.factorize(names, sort=True)
     class_names = tuple(str(value) for value in found)
@@ -103,7 +103,7 @@ def _classes(cells: pd.Series, numeric: bool, name: str, reason: str) -> Target:
 
 
 def check_classes(codes: NDArray[np.int64], class_names: Sequence[str], name: str) -> None:
-    """Raise LabError for one class only, and for a class of a single sample."""
+    """Raise LabError if there is only one class, or a class with a single sample."""
     if len(class_names) == 1:
         raise LabError(f"{name} is '{class_names[0]}' in all rows; at least two classes are needed")
     counts = np.bincount(codes, minlength=len(class_names))
@@ -115,5 +115,5 @@ def check_classes(codes: NDArray[np.int64], class_names: Sequence[str], name: st
         more = f" (and {len(single) - 1} more such classes)" if len(single) > 1 else ""
         raise LabError(
             f"{name}, row {row}: the only row of class '{class_names[single[0]]}'{more}; "
-            "two are needed, one to learn from and one to test on: add rows, or remove or merge such classes"
+            "training and testing need one row each: add rows, or remove or merge such classes"
         )

@@ -1,4 +1,4 @@
-"""The column of a series that says when: which one it is, and whether its steps are regular."""
+"""The time column of a series: find it, parse it, check that its steps are regular."""
 
 import re
 
@@ -10,22 +10,23 @@ from lab.data.encodings.table import dates, numbers
 from lab.data.reading.columns import date_format
 from lab.errors import LabError
 
-NAMED_LIKE_TIME = re.compile(r"(date|time|timestamp|datetime|year|month|quarter|week|day|hour|period|step|t|ds)$")
+TIME_NAME = re.compile(r"(date|time|timestamp|datetime|year|month|quarter|week|day|hour|period|step|t|ds)$")
 
 
 def find(frame: pd.DataFrame) -> str:
-    """The column that holds times; raises LabError where there is none."""
+    """The name of the time column; raises LabError if there is none."""
     for name in frame.columns:
-        if _holds_dates(frame[name]):
+        if _has_dates(frame[name]):
             return str(name)
     for name in frame.columns:
-        if NAMED_LIKE_TIME.search(str(name).lower()) and pd.api.types.is_numeric_dtype(frame[name].dtype):
+        if TIME_NAME.search(str(name).lower()) and pd.api.types.is_numeric_dtype(frame[name].dtype):
             return str(name)
-    raise LabError(f"no column holds dates or is called time, year, ...; set data.time to one of {_listed(frame)}")
+    columns = ", ".join(map(str, frame.columns))
+    raise LabError(f"no column has dates or is called time, year, ...; set data.time to one of {columns}")
 
 
-def moments(column: pd.Series) -> pd.Series:
-    """Times as moments, or as the numbers that they are."""
+def to_timestamps(column: pd.Series) -> pd.Series:
+    """Times as timestamps, or as numbers if they are numeric."""
     if pd.api.types.is_numeric_dtype(column.dtype):
         numbers(column)
         return column
@@ -33,25 +34,27 @@ def moments(column: pd.Series) -> pd.Series:
         return dates(column, None)
     format = date_format(column.dropna())
     if format == "none":
-        raise LabError(f"column '{column.name}' holds no dates that all have one format, such as {column.iloc[0]!r}")
+        raise LabError(
+            f"column '{column.name}' has no dates in one format throughout; the first cell is {column.iloc[0]!r}"
+        )
     return dates(column, format)
 
 
 def check_regular(times: pd.Series, name: str, gaps_allowed: bool = False) -> None:
-    """Raise LabError, with the row, for times that are missing, not in order, twice there, or have gaps."""
+    """Raise LabError, with the row, for times that are missing, out of order, duplicated, or with gaps between them."""
     missing = np.flatnonzero(times.isna().to_numpy())
     if len(missing):
         raise LabError(f"column '{name}', row {missing[0] + 1}: the time is missing; fill it in")
     steps = _steps(times)
     if (steps < 0).all():
         raise LabError(f"column '{name}': the newest row comes first; sort the rows by it, oldest first")
-    _refuse(times, name, steps < 0, "comes before", "sort the rows by it")
-    _refuse(times, name, steps == 0, "is the same time as", "keep one row for each time")
+    _check(times, name, steps < 0, "comes before", "sort the rows by it")
+    _check(times, name, steps == 0, "is the same time as", "keep one row for each time")
     if not gaps_allowed and not _are_business_days(times, steps):
         usual = float(np.median(steps))
-        remedy = "fill in the rows between, or set data.gaps=ignore"
-        _refuse(times, name, steps > 1.5 * usual, "leaves a gap after", remedy)
-        _refuse(times, name, steps < 0.5 * usual, "follows too closely on", remedy)
+        remedy = "add the missing rows, or set data.gaps=ignore"
+        _check(times, name, steps > 1.5 * usual, "follows a gap after", remedy)
+        _check(times, name, steps < 0.5 * usual, "follows too closely on", remedy)
 
 
 def _steps(times: pd.Series) -> NDArray[np.float64]:
@@ -70,28 +73,24 @@ def _are_business_days(times: pd.Series, steps: NDArray[np.float64]) -> bool:
     return bool(((steps == 1) | over_weekend).all())
 
 
-def _refuse(times: pd.Series, name: str, unfit: NDArray[np.bool_], relation: str, remedy: str) -> None:
-    places = np.flatnonzero(unfit)
-    if len(places):
-        row = int(places[0]) + 1
-        now, before = (written(times.iloc[place]) for place in (row, row - 1))
-        more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
-        raise LabError(f"column '{name}', row {row + 1}: {now} {relation} row {row}, {before}{more}; {remedy}")
+def _check(times: pd.Series, name: str, invalid: NDArray[np.bool_], relation: str, remedy: str) -> None:
+    steps = np.flatnonzero(invalid)
+    if len(steps):
+        row = int(steps[0]) + 1
+        time, previous = formatted(times.iloc[row]), formatted(times.iloc[row - 1])
+        more = f" (and {len(steps) - 1} more)" if len(steps) > 1 else ""
+        raise LabError(f"column '{name}', row {row + 1}: {time} {relation} row {row}, {previous}{more}; {remedy}")
 
 
-def written(moment: object) -> str:
-    """A moment as a person writes it: without the time of day where that is midnight."""
-    if isinstance(moment, pd.Timestamp):
-        return str(moment.date() if moment == moment.normalize() else moment)
-    return str(moment)
+def formatted(time: object) -> str:
+    """A time as text; without the time of day if that is midnight."""
+    if isinstance(time, pd.Timestamp):
+        return str(time.date() if time == time.normalize() else time)
+    return str(time)
 
 
-def _holds_dates(column: pd.Series) -> bool:
+def _has_dates(column: pd.Series) -> bool:
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return True
     known = column.dropna()
     return not pd.api.types.is_numeric_dtype(column.dtype) and len(known) > 0 and date_format(known) != "none"
-
-
-def _listed(frame: pd.DataFrame) -> str:
-    return ", ".join(str(name) for name in frame.columns)
