@@ -31,7 +31,7 @@ class _Stopwatch:
         self.seconds = time.perf_counter() - self._began
         self.best = best[1] if best else self.best
 
-    def proving(self, done: int, total: int) -> None:
+    def confirming(self, done: int, total: int) -> None:
         pass
 
     def testing(self) -> None:

@@ -43,12 +43,12 @@ def made(client: MlflowClient, **changed: str | None) -> str:
 
 def test_a_silent_run_whose_journal_is_gone_is_closed_at_its_last_report(client: MlflowClient) -> None:
     run = made(client)
-    lines, complete = maintenance.close_dead()
+    lines, complete = maintenance.close_dead_runs()
     assert complete
     assert lines[0].startswith(f"closed {run[:8]} (")
     info = client.get_run(run).info
     assert (info.status, info.end_time) == ("KILLED", int(LONG_AGO))
-    assert maintenance.close_dead() == ([], True)
+    assert maintenance.close_dead_runs() == ([], True)
 
 
 @pytest.mark.parametrize(
@@ -65,14 +65,14 @@ def test_a_silent_run_whose_journal_is_gone_is_closed_at_its_last_report(client:
 )
 def test_other_runs_are_never_touched(client: MlflowClient, changed: dict[str, str | None]) -> None:
     run = made(client, **changed)
-    maintenance.close_dead()
+    maintenance.close_dead_runs()
     assert client.get_run(run).info.status == "RUNNING"
 
 
 def test_another_machines_silent_runs_are_closed_only_when_it_is_named(client: MlflowClient) -> None:
     gone = made(client, **{store.HOST_TAG: "elsewhere"})
     reports = made(client, **{store.HOST_TAG: "elsewhere", store.HEARTBEAT_TAG: str(int(time.time() * 1000))})
-    maintenance.close_dead(host="elsewhere")
+    maintenance.close_dead_runs(host="elsewhere")
     assert [client.get_run(run).info.status for run in (gone, reports)] == ["KILLED", "RUNNING"]
 
 
@@ -85,7 +85,7 @@ def test_a_run_without_reports_for_a_minute_is_stale(client: MlflowClient) -> No
 def test_the_process_and_its_sender_killed_the_rest_is_sent_and_the_run_closed(client: MlflowClient) -> None:
     code = (
         "import os, signal\n"
-        "from lab.tracking.outbox import Outbox\n"
+        "from lab.tracking.writing.outbox import Outbox\n"
         "outbox = Outbox()\n"
         "tracker = outbox.tracker()\n"
         "tracker.start('digits', 'doomed', {}, {})\n"
@@ -94,7 +94,7 @@ def test_the_process_and_its_sender_killed_the_rest_is_sent_and_the_run_closed(c
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == -9
-    assert maintenance.close_dead()[1]
+    assert maintenance.close_dead_runs()[1]
     (run,) = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
     assert (run.info.status, run.data.metrics["loss"]) == ("KILLED", 1.0)
     assert store.HEARTBEAT_TAG in run.data.tags
@@ -107,7 +107,7 @@ def test_a_run_that_goes_on_is_left_alone_though_its_sender_is_dead(client: Mlfl
     assert outbox._sender is not None
     outbox._sender.kill()
     outbox._sender.wait()
-    assert maintenance.close_dead() == ([], True)
+    assert maintenance.close_dead_runs() == ([], True)
     assert tracker.folder.exists()
     tracker.metrics({"loss": 1.0}, 1)
     tracker.end("FINISHED")
@@ -115,16 +115,16 @@ def test_a_run_that_goes_on_is_left_alone_though_its_sender_is_dead(client: Mlfl
     assert (run.info.status, run.data.metrics["loss"]) == ("FINISHED", 1.0)
 
 
-def test_trials_of_a_dead_driver_fail_and_are_tried_again_those_of_a_living_one_go_on(client: MlflowClient) -> None:
+def test_trials_of_a_dead_driver_are_retried_and_those_of_a_living_one_left_alone(client: MlflowClient) -> None:
     studies = {}
     for name in ("dead", "alive"):
         study = storage.open_study(name, higher_is_better=True, space=name)
-        storage.note_driver(study, name)
+        storage.record_driver(study, name)
         study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
         studies[name] = study
-    with child_runs.only_driver("alive"):
-        lines, _ = maintenance.close_dead()
-    assert lines == ["1 trial of dead failed with the driver, to be tried again"]
+    with child_runs.driver_lock("alive"):
+        lines, _ = maintenance.close_dead_runs()
+    assert lines == ["1 trial of dead failed with the driver, will be retried"]
     found = {name: [trial.state.name for trial in study.get_trials()] for name, study in studies.items()}
     assert found == {"dead": ["FAIL", "WAITING"], "alive": ["RUNNING"]}
 
@@ -187,3 +187,17 @@ def test_an_outbox_that_holds_nothing_goes(workplace: Path) -> None:
     (folder / ("b" * 32) / "records.jsonl").touch()
     assert sender.deliver(folder) == {}
     assert not folder.exists()
+
+
+def test_the_next_start_retries_the_trials_of_a_failed_driver_in_the_background(client: MlflowClient) -> None:
+    study = storage.open_study("dead", higher_is_better=True, space="dead")
+    with pytest.raises(ZeroDivisionError), child_runs.driver_lock("dead"):
+        storage.record_driver(study, "dead")
+        study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
+        raise ZeroDivisionError
+    maintenance.start_in_background()
+    until = time.monotonic() + 60
+    while child_runs.failed_drivers():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert [trial.state.name for trial in study.get_trials()] == ["FAIL", "WAITING"]

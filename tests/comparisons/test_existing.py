@@ -1,4 +1,4 @@
-"""Runs that exist already, compared."""
+"""Comparisons of existing runs."""
 
 import pytest
 
@@ -36,9 +36,9 @@ def test_runs_are_grouped_by_what_differs_and_paired_by_seed(tiny: str) -> None:
     (welch,) = existing.compare([*slow, *fast], "val/accuracy", 0.0, True).verdicts.values()
     assert (welch.state, welch.mean) == ("better", pytest.approx(verdict.mean))
     for runs, message in (
-        (slow, "have the same settings but for their seeds"),
+        (slow, "differ in nothing but their seeds"),
         ([*slow, fast[0]], "only 1 seeds are in every group"),
-        ([*slow, slow[0], *fast], "has seed 1 twice"),
+        ([*slow, slow[0], *fast], "has two runs with seed 1"),
     ):
         with pytest.raises(LabError, match=message):
             existing.compare(runs, "val/accuracy", 0.0, False)
