@@ -191,13 +191,12 @@ def test_an_outbox_that_holds_nothing_goes(workplace: Path) -> None:
 
 def test_the_next_start_retries_the_trials_of_a_failed_driver_in_the_background(client: MlflowClient) -> None:
     study = storage.open_study("dead", higher_is_better=True, space="dead")
+    storage.record_driver(study, "dead")
+    study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
     with pytest.raises(ZeroDivisionError), child_runs.driver_lock("dead"):
-        storage.record_driver(study, "dead")
-        study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
         raise ZeroDivisionError
     maintenance.start_in_background()
     until = time.monotonic() + 60
-    while child_runs.failed_drivers():
+    while [trial.state.name for trial in study.get_trials()] != ["FAIL", "WAITING"] or child_runs.failed_drivers():
         assert time.monotonic() < until
         time.sleep(0.1)
-    assert [trial.state.name for trial in study.get_trials()] == ["FAIL", "WAITING"]

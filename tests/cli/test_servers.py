@@ -69,8 +69,9 @@ def test_a_server_listens_on_loopback_and_accepts_only_its_own_names(server: tup
     assert status(server, f"localhost:{port}") in (101, 200)
     assert status(server, f"127.0.0.1:{port}") in (101, 200)
     assert status(server, "evil.example") == 403
-    if name == "dashboard":  # Streamlit 1.67 under its private logger's name: no warning about a cache without a server
-        assert Path("server.log").read_text() == ""
+    if name == "dashboard":  # Streamlit 1.67 has the logger that the lab silences: nothing about a missing runtime
+        for line in Path("server.log").read_text().splitlines():
+            assert "server started" in line or "Rejecting WebSocket" in line
 
 
 @pytest.mark.parametrize(

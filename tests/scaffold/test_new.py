@@ -170,7 +170,7 @@ def test_images(workplace: Path) -> None:
         (("shop", "shop.csv", "buys", "mlpp"), "--model: no such kind 'mlpp'; did you mean mlp?"),
         (("shop", "shop.csv", "buys", None, "tabel"), "--kind: no such kind 'tabel'; did you mean table?"),
         (("shop", "shop.csv", "buys", "conv2d"), "model.kind: conv2d takes (N, C, H, W)"),
-        (("shop", "x.npy"), "--target: x.npy holds x; name the NPY file of y"),
+        (("shop", "x.npy"), "--target: x.npy holds x; give the NPY file of y"),
     ],
 )
 def test_errors_are_reported_and_nothing_is_written(table: pd.DataFrame, arguments: tuple[str], message: str) -> None:
