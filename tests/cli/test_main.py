@@ -1,4 +1,4 @@
-"""The command line as a person meets it."""
+"""The command line: output, errors and exit codes."""
 
 import subprocess
 import sys
@@ -21,10 +21,11 @@ def lab(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\n"
-        "from lab import cli\n"
-        "try: cli.main(['--help'])\n"
+        "from lab.cli import main\n"
+        "try: main.main(['--help'])\n"
         "except SystemExit: pass\n"
-        "heavy = {'torch', 'lightning', 'mlflow', 'numpy', 'pydantic', 'rich', 'yaml'} & set(sys.modules)\n"
+        "heavy = {'torch', 'lightning', 'mlflow', 'numpy', 'pydantic', 'rich', 'yaml', 'lab.tracking'}\n"
+        "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
@@ -54,9 +55,9 @@ def test_list_shows_every_experiment_with_its_question_data_model_and_size(
     code, out, _ = lab(capsys, "list")
     assert code == 0
     lines = out.splitlines()
-    (place,) = (number for number, line in enumerate(lines) if line.startswith("linear"))
-    assert "What does a single linear layer reach" in lines[place]
-    assert "mnist1d, linear, 410 parameters" in lines[place + 1]
+    (row,) = (number for number, line in enumerate(lines) if line.startswith("linear"))
+    assert "What does a single linear layer reach" in lines[row]
+    assert "mnist1d, linear, 410 parameters" in lines[row + 1]
     assert "no such kind 'nothing'" in out
 
 
@@ -80,7 +81,7 @@ def test_list_shows_every_experiment_with_its_question_data_model_and_size(
         (["mlflow"], ["no runs yet"]),
     ],
 )
-def test_mistakes_exit_with_2_one_line_each_and_write_nothing(
+def test_errors_exit_with_2_one_line_each_and_write_nothing(
     empty_workplace: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], messages: list[str]
 ) -> None:
     code, _, err = lab(capsys, *arguments)
@@ -91,25 +92,21 @@ def test_mistakes_exit_with_2_one_line_each_and_write_nothing(
     assert not (empty_workplace / "mlruns").exists()
 
 
-def test_a_file_that_does_not_parse_is_reported_with_its_place(
-    empty_workplace: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_yaml_error_is_reported_with_its_line(empty_workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (empty_workplace / "experiments" / "bad.yaml").write_text("data: {kind: digits\nmodel: {kind: mlp}\n")
     code, _, err = lab(capsys, "run", "bad")
     assert code == 2
     assert "experiments/bad.yaml: line 2, column" in err
 
 
-def test_a_store_that_cannot_be_written_is_said_before_training(
-    workplace: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unwritable_store_is_reported_before_training(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store.journals().write_text("a file where the folder should be")
     code, _, err = lab(capsys, "run", "linear")
     assert code == 2
     assert "mlruns/journal: cannot be written" in err
 
 
-def test_an_address_that_is_none_is_refused(
+def test_an_invalid_store_address_is_refused(
     workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "htp://user:secret@host")
@@ -119,7 +116,7 @@ def test_an_address_that_is_none_is_refused(
     assert "secret" not in err
 
 
-def test_a_store_that_does_not_answer_is_said_when_reading(
+def test_a_store_that_does_not_answer_is_reported_when_reading(
     workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
@@ -130,7 +127,7 @@ def test_a_store_that_does_not_answer_is_said_when_reading(
     assert time.monotonic() - began < 30
 
 
-def test_doctor_says_what_there_is(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_shows_versions_device_and_store(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = lab(capsys, "doctor")
     assert code == 0
     for word in ("torch", "device", "precisions", "threads", "mlflow.db", "yes, 1 experiments"):

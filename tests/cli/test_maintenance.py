@@ -115,16 +115,16 @@ def test_a_run_that_goes_on_is_left_alone_though_its_sender_is_dead(client: Mlfl
     assert (run.info.status, run.data.metrics["loss"]) == ("FINISHED", 1.0)
 
 
-def test_trials_of_a_dead_driver_fail_and_are_tried_again_those_of_a_living_one_go_on(client: MlflowClient) -> None:
+def test_trials_of_a_dead_driver_are_retried_and_those_of_a_living_one_left_alone(client: MlflowClient) -> None:
     studies = {}
     for name in ("dead", "alive"):
         study = storage.open_study(name, higher_is_better=True, space=name)
         storage.record_driver(study, name)
         study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
         studies[name] = study
-    with child_runs.only_driver("alive"):
+    with child_runs.driver_lock("alive"):
         lines, _ = maintenance.close_dead_runs()
-    assert lines == ["1 trial of dead failed with the driver, to be tried again"]
+    assert lines == ["1 trial of dead failed with the driver, will be retried"]
     found = {name: [trial.state.name for trial in study.get_trials()] for name, study in studies.items()}
     assert found == {"dead": ["FAIL", "WAITING"], "alive": ["RUNNING"]}
 
@@ -135,7 +135,7 @@ def test_the_next_start_closes_what_is_left_in_the_background(client: MlflowClie
     assert outbox._sender is not None
     outbox._sender.kill()
     outbox._sender.wait()
-    outbox.release()
+    outbox.let_go()
     maintenance.start_in_background()
     until = time.monotonic() + 60
     while outbox.folder.exists():
@@ -185,5 +185,18 @@ def test_an_outbox_that_holds_nothing_goes(workplace: Path) -> None:
     folder = store.journals() / "empty"
     (folder / ("b" * 32)).mkdir(parents=True)
     (folder / ("b" * 32) / "records.jsonl").touch()
-    assert sender.send_outbox(folder) == {}
+    assert sender.deliver(folder) == {}
     assert not folder.exists()
+
+
+def test_the_next_start_retries_the_trials_of_a_failed_driver_in_the_background(client: MlflowClient) -> None:
+    study = storage.open_study("dead", higher_is_better=True, space="dead")
+    storage.record_driver(study, "dead")
+    study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
+    with pytest.raises(ZeroDivisionError), child_runs.driver_lock("dead"):
+        raise ZeroDivisionError
+    maintenance.start_in_background()
+    until = time.monotonic() + 60
+    while [trial.state.name for trial in study.get_trials()] != ["FAIL", "WAITING"] or child_runs.failed_drivers():
+        assert time.monotonic() < until
+        time.sleep(0.1)

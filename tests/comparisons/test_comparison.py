@@ -1,4 +1,4 @@
-"""What a comparison file may say, and what is said where it is wrong."""
+"""Comparison files: what they accept, and the errors they report."""
 
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def test_the_first_arm_is_the_control_and_the_error_rate_is_shared_by_the_others
     assert (loaded.control, loaded.challengers, loaded.alpha_per_arm) == ("a", ["b", "c"], 0.02)
 
 
-def test_settings_hold_for_all_arms_and_the_command_line_changes_them_last() -> None:
+def test_settings_apply_to_all_arms_and_the_command_line_overrides_them() -> None:
     (Path("experiments/comparisons") / "mine.yaml").write_text(yaml.dump(GOOD | {"settings": {"model.hidden": 8}}))
     hidden = {arm.model.settings["hidden"] for arm in comparison.load("mine").arms.values()}
     assert hidden == {8}
@@ -45,7 +45,7 @@ def test_settings_hold_for_all_arms_and_the_command_line_changes_them_last() -> 
     assert hidden == {9}
 
 
-def test_margin_error_rate_and_seeds_do_not_make_another_comparison_but_settings_do() -> None:
+def test_the_fingerprint_depends_on_settings_but_not_on_margin_error_rate_or_seeds() -> None:
     assert parsed().fingerprint() == parsed(margin=0.5, alpha=0.01, seeds="9..10").fingerprint()
     assert parsed().fingerprint() != parsed(settings={"model.hidden": 8}).fingerprint()
     assert parsed().fingerprint() != parsed(on="test").fingerprint()
@@ -70,17 +70,17 @@ def test_margin_error_rate_and_seeds_do_not_make_another_comparison_but_settings
         ({"base": "digist"}, "no experiment 'digist' in experiments/; did you mean digits?"),
     ],
 )
-def test_a_mistake_is_said(changes: dict[str, Any], message: str) -> None:
+def test_an_error_is_reported(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(LabError) as error:
         parsed(**changes)
     assert any(message in line for line in error.value.lines), error.value.lines
 
 
-def test_a_metric_that_the_runs_do_not_have_is_said() -> None:
+def test_an_unknown_metric_is_refused() -> None:
     with pytest.raises(LabError, match="metric: the runs have no 'acuracy'; did you mean accuracy"):
         run.direction(parsed(metric="acuracy"))
 
 
-def test_an_unknown_comparison_lists_the_near_ones() -> None:
+def test_an_unknown_comparison_suggests_similar_names() -> None:
     with pytest.raises(LabError, match=r"no comparison 'activation' in .*; did you mean activations?"):
         comparison.load("activation")

@@ -1,4 +1,4 @@
-"""Runs that exist already, compared."""
+"""Comparisons of existing runs."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_runs_are_grouped_by_what_differs_and_paired_by_seed(tiny: str) -> None:
     for runs, message in (
         (slow, "differ in nothing but their seeds"),
         ([*slow, fast[0]], "only 1 seeds are in every group"),
-        ([*slow, slow[0], *fast], "has seed 1 twice"),
+        ([*slow, slow[0], *fast], "has two runs with seed 1"),
     ):
         with pytest.raises(LabError, match=message):
             existing.compare(runs, "val/accuracy", 0.0, False)

@@ -1,4 +1,4 @@
-"""`lab new`: what it finds in data, and that what it writes trains as it is."""
+"""`lab new`: its findings, and that the experiments it writes train without changes."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ ROWS = 240
 
 @pytest.fixture
 def table(workplace: Path) -> pd.DataFrame:
-    """A table with numbers, names, a date, gaps and a target that some of them tell."""
+    """A table with numbers, names, a date, missing values and a target that depends on one of them."""
     random = np.random.default_rng(0)
     frame = pd.DataFrame(
         {
@@ -52,12 +52,12 @@ def test_a_table(table: pd.DataFrame) -> None:
     assert found(made)["missing"] == "income 2.9%"
     assert made.inspection.warnings == []
     text = made.path.read_text()
-    assert text.startswith("# Can buys be told from the other columns of shop.csv?\n")
+    assert text.startswith("# Can buys be predicted from the other columns of shop.csv?\n")
     assert "#   missing: income 2.9%\n" in text
     assert one_epoch("shop").metrics["test/accuracy"] > 0
 
 
-def test_settings_can_be_given(table: pd.DataFrame) -> None:
+def test_settings_can_be_overridden(table: pd.DataFrame) -> None:
     table["job"] = table["job"].replace("cook", "boulangère")
     table.to_csv("shop.csv", index=False, encoding="cp1252")
     with pytest.raises(LabError, match="set data\\.text_encoding=cp1252"):
@@ -70,7 +70,7 @@ def test_settings_can_be_given(table: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "message"),
     [
         ("data.path=other.csv", "data.path: use --data instead"),
         ("data.text_encodin=cp1252", "did you mean data.text_encoding"),
@@ -82,42 +82,44 @@ def test_settings_can_be_given(table: pd.DataFrame) -> None:
         ("trainer.max_epochs", "write a setting and its value"),
     ],
 )
-def test_a_wrong_setting_is_refused_and_nothing_written(table: pd.DataFrame, override: str, said: str) -> None:
+def test_a_wrong_setting_is_refused_and_nothing_written(table: pd.DataFrame, override: str, message: str) -> None:
     table.to_csv("shop.csv", index=False)
-    with pytest.raises(LabError, match=said):
+    with pytest.raises(LabError, match=message):
         new("shop", "shop.csv", "buys", overrides=[override])
     assert not Path("experiments/shop.yaml").exists()
 
 
-def test_a_column_of_times_that_is_none_is_refused(workplace: Path) -> None:
+def test_an_unknown_time_column_is_refused(workplace: Path) -> None:
     months = pd.date_range("2010-01-01", periods=60, freq="MS").strftime("%Y-%m")
     pd.DataFrame({"month": months, "sales": range(60)}).to_csv("sales.csv", index=False)
     with pytest.raises(LabError, match=r"data\.time: no column 'day'"):
         new("sales", "sales.csv", overrides=["data.time=day"])
 
 
-def test_a_table_whose_target_is_a_number(table: pd.DataFrame) -> None:
+def test_a_table_with_a_numeric_target(table: pd.DataFrame) -> None:
     table.to_parquet("shop.parquet")
     made = new("incomes", "shop.parquet", "age")
     assert found(made)["task"].startswith("regression")
     assert one_epoch("incomes").metrics["test/rmse"] > 0
 
 
-def test_what_is_too_good_to_be_true_is_said(table: pd.DataFrame) -> None:
+def test_leaks_are_reported(table: pd.DataFrame) -> None:
     table["paid"] = np.where(table["buys"] == "yes", 9.5, 0.0)
     pd.concat([table, table.tail(3)]).to_csv("shop.csv", index=False)
-    copies, telling = new("shop", "shop.csv", "buys").inspection.warnings
-    assert copies.startswith("3 rows repeat another one")
-    assert telling.startswith("column 'paid' alone tells buys")
+    copies, leaking = new("shop", "shop.csv", "buys").inspection.warnings
+    assert copies.startswith("3 rows are copies of others")
+    assert leaking.startswith("column 'paid' alone predicts buys")
 
 
-def test_uneven_classes_are_said(table: pd.DataFrame) -> None:
+def test_imbalanced_classes_are_reported(table: pd.DataFrame) -> None:
     table["buys"] = np.where(np.arange(ROWS) % 12 == 0, "yes", "no")
     table.to_csv("shop.csv", index=False)
-    assert new("shop", "shop.csv", "buys").inspection.warnings == ["92% are 'no': look at f1 rather than at accuracy"]
+    assert new("shop", "shop.csv", "buys").inspection.warnings == [
+        "92% are 'no': accuracy misleads, compare f1 instead"
+    ]
 
 
-def test_the_usual_name_of_a_target_need_not_be_given(table: pd.DataFrame) -> None:
+def test_a_common_target_name_is_recognized(table: pd.DataFrame) -> None:
     table.rename(columns={"buys": "Target"}).to_csv("shop.csv", index=False)
     assert new("shop", "shop.csv").inspection.settings["target"] == "Target"
 
@@ -149,10 +151,10 @@ def test_arrays(workplace: Path) -> None:
 
 def test_images(workplace: Path) -> None:
     random = np.random.default_rng(0)
-    for place in range(40):
-        folder = workplace / "pictures" / ("cat", "dog")[place % 2]
+    for number in range(40):
+        folder = workplace / "pictures" / ("cat", "dog")[number % 2]
         folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(random.integers(0, 255, (16, 16), dtype=np.uint8)).save(folder / f"{place}.png")
+        Image.fromarray(random.integers(0, 255, (16, 16), dtype=np.uint8)).save(folder / f"{number}.png")
     made = new("pets", "pictures")
     assert made.choice.sections["model"]["kind"] == "conv2d"
     assert one_epoch("pets").metrics["test/accuracy"] >= 0
@@ -171,7 +173,7 @@ def test_images(workplace: Path) -> None:
         (("shop", "x.npy"), "--target: x.npy holds x; give the NPY file of y"),
     ],
 )
-def test_mistakes_are_said_and_nothing_is_written(table: pd.DataFrame, arguments: tuple[str], message: str) -> None:
+def test_errors_are_reported_and_nothing_is_written(table: pd.DataFrame, arguments: tuple[str], message: str) -> None:
     table.to_csv("shop.csv", index=False)
     before = experiment.names()
     with pytest.raises(LabError) as error:
@@ -180,7 +182,7 @@ def test_mistakes_are_said_and_nothing_is_written(table: pd.DataFrame, arguments
     assert experiment.names() == before
 
 
-def test_no_experiment_is_replaced_without_a_yes(table: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_experiment_is_replaced_only_with_yes(table: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
     table.to_csv("shop.csv", index=False)
     mine = Path("experiments/lstm.yaml").read_text()
     with pytest.raises(SystemExit) as end:
@@ -191,6 +193,6 @@ def test_no_experiment_is_replaced_without_a_yes(table: pd.DataFrame, capsys: py
     with pytest.raises(SystemExit) as end:
         main(["new", "lstm", "--data", "shop.csv", "--target", "buys", "--yes"])
     assert end.value.code == 0
-    said = capsys.readouterr().out
-    assert "make experiment NAME=lstm" in said
-    assert "income 2.9%" in said
+    out = capsys.readouterr().out
+    assert "make experiment NAME=lstm" in out
+    assert "income 2.9%" in out

@@ -1,4 +1,4 @@
-"""What a search space may say, and what is said where it is wrong."""
+"""Search spaces: what they accept, and the errors they report."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def test_a_shipped_space_is_valid_and_suggests_valid_experiments(name: str) -> N
         assert {setting: settings[setting] for setting in values} == values
 
 
-def test_at_least_the_main_architectures_have_a_space() -> None:
+def test_the_main_architectures_have_a_space() -> None:
     assert {"mlp", "conv1d", "conv2d", "lstm", "gru"} <= {name for name in SHIPPED if load(name).search}
 
 
@@ -94,12 +94,12 @@ def test_choices_may_be_lists_and_mappings() -> None:
             "search.optimizer.lr: a log range has no step",
         ),
         ({"optimizer.lr": []}, "search.optimizer.lr: needs at least one choice"),
-        ({"optimizer.lr": 0.1}, "search.optimizer.lr: 0.1 is no dimension"),
+        ({"optimizer.lr": 0.1}, "search.optimizer.lr: 0.1 is not a dimension"),
         ({"optimizer.lrr": [0.1]}, "search.optimizer.lrr: no such setting; did you mean optimizer.lr?"),
         ({"model.norm": ["batch", "btach"]}, "search.model.norm: must be"),
         ({"model.hidden": [16, "many"]}, "search.model.hidden: must be"),
         ({"model.hidden": {"low": 0.5, "high": 8}}, "search.model.hidden: must be"),
-        ({"model.hidden": {"low": 2, "high": 8, "step": 0.5}}, "search.model.hidden.step: must be a whole number"),
+        ({"model.hidden": {"low": 2, "high": 8, "step": 0.5}}, "search.model.hidden.step: must be an integer"),
         ({"model.dropout": {"low": 0.0, "high": 1.5}}, "search.model.dropout: must be"),
         (
             {"optimizer.lr": {"low": 0.1, "high": 1, "when": {"optimizer.kind": "sgd"}}},
@@ -111,7 +111,7 @@ def test_choices_may_be_lists_and_mappings() -> None:
                 "optimizer.lr": {"low": 0.1, "high": 1, "when": {"model.norm": "none"}},
                 "model.norm": ["none"],
             },
-            "search.optimizer.lr.when: model.norm must stand above optimizer.lr",
+            "search.optimizer.lr.when: model.norm must come before optimizer.lr",
         ),
         (
             {"model.norm": ["none"], "optimizer.lr": {"low": 0.1, "high": 1, "when": {"model.norm": "layer"}}},
@@ -123,28 +123,28 @@ def test_choices_may_be_lists_and_mappings() -> None:
         ),
         (
             {"optimizer.lr": [0.1], "optimizer.kind": ["sgd"]},
-            "search.optimizer.kind: must stand above the other optimizer settings",
+            "search.optimizer.kind: must come before the other optimizer settings",
         ),
     ],
 )
-def test_a_mistake_is_said_before_the_first_trial(search: dict[str, Any], message: str) -> None:
+def test_an_error_is_reported_before_the_first_trial(search: dict[str, Any], message: str) -> None:
     with pytest.raises(LabError) as error:
         parse_space(searching(search))
     assert any(line.startswith(message) for line in error.value.lines), error.value.lines
 
 
-def test_all_mistakes_are_said_at_once() -> None:
+def test_all_errors_are_reported_at_once() -> None:
     with pytest.raises(LabError) as error:
         parse_space(searching({"optimizer.lr": [], "model.nrom": ["none"], "model.dropout": {"low": 1, "high": 0}}))
     assert len(error.value.lines) == 3
 
 
-def test_an_experiment_without_a_space_says_how_to_write_one() -> None:
+def test_an_experiment_without_a_space_gets_an_example() -> None:
     with pytest.raises(LabError, match="has no search space; add one"):
         parse_space(searching({}))
 
 
-def test_another_space_or_other_settings_are_another_study() -> None:
+def test_the_fingerprint_depends_on_space_settings_and_metric() -> None:
     prints = {
         parse_space(searching({"optimizer.lr": [0.1]})).fingerprint("val/loss"),
         parse_space(searching({"optimizer.lr": [0.1]})).fingerprint("val/accuracy"),

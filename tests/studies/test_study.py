@@ -1,4 +1,4 @@
-"""Whole studies on a real storage and a real store: searched, proven, interrupted, continued."""
+"""Whole studies on a real storage and a real store: searched, confirmed, interrupted, continued."""
 
 import contextlib
 import json
@@ -21,13 +21,13 @@ from lab.studies import storage, study
 from lab.studies.search import Counts
 from lab.studies.study import Options, StudyResult
 from lab.tracking import store
-from lab.training import run as training
+from lab.training import run as training_run
 
 
-class Silence:
+class NoProgress:
     """A Progress that shows nothing."""
 
-    def searching(self, done: Counts, running: int, best: tuple[int, float] | None) -> None: ...
+    def searching(self, counts: Counts, running: int, best: tuple[int, float] | None) -> None: ...
     def confirming(self, done: int, total: int) -> None: ...
     def testing(self) -> None: ...
 
@@ -49,7 +49,7 @@ def searched(tiny: str, workplace: Path) -> str:
 
 def run(name: str, *overrides: str, **options: object) -> StudyResult:
     chosen = Options(**({"trials": 4, "top": 1, "seeds": 2} | options))  # type: ignore[arg-type]
-    return study.run(load(name, overrides), chosen, Silence())
+    return study.run(load(name, overrides), chosen, NoProgress())
 
 
 def stored() -> optuna.Study:
@@ -61,7 +61,7 @@ def children(kind: str) -> list:
 
 
 class TestAStudy:
-    """A study of four trials, looked at from all sides."""
+    """A study of four trials, and all that it records."""
 
     @pytest.fixture
     def result(self, searched: str) -> StudyResult:
@@ -71,7 +71,7 @@ class TestAStudy:
         self.check_ranking(result)
         self.check_optuna(result)
         self.check_mlflow(result)
-        self.check_going_on(result)
+        self.check_continued(result)
 
     def check_ranking(self, result: StudyResult) -> None:
         assert result.counts.done == 4
@@ -106,21 +106,21 @@ class TestAStudy:
         assert "Plotly.newPlot" in page
         assert 'src="http' not in page
 
-    def check_going_on(self, result: StudyResult) -> None:
-        """The same command with more trials goes on in the same study and the same parent run."""
+    def check_continued(self, result: StudyResult) -> None:
+        """The same command with more trials continues the same study and the same parent run."""
         again = run("tiny", trials=6)
         assert again.run_id == result.run_id
         assert [trial.number for trial in stored().trials] == list(range(6))
         assert len(children("study")) == 1
 
 
-def test_the_score_of_a_trial_is_that_of_the_epoch_which_a_run_would_keep(searched: str) -> None:
+def test_the_score_of_a_trial_is_that_of_the_best_epoch(searched: str) -> None:
     result = run(searched, "trainer.max_epochs=4", trials=2)
     (candidate,) = [one for one in result.ranked if one.name != "defaults"]
-    assert training.run(candidate.experiment).metrics["val/accuracy"] == candidate.search_score
+    assert training_run.run(candidate.experiment).metrics["val/accuracy"] == candidate.search_score
 
 
-def test_two_studies_with_the_same_seed_are_the_same(searched: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_studies_with_the_same_seed_are_equal(searched: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tables = []
     for name in ("one", "two"):
         monkeypatch.setenv("LAB_STUDY_STORAGE", f"sqlite:///{name}.db")
@@ -128,7 +128,7 @@ def test_two_studies_with_the_same_seed_are_the_same(searched: str, monkeypatch:
     assert tables[0] == tables[1]
 
 
-def test_the_first_trial_has_the_experiments_own_settings_where_the_space_holds_them(searched: str) -> None:
+def test_the_first_trial_has_the_experiments_own_settings(searched: str) -> None:
     run(searched, trials=1, seeds=1)
     (trial,) = stored().trials
     assert trial.params == {"optimizer.kind": "adamw", "optimizer.lr": 0.01}
@@ -148,7 +148,7 @@ def test_pruned_trials_are_recorded_as_pruned_and_not_as_failed(searched: str, p
     assert all(run.info.status == "FINISHED" for run in pruned)
 
 
-def test_a_trial_that_fails_is_recorded_with_its_reason_and_the_study_goes_on(searched: str) -> None:
+def test_a_failed_trial_is_recorded_with_its_reason_and_the_study_continues(searched: str) -> None:
     search = "search={optimizer: [{kind: sgd, lr: 0.1}, {kind: sgd, lr: 1e30}]}"
     result = run(searched, search, trials=6, seeds=1, sampler="random")
     assert result.counts.failed > 0
@@ -157,7 +157,7 @@ def test_a_trial_that_fails_is_recorded_with_its_reason_and_the_study_goes_on(se
     assert all("the loss became" in run.data.tags["lab.failure"] for run in failed)
 
 
-def test_a_study_whose_trials_all_fail_says_so(searched: str) -> None:
+def test_a_study_whose_trials_all_fail_raises(searched: str) -> None:
     with pytest.raises(TrainingFailed, match=r"no trial of tiny-.* finished its training.*the loss became"):
         run(searched, "search={optimizer.lr: [1e30]}", "optimizer={kind: sgd, lr: 1e30}", trials=2)
     (parent,) = children("study")
@@ -183,9 +183,7 @@ def test_wrong_options_are_refused_before_anything_is_written(
     assert not (store.root() / "optuna.db").exists()
 
 
-def test_a_storage_that_cannot_be_reached_is_refused(
-    searched: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreachable_storage_is_refused(searched: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for address in (f"sqlite:///{tmp_path}/not/there.db", "nonsense", "postgresql://user:secret@127.0.0.1:9/none"):
         monkeypatch.setenv("LAB_STUDY_STORAGE", address)
         with pytest.raises(LabError, match=r"the study storage .* cannot be used") as error:
@@ -200,13 +198,13 @@ def test_a_stored_study_of_another_space_is_refused(searched: str) -> None:
         run(searched)
 
 
-def test_without_ray_several_workers_say_how_to_get_it(searched: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_ray_the_error_says_how_to_install_it(searched: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(LabError, match="--workers 2: needs Ray, which is not installed; use `make study"):
         run(searched, workers=2)
 
 
-def test_a_cluster_that_does_not_answer_is_said(searched: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_that_does_not_answer_is_refused(searched: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
     with pytest.raises(LabError, match=r"the cluster RAY_ADDRESS=127.0.0.1:9 does not answer"):
         run(searched, workers=2)
@@ -222,11 +220,11 @@ def test_workers_on_ray_run_the_same_study(searched: str, monkeypatch: pytest.Mo
         assert one.fresh == pytest.approx(same.fresh, abs=0.02)  # other thread counts may round otherwise
 
 
-EPOCHS = 100  # of a trial: enough that a signal finds it at work, however slowly the machine looks
+EPOCHS = 100  # of a trial: enough that a signal arrives during training even on a slow machine
 
 
-def begin(name: str, *options: str) -> subprocess.Popen[str]:
-    """`lab study` in a process of its own, with trials that go on and on."""
+def start(name: str, *options: str) -> subprocess.Popen[str]:
+    """`lab study` in its own process, with long trials."""
     command = [sys.executable, "-m", "lab", "study", name, "--trials", "3", "--top", "1", "--seeds", "1"]
     return subprocess.Popen(
         [*command, *options, f"trainer.max_epochs={EPOCHS}", "--pruner", "none"],
@@ -243,11 +241,11 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def at_work(count: int, finished: int = 0) -> bool:
+def training(count: int, finished: int = 0) -> bool:
     """Whether so many trials are in the first half of their epochs, and so many have finished."""
     try:
         trials = stored().trials
-    except Exception:  # the storage is just being made
+    except Exception:  # the storage is being created
         return False
     states = Counter(trial.state.name for trial in trials)
     epochs = [len(trial.intermediate_values) for trial in trials if trial.state.name == "RUNNING"]
@@ -261,32 +259,32 @@ def assert_nothing_runs() -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
-def test_a_study_that_is_stopped_goes_on(searched: str, number: signal.Signals, code: int) -> None:
-    process = begin(searched)
-    wait_until(lambda: at_work(1, finished=1))
+def test_a_stopped_study_continues(searched: str, number: signal.Signals, code: int) -> None:
+    process = start(searched)
+    wait_until(lambda: training(1, finished=1))
     os.kill(process.pid, number)
-    _, said = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == code
     if number == signal.SIGINT:
-        assert said == "lab: stopped; the same command continues the study\n"
+        assert err == "lab: stopped; the same command continues the study\n"
         assert_nothing_runs()
-    process = begin(searched)
-    out, said = process.communicate(timeout=150)
-    assert process.returncode == 0, said
+    process = start(searched)
+    out, err = process.communicate(timeout=150)
+    assert process.returncode == 0, err
     assert "trials      3: 3 finished, 0 pruned, 0 failed" in out
     assert_nothing_runs()
     trials = stored().trials
     assert [trial.number for trial in trials] == list(range(4))
     assert Counter(trial.state.name for trial in trials) == {"COMPLETE": 3, "FAIL": 1}
-    (cut_off,) = stored().user_attrs["lab.retried"]
-    (retry,) = [trial for trial in trials if trial.user_attrs.get("lab.retry_of") == cut_off]
-    assert retry.params == trials[cut_off].params
+    (interrupted,) = stored().user_attrs["lab.retried"]
+    (retry,) = [trial for trial in trials if trial.user_attrs.get("lab.retry_of") == interrupted]
+    assert retry.params == trials[interrupted].params
     states = Counter(run.info.status for run in children("trial"))
     assert states == {"FINISHED": 3, "KILLED": 1}
 
 
-def training_workers(driver: int) -> list[psutil.Process]:
-    """The Ray workers of a driver that are at a job."""
+def ray_workers(driver: int) -> list[psutil.Process]:
+    """The Ray workers of a driver that are training."""
     found = []
     for child in psutil.Process(driver).children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
@@ -295,12 +293,12 @@ def training_workers(driver: int) -> list[psutil.Process]:
     return found
 
 
-def test_a_ray_worker_that_is_killed_costs_its_trial_which_is_retried(searched: str) -> None:
-    process = begin(searched, "--workers", "2")
-    wait_until(lambda: len(training_workers(process.pid)) == 2 and at_work(2))
-    training_workers(process.pid)[0].kill()
-    out, said = process.communicate(timeout=170)
-    assert process.returncode == 0, said
+def test_the_trial_of_a_killed_ray_worker_is_retried(searched: str) -> None:
+    process = start(searched, "--workers", "2")
+    wait_until(lambda: len(ray_workers(process.pid)) == 2 and training(2))
+    ray_workers(process.pid)[0].kill()
+    out, err = process.communicate(timeout=170)
+    assert process.returncode == 0, err
     assert "trials      3: 3 finished, 0 pruned, 0 failed" in out
     assert_nothing_runs()
     assert Counter(trial.state.name for trial in stored().trials) == {"COMPLETE": 3, "FAIL": 1}
