@@ -1,1 +1,5 @@
-"""The dashboard: what the store holds, so that people see what matters. It imports no training code."""
+"""The dashboard: pages on the runs of the store. It imports no training code.
+
+app.py is the navigation and app_pages/ holds the pages. reads.py is the only module that reads the store; charts.py
+turns data into figures. Start with app_pages/compare.py.
+"""

@@ -1,17 +1,16 @@
-"""The dashboard's navigation; `make dashboard` starts it."""
+"""The navigation of the dashboard; `make dashboard` starts it."""
 
 import streamlit as st
 
-from dashboard import frame
+from dashboard import components
 
-# An icon of its own: that of a page would be fetched from the internet.
+# An SVG of our own: Streamlit would fetch the icon of an emoji or a Material name from the internet.
 ICON = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16' fill='none' stroke='#0080C8' stroke-width='2'>"
     "<path d='M2 2v12h12M4 4c2 7 5 7 9 7'/></svg>"
 )
-st.set_page_config(page_title="The lab", page_icon=ICON, layout="wide")
-st.html("<style>.stMainBlockContainer {padding-top: 4.5rem}</style>")  # the default leaves a hand's breadth empty
-
+# Streamlit leaves 6 rem above a page. The class of a container's key is the documented hook for styles.
+STYLE = "<style>.st-key-page {margin-top: -1.5rem}</style>"
 PAGES = [
     st.Page("app_pages/home.py", title="Home", icon=":material/home:", default=True),
     st.Page("app_pages/runs.py", title="Runs", icon=":material/table_rows:"),
@@ -21,4 +20,7 @@ PAGES = [
     st.Page("app_pages/verdicts.py", title="Verdicts", icon=":material/balance:"),
 ]
 
-frame.guarded(st.navigation(PAGES, position="top").run)
+st.set_page_config(page_title="The lab", page_icon=ICON, layout="wide")
+st.html(STYLE)
+with st.container(key="page"):
+    components.run_page(st.navigation(PAGES, position="top").run)

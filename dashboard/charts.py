@@ -1,28 +1,33 @@
-"""Figures from data: pure functions, one library, a palette for every eye."""
+"""Plotly figures from data, as pure functions. The colours can be told apart by colour-blind readers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard import curves, words
+from dashboard import curves, text
 
-# Okabe and Ito's colours, which colour-blind people tell apart, without those that vanish on white or black.
+# The palette of Okabe and Ito, without the colours that vanish on a white or a black background.
 COLOURS = ("#0080C8", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8C8C8C")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 MARKERS = ("circle", "square", "diamond", "cross", "triangle-up", "triangle-down", "star", "pentagon")
-POINTS_IN_ALL = 20_000  # a browser draws so many at once without a pause
-POINTS_PER_CURVE = 800
-FEW_POINTS = 40  # with so few, each gets a marker
+MAX_POINTS = 20_000  # in one figure; a browser draws this many without a noticeable delay
+MAX_POINTS_PER_CURVE = 800
+MIN_POINTS_PER_CURVE = 100
+MAX_POINTS_WITH_MARKERS = 40
 HEIGHT = 420
 BAND_OPACITY = 0.18
 
 
 @dataclass(frozen=True)
 class Line:
-    """A curve with columns x and y, and low and high where it is a mean with a band; its label names it."""
+    """A curve with columns x and y; with low and high too if it is a mean with a confidence band.
+
+    `style` is the index of its colour, dash and marker; `raw` is the curve before smoothing, drawn faintly.
+    """
 
     label: str
     data: pd.DataFrame
@@ -31,122 +36,128 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A figure, what must be said of it, and the same as a table."""
+class Chart:
+    """A figure, the notes below it, and the same data as a table."""
 
     figure: go.Figure
     notes: tuple[str, ...]
     table: pd.DataFrame
 
 
-def curve_chart(lines: Sequence[Line], metric: str, axis: curves.Axis, log: bool = False) -> Picture:
-    """Curves of one metric over each other, thinned to what a screen can show; says so, and marks what is no number."""
-    figure = go.Figure()
-    most = max(100, min(POINTS_PER_CURVE, POINTS_IN_ALL // max(1, len(lines))))
-    shown = total = 0
-    for line in lines:
-        places = curves.kept(line.data["y"].to_numpy(), most)
-        shown, total = shown + len(places), total + len(line.data)
-        part = line.data.iloc[places]
-        if line.raw is not None:
-            figure.add_trace(_faint(line, line.raw.iloc[curves.kept(line.raw["y"].to_numpy(), most)]))
-        if "low" in part and part["low"].notna().any():
-            figure.add_trace(_band(part, line.style))
-        figure.add_trace(_line(line, part))
-        if (marks := _marks(line, part)) is not None:
-            figure.add_trace(marks)
-    _lay_out(figure, words.in_figure(metric), curves.TITLES[axis])
+def curve_chart(lines: Sequence[Line], metric: str, axis: curves.Axis, log: bool = False) -> Chart:
+    """The curves of one metric in one figure, downsampled; the notes report omitted points and non-finite values."""
+    max_points = max(MIN_POINTS_PER_CURVE, min(MAX_POINTS_PER_CURVE, MAX_POINTS // max(1, len(lines))))
+    thinned = [_downsample(line.data, max_points) for line in lines]
+    # One call on plain dictionaries: 500 traces made one by one (go.Scatter, add_trace) take twice as long.
+    figure = go.Figure(
+        [trace for line, data in zip(lines, thinned, strict=True) for trace in _traces(line, data, max_points)]
+    )
+    _set_layout(figure, text.escape_html(metric), curves.AXIS_TITLES[axis])
     if log:
         figure.update_yaxes(type="log")
-    notes = [f"{shown:,} of {words.count(total, 'point')}"] if shown < total else []
+    shown, total = sum(len(data) for data in thinned), sum(len(line.data) for line in lines)
+    notes = [f"{shown:,} of {text.count(total, 'point')}"] if shown < total else []
     table = pd.concat([line.data.assign(curve=line.label) for line in lines]) if lines else pd.DataFrame()
-    return Picture(figure, (*notes, *_unusable(lines, log)), table)
+    return Chart(figure, (*notes, *_notes_on_missing(lines, log)), table)
 
 
-def _line(line: Line, part: pd.DataFrame) -> go.Scatter:
-    y = part["y"].where(np.isfinite(part["y"]))
-    few = len(part) <= FEW_POINTS
-    return go.Scatter(
-        x=part["x"].to_numpy(),
-        y=y.to_numpy(),
-        name=words.in_figure(line.label),
-        legendgroup=str(line.style),
-        mode="lines+markers" if few else "lines",
-        line={"color": colour(line.style), "dash": dash(line.style), "width": 2},
-        marker={"symbol": marker(line.style), "size": 7},
-        hovertemplate="%{y:.5g} at %{x:.6g}<extra>%{fullData.name}</extra>",
-        _validate=False,  # it takes longer than all the rest where there are many lines
-    )
+def _downsample(data: pd.DataFrame, max_points: int) -> pd.DataFrame:
+    return data.iloc[curves.downsample(data["y"].to_numpy(), max_points)]
 
 
-def _faint(line: Line, part: pd.DataFrame) -> go.Scatter:
-    return go.Scatter(
-        x=part["x"].to_numpy(),
-        y=part["y"].where(np.isfinite(part["y"])).to_numpy(),
-        legendgroup=str(line.style),
-        line={"color": colour(line.style), "width": 1},
-        opacity=0.25,
-        mode="lines",
-        showlegend=False,
-        hoverinfo="skip",
-    )
+def _traces(line: Line, data: pd.DataFrame, max_points: int) -> Iterator[dict[str, Any]]:
+    """The traces of one curve, back to front."""
+    if line.raw is not None:
+        yield _raw_trace(line, _downsample(line.raw, max_points))
+    if "low" in data and data["low"].notna().any():
+        yield _band_trace(line, data[data["low"].notna()])
+    yield _line_trace(line, data)
+    if (non_finite := ~np.isfinite(data["y"])).any() and not non_finite.all():
+        yield _non_finite_trace(line, data, non_finite)
 
 
-def _band(part: pd.DataFrame, style: int) -> go.Scatter:
-    part = part[part["low"].notna()]
-    return go.Scatter(
-        x=np.concatenate([part["x"], part["x"][::-1]]),
-        y=np.concatenate([part["high"], part["low"][::-1]]),
-        fill="toself",
-        fillcolor=_see_through(colour(style), BAND_OPACITY),
-        line={"width": 0},
-        legendgroup=str(style),
-        showlegend=False,
-        hoverinfo="skip",
-        mode="lines",
-    )
+def _line_trace(line: Line, data: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "x": data["x"].to_numpy(),
+        "y": data["y"].where(np.isfinite(data["y"])).to_numpy(),
+        "name": text.escape_html(line.label),
+        "legendgroup": str(line.style),
+        "mode": "lines+markers" if len(data) <= MAX_POINTS_WITH_MARKERS else "lines",
+        "line": {"color": colour(line.style), "dash": dash(line.style), "width": 2},
+        "marker": {"symbol": marker(line.style), "size": 7},
+        "hovertemplate": "%{y:.5g} at %{x:.6g}<extra>%{fullData.name}</extra>",
+    }
 
 
-def _marks(line: Line, part: pd.DataFrame) -> go.Scatter | None:
-    """A cross at the last finite value before each NaN or infinity (the first one after, at the start)."""
-    broken = ~np.isfinite(part["y"])
-    if not broken.any() or broken.all():
-        return None
-    near = part["y"].where(~broken).ffill().bfill()[broken]
-    return go.Scatter(
-        x=part["x"][broken].to_numpy(),
-        y=near.to_numpy(),
-        text=[words.number(value) for value in part["y"][broken]],
-        mode="markers",
-        marker={"symbol": "x", "size": 10, "color": colour(line.style), "line": {"width": 1, "color": "#808080"}},
-        legendgroup=str(line.style),
-        showlegend=False,
-        hovertemplate="%{text} at %{x:.6g}<extra>" + words.in_figure(line.label).replace("%", "%%") + "</extra>",
-    )
+def _raw_trace(line: Line, data: pd.DataFrame) -> dict[str, Any]:
+    return _background_trace(line) | {
+        "x": data["x"].to_numpy(),
+        "y": data["y"].where(np.isfinite(data["y"])).to_numpy(),
+        "line": {"color": colour(line.style), "width": 1},
+        "opacity": 0.25,
+    }
 
 
-def _unusable(lines: Sequence[Line], log: bool) -> list[str]:
-    """What could not be drawn, in sentences."""
+def _band_trace(line: Line, data: pd.DataFrame) -> dict[str, Any]:
+    return _background_trace(line) | {
+        "x": np.concatenate([data["x"], data["x"][::-1]]),
+        "y": np.concatenate([data["high"], data["low"][::-1]]),
+        "fill": "toself",
+        "fillcolor": _rgba(colour(line.style), BAND_OPACITY),
+        "line": {"width": 0},
+    }
+
+
+def _background_trace(line: Line) -> dict[str, Any]:
+    """A trace that belongs to a curve and has no entry of its own in the legend."""
+    group = {"legendgroup": str(line.style), "showlegend": False}
+    return {"type": "scatter", "mode": "lines", "hoverinfo": "skip"} | group
+
+
+def _non_finite_trace(line: Line, data: pd.DataFrame, non_finite: "pd.Series[bool]") -> dict[str, Any]:
+    """A cross for each NaN or infinity, at the last finite value before it (at the start: the first one after)."""
+    nearest = data["y"].where(~non_finite).ffill().bfill()[non_finite]
+    label = text.escape_html(line.label).replace("%", "%%")
+    return {
+        "type": "scatter",
+        "x": data["x"][non_finite].to_numpy(),
+        "y": nearest.to_numpy(),
+        "text": [text.number(value) for value in data["y"][non_finite]],
+        "mode": "markers",
+        "marker": {"symbol": "x", "size": 10, "color": colour(line.style), "line": {"width": 1, "color": "#808080"}},
+        "legendgroup": str(line.style),
+        "showlegend": False,
+        "hovertemplate": f"%{{text}} at %{{x:.6g}}<extra>{label}</extra>",
+    }
+
+
+def _notes_on_missing(lines: Sequence[Line], log: bool) -> list[str]:
+    """A sentence for each kind of value that the figure cannot show."""
     notes = []
     values = np.concatenate([line.data["y"].to_numpy() for line in lines]) if lines else np.array([])
-    if broken := int((~np.isfinite(values)).sum()):
-        notes.append(f"{words.count(broken, 'value')} {'is' if broken == 1 else 'are'} NaN or infinite (marked ✕)")
-    whole = [words.short(line.label, 40) for line in lines if len(line.data) and not np.isfinite(line.data["y"]).any()]
-    if whole:
-        notes.append(f"no finite value at all: {', '.join(whole[:5])}")
+    if non_finite := int((~np.isfinite(values)).sum()):
+        notes.append(
+            f"{text.count(non_finite, 'value')} {'is' if non_finite == 1 else 'are'} NaN or infinite (marked ✕)"
+        )
+    empty = [
+        text.truncate(line.label, 40) for line in lines if len(line.data) and not np.isfinite(line.data["y"]).any()
+    ]
+    if empty:
+        notes.append(f"no finite value at all: {', '.join(empty[:5])}")
     if log and (below := int((values <= 0).sum())):
-        notes.append(f"{words.count(below, 'value')} of 0 or less cannot stand on a logarithmic axis")
+        notes.append(f"{text.count(below, 'value')} of 0 or less cannot be shown on a logarithmic axis")
     return notes
 
 
-def scatter(points: pd.DataFrame, x: str, y: str, labels: Sequence[str], front: np.ndarray | None = None) -> Picture:
-    """Points (columns x and y, numbers or words), those on the Pareto front joined by a line and ringed."""
+def scatter(points: pd.DataFrame, x: str, y: str, labels: Sequence[str], front: np.ndarray | None = None) -> Chart:
+    """A scatter plot of the columns x and y, titled `x` and `y`; `front` marks the points on the Pareto front."""
     on_front = front if front is not None else np.zeros(len(points), bool)
     figure = go.Figure(
         go.Scatter(
             x=points["x"],
             y=points["y"],
-            text=[words.in_figure(label) for label in labels],
+            text=[text.escape_html(label) for label in labels],
             mode="markers",
             marker={
                 "size": np.where(on_front, 13, 9),
@@ -161,37 +172,37 @@ def scatter(points: pd.DataFrame, x: str, y: str, labels: Sequence[str], front: 
         edge = points[on_front].sort_values("x")
         line = {"shape": "hv", "color": COLOURS[3], "dash": "dot"}
         figure.add_trace(go.Scatter(x=edge["x"], y=edge["y"], mode="lines", line=line, name="Pareto front"))
-    _lay_out(figure, words.in_figure(y), words.in_figure(x))
+    _set_layout(figure, text.escape_html(y), text.escape_html(x))
     table = points.rename(columns={"x": x, "y": y if y != x else f"{y} (y)"}).assign(run=list(labels))
-    return Picture(figure, (), table.assign(front=on_front) if front is not None else table)
+    return Chart(figure, (), table.assign(front=on_front) if front is not None else table)
 
 
-def parallel(values: pd.DataFrame, metric: str) -> Picture:
-    """Parallel coordinates of settings and a metric, coloured by the metric; words take a place each."""
+def parallel_coordinates(values: pd.DataFrame, metric: str) -> Chart:
+    """Parallel coordinates of the columns, coloured by the metric; text columns are categorical axes."""
     dimensions = []
     for name, column in values.items():
-        label = words.in_figure(str(name), 24)
+        label = text.escape_html(str(name), 24)
         if pd.api.types.is_numeric_dtype(column):
             dimensions.append({"label": label, "values": column.to_numpy(float)})
         else:
             codes, names = pd.factorize(column.astype(str))
-            ticks = [words.in_figure(each, 16) for each in names]
+            ticks = [text.escape_html(each, 16) for each in names]
             dimensions.append({"label": label, "values": codes, "tickvals": list(range(len(names))), "ticktext": ticks})
     line = {"color": values[metric].to_numpy(float), "colorscale": "Cividis", "showscale": True}
     figure = go.Figure(go.Parcoords(dimensions=dimensions, line=line))
     figure.update_layout(height=HEIGHT, margin={"l": 70, "r": 40, "t": 60, "b": 30})
-    return Picture(figure, (), values.reset_index())
+    return Chart(figure, (), values.reset_index())
 
 
-def confusion(counts: np.ndarray, names: Sequence[str]) -> Picture:
-    """A confusion matrix: the shades are shares of a true class, the numbers are counts."""
+def confusion_matrix(counts: np.ndarray, names: Sequence[str]) -> Chart:
+    """A confusion matrix (true class, predicted class), coloured by the share of each true class."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    shown = [words.in_figure(str(name), 20) for name in names]
+    ticks = [text.escape_html(name, 20) for name in names]
     figure = go.Figure(
         go.Heatmap(
             z=shares,
-            x=shown,
-            y=shown,
+            x=ticks,
+            y=ticks,
             text=counts,
             texttemplate="%{text}" if len(names) <= 20 else "",
             colorscale="Cividis",
@@ -201,14 +212,14 @@ def confusion(counts: np.ndarray, names: Sequence[str]) -> Picture:
             hovertemplate="true %{y}, predicted %{x}: %{text} (%{z:.1%})<extra></extra>",
         )
     )
-    _lay_out(figure, "true", "predicted")
+    _set_layout(figure, "true", "predicted")
     figure.update_xaxes(type="category")
     figure.update_yaxes(type="category", autorange="reversed")
-    table = pd.DataFrame(counts, index=[str(name) for name in names], columns=[str(name) for name in names])
-    return Picture(figure, (), table.rename_axis("true ↓ predicted →").reset_index())
+    table = pd.DataFrame(counts, index=names, columns=names)
+    return Chart(figure, (), table.rename_axis("true ↓ predicted →").reset_index())
 
 
-def _lay_out(figure: go.Figure, y: str, x: str) -> None:
+def _set_layout(figure: go.Figure, y: str, x: str) -> None:
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 10, "r": 10, "t": 30, "b": 10},
@@ -225,7 +236,7 @@ def colour(style: int) -> str:
 
 
 def dash(style: int) -> str:
-    """The dash of the n-th line; with its colour, no two of the first 42 lines look the same."""
+    """The dash pattern of the n-th line; the first 42 lines differ in colour or pattern."""
     return DASHES[style % len(DASHES)]
 
 
@@ -234,6 +245,6 @@ def marker(style: int) -> str:
     return MARKERS[style % len(MARKERS)]
 
 
-def _see_through(colour: str, opacity: float) -> str:
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+def _rgba(colour: str, opacity: float) -> str:
+    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"

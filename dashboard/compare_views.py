@@ -7,143 +7,154 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, comparison, frame, reads, selection, words
-from dashboard.comparison import Group, Look
+from dashboard import charts, comparison, components, reads, selection, text
+from dashboard.comparison import CurveOptions, Group
 from lab.errors import LabError
 from lab.tracking.reading.run_table import RunTable
 
-MOST_MATRICES = 12
-MOST_DIMENSIONS = 8
+MAX_MATRICES = 12
+MAX_DIMENSIONS = 8
+SINGLE_VALUES = ("best/", "at_best/", "baseline/", "test/")  # the lab's summaries, which have no curve
 
 
 def metric_names(table: RunTable) -> list[str]:
-    """The metrics that have curves, validation first: the lab's summaries (best/...) are single values."""
-    single = ("best/", "at_best/", "baseline/", "test/")
-    names = [str(name) for name in table.metrics if not str(name).startswith(single) and name != "best_epoch"]
+    """The metrics that have curves: validation metrics first, system metrics last."""
+    names = [str(name) for name in table.metrics if not str(name).startswith(SINGLE_VALUES) and name != "best_epoch"]
     return sorted(names, key=lambda name: (not name.startswith("val/"), name.startswith("system/"), name))
 
 
-def curves(
-    table: RunTable, chosen: Sequence[Group], metrics: Sequence[str], look: Look
-) -> list[tuple[str, charts.Picture]]:
-    """Draw the curves of each metric; the pictures, for a report."""
-    drawn = []
+def show_curves(
+    table: RunTable, groups: Sequence[Group], metrics: Sequence[str], options: CurveOptions
+) -> list[tuple[str, charts.Chart]]:
+    """A chart for each metric; returns the metrics with their charts, for the report."""
+    shown = []
     for metric in metrics:
-        found = reads.curves_of(table, table.ids, metric, look.axis)
-        if not found:
-            st.info(f"None of these runs recorded {words.in_markdown(metric)}.")
+        run_curves = reads.metric_curves(table, table.ids, metric, options.axis)
+        if not run_curves:
+            _show_unrecorded(metric)
             continue
-        picture = comparison.curve_picture(found, chosen, metric, look)
-        frame.show(picture, f"curves-{metric}", f"curves of {metric}")
-        without = len(table.ids) - len(found)
-        if without:
+        chart = comparison.group_chart(run_curves, groups, metric, options)
+        components.show_chart(chart, f"curves-{metric}", f"curves of {metric}")
+        if missing := len(table.ids) - len(run_curves):
             st.caption(
-                f"{words.count(without, 'run')} of {len(table.ids):,} did not record {words.in_markdown(metric)}"
+                f"{text.count(missing, 'run')} of {len(table.ids):,} did not record {text.escape_markdown(metric)}"
             )
-        drawn.append((metric, picture))
-    return drawn
+        shown.append((metric, chart))
+    return shown
 
 
-def parallel(table: RunTable, metric: str) -> None:
-    """Parallel coordinates of what differs and one metric."""
-    values = comparison.quantities(table)
-    if metric not in values:
-        st.info(f"None of these runs recorded {words.in_markdown(metric)}.")
-        return
-    names = [name for name in selection.differing(table.params) if name != metric][:MOST_DIMENSIONS]
-    usable = values[np.isfinite(values[metric])]
-    if not len(usable) or not names:
-        st.info("Parallel coordinates need runs that differ in a setting and have a finite value of the metric.")
-        return
-    frame.show(charts.parallel(usable[[*names, metric]], metric), "parallel", "parallel coordinates")
+def _show_unrecorded(metric: str) -> None:
+    st.info(f"None of these runs recorded {text.escape_markdown(metric)}.")
 
 
-def scatter(table: RunTable, labels: dict[str, str], metric: str) -> None:
+def show_scatter(table: RunTable, labels: dict[str, str], metric: str) -> None:
     """Any setting or metric against any other."""
-    values = comparison.quantities(table)
-    names = [str(name) for name in values]
+    columns = comparison.scatter_columns(table)
+    names = [str(name) for name in columns]
     left, right = st.columns(2)
-    usual = next((name for name in selection.differing(table.params) if name != selection.SEED), names[0])
-    x = left.selectbox("x axis", names, names.index(usual), key="x", bind="query-params")
-    start = names.index(metric) if metric in names else len(names) - 1
-    y = right.selectbox("y axis", names, start, key="y", bind="query-params")
-    _scatter(values, x, y, labels, "scatter")
+    default = next((name for name in selection.differing_settings(table.params) if name != selection.SEED), names[0])
+    x = left.selectbox("x axis", names, names.index(default), key="x", bind="query-params")
+    y_index = names.index(metric) if metric in names else len(names) - 1
+    y = right.selectbox("y axis", names, y_index, key="y", bind="query-params")
+    _scatter(columns, x, y, labels, "scatter")
 
 
-def cost(table: RunTable, labels: dict[str, str], metric: str) -> None:
-    """A metric against the time of training, with the Pareto front."""
-    values = comparison.quantities(table)
-    if metric not in values:
-        st.info(f"None of these runs recorded {words.in_markdown(metric)}.")
+def show_time(table: RunTable, labels: dict[str, str], metric: str) -> None:
+    """A metric against the training time, with the Pareto front."""
+    columns = comparison.scatter_columns(table)
+    if metric not in columns:
+        _show_unrecorded(metric)
         return
     higher = selection.higher_is_better(metric)
-    st.caption(f"Diamonds: no other run is both faster and better in {words.in_markdown(metric)}.")
-    _scatter(values, "training seconds", metric, labels, "cost", higher)
+    st.caption(f"Diamonds: no other run is both faster and better in {text.escape_markdown(metric)}.")
+    _scatter(columns, "training seconds", metric, labels, "cost", higher)
 
 
 def _scatter(
-    values: pd.DataFrame, x: str, y: str, labels: dict[str, str], key: str, higher: bool | None = None
+    columns: pd.DataFrame, x: str, y: str, labels: dict[str, str], key: str, higher: bool | None = None
 ) -> None:
-    points = pd.DataFrame({"x": values[x], "y": values[y]}, index=values.index).dropna()
-    numeric = points.select_dtypes("number")
-    points = points[np.isfinite(numeric).all(axis=1)]
+    """A scatter plot; with the Pareto front if `higher` says which direction of y is better."""
+    points = pd.DataFrame({"x": columns[x], "y": columns[y]}, index=columns.index).dropna()
+    points = points[np.isfinite(points.select_dtypes("number")).all(axis=1)]
     if not len(points):
         st.info("No run has a finite value of both.")
         return
     front = None if higher is None else comparison.pareto_front(points["x"].to_numpy(), points["y"].to_numpy(), higher)
-    picture = charts.scatter(points, x, y, [labels[run] for run in points.index], front)
-    frame.show(picture, key, f"{y} against {x}")
+    chart = charts.scatter(points, x, y, [labels[run] for run in points.index], front)
+    components.show_chart(chart, key, f"{y} against {x}")
 
 
-def matrices(table: RunTable, labels: dict[str, str]) -> None:
+def show_parallel_coordinates(table: RunTable, metric: str) -> None:
+    """Parallel coordinates of the settings that differ and one metric."""
+    columns = comparison.scatter_columns(table)
+    if metric not in columns:
+        _show_unrecorded(metric)
+        return
+    names = [name for name in selection.differing_settings(table.params) if name != metric][:MAX_DIMENSIONS]
+    usable = columns[np.isfinite(columns[metric])]
+    if not len(usable) or not names:
+        st.info("Parallel coordinates need runs that differ in a setting and have a finite value of the metric.")
+        return
+    chart = charts.parallel_coordinates(usable[[*names, metric]], metric)
+    components.show_chart(chart, "parallel", "parallel coordinates")
+
+
+def show_confusion_matrices(table: RunTable, labels: dict[str, str]) -> None:
     """Confusion matrices side by side."""
     columns = st.columns(min(3, max(1, len(table.ids))))
     missing = []
-    for number, run in enumerate(table.ids[:MOST_MATRICES]):
-        found = reads.confusion(run)
-        if found is None:
+    for number, run in enumerate(table.ids[:MAX_MATRICES]):
+        matrix = reads.confusion_matrix(run)
+        if matrix is None:
             missing.append(labels[run])
             continue
         with columns[number % len(columns)]:
-            st.markdown(words.in_markdown(labels[run]))
-            frame.show(charts.confusion(*found), f"matrix-{run}", f"confusion matrix of {labels[run]}")
+            st.markdown(text.escape_markdown(labels[run]))
+            chart = charts.confusion_matrix(*matrix)
+            components.show_chart(chart, f"matrix-{run}", f"confusion matrix of {labels[run]}")
     if missing:
-        st.caption(f"without a confusion matrix: {words.in_markdown(', '.join(missing[:8]), 300)}")
-    if len(table.ids) > MOST_MATRICES:
-        st.caption(f"the first {MOST_MATRICES} of {len(table.ids)} runs")
+        st.caption(f"without a confusion matrix: {text.escape_markdown(', '.join(missing[:8]), 300)}")
+    if len(table.ids) > MAX_MATRICES:
+        st.caption(f"the first {MAX_MATRICES} of {len(table.ids)} runs")
 
 
-def code(table: RunTable, labels: dict[str, str]) -> None:
-    """The difference between the code and the configuration of two runs."""
+def show_code(table: RunTable, labels: dict[str, str]) -> None:
+    """The differences in code and configuration between two runs."""
     if len(table.ids) < 2:
-        st.info("Two runs are needed.")
+        st.info("This view compares two runs; choose at least two.")
         return
     left, right = st.columns(2)
-    one = left.selectbox("From", table.ids, 0, format_func=labels.__getitem__, key="from")
-    other = right.selectbox("to", table.ids, 1, format_func=labels.__getitem__, key="to")
+    first = left.selectbox("From", table.ids, 0, format_func=labels.__getitem__, key="from")
+    second = right.selectbox("to", table.ids, 1, format_func=labels.__getitem__, key="to")
+    _show_commits(table, first, second)
+    for path, title in (("config.yaml", "Configuration"), ("git.diff", "Uncommitted changes")):
+        st.markdown(f"**{title}**")
+        _show_diff(first, second, path)
+
+
+def _show_commits(table: RunTable, first: str, second: str) -> None:
     commits = [
-        table.tags["mlflow.source.git.commit"].get(run) if "mlflow.source.git.commit" in table.tags else None
-        for run in (one, other)
+        table.tags[comparison.COMMIT].get(run) if comparison.COMMIT in table.tags else None for run in (first, second)
     ]
-    if all(isinstance(commit, str) for commit in commits):
-        same = "the same commit" if commits[0] == commits[1] else "different commits; in the repository:"
-        st.markdown(f"Code: {same}")
-        st.code(f"git diff {commits[0]} {commits[1]}" if commits[0] != commits[1] else f"git show {commits[0]}", "bash")
-    else:
+    if not all(isinstance(commit, str) for commit in commits):
         st.caption("At least one of these runs did not record its commit.")
-    for path, what in (("config.yaml", "Configuration"), ("git.diff", "Uncommitted changes")):
-        st.markdown(f"**{what}**")
-        _difference(one, other, path)
+    elif commits[0] == commits[1]:
+        st.markdown("Code: the same commit")
+        st.code(f"git show {commits[0]}", "bash")
+    else:
+        st.markdown("Code: different commits; in the repository:")
+        st.code(f"git diff {commits[0]} {commits[1]}", "bash")
 
 
-def _difference(one: str, other: str, path: str) -> None:
+def _show_diff(first: str, second: str, path: str) -> None:
+    """The unified diff of an artifact of two runs."""
     try:
-        texts = [reads.artifact_text(run, path).splitlines() for run in (one, other)]
+        texts = [reads.artifact_text(run, path).splitlines() for run in (first, second)]
     except LabError as error:
-        st.warning(words.in_markdown(str(error), 300))
+        st.warning(text.escape_markdown(str(error), 300))
         return
-    changed = "\n".join(difflib.unified_diff(texts[0], texts[1], "from", "to", lineterm="", n=2))
-    if changed:
-        st.code(changed, language="diff")
+    diff = "\n".join(difflib.unified_diff(texts[0], texts[1], "from", "to", lineterm="", n=2))
+    if diff:
+        st.code(diff, language="diff")
     else:
         st.caption("no difference" if any(texts) else f"neither run has {path}")

@@ -1,4 +1,4 @@
-"""Curves from recorded values: their x axis, their smoothing, and fewer points without losing what stands out."""
+"""Curves from recorded values: the x axis, smoothing, and downsampling that keeps the extremes."""
 
 from typing import Literal
 
@@ -7,67 +7,73 @@ import pandas as pd
 
 Axis = Literal["step", "epoch", "wall time"]
 AXES: tuple[Axis, ...] = ("step", "epoch", "wall time")
-TITLES = {"step": "step", "epoch": "epoch", "wall time": "seconds since the start"}
-EPOCH_CLOCK = "seconds_per_epoch"  # recorded once an epoch by every run of the lab, the epoch as its step
-EPOCH_METRIC = "epoch"  # recorded with every step by Lightning's own logger
+AXIS_TITLES = {"step": "step", "epoch": "epoch", "wall time": "seconds since the start"}
+EPOCH_METRIC = "epoch"  # logged with every step by Lightning's own logger
+EPOCH_SECONDS = "seconds_per_epoch"  # logged once per epoch by every run of the lab, with the epoch as its step
 
 
-def curve(history: pd.DataFrame, axis: Axis, started: float, clocks: pd.DataFrame) -> pd.DataFrame:
-    """One metric of one run as columns x and y; `clocks` holds the histories that tell its epochs."""
+def build_curve(history: pd.DataFrame, axis: Axis, started: float, epoch_history: pd.DataFrame) -> pd.DataFrame:
+    """One metric of one run as columns x and y, sorted by x.
+
+    `history` has the columns metric, step, time (milliseconds) and value; `started` is the start of the run in
+    milliseconds; `epoch_history` holds the metrics EPOCH_METRIC and EPOCH_SECONDS, which date the epochs.
+    """
     if axis == "wall time":
         x = (history["time"].to_numpy(float) - started) / 1000
     elif axis == "epoch":
-        x = _epochs(history, clocks)
+        x = _epochs(history, epoch_history)
     else:
         x = history["step"].to_numpy(float)
-    return pd.DataFrame({"x": x, "y": history["value"].to_numpy(float)}).sort_values(
-        "x", kind="stable", ignore_index=True
-    )
+    curve = pd.DataFrame({"x": x, "y": history["value"].to_numpy(float)})
+    return curve.sort_values("x", kind="stable", ignore_index=True)
 
 
-def _epochs(history: pd.DataFrame, clocks: pd.DataFrame) -> np.ndarray:
-    """The epoch of each value: by the run's own record of epochs, else its step, which the lab counts in epochs."""
-    told = clocks[clocks["metric"] == EPOCH_METRIC]
-    if len(told):
-        return np.interp(history["step"], told["step"], told["value"])
-    ticks = clocks[clocks["metric"] == EPOCH_CLOCK]
-    by_step = history["metric"].iloc[:1].str.endswith("_step").any()
-    if by_step and len(ticks):
-        first = ticks["time"].iloc[0] - 1000 * ticks["value"].iloc[0]
-        return np.interp(history["time"], [first, *ticks["time"]], [0, *ticks["step"]])
+def _epochs(history: pd.DataFrame, epoch_history: pd.DataFrame) -> np.ndarray:
+    """The epoch of each value: from the recorded epochs if there are any, else the step, which the lab counts so."""
+    recorded = epoch_history[epoch_history["metric"] == EPOCH_METRIC]
+    if len(recorded):
+        return np.interp(history["step"], recorded["step"], recorded["value"])
+    epoch_ends = epoch_history[epoch_history["metric"] == EPOCH_SECONDS]
+    per_step = history["metric"].iloc[:1].str.endswith("_step").any()
+    if per_step and len(epoch_ends):
+        first = epoch_ends["time"].iloc[0] - 1000 * epoch_ends["value"].iloc[0]
+        return np.interp(history["time"], [first, *epoch_ends["time"]], [0, *epoch_ends["step"]])
     return history["step"].to_numpy(float)
 
 
-def smoothed(y: np.ndarray, weight: float) -> np.ndarray:
-    """An exponential moving average without its bias at the start; NaN and infinity stay where they are."""
+def smooth(y: np.ndarray, weight: float) -> np.ndarray:
+    """An exponential moving average, bias-corrected as in Adam; NaN and infinity are left in place.
+
+    `weight` is that of the previous average, from 0 (no smoothing) to below 1.
+    """
     if weight <= 0:
         return y
     result = y.copy()
-    total = amount = 0.0
-    for place in np.flatnonzero(np.isfinite(y)):
-        total = weight * total + (1 - weight) * y[place]
-        amount = weight * amount + (1 - weight)
-        result[place] = total / amount
+    total = norm = 0.0
+    for index in np.flatnonzero(np.isfinite(y)):
+        total = weight * total + (1 - weight) * y[index]
+        norm = weight * norm + (1 - weight)
+        result[index] = total / norm
     return result
 
 
-def kept(y: np.ndarray, most: int) -> np.ndarray:
-    """The places of at most `most` values: both ends, and the minimum and maximum of each of many equal stretches.
+def downsample(y: np.ndarray, max_points: int) -> np.ndarray:
+    """The indices of at most `max_points` values: both ends, and the minimum and maximum of each equal-sized bin.
 
-    Every NaN and infinite value, up to `most` of them, is kept besides.
+    NaN and infinite values, up to `max_points` of them, are kept in addition.
     """
-    if len(y) <= most:
+    if len(y) <= max_points:
         return np.arange(len(y))
     finite = np.flatnonzero(np.isfinite(y))
-    broken = np.flatnonzero(~np.isfinite(y))[:most]
-    stretches = max(1, most // 2 - 1)
-    if len(finite) <= most:
-        return np.union1d(finite, broken)
-    size = -(-len(finite) // stretches)
-    padded = np.full(size * stretches, finite[-1])
+    non_finite = np.flatnonzero(~np.isfinite(y))[:max_points]
+    if len(finite) <= max_points:
+        return np.union1d(finite, non_finite)
+    bins = max(1, max_points // 2 - 1)
+    size = -(-len(finite) // bins)
+    padded = np.full(size * bins, finite[-1])
     padded[: len(finite)] = finite
-    rows = padded.reshape(stretches, size)
-    values = y[rows]
-    each = np.arange(stretches)
-    extremes = np.concatenate([rows[each, values.argmin(axis=1)], rows[each, values.argmax(axis=1)]])
-    return np.unique(np.concatenate([extremes, finite[[0, -1]], broken]))
+    binned = padded.reshape(bins, size)
+    values = y[binned]
+    rows = np.arange(bins)
+    extremes = np.concatenate([binned[rows, values.argmin(axis=1)], binned[rows, values.argmax(axis=1)]])
+    return np.unique(np.concatenate([extremes, finite[[0, -1]], non_finite]))

@@ -1,4 +1,4 @@
-"""Everything that the dashboard reads, cached in this one place."""
+"""All reads of the dashboard from the store, cached: the live table of runs, histories, artifacts, studies."""
 
 import json
 import threading
@@ -20,80 +20,82 @@ from lab.tracking.reading.run_table import RunTable
 from lab.tracking.reading.stored_runs import Artifacts
 from lab.tracking.reading.tables import Tables, open_tables
 
-SECONDS_BETWEEN = 1.0  # two looks at the store
-SECONDS_BEFORE_ALL = 300.0  # after which everything is read again, for what others changed in runs that had ended
-MOST_CHANGED = 300  # runs; where more changed, reading all is faster
-HISTORIES = 20  # selections of runs and metrics whose histories are kept in memory
+SECONDS_BETWEEN_POLLS = 1.0
+SECONDS_BETWEEN_FULL_READS = 300.0  # for changes that others made to runs that had ended
+MAX_CHANGED_RUNS = 300  # with more, reading all runs is faster
+MAX_HISTORIES = 20  # selections of runs and metrics whose histories stay in memory
 HISTORY_SECONDS = 3600
 
 
 class LiveTable:
-    """The runs of a store; one for all who look at the dashboard."""
+    """The runs of a store, kept up to date by reading only what changed; shared by all sessions of the dashboard."""
 
     def __init__(self, tables: Tables):
         self._tables = tables
         self._lock = threading.Lock()
         self._table: RunTable | None = None
-        self._read_all = self._looked = float("-inf")
+        self._last_full_read = self._last_poll = float("-inf")
 
     def current(self) -> RunTable:
-        """The runs as they are now, give or take a second; raises LabError where the store does not answer."""
+        """The runs, at most about a second old; raises LabError if the store cannot be read."""
         with self._lock:
             now = time.monotonic()
-            if self._table is None or now - self._read_all > SECONDS_BEFORE_ALL:
-                return self._all(now)
-            if now - self._looked >= SECONDS_BETWEEN:
-                self._looked = now
-                self._table = self._renewed(self._table)
+            if self._table is None or now - self._last_full_read > SECONDS_BETWEEN_FULL_READS:
+                return self._read_all(now)
+            if now - self._last_poll >= SECONDS_BETWEEN_POLLS:
+                self._last_poll = now
+                self._table = self._refresh(self._table)
             return self._table
 
-    def forget(self) -> None:
-        """Read everything again the next time."""
+    def invalidate(self) -> None:
+        """Read all runs again at the next call of `current`."""
         with self._lock:
             self._table = None
 
-    def _all(self, now: float) -> RunTable:
+    def _read_all(self, now: float) -> RunTable:
         self._table = self._tables.runs()
-        self._read_all = self._looked = now
+        self._last_full_read = self._last_poll = now
         return self._table
 
-    def _renewed(self, known: RunTable) -> RunTable:
-        """The table with the rows of new, changed and running runs read anew, and without those that are gone."""
+    def _refresh(self, known: RunTable) -> RunTable:
+        """The table with new, changed and running runs read again, and deleted runs dropped."""
         states = self._tables.states()
         before = known.info.reindex(states.index)[["name", "status", "ended"]]
         same = (before == states) | (before.isna() & states.isna())
         changed = states.index[~same.all(axis=1) | (states["status"] == "RUNNING")]
-        staying = known.info.index.intersection(states.index).difference(changed, sort=False)
-        if len(changed) == 0 and len(staying) == len(known.info):
+        unchanged = known.info.index.intersection(states.index).difference(changed, sort=False)
+        if len(changed) == 0 and len(unchanged) == len(known.info):
             return known
-        if len(changed) > MOST_CHANGED:
-            return self._all(time.monotonic())
-        return _joined(known, staying, self._tables.runs(list(changed)))
+        if len(changed) > MAX_CHANGED_RUNS:
+            return self._read_all(time.monotonic())
+        return _merge(known, unchanged, self._tables.runs(list(changed)))
 
 
-def _joined(known: RunTable, staying: pd.Index, fresh: RunTable) -> RunTable:
-    info = pd.concat([fresh.info, known.info.loc[staying]])
+def _merge(known: RunTable, unchanged: pd.Index, fresh: RunTable) -> RunTable:
+    """The unchanged rows of a table and the fresh ones, latest first."""
+    info = pd.concat([fresh.info, known.info.loc[unchanged]])
     order = info["started"].sort_values(ascending=False, kind="stable").index
 
-    def both(new: pd.DataFrame, old: pd.DataFrame) -> pd.DataFrame:
-        joined = pd.concat([new, old.loc[staying]]).loc[order]
-        return joined[sorted(joined)]
+    def merged(new: pd.DataFrame, old: pd.DataFrame) -> pd.DataFrame:
+        frame = pd.concat([new, old.loc[unchanged]]).loc[order]
+        return frame[sorted(frame)]
 
     return RunTable(
         info.loc[order],
-        both(fresh.params, known.params),
-        both(fresh.tags, known.tags),
-        both(fresh.metrics, known.metrics),
+        merged(fresh.params, known.params),
+        merged(fresh.tags, known.tags),
+        merged(fresh.metrics, known.metrics),
     )
 
 
+# The cached objects. `exists` is part of their key, so that a store that is created later is opened again.
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _tables(uri: str, exists: bool) -> Tables:
     return open_tables()
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _live(uri: str, exists: bool) -> LiveTable:
+def _live_table(uri: str, exists: bool) -> LiveTable:
     return LiveTable(_tables(uri, exists))
 
 
@@ -102,70 +104,70 @@ def _artifacts(uri: str) -> Artifacts:
     return Artifacts()
 
 
-def _place() -> tuple[str, bool]:
-    """The store: its address, and whether it is there, so that one that comes into being is opened."""
+def _store_key() -> tuple[str, bool]:
+    """The address of the store, and whether it exists."""
     return store.tracking_uri(), not store.is_local() or store.database().exists()
 
 
 def runs() -> RunTable:
-    """All runs as they are now; raises LabError where the store does not answer."""
-    uri, exists = _place()
+    """All runs, at most about a second old; raises LabError if the store cannot be read."""
+    uri, exists = _store_key()
     if not exists:
-        return open_tables().runs()  # raises, and says what to do
-    return _live(uri, exists).current()
+        return open_tables().runs()  # raises LabError, which says how to create the store
+    return _live_table(uri, exists).current()
 
 
 def archived_runs() -> RunTable:
-    """The archived runs; raises LabError."""
-    return _tables(*_place()).runs(archived=True)
+    """The archived runs; raises LabError if the store cannot be read."""
+    return _tables(*_store_key()).runs(archived=True)
 
 
-def forget_runs() -> None:
-    """Read everything again: something was changed."""
-    _live(*_place()).forget()
+def invalidate_runs() -> None:
+    """Read all runs again: the dashboard has changed some."""
+    _live_table(*_store_key()).invalidate()
 
 
-@st.cache_resource(max_entries=HISTORIES, ttl=HISTORY_SECONDS, show_spinner=False)
-def _known(uri: str, ids: tuple[str, ...], metrics: tuple[str, ...]) -> dict[str, Any]:
-    return {"histories": _tables(*_place()).histories(ids, metrics), "curves": {}}
+@st.cache_resource(max_entries=MAX_HISTORIES, ttl=HISTORY_SECONDS, show_spinner=False)
+def _history_entry(uri: str, ids: tuple[str, ...], metrics: tuple[str, ...]) -> dict[str, Any]:
+    """What is cached of a selection: its histories, the curves made from them, and the runs that were running."""
+    return {"histories": _tables(*_store_key()).histories(ids, metrics), "curves": {}}
 
 
 def histories(table: RunTable, ids: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
-    """The histories of metrics of runs; those of running runs are extended by the rows newer than the known ones."""
-    uri, exists = _place()
-    entry = _known(uri, tuple(ids), tuple(metrics))
-    going_on = {run for run in ids if table.info.at[run, "status"] == "RUNNING"}
-    growing = entry.setdefault("growing", going_on)
-    if growing:
+    """The histories of metrics of runs; of running runs only the rows newer than the cached ones are read."""
+    uri, exists = _store_key()
+    entry = _history_entry(uri, tuple(ids), tuple(metrics))
+    running = {run for run in ids if table.info.at[run, "status"] == "RUNNING"}
+    incomplete = entry.setdefault("running", running)
+    if incomplete:
         known = entry["histories"]
         latest = known.groupby("run")["time"].max()
-        fresh = _tables(uri, exists).histories(
-            list(growing), metrics, {run: int(latest.get(run, 0)) for run in growing}
-        )
+        since = {run: int(latest.get(run, 0)) for run in incomplete}
+        fresh = _tables(uri, exists).histories(list(incomplete), metrics, since)
         joined = pd.concat([known, fresh]) if len(known) else fresh
         joined = joined.drop_duplicates().sort_values(["run", "metric", "step", "time"], ignore_index=True)
-        entry |= {"histories": joined, "growing": going_on, "curves": {}}
+        entry |= {"histories": joined, "running": running, "curves": {}}
     return entry["histories"]
 
 
-def curves_of(table: RunTable, ids: Sequence[str], metric: str, axis: curves.Axis) -> dict[str, pd.DataFrame]:
+def metric_curves(table: RunTable, ids: Sequence[str], metric: str, axis: curves.Axis) -> dict[str, pd.DataFrame]:
     """The curve of a metric for each run that recorded it."""
-    metrics = [metric] if axis != "epoch" else sorted({metric, curves.EPOCH_CLOCK, curves.EPOCH_METRIC})
+    metrics = [metric] if axis != "epoch" else sorted({metric, curves.EPOCH_SECONDS, curves.EPOCH_METRIC})
     known = histories(table, ids, metrics)
-    made = _known(_place()[0], tuple(ids), tuple(metrics))["curves"]
-    if (metric, axis) not in made:
-        made[metric, axis] = _curves(table, known, metric, axis)
-    found = made[metric, axis]
+    cached = _history_entry(_store_key()[0], tuple(ids), tuple(metrics))["curves"]
+    if (metric, axis) not in cached:
+        cached[metric, axis] = _build_curves(table, known, metric, axis)
+    found = cached[metric, axis]
     return {run: found[run] for run in ids if run in found}
 
 
-def _curves(table: RunTable, known: pd.DataFrame, metric: str, axis: curves.Axis) -> dict[str, pd.DataFrame]:
+def _build_curves(table: RunTable, known: pd.DataFrame, metric: str, axis: curves.Axis) -> dict[str, pd.DataFrame]:
     found = {}
     for run, history in known.groupby("run", sort=False):
         of_metric = history["metric"] == metric
         if of_metric.any():
             started = table.info.at[run, "started"]
-            found[str(run)] = curves.curve(history[of_metric], axis, started, history[~of_metric])
+            found[str(run)] = curves.build_curve(history[of_metric], axis, started, history[~of_metric])
     return found
 
 
@@ -175,8 +177,8 @@ def _sizes(uri: str, run: str) -> dict[str, int]:
 
 
 def artifact_sizes(run: str) -> dict[str, int]:
-    """The files of a run with their sizes; raises LabError."""
-    return _sizes(_place()[0], run)
+    """The artifacts of a run with their sizes in bytes; raises LabError."""
+    return _sizes(_store_key()[0], run)
 
 
 @st.cache_data(ttl=600, max_entries=200, show_spinner=False)
@@ -185,20 +187,20 @@ def _text(uri: str, run: str, path: str, size: int) -> str:
 
 
 def artifact_text(run: str, path: str) -> str:
-    """A file of a run as text, "" where it has none of that name; raises LabError."""
+    """An artifact as text, "" if the run has none at this path; raises LabError."""
     size = artifact_sizes(run).get(path)
-    return "" if size is None else _text(_place()[0], run, path, size)
+    return "" if size is None else _text(_store_key()[0], run, path, size)
 
 
 def artifact_file(run: str, path: str) -> Path:
-    """A local copy of a file of a run; raises LabError where the run has none of that name."""
+    """A local copy of an artifact; raises LabError if the run has none at this path."""
     if path not in artifact_sizes(run):
         raise LabError(f"this run has no file {path}")
-    return _artifacts(_place()[0]).file(run, path)
+    return _artifacts(_store_key()[0]).file(run, path)
 
 
-def confusion(run: str) -> tuple[np.ndarray, list[str]] | None:
-    """The confusion matrix of a run and the names of its classes, where it has one that can be read."""
+def confusion_matrix(run: str) -> tuple[np.ndarray, list[str]] | None:
+    """The counts (true class, predicted class) and the class names of a run; None if it has no valid matrix."""
     try:
         content = json.loads(artifact_text(run, "confusion_matrix.json") or "null")
         counts = np.asarray(content["counts"], dtype=float)
@@ -209,8 +211,8 @@ def confusion(run: str) -> tuple[np.ndarray, list[str]] | None:
 
 
 def comparison(run: str) -> dict[str, Any] | None:
-    """A comparison as its run keeps it; None before it has ended."""
-    return verdicts.parsed(artifact_text(run, "comparison.json"))
+    """The comparison.json of a run; None until the comparison has ended."""
+    return verdicts.parse(artifact_text(run, "comparison.json"))
 
 
 @st.cache_data(ttl=5, max_entries=4, show_spinner=False)
@@ -219,7 +221,7 @@ def _study_names(address: str) -> list[str]:
 
 
 def study_names() -> list[str]:
-    """The names of all studies; raises LabError where their storage cannot be read."""
+    """The names of all studies; raises LabError if their storage cannot be read."""
     return _study_names(storage.address())
 
 
@@ -234,7 +236,7 @@ def study(name: str) -> Any:
 
 
 def study_metric(table: RunTable, name: str) -> str:
-    """The metric that a study was about, as its run's candidates.json says, else validation accuracy or loss."""
+    """The metric that a study optimized: from its candidates.json, else validation accuracy or loss."""
     tags = table.tags
     if {"lab.kind", "lab.study"} <= set(tags):
         for run in tags.index[(tags["lab.kind"] == "study") & (tags["lab.study"] == name)]:

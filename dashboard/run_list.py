@@ -1,4 +1,4 @@
-"""The list of runs: which are shown, in which columns."""
+"""The table of runs: filters and columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,23 +7,25 @@ from functools import lru_cache
 import pandas as pd
 
 from dashboard import selection
+from lab.tracking.edits import NOTE
 from lab.tracking.reading import run_table
 from lab.tracking.reading.run_table import RunTable
 
-FIRST = ("state", "name", "experiment")
-TIMES = ("seconds", "started")
-MOST_SETTINGS = 5
-MOST_METRICS = 8
-MAIN_METRICS = 2
-WAYS = ("test/", "best/val/", "at_best/val/", "val/")
-SETTINGS_FIRST = (selection.SEED, "optimizer.", "model.", "scheduler.")
-TAG = "tag: "
-METRIC = " (metric)"
+FIRST_COLUMNS = ("state", "name", "experiment")
+LAST_COLUMNS = ("seconds", "started")
+MAX_SETTINGS = 5
+MAX_METRICS = 8
+MAX_MAIN_METRICS = 2
+METRIC_PREFIXES = ("test/", "best/val/", "at_best/val/", "val/")
+SETTING_ORDER = (selection.SEED, "optimizer.", "model.", "scheduler.")
+SEARCHED_TAGS = (NOTE, "lab.question")
+TAG_PREFIX = "tag: "
+METRIC_SUFFIX = " (metric)"  # of a metric that has the name of a setting
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What a run must be to be shown; an empty filter lets all through."""
+    """What a run has to match; an empty filter matches every run."""
 
     experiments: Sequence[str] = ()
     states: Sequence[str] = ()
@@ -33,34 +35,34 @@ class Filters:
     query: str = ""
 
 
-def kinds(table: RunTable) -> pd.Series:
-    """What each run is: a run, a study, a trial, ...; `other` where the lab did not write it."""
+def filter_runs(table: RunTable, filters: Filters) -> list[str]:
+    """The ids of the runs that match; raises LabError for a query that is not in MLflow's filter language."""
+    mask = pd.Series(True, index=table.info.index)
+    if filters.experiments:
+        mask &= table.info["experiment"].isin(filters.experiments)
+    if filters.states:
+        mask &= run_table.states(table).isin(filters.states)
+    if filters.kinds:
+        mask &= run_kinds(table).isin(filters.kinds)
+    if filters.tag.strip():
+        mask &= _has_tag(table, filters.tag)
+    for word in filters.text.lower().split():
+        mask &= _contains(table, word)
+    if filters.query.strip():
+        mask &= run_table.matching(table, filters.query)
+    return list(table.info.index[mask])
+
+
+def run_kinds(table: RunTable) -> pd.Series:
+    """The kind of each run (run, study, trial, ...); `other` for runs that the lab did not write."""
     if "lab.kind" not in table.tags:
         return pd.Series("other", index=table.info.index)
     return table.tags["lab.kind"].fillna("other")
 
 
-def shown(table: RunTable, chosen: Filters) -> list[str]:
-    """The ids of the runs that pass; raises LabError for a query that MLflow's filter language does not know."""
-    mask = pd.Series(True, index=table.info.index)
-    if chosen.experiments:
-        mask &= table.info["experiment"].isin(chosen.experiments)
-    if chosen.states:
-        mask &= run_table.states(table).isin(chosen.states)
-    if chosen.kinds:
-        mask &= kinds(table).isin(chosen.kinds)
-    if chosen.tag.strip():
-        mask &= _tagged(table, chosen.tag)
-    for word in chosen.text.lower().split():
-        mask &= _contains(table, word)
-    if chosen.query.strip():
-        mask &= run_table.matching(table, chosen.query)
-    return list(table.info.index[mask])
-
-
-def _tagged(table: RunTable, text: str) -> "pd.Series[bool]":
-    """Runs with a tag of that name, or with `name=part of its value`."""
-    key, equals, value = (part.strip() for part in text.partition("="))
+def _has_tag(table: RunTable, tag: str) -> "pd.Series[bool]":
+    """Whether each run has the tag: `name`, or `name=part of its value`."""
+    key, equals, value = (part.strip() for part in tag.partition("="))
     if key not in table.tags:
         return pd.Series(False, index=table.info.index)
     column = table.tags[key]
@@ -68,72 +70,74 @@ def _tagged(table: RunTable, text: str) -> "pd.Series[bool]":
 
 
 def _contains(table: RunTable, word: str) -> "pd.Series[bool]":
-    """Runs with a word in their name, experiment, id, note, question, or a setting's value."""
-    texts = [table.info["name"], table.info["experiment"]]
-    texts += [table.tags[tag] for tag in ("mlflow.note.content", "lab.question") if tag in table.tags]
-    texts += [column for _, column in settings(table).items() if not pd.api.types.is_numeric_dtype(column)]
+    """Whether each run has the word in its name, experiment, note, question or settings, or its id starts with it."""
+    columns = [table.info["name"], table.info["experiment"]]
+    columns += [table.tags[tag] for tag in SEARCHED_TAGS if tag in table.tags]
+    columns += [column for _, column in settings(table).items() if not pd.api.types.is_numeric_dtype(column)]
     found = pd.Series(table.info.index.str.startswith(word), index=table.info.index)
-    for column in texts:
+    for column in columns:
         found |= column.str.contains(word, case=False, regex=False, na=False).astype(bool)
     return found
 
 
-def columns(table: RunTable) -> list[str]:
-    """Every column that there can be."""
-    metrics = [_as_column(str(name), table) for name in table.metrics]
-    return [*FIRST, "kind", *table.params, *metrics, *TIMES, *(f"{TAG}{name}" for name in table.tags), "id"]
-
-
 @lru_cache(maxsize=2)
 def settings(table: RunTable) -> pd.DataFrame:
-    """The settings, as numbers where all values of one are."""
-    return table.params.apply(selection.numeric)
+    """The settings of all runs; a column is numeric if all of its values are."""
+    return table.params.apply(selection.to_numeric)
+
+
+def all_columns(table: RunTable) -> list[str]:
+    """The names of all columns that can be shown."""
+    metrics = [_column_name(str(name), table) for name in table.metrics]
+    tags = [f"{TAG_PREFIX}{name}" for name in table.tags]
+    return [*FIRST_COLUMNS, "kind", *table.params, *metrics, *LAST_COLUMNS, *tags, "id"]
 
 
 @lru_cache(maxsize=2)
 def default_columns(table: RunTable) -> list[str]:
-    """The columns that say most: state, name, what differs, the main metrics in every way they are kept, times."""
-    names = selection.differing(table.params)
-    chosen = sorted(names, key=lambda name: (_place(name), int(table.params[name].isna().sum())))[:MOST_SETTINGS]
-    filled = table.metrics.notna().sum()
+    """State, name, experiment, the settings that differ, the main metrics, duration and start."""
+    names = selection.differing_settings(table.params)
+    shown = sorted(names, key=lambda name: (_setting_rank(name), int(table.params[name].isna().sum())))[:MAX_SETTINGS]
+    counts = table.metrics.notna().sum()
     main = sorted(
-        (str(name).removeprefix("val/") for name in filled.index if str(name).startswith("val/")),
-        key=lambda name: (name.endswith("loss"), -filled[f"val/{name}"]),
-    )[:MAIN_METRICS]
-    ways = [f"{way}{name}" for name in main for way in WAYS if f"{way}{name}" in filled.index]
-    metrics = ways or [str(name) for name in filled.sort_values(ascending=False).index[:MOST_METRICS]]
-    return [*FIRST, *chosen, *(_as_column(name, table) for name in metrics[:MOST_METRICS]), *TIMES]
+        (str(name).removeprefix("val/") for name in counts.index if str(name).startswith("val/")),
+        key=lambda name: (name.endswith("loss"), -counts[f"val/{name}"]),
+    )[:MAX_MAIN_METRICS]
+    metrics = [f"{prefix}{name}" for name in main for prefix in METRIC_PREFIXES if f"{prefix}{name}" in counts.index]
+    metrics = metrics or [str(name) for name in counts.sort_values(ascending=False).index]
+    return [*FIRST_COLUMNS, *shown, *(_column_name(name, table) for name in metrics[:MAX_METRICS]), *LAST_COLUMNS]
 
 
-def _place(name: str) -> int:
-    """Where a setting stands among the columns: the seed, then what people vary most."""
-    return next((place for place, start in enumerate(SETTINGS_FIRST) if name.startswith(start)), len(SETTINGS_FIRST))
+def _setting_rank(name: str) -> int:
+    """The position of a setting among the columns: the seed, then what is varied most."""
+    prefixes = enumerate(SETTING_ORDER)
+    return next((rank for rank, prefix in prefixes if name.startswith(prefix)), len(SETTING_ORDER))
 
 
-def _as_column(metric: str, table: RunTable) -> str:
-    return f"{metric}{METRIC}" if metric in table.params else metric
+def _column_name(metric: str, table: RunTable) -> str:
+    return f"{metric}{METRIC_SUFFIX}" if metric in table.params else metric
 
 
-def view(table: RunTable, ids: Sequence[str], wanted: Sequence[str]) -> pd.DataFrame:
-    """The list with the wanted columns; settings that are all numbers are numbers, times are UTC."""
+def to_frame(table: RunTable, ids: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+    """The runs with these columns; unknown columns are left out, times are in UTC, `seconds` is the duration."""
     info = table.info.loc[list(ids)]
-    own = {
+    computed = {
         "state": lambda: run_table.states(table).loc[info.index],
         "name": lambda: info["name"],
         "experiment": lambda: info["experiment"],
-        "kind": lambda: kinds(table).loc[info.index],
+        "kind": lambda: run_kinds(table).loc[info.index],
         "seconds": lambda: run_table.seconds(info).round(1),
         "started": lambda: pd.to_datetime(info["started"], unit="ms", utc=True),
         "id": lambda: pd.Series(info.index, index=info.index),
     }
     found = {}
-    for name in wanted:
-        if name in own:
-            found[name] = own[name]()
+    for name in columns:
+        if name in computed:
+            found[name] = computed[name]()
         elif name in table.params:
             found[name] = settings(table)[name].loc[info.index]
-        elif name.startswith(TAG) and name.removeprefix(TAG) in table.tags:
-            found[name] = table.tags[name.removeprefix(TAG)].loc[info.index]
-        elif name.removesuffix(METRIC) in table.metrics:
-            found[name] = table.metrics[name.removesuffix(METRIC)].loc[info.index]
+        elif name.startswith(TAG_PREFIX) and name.removeprefix(TAG_PREFIX) in table.tags:
+            found[name] = table.tags[name.removeprefix(TAG_PREFIX)].loc[info.index]
+        elif name.removesuffix(METRIC_SUFFIX) in table.metrics:
+            found[name] = table.metrics[name.removesuffix(METRIC_SUFFIX)].loc[info.index]
     return pd.DataFrame(found, index=info.index)

@@ -1,4 +1,4 @@
-"""The parts of the page Run."""
+"""The views of the page Run, and the tables in them."""
 
 import io
 import shlex
@@ -7,169 +7,45 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, frame, reads, selection, words
+from dashboard import charts, components, reads, selection, text
 from dashboard.charts import Line
+from dashboard.curves import Axis
 from lab.errors import LabError
 from lab.tracking.reading.run_table import RunTable
 
-PICTURES = (".png", ".jpg", ".jpeg")
-TEXTS = (".txt", ".yaml", ".yml", ".json", ".csv", ".diff", ".md", ".log", ".py")
-LARGEST_DOWNLOAD = 500_000_000
-MOST_PREDICTIONS = 2_000
-SPLITS = ("train", "val", "test")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+TEXT_SUFFIXES = (".txt", ".yaml", ".yml", ".json", ".csv", ".diff", ".md", ".log", ".py")
+LANGUAGES = {".json": "json", ".yaml": "yaml", ".yml": "yaml", ".diff": "diff", ".py": "python"}
+MAX_DOWNLOAD = 500_000_000  # bytes
+MAX_PREDICTIONS = 2_000
+MAX_CHARTS = 24
+DEFAULT_CHARTS = 6  # where there are more than MAX_CHARTS
+SPLITS = ("test", "val", "train")
 SUMMARIES = ("best/", "at_best/", "baseline/")
 SYSTEM = "system/"
-MOST_CHARTS = 24
+ENVIRONMENT_TAGS = ("version.", "machine.", "git.", "data.", "mlflow.source", "mlflow.user")
+PROVENANCE_TAGS = ("version.", "machine.", "git.", "data.", "mlflow.")
 
 
-def curves(table: RunTable, run: str, system: bool = False) -> None:
-    """All curves, those of one theme on one picture; few themes at a time where there are very many."""
-    names = [str(name) for name in table.metrics.loc[run].dropna(how="all").index] if run in table.metrics.index else []
-    own = {name: [name] for name in names if name.startswith(SYSTEM)}
-    themes = own if system else themes_of(names)
-    if not themes:
-        st.info("This run recorded no such metric (yet).")
-        return
-    shown = list(themes)
-    if len(shown) > MOST_CHARTS:
-        st.caption(f"{len(shown)} metrics; choose up to {MOST_CHARTS}")
-        shown = st.multiselect("Metrics", shown, shown[:6], max_selections=MOST_CHARTS, key=f"themes-{system}")
-    log = st.toggle("log y", key=f"log-{system}")
-    columns = st.columns(2)
-    for number, theme in enumerate(shown):
-        lines = []
-        for style, metric in enumerate(themes[theme]):
-            found = reads.curves_of(table, [run], metric, "wall time" if system else "step")
-            lines += [Line(metric, data, style) for data in found.values()]
-        with columns[number % 2]:
-            picture = charts.curve_chart(lines, theme, "wall time" if system else "step", log)
-            frame.show(picture, f"curve-{theme}", f"curves of {theme}")
-
-
-def summary(table: RunTable, run: str) -> None:
-    """The metrics beside the baseline's."""
-    found = summary_rows(table.metrics.loc[run])
-    if len(found):
-        frame.small_table(found)
+def show_summary(table: RunTable, run: str) -> None:
+    """The metrics of each split beside the baseline's; the last values of a run that the lab did not write."""
+    rows = summary_rows(table.metrics.loc[run])
+    values = table.metrics.loc[run].dropna()
+    if len(rows):
+        components.show_table(rows)
         seed = table.params.loc[run].dropna().get(selection.SEED)
-        st.caption("from one seed, which it did not record" if seed is None else f"from one seed ({seed})")
-    elif table.metrics.loc[run].notna().any():
-        values = table.metrics.loc[run].dropna()
-        frame.small_table(pd.DataFrame({"metric": values.index, "last value": values.to_numpy()}))
+        st.caption("from one seed, which the run did not record" if seed is None else f"from one seed ({seed})")
+    elif len(values):
+        components.show_table(pd.DataFrame({"metric": values.index, "last value": values.to_numpy()}))
     else:
         st.info("This run has no metrics.")
 
 
-def outcome(run: str) -> None:
-    """The confusion matrix, or predictions against the truth."""
-    matrix = reads.confusion(run)
-    if matrix is not None:
-        frame.show(charts.confusion(*matrix), "confusion", "confusion matrix of the test data")
-        return
-    text = reads.artifact_text(run, "predictions.csv")
-    if not text:
-        st.info("This run has no confusion matrix and no predictions.")
-        return
-    try:
-        values = pd.read_csv(io.StringIO(text))
-        points = pd.DataFrame({"x": values["true_1"], "y": values["predicted_1"]}).head(MOST_PREDICTIONS)
-    except (ValueError, KeyError):
-        st.warning("predictions.csv cannot be read.")
-        return
-    labels = [f"sample {number}" for number in points.index]
-    frame.show(charts.scatter(points, "true", "predicted", labels), "predictions", "predictions against the truth")
-    if len(values) > len(points):
-        st.caption(f"{len(points):,} of {words.count(len(values), 'sample')}")
-
-
-def settings(table: RunTable, run: str) -> None:
-    """All settings, and the command that repeats the run."""
-    params = table.params.loc[run].dropna()
-    repeat(table, run)
-    if len(params):
-        frame.small_table(pd.DataFrame({"setting": params.index, "value": params.astype(str).to_numpy()}))
-    else:
-        st.info("This run recorded no settings.")
-
-
-def repeat(table: RunTable, run: str) -> None:
-    """The command that repeats a run of the lab."""
-    tags = table.tags.loc[run]
-    experiment = tags.get("lab.experiment")
-    if not isinstance(experiment, str):
-        st.caption("The lab did not write this run, so it knows no command that repeats it.")
-        return
-    st.markdown("To train it again, with every setting as it was:")
-    commit = tags.get("mlflow.source.git.commit")
-    lines = [f"git checkout {shlex.quote(commit)}"] if isinstance(commit, str) else []
-    st.code("\n".join([*lines, command(experiment, table.params.loc[run])]), "bash", wrap_lines=True)
-    if tags.get("git.dirty") == "True":
-        st.caption("The code had uncommitted changes: they are in the run's file git.diff (`git apply git.diff`).")
-
-
-def environment(table: RunTable, run: str) -> None:
-    """Code, data, versions, machine, and the other tags."""
-    left, right = st.columns(2)
-    for column, title, found in (
-        (left, "Code, data, versions, machine", environment_rows(table.tags.loc[run])),
-        (right, "Other tags", own_tags(table.tags.loc[run])),
-    ):
-        with column:
-            st.markdown(f"**{title}**")
-            if len(found):
-                frame.small_table(found)
-            else:
-                st.caption("none")
-
-
-def profile(run: str) -> None:
-    """The tables that a profiler left."""
-    paths = [path for path in reads.artifact_sizes(run) if path.startswith("profile/")]
-    if not paths:
-        st.info("This run was not profiled; `trainer.profiler=simple` does it.")
-    for path in paths:
-        st.markdown(words.in_markdown(path))
-        st.code(reads.artifact_text(run, path), language=None)
-
-
-def files(run: str) -> None:
-    """The files to look at and download."""
-    sizes = reads.artifact_sizes(run)
-    if not sizes:
-        st.info("This run left no files.")
-        return
-    listed = pd.DataFrame({"file": list(sizes), "bytes": list(sizes.values())})
-    left, right = st.columns([1, 2])
-    with left:
-        frame.small_table(listed)
-    with right:
-        path = st.selectbox("Look at", list(sizes), key="file", bind="query-params")
-        if path:
-            _look(run, path, sizes[path])
-
-
-def _look(run: str, path: str, size: int) -> None:
-    try:
-        local = reads.artifact_file(run, path)
-        if path.endswith(PICTURES):
-            st.image(str(local))
-        elif path.endswith(TEXTS):
-            kinds = {".json": "json", ".yaml": "yaml", ".yml": "yaml", ".diff": "diff", ".py": "python"}
-            st.code(reads.artifact_text(run, path), language=kinds.get(local.suffix), height=400)
-        else:
-            st.caption("This kind of file cannot be shown; it can be downloaded.")
-        if size <= LARGEST_DOWNLOAD:
-            name = path.rpartition("/")[2]
-            st.download_button("Download", local.read_bytes, name, icon=":material/download:", on_click="ignore")
-    except (LabError, OSError) as error:
-        st.warning(words.in_markdown(str(error), 300))
-
-
 def summary_rows(metrics: pd.Series) -> pd.DataFrame:
-    """Each metric of each split: at the best epoch (test: as tested), its best, its last, and the baseline's."""
+    """Each metric at the best epoch (for test metrics: as tested), with the baseline's, its best and its last value."""
     values = metrics.dropna()
     rows = []
-    for name in dict.fromkeys(_plain(str(key)) for key in values.index):
+    for name in dict.fromkeys(_without_summary(str(key)) for key in values.index):
         split, slash, _ = name.partition("/")
         if slash and split in SPLITS:
             rows.append(
@@ -181,41 +57,165 @@ def summary_rows(metrics: pd.Series) -> pd.DataFrame:
                     "last": values.get(name) if split != "test" else None,
                 }
             )
-    order = {"test": 0, "val": 1, "train": 2}
-    rows.sort(key=lambda row: order[str(row["metric"]).partition("/")[0]])
+    rows.sort(key=lambda row: SPLITS.index(str(row["metric"]).partition("/")[0]))
     return pd.DataFrame(rows, columns=["metric", "at the best epoch", "baseline", "best", "last"])
 
 
-def _plain(name: str) -> str:
-    return next((name.removeprefix(start) for start in SUMMARIES if name.startswith(start)), name)
+def _without_summary(name: str) -> str:
+    return next((name.removeprefix(prefix) for prefix in SUMMARIES if name.startswith(prefix)), name)
 
 
-def themes_of(names: Sequence[str]) -> dict[str, list[str]]:
-    """Metrics that belong on one picture: `train/loss` and `val/loss` under `loss`; single values are left out."""
+def show_curves(table: RunTable, run: str) -> None:
+    """A chart per metric, with the curves of all splits; a choice of metrics where there are very many."""
+    _show_charts(table, run, metrics_by_chart(_recorded_metrics(table, run)), "step", key="curves")
+
+
+def show_system(table: RunTable, run: str) -> None:
+    """A chart per system metric, against wall time."""
+    names = [name for name in _recorded_metrics(table, run) if name.startswith(SYSTEM)]
+    _show_charts(table, run, {name: [name] for name in names}, "wall time", key="system")
+
+
+def _recorded_metrics(table: RunTable, run: str) -> list[str]:
+    return [str(name) for name in table.metrics.loc[run].dropna().index] if run in table.metrics.index else []
+
+
+def _show_charts(table: RunTable, run: str, metrics: dict[str, list[str]], axis: Axis, key: str) -> None:
+    if not metrics:
+        st.info("This run recorded no such metric (yet).")
+        return
+    shown = list(metrics)
+    if len(shown) > MAX_CHARTS:
+        st.caption(f"{len(shown)} metrics; choose up to {MAX_CHARTS}")
+        default = shown[:DEFAULT_CHARTS]
+        shown = st.multiselect("Metrics", shown, default, max_selections=MAX_CHARTS, key=f"metrics-{key}")
+    log = st.toggle("log y", key=f"log-{key}")
+    columns = st.columns(2)
+    for index, name in enumerate(shown):
+        lines = []
+        for style, metric in enumerate(metrics[name]):
+            found = reads.metric_curves(table, [run], metric, axis)
+            lines += [Line(metric, curve, style) for curve in found.values()]
+        with columns[index % 2]:
+            chart = charts.curve_chart(lines, name, axis, log)
+            components.show_chart(chart, f"curve-{name}", f"curves of {name}")
+
+
+def metrics_by_chart(names: Sequence[str]) -> dict[str, list[str]]:
+    """Metrics that share a chart: `train/loss` and `val/loss` under `loss`. Single values have no curve."""
     found: dict[str, list[str]] = {}
     for name in names:
         split, slash, rest = name.partition("/")
         if name.startswith((*SUMMARIES, SYSTEM, "test/")) or name == "best_epoch":
             continue
         found.setdefault(rest if slash and split in SPLITS else name, []).append(name)
-    return dict(sorted(found.items(), key=lambda theme: (-len(theme[1]), theme[0])))
+    return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
 
 
-def environment_rows(tags: pd.Series) -> pd.DataFrame:
-    """Code, data, versions and machine."""
-    starts = ("version.", "machine.", "git.", "data.", "mlflow.source", "mlflow.user")
-    found = {str(name): value for name, value in tags.dropna().items() if str(name).startswith(starts)}
-    return pd.DataFrame({"tag": list(found), "value": list(found.values())})
+def show_outcome(table: RunTable, run: str) -> None:
+    """The confusion matrix, or the predictions against the true values."""
+    matrix = reads.confusion_matrix(run)
+    if matrix is not None:
+        components.show_chart(charts.confusion_matrix(*matrix), "confusion", "confusion matrix of the test data")
+        return
+    content = reads.artifact_text(run, "predictions.csv")
+    if not content:
+        st.info("This run has no confusion matrix and no predictions.")
+        return
+    try:
+        values = pd.read_csv(io.StringIO(content))
+        points = pd.DataFrame({"x": values["true_1"], "y": values["predicted_1"]}).head(MAX_PREDICTIONS)
+    except (ValueError, KeyError):
+        st.warning("predictions.csv cannot be read.")
+        return
+    labels = [f"sample {index}" for index in points.index]
+    chart = charts.scatter(points, "true", "predicted", labels)
+    components.show_chart(chart, "predictions", "predictions against true values")
+    if len(values) > len(points):
+        st.caption(f"{len(points):,} of {text.count(len(values), 'sample')}")
 
 
-def own_tags(tags: pd.Series) -> pd.DataFrame:
-    """The tags that say neither where a run came from nor what MLflow keeps for itself."""
-    starts = ("version.", "machine.", "git.", "data.", "mlflow.")
-    found = {str(name): value for name, value in tags.dropna().items() if not str(name).startswith(starts)}
-    return pd.DataFrame({"tag": list(found), "value": list(found.values())})
+def show_settings(table: RunTable, run: str) -> None:
+    """The command that repeats the run, and all of its settings."""
+    params = table.params.loc[run].dropna()
+    _show_command(table, run)
+    if len(params):
+        components.show_table(pd.DataFrame({"setting": params.index, "value": params.astype(str).to_numpy()}))
+    else:
+        st.info("This run recorded no settings.")
 
 
-def command(experiment: str, params: pd.Series) -> str:
-    """The command that trains with the same settings again, whatever the experiment's file says by now."""
+def _show_command(table: RunTable, run: str) -> None:
+    tags = table.tags.loc[run]
+    experiment = tags.get("lab.experiment")
+    if not isinstance(experiment, str):
+        st.caption("The lab did not write this run, so there is no command that repeats it.")
+        return
+    st.markdown("To train it again with the same settings:")
+    commit = tags.get("mlflow.source.git.commit")
+    lines = [f"git checkout {shlex.quote(commit)}"] if isinstance(commit, str) else []
+    st.code("\n".join([*lines, run_command(experiment, table.params.loc[run])]), "bash", wrap_lines=True)
+    if tags.get("git.dirty") == "True":
+        st.caption("The code had uncommitted changes; they are in the run's file git.diff (`git apply git.diff`).")
+
+
+def run_command(experiment: str, params: pd.Series) -> str:
+    """The command that trains with the same settings, even if the experiment file has changed since."""
     settings = [f"{name}={value}" for name, value in params.dropna().items() if name != "search"]
     return shlex.join([".venv/bin/lab", "run", experiment, *settings])
+
+
+def show_profile(table: RunTable, run: str) -> None:
+    """The output of the profiler."""
+    paths = [path for path in reads.artifact_sizes(run) if path.startswith("profile/")]
+    if not paths:
+        st.info("This run was not profiled. To profile one, add `trainer.profiler=simple` to its command.")
+    for path in paths:
+        st.markdown(text.escape_markdown(path))
+        st.code(reads.artifact_text(run, path), language=None)
+
+
+def show_environment(table: RunTable, run: str) -> None:
+    """Code, data, versions, machine, and the other tags."""
+    tags = table.tags.loc[run].dropna()
+    environment = {name: value for name, value in tags.items() if str(name).startswith(ENVIRONMENT_TAGS)}
+    others = {name: value for name, value in tags.items() if not str(name).startswith(PROVENANCE_TAGS)}
+    sections = (("Code, data, versions, machine", environment), ("Other tags", others))
+    for column, (title, found) in zip(st.columns(2), sections, strict=True):
+        with column:
+            st.markdown(f"**{title}**")
+            if found:
+                components.show_table(pd.DataFrame({"tag": list(found), "value": list(found.values())}))
+            else:
+                st.caption("none")
+
+
+def show_files(table: RunTable, run: str) -> None:
+    """The artifacts, to view and download."""
+    sizes = reads.artifact_sizes(run)
+    if not sizes:
+        st.info("This run has no files.")
+        return
+    left, right = st.columns([1, 2])
+    with left:
+        components.show_table(pd.DataFrame({"file": list(sizes), "bytes": list(sizes.values())}))
+    with right:
+        path = st.selectbox("File", list(sizes), key="file", bind="query-params")
+        if path:
+            _show_file(run, path, sizes[path])
+
+
+def _show_file(run: str, path: str, size: int) -> None:
+    try:
+        local = reads.artifact_file(run, path)
+        if path.endswith(IMAGE_SUFFIXES):
+            st.image(str(local))
+        elif path.endswith(TEXT_SUFFIXES):
+            st.code(reads.artifact_text(run, path), language=LANGUAGES.get(local.suffix), height=400)
+        else:
+            st.caption("This kind of file cannot be shown here; download it instead.")
+        if size <= MAX_DOWNLOAD:
+            name = path.rpartition("/")[2]
+            st.download_button("Download", local.read_bytes, name, icon=":material/download:", on_click="ignore")
+    except (LabError, OSError) as error:
+        st.warning(text.escape_markdown(str(error), 300))

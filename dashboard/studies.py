@@ -1,4 +1,4 @@
-"""Studies as Optuna stores them, and their winners on fresh seeds; nothing here writes to the storage."""
+"""Studies, read from Optuna's storage, and their winners on fresh seeds. Read-only."""
 
 import warnings
 from collections.abc import Callable
@@ -15,21 +15,21 @@ from lab.tracking.reading.run_table import RunTable
 if TYPE_CHECKING:
     from optuna import Study
 
-
 VIEWS = ("history", "importance", "slices", "contour", "parallel", "intermediate values", "timeline")
 
 
 def names() -> list[str]:
-    """The names of all studies, the latest first; raises LabError where there is no storage that can be read."""
-    return _asked(lambda optuna, opened: list(reversed(optuna.study.get_all_study_names(opened))))
+    """The names of all studies, the latest first; raises LabError if there is no storage that can be read."""
+    return _query(lambda optuna, opened: list(reversed(optuna.study.get_all_study_names(opened))))
 
 
 def load(name: str) -> "Study":
     """A study by its name; raises LabError."""
-    return _asked(lambda optuna, opened: optuna.load_study(study_name=name, storage=opened))
+    return _query(lambda optuna, opened: optuna.load_study(study_name=name, storage=opened))
 
 
-def _asked(question: Callable[[Any, Any], Any]) -> Any:
+def _query(query: Callable[[Any, Any], Any]) -> Any:
+    """The result of a function of the optuna module and the opened storage; raises LabError."""
     import optuna
     from optuna.exceptions import OptunaError
     from sqlalchemy.exc import SQLAlchemyError
@@ -39,24 +39,33 @@ def _asked(question: Callable[[Any, Any], Any]) -> Any:
     if address.startswith("sqlite:///") and not Path(address.removeprefix("sqlite:///")).exists():
         raise LabError("no studies yet; `make study NAME=mlp TRIALS=20` makes one")
     try:
-        return question(optuna, optuna.storages.RDBStorage(address, skip_table_creation=True))
+        return query(optuna, optuna.storages.RDBStorage(address, skip_table_creation=True))
     except KeyError:
-        raise LabError("there is no such study (any more)") from None
+        raise LabError("there is no such study; it may have been deleted") from None
     except (OptunaError, SQLAlchemyError, OSError, ImportError, ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         raise LabError(f"the study storage {store.without_password(address)} cannot be read: {reason}") from None
 
 
 def trials(study: "Study") -> pd.DataFrame:
-    """All trials, a row each."""
+    """All trials, one row each; durations in seconds."""
     frame = study.trials_dataframe(attrs=("number", "state", "value", "params", "duration"))
     if "duration" in frame:
         frame["duration"] = frame["duration"].dt.total_seconds()
     return frame.rename(columns=lambda name: name.removeprefix("params_"))
 
 
+def searched_settings(study: "Study") -> list[str]:
+    """The settings that were searched, those of most trials first."""
+    counts: dict[str, int] = {}
+    for trial in study.get_trials(deepcopy=False):
+        for name in trial.params:
+            counts[name] = counts.get(name, 0) + 1
+    return sorted(counts, key=lambda name: (-counts[name], name))
+
+
 def figure(study: "Study", view: str, params: list[str]) -> Any:
-    """A picture of optuna.visualization; None where the study has too few trials for it."""
+    """A figure of optuna.visualization; None if the study has too few trials for it."""
     from optuna import visualization
 
     plots: dict[str, Callable[[], Any]] = {
@@ -69,40 +78,30 @@ def figure(study: "Study", view: str, params: list[str]) -> Any:
         "timeline": lambda: visualization.plot_timeline(study),
     }
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of settings that only some trials have
+        warnings.simplefilter("ignore")  # Optuna warns of settings that only some trials have
         try:
-            drawn = plots[view]()
+            found = plots[view]()
         except (ValueError, RuntimeError):
             return None
-    return drawn if drawn.data else None
-
-
-def param_names(study: "Study") -> list[str]:
-    """The settings that were searched, those of most trials first."""
-    amounts: dict[str, int] = {}
-    for trial in study.get_trials(deepcopy=False):
-        for name in trial.params:
-            amounts[name] = amounts.get(name, 0) + 1
-    return sorted(amounts, key=lambda name: (-amounts[name], name))
+    return found if found.data else None
 
 
 def fresh_seeds(table: RunTable, study: str, metric: str) -> pd.DataFrame:
-    """The candidates of a study on seeds that the search did not see: mean, standard deviation, each seed's value."""
+    """The candidates of a study on seeds that the search did not use: mean, sd, and the value of each seed."""
     tags = table.tags
     if not {"lab.kind", "lab.study", "lab.candidate"} <= set(tags):
         return pd.DataFrame()
-    chosen = tags.index[(tags["lab.kind"] == "fresh seed") & (tags["lab.study"] == study)]
+    runs = tags.index[(tags["lab.kind"] == "fresh seed") & (tags["lab.study"] == study)]
     column = f"at_best/{metric}" if f"at_best/{metric}" in table.metrics else metric
-    if not len(chosen) or column not in table.metrics or "seed" not in table.params:
+    if not len(runs) or column not in table.metrics or "seed" not in table.params:
         return pd.DataFrame()
-    rows = pd.DataFrame(
+    values = pd.DataFrame(
         {
-            "candidate": tags.loc[chosen, "lab.candidate"],
-            "seed": table.params.loc[chosen, "seed"],
-            "value": table.metrics.loc[chosen, column],
+            "candidate": tags.loc[runs, "lab.candidate"],
+            "seed": table.params.loc[runs, "seed"],
+            "value": table.metrics.loc[runs, column],
         }
     )
-    found = rows.groupby("candidate")["value"].agg(["mean", "std", "count"])
-    each = rows.pivot_table(index="candidate", columns="seed", values="value").add_prefix("seed ")
-    joined = found.join(each).rename(columns={"std": "sd", "count": "seeds"})
-    return joined.reset_index()
+    summary = values.groupby("candidate")["value"].agg(["mean", "std", "count"])
+    per_seed = values.pivot_table(index="candidate", columns="seed", values="value").add_prefix("seed ")
+    return summary.join(per_seed).rename(columns={"std": "sd", "count": "seeds"}).reset_index()

@@ -1,4 +1,4 @@
-"""Comparisons as their runs keep them."""
+"""Comparisons and their verdicts, as tables."""
 
 import json
 from collections.abc import Mapping
@@ -9,16 +9,16 @@ import pandas as pd
 from lab.tracking.reading.run_table import RunTable
 
 
-def parents(table: RunTable) -> list[str]:
-    """The runs that hold a comparison, the latest first."""
+def comparison_runs(table: RunTable) -> list[str]:
+    """The runs that hold a comparison, latest first."""
     if "lab.kind" not in table.tags:
         return []
     runs = table.tags.index[table.tags["lab.kind"] == "comparison"]
     return list(table.info.loc[runs].sort_values("started", ascending=False).index)
 
 
-def parsed(text: str) -> dict[str, Any] | None:
-    """A comparison from its run's comparison.json; None where it is not there yet, or damaged."""
+def parse(text: str) -> dict[str, Any] | None:
+    """The content of comparison.json; None if it is missing or damaged."""
     try:
         content = json.loads(text or "null")
         return content if content["verdicts"] is not None and content["narrowing"] is not None else None
@@ -26,8 +26,8 @@ def parsed(text: str) -> dict[str, Any] | None:
         return None
 
 
-def overview(known: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """A row for each arm of each comparison."""
+def verdict_table(comparisons: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """One row per arm of each comparison."""
     rows = [
         {
             "comparison": content["name"],
@@ -42,14 +42,14 @@ def overview(known: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
             "E": verdict["e_value"],
             "P(better)": verdict["superiority"],
         }
-        for content in known.values()
+        for content in comparisons.values()
         for arm, verdict in content["verdicts"].items()
     ]
     return pd.DataFrame(rows)
 
 
-def arms(content: Mapping[str, Any]) -> pd.DataFrame:
-    """Each arm with its settings and its mean score."""
+def arm_table(content: Mapping[str, Any]) -> pd.DataFrame:
+    """Each arm of a comparison with its settings and its mean score."""
     rows = []
     for arm, changes in content["changes"].items():
         scores = [score for score in content["scores"].get(arm, {}).values() if score is not None]

@@ -1,145 +1,160 @@
-"""Compare: any number of runs over each other, by what differs."""
+"""Compare: the curves and results of any number of runs, labelled by the settings in which they differ."""
 
+import pandas as pd
 import streamlit as st
 
-from dashboard import compare_views, comparison, curves, frame, reads, report, run_list, selection, words
-from dashboard.comparison import ALL_BUT_SEED, Group, Look
+from dashboard import compare_views, comparison, components, curves, reads, report, run_list, selection, text
+from dashboard.charts import Chart
+from dashboard.comparison import ALL_BUT_SEED, CurveOptions, Group
 from lab.tracking.reading.run_table import RunTable
 
 VIEWS = ("curves", "results", "scatter", "parallel", "time", "confusion", "code")
-MOST_RUNS = 500
+MAX_RUNS = 500
+MAX_EXPERIMENTS = 10
 LATEST = 5
+MAX_RESULT_METRICS = 12
 
 
 def page() -> None:
-    """Compare the runs that the address names."""
+    """Compare the runs that the URL names."""
     st.title("Compare")
-    whole = reads.runs()
-    ids = frame.chosen_runs(whole, "runs")
+    all_runs = reads.runs()
+    ids = components.runs_from_url(all_runs, "runs")
     if not ids:
-        _ask_for_runs(whole)
+        _suggest_runs(all_runs)
         return
-    if len(ids) > MOST_RUNS:
-        st.warning(f"Only the first {MOST_RUNS} of {len(ids):,} runs are compared.")
-    table = whole.only(ids[:MOST_RUNS])
-    frame.follow(whole, table.ids)
+    if len(ids) > MAX_RUNS:
+        st.warning(f"Only the first {MAX_RUNS} of {len(ids):,} runs are compared.")
+    table = all_runs.only(ids[:MAX_RUNS])
+    components.rerun_on_change(all_runs, table.ids)
     view = st.segmented_control("View", VIEWS, default="curves", required=True, key="view", bind="query-params")
-    metrics, by, look = _controls(table, view == "curves")
-    chosen = comparison.grouped(table, by)
-    problems = comparison.unfairness(table, chosen)
-    _head(whole, table, chosen, problems)
-    pictures = _view(table, chosen, view or "curves", metrics, look)
-    _export(table, chosen, problems, pictures, metrics)
+    metrics, group_by, options = _controls(table, view == "curves")
+    groups = comparison.group_runs(table, group_by)
+    warnings = comparison.fairness_warnings(table, groups)
+    _show_groups(all_runs, table, groups, warnings)
+    charts = _show_view(table, groups, view or "curves", metrics, options)
+    _show_export(table, groups, warnings, charts, metrics)
 
 
-def _ask_for_runs(table: RunTable) -> None:
-    st.info("No runs are chosen. Pick some on the page Runs, then press Compare.")
-    st.page_link("app_pages/runs.py", label="Choose runs", icon=":material/table_rows:")
-    kinds = run_list.kinds(table)
-    for experiment in table.info["experiment"].unique()[:10]:
-        of_it = table.info.index[(table.info["experiment"] == experiment) & ~kinds.isin(["trial", "study"])]
-        if len(of_it) > 1:
-            latest = selection.written(of_it[:LATEST], table)
-            label = f"the latest {min(LATEST, len(of_it))} runs of {experiment}"
-            st.page_link("app_pages/compare.py", label=words.in_markdown(label), query_params={"runs": latest})
+def _suggest_runs(table: RunTable) -> None:
+    """Links to the page Runs and to the latest runs of each experiment."""
+    st.info("No runs are selected. Select some on the page Runs, then press Compare.")
+    st.page_link("app_pages/runs.py", label="Select runs", icon=":material/table_rows:")
+    single_runs = ~run_list.run_kinds(table).isin(["trial", "study"])
+    for experiment in table.info["experiment"].unique()[:MAX_EXPERIMENTS]:
+        runs = table.info.index[(table.info["experiment"] == experiment) & single_runs]
+        if len(runs) > 1:
+            label = f"the latest {min(LATEST, len(runs))} runs of {experiment}"
+            components.link_to_compare(table, runs[:LATEST], text.escape_markdown(label))
 
 
-def _controls(table: RunTable, with_span: bool) -> tuple[list[str], list[str], Look]:
+def _controls(table: RunTable, show_range: bool) -> tuple[list[str], list[str], CurveOptions]:
+    """The metrics, the settings to group by, and how curves are drawn."""
     names = compare_views.metric_names(table)
-    differing = selection.differing(table.params)
+    differing = selection.differing_settings(table.params)
     first, second, third, fourth, fifth = st.columns([3, 3, 2, 2, 1.3], vertical_alignment="bottom")
     metrics = first.multiselect("Metrics", names, default=names[:1], key="metric", bind="query-params")
-    ways = [ALL_BUT_SEED, *differing, *(str(name) for name in table.params if name not in differing)]
-    by = second.multiselect("Group by", ways, key="group", bind="query-params", placeholder="no groups: a line a run")
+    choices = [ALL_BUT_SEED, *differing, *(str(name) for name in table.params if name not in differing)]
+    group_by = second.multiselect(
+        "Group by", choices, key="group", bind="query-params", placeholder="no groups: one line per run"
+    )
     axis = third.selectbox("x axis", curves.AXES, key="axis", bind="query-params")
     smoothing = fourth.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key="smooth", bind="query-params")
     log = fifth.toggle("log y", key="log", bind="query-params")
-    span = _span(table, metrics, axis) if with_span else None
-    return metrics, by, Look(axis, smoothing, log, span)
+    x_range = _x_range(table, metrics, axis) if show_range else None
+    return metrics, group_by, CurveOptions(axis, smoothing, log, x_range)
 
 
-def _span(table: RunTable, metrics: list[str], axis: curves.Axis) -> tuple[float, float] | None:
-    """The part of the x axis to look at: a closer look brings back the points that thinning left out."""
+def _x_range(table: RunTable, metrics: list[str], axis: curves.Axis) -> tuple[float, float] | None:
+    """The selected range of the x axis; None for all of it. A smaller range is drawn with more of its points."""
     if not metrics:
         return None
-    low, high = comparison.extent(reads.curves_of(table, table.ids, metrics[0], axis))
+    low, high = comparison.x_range(reads.metric_curves(table, table.ids, metrics[0], axis))
     if not high > low:
         return None
-    span = st.slider(
-        f"{curves.TITLES[axis]} from … to (a closer look brings the points back)",
+    selected = st.slider(
+        f"Range of the x axis: {curves.AXIS_TITLES[axis]} (a smaller range shows more points)",
         float(low),
         float(high),
         (float(low), float(high)),
         key=f"span-{axis}-{low:.6g}-{high:.6g}",
     )
-    return None if span == (low, high) else span
+    return None if selected == (low, high) else selected
 
 
-def _head(whole: RunTable, table: RunTable, chosen: list[Group], problems: list[str]) -> None:
-    for problem in problems:
-        st.warning(words.in_markdown(problem, 400), icon=":material/warning:")
-    amount = words.count(len(table.ids), "run")
-    several = [group for group in chosen if len(group.ids) > 1]
-    st.caption(f"{amount} in {words.count(len(chosen), 'group')}" if several else f"{amount}, each by itself")
-    differs = comparison.what_differs(table, chosen)
-    if selection.differing(table.params):
-        with st.expander("What differs", expanded=len(chosen) <= 8):
-            frame.small_table(differs)
+def _show_groups(all_runs: RunTable, table: RunTable, groups: list[Group], warnings: list[str]) -> None:
+    """The warnings, the number of runs and groups, and the settings in which they differ."""
+    for warning in warnings:
+        st.warning(text.escape_markdown(warning, 400), icon=":material/warning:")
+    runs = text.count(len(table.ids), "run")
+    grouped = any(len(group.ids) > 1 for group in groups)
+    st.caption(f"{runs} in {text.count(len(groups), 'group')}" if grouped else f"{runs}, not grouped")
+    if selection.differing_settings(table.params):
+        with st.expander("What differs", expanded=len(groups) <= 8):
+            components.show_table(comparison.settings_by_group(table, groups))
     else:
         st.caption("All settings are the same in these runs.")
     st.page_link(
         "app_pages/runs.py",
-        label="change the choice of runs",
+        label="change the selection",
         icon=":material/table_rows:",
-        query_params={"select": selection.written(table.ids, whole)},
+        query_params={"select": selection.format_ids(table.ids, all_runs)},
     )
 
 
-def _view(table: RunTable, chosen: list[Group], view: str, metrics: list[str], look: Look) -> list:
-    labels = selection.labels(table)
+def _show_view(
+    table: RunTable, groups: list[Group], view: str, metrics: list[str], options: CurveOptions
+) -> list[tuple[str, Chart]]:
+    """The selected view; returns the charts of curves with their metrics, for the report."""
+    labels = selection.run_labels(table)
     metric = metrics[0] if metrics else ""
     if view == "curves" and not table.metrics.shape[1]:
         st.info("These runs have no metrics.")
     elif view == "curves":
-        return compare_views.curves(table, chosen, metrics, look)
+        return compare_views.show_curves(table, groups, metrics, options)
     elif view == "results":
-        frame.small_table(comparison.results(table, chosen, _result_metrics(table, metrics)))
+        components.show_table(_results(table, groups, metrics))
     elif view == "scatter":
-        compare_views.scatter(table, labels, metric)
+        compare_views.show_scatter(table, labels, metric)
     elif view == "parallel":
-        compare_views.parallel(table, metric)
+        compare_views.show_parallel_coordinates(table, metric)
     elif view == "time":
-        compare_views.cost(table, labels, metric)
+        compare_views.show_time(table, labels, metric)
     elif view == "confusion":
-        compare_views.matrices(table, labels)
+        compare_views.show_confusion_matrices(table, labels)
     else:
-        compare_views.code(table, labels)
+        compare_views.show_code(table, labels)
     return []
 
 
-def _result_metrics(table: RunTable, metrics: list[str]) -> list[str]:
+def _results(table: RunTable, groups: list[Group], metrics: list[str]) -> pd.DataFrame:
+    """The selected metrics, best validation metrics and test metrics of each group."""
     summaries = [str(name) for name in table.metrics if str(name).startswith(("best/val/", "test/"))]
-    return [*dict.fromkeys([*metrics, *summaries])][:12]
+    shown = [*dict.fromkeys([*metrics, *summaries])][:MAX_RESULT_METRICS]
+    return comparison.results_by_group(table, groups, shown)
 
 
-def _export(table: RunTable, chosen: list[Group], problems: list[str], pictures: list, metrics: list[str]) -> None:
-    def written() -> str:
+def _show_export(
+    table: RunTable, groups: list[Group], warnings: list[str], charts: list[tuple[str, Chart]], metrics: list[str]
+) -> None:
+    """A button that downloads the comparison as HTML; the report is made when it is pressed."""
+
+    def make_report() -> str:
         tables = [
-            ("What differs", comparison.what_differs(table, chosen)),
-            ("Results", comparison.results(table, chosen, _result_metrics(table, metrics))),
+            ("What differs", comparison.settings_by_group(table, groups)),
+            ("Results", _results(table, groups, metrics)),
         ]
-        drawn = pictures or [
-            (
-                metric,
-                comparison.curve_picture(reads.curves_of(table, table.ids, metric, "step"), chosen, metric, Look()),
-            )
-            for metric in metrics
-        ]
-        return report.page(f"Comparison of {words.count(len(table.ids), 'run')}", drawn, tables, problems)
+        curve_charts = charts or [(metric, _default_chart(table, groups, metric)) for metric in metrics]
+        return report.to_html(f"Comparison of {text.count(len(table.ids), 'run')}", curve_charts, tables, warnings)
 
     st.download_button(
-        "Export report", written, "comparison.html", "text/html", icon=":material/ios_share:", on_click="ignore"
+        "Export report", make_report, "comparison.html", "text/html", icon=":material/ios_share:", on_click="ignore"
     )
+
+
+def _default_chart(table: RunTable, groups: list[Group], metric: str) -> Chart:
+    run_curves = reads.metric_curves(table, table.ids, metric, "step")
+    return comparison.group_chart(run_curves, groups, metric, CurveOptions())
 
 
 page()

@@ -1,9 +1,9 @@
-"""Home: what is running, what came out lately, what to do first."""
+"""Home: running runs, latest results, and first steps for an empty store."""
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, frame, reads, selection, words
+from dashboard import charts, components, reads, run_list, selection, text
 from lab.errors import LabError
 from lab.tracking.reading import run_table
 from lab.tracking.reading.run_table import RunTable
@@ -11,83 +11,85 @@ from lab.tracking.reading.run_table import RunTable
 FIRST_STEPS = """
 make experiment NAME=lstm                    # train, track and test one experiment
 make experiment NAME=gru                     # another, to compare it with
-make study NAME=mlp TRIALS=20                # tune an experiment, prove the winner
+make study NAME=mlp TRIALS=20                # tune an experiment, confirm the winner on fresh seeds
 """
-LATEST = 12
-MOST_RUNNING = 6
+MAX_RESULTS = 12
+MAX_RUNNING = 6
+FIRST_METRICS = ("test/accuracy", "test/rmse")
+METRIC_PREFIXES = ("test/", "best/val/", "at_best/val/", "val/")
 
 
 def page() -> None:
-    """Show what is running, what came out, what to do first."""
+    """Show the running runs and the latest results."""
     st.title("The lab")
     try:
         table = reads.runs()
     except LabError as error:
-        _first_steps(str(error))
+        _show_first_steps(str(error))
         return
     if not table.ids:
-        _first_steps("The store is empty.")
+        _show_first_steps("The store is empty.")
         return
-    frame.follow(table)
-    word = run_table.states(table)
-    _counts(table, word)
-    _running(table, word)
-    _latest(table)
+    components.rerun_on_change(table)
+    states = run_table.states(table)
+    _show_counts(states)
+    _show_running(table, states)
+    _show_latest(table, states)
 
 
-def _first_steps(reason: str) -> None:
-    st.info(words.in_markdown(reason, 500))
-    st.subheader("Begin with one of these")
+def _show_first_steps(reason: str) -> None:
+    st.info(text.escape_markdown(reason, 500))
+    st.subheader("Start with one of these commands")
     st.code(FIRST_STEPS.strip(), language="bash")
-    st.caption("Each line can be copied as it is. This page looks again when you reload it.")
+    st.caption("Then reload this page.")
 
 
-def _counts(table: RunTable, word: pd.Series) -> None:
-    amounts = word.value_counts()
-    shown = {"runs": len(word), **{str(name): int(amount) for name, amount in amounts.items()}}
-    for column, (name, amount) in zip(st.columns(max(4, len(shown))), shown.items(), strict=False):
-        column.metric(name, f"{amount:,}")
+def _show_counts(states: pd.Series) -> None:
+    counts = {"runs": len(states), **{str(state): int(count) for state, count in states.value_counts().items()}}
+    for column, (name, count) in zip(st.columns(max(4, len(counts))), counts.items(), strict=False):
+        column.metric(name, f"{count:,}")
 
 
-def _running(table: RunTable, word: pd.Series) -> None:
-    running = [run for run in table.ids if word[run] == run_table.MARKS["RUNNING"]]
+def _show_running(table: RunTable, states: pd.Series) -> None:
+    running = [run for run in table.ids if states[run] == run_table.MARKS["RUNNING"]]
     st.subheader("Running now")
     if not running:
-        st.caption("Nothing is running. `make experiment NAME=lstm` starts something.")
-    for run in running[:MOST_RUNNING]:
+        st.caption("Nothing is running. To start a run: `make experiment NAME=lstm`")
+    for run in running[:MAX_RUNNING]:
         with st.container(border=True):
-            _progress(table, run)
-    if len(running) > MOST_RUNNING:
-        st.caption(f"and {words.count(len(running) - MOST_RUNNING, 'more run')}, on the page Runs")
+            _show_progress(table, run)
+    if len(running) > MAX_RUNNING:
+        st.caption(f"and {text.count(len(running) - MAX_RUNNING, 'more run')}, on the page Runs")
 
 
-def _progress(table: RunTable, run: str) -> None:
-    frame.run_link(table, run)
+def _show_progress(table: RunTable, run: str) -> None:
+    """The progress bar and the loss curves of a running run."""
+    components.link_to_run(table, run)
     metrics = table.metrics.loc[run].dropna()
     losses = [name for name in ("train/loss", "val/loss") if name in metrics]
-    shown = losses or [name for name in metrics.index if not str(name).startswith("system/")][:1]
+    shown = losses or [str(name) for name in metrics.index if not str(name).startswith("system/")][:1]
     if not shown:
         st.caption("no metric yet")
         return
     lines = []
     for style, metric in enumerate(shown):
-        found = reads.curves_of(table, [run], str(metric), "step")
-        lines += [charts.Line(str(metric), data, style) for data in found.values()]
-    done = max((line.data["x"].max() for line in lines), default=0)
+        found = reads.metric_curves(table, [run], metric, "step")
+        lines += [charts.Line(metric, curve, style) for curve in found.values()]
+    epoch = max((line.data["x"].max() for line in lines), default=0)
     budget = table.params["trainer.max_epochs"].get(run) if "trainer.max_epochs" in table.params else None
     if str(budget).isdigit():
-        st.progress(min(1.0, done / max(1, int(str(budget)))), f"epoch {done:.0f} of {budget}")
-    frame.show(charts.curve_chart(lines, "loss" if losses else str(shown[0]), "step"), f"live-{run}", "live curves")
+        st.progress(min(1.0, epoch / max(1, int(str(budget)))), f"epoch {epoch:.0f} of {budget}")
+    chart = charts.curve_chart(lines, "loss" if losses else shown[0], "step")
+    components.show_chart(chart, f"live-{run}", "live curves")
 
 
-def _latest(table: RunTable) -> None:
+def _show_latest(table: RunTable, states: pd.Series) -> None:
+    """The results of the latest runs that have ended, without the trials and fresh seeds of studies."""
     st.subheader("Latest results")
-    ended = [run for run in table.ids if table.info.at[run, "status"] != "RUNNING"]
-    kinds = table.tags["lab.kind"] if "lab.kind" in table.tags else pd.Series(index=table.info.index, dtype=object)
-    shown = [run for run in ended if kinds[run] not in ("trial", "fresh seed")][:LATEST]
-    rows = [_result(table, run) for run in shown]
+    part_of_study = run_list.run_kinds(table).isin(["trial", "fresh seed"])
+    shown = table.info.index[(table.info["status"] != "RUNNING") & ~part_of_study][:MAX_RESULTS]
     st.dataframe(
-        pd.DataFrame(rows),
+        pd.DataFrame([_result(table, run, states[run]) for run in shown]),
         hide_index=True,
         placeholder="",
         column_config={"open": st.column_config.LinkColumn("", display_text="open", width="small")},
@@ -95,22 +97,20 @@ def _latest(table: RunTable) -> None:
     st.page_link("app_pages/runs.py", label=f"All {len(table.ids):,} runs", icon=":material/table_rows:")
 
 
-def _result(table: RunTable, run: str) -> dict[str, object]:
-    """The main test metric of a run beside the baseline's; where it was not tested, its first best value."""
+def _result(table: RunTable, run: str, state: str) -> dict[str, object]:
+    """The main metric of a run and of its baseline: a test metric, else a validation metric, else any."""
     metrics = table.metrics.loc[run].dropna()
-    names = [str(name) for name in metrics.index]
-    prefixes = ("test/", "best/val/", "at_best/val/", "val/")
-    others = (name for prefix in prefixes for name in sorted(names) if name.startswith(prefix))
-    order = ("test/accuracy", "test/rmse", *others)
-    main = next((name for name in order if name in names), next(iter(names), ""))
+    names = sorted(str(name) for name in metrics.index)
+    by_prefix = (name for prefix in METRIC_PREFIXES for name in names if name.startswith(prefix))
+    main = next((name for name in (*FIRST_METRICS, *by_prefix) if name in names), next(iter(names), ""))
     return {
         "run": table.info.at[run, "name"],
-        "state": run_table.states(table.only([run]))[run],
+        "state": state,
         "metric": main,
         "value": metrics.get(main),
         "baseline": metrics.get(f"baseline/{main}"),
-        "when": words.age(table.info.at[run, "ended"]),
-        "open": f"/run?run={selection.written([run], table)}",
+        "when": text.age(table.info.at[run, "ended"]),
+        "open": f"/run?run={selection.format_ids([run], table)}",
     }
 
 

@@ -1,4 +1,4 @@
-"""A real dashboard in a real browser: skipped where there is no browser, except in CI, where that is a failure."""
+"""A real dashboard in a real browser. Without a browser the tests are skipped, except in CI, where they fail."""
 
 import os
 import shutil
@@ -45,10 +45,10 @@ def page(browser: Any) -> Iterator[Any]:
     opened = browser.new_page(viewport={"width": 1440, "height": 1000})
     opened.set_default_timeout(30_000)
     opened.alerts = []
-    opened.troubles = []
-    opened.on("console", lambda message: opened.troubles.append(message.text) if message.type == "error" else None)
-    opened.on("pageerror", lambda error: opened.troubles.append(str(error)))
-    opened.on("requestfailed", lambda request: opened.troubles.append(f"{request.url}: {request.failure}"))
+    opened.errors = []
+    opened.on("console", lambda message: opened.errors.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: opened.errors.append(str(error)))
+    opened.on("requestfailed", lambda request: opened.errors.append(f"{request.url}: {request.failure}"))
     opened.on("dialog", lambda dialog: (opened.alerts.append(dialog.message), dialog.dismiss()))
     yield opened
     opened.close()
@@ -61,17 +61,17 @@ def filled(workplace: Path) -> Filled:
 
 @pytest.fixture
 def address(workplace: Path) -> Iterator[str]:
-    """A dashboard of the store in the folder where the test works."""
+    """The address of a dashboard that reads the store of the test's folder."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     command = [sys.executable, "-m", "lab", "dashboard", "--port", str(port)]
     server = subprocess.Popen(command, cwd=workplace, env=environment)
-    found = f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{port}"
     try:
-        _wait(f"{found}/_stcore/health")
-        yield found
+        _wait(f"{url}/_stcore/health")
+        yield url
     finally:
         server.terminate()
         server.wait(20)

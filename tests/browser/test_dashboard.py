@@ -1,4 +1,4 @@
-"""What a person does with the dashboard, done by a real browser."""
+"""The dashboard in a real browser."""
 
 import re
 import socket
@@ -13,25 +13,25 @@ TABLE = "[data-testid=stDataFrame] canvas"
 TRACES = ".scatterlayer .trace"
 
 
-def drawn(page: Any, amount: int) -> None:
-    """Wait until so many curves are drawn; what the page shows instead is told where they do not come."""
-    from playwright.sync_api import TimeoutError as NotInTime
+def wait_for_curves(page: Any, amount: int) -> None:
+    """Wait until so many curves are drawn; the failure message holds what the page shows instead."""
+    from playwright.sync_api import TimeoutError as BrowserTimeout
 
     try:
         page.wait_for_function(f"document.querySelectorAll('{TRACES}').length == {amount}", polling=100)
-    except NotInTime:
+    except BrowserTimeout:
         found = page.locator(TRACES).count()
         shown = page.locator("body").inner_text()
-        raise AssertionError(f"{found} curves, not {amount}, on {page.url}:\n{shown}\n{page.troubles}") from None
+        raise AssertionError(f"{found} curves, not {amount}, on {page.url}:\n{shown}\n{page.errors}") from None
 
 
-def pick_row(page: Any, row: int) -> None:
+def select_row(page: Any, row: int) -> None:
     """Tick the box at the left of a row of the table; the canvas has no elements to click."""
     box = page.locator(TABLE).first.bounding_box()
     page.mouse.click(box["x"] + 16, box["y"] + 35 + 35 * row + 17)
 
 
-def test_filter_pick_compare_and_group(page: Any, address: str, filled: Filled) -> None:
+def test_filter_select_and_compare(page: Any, address: str, filled: Filled) -> None:
     page.goto(f"{address}/runs")
     page.wait_for_selector(TABLE)
     page.get_by_text("10 of 10 runs").wait_for()
@@ -39,51 +39,51 @@ def test_filter_pick_compare_and_group(page: Any, address: str, filled: Filled) 
     page.get_by_label("Text", exact=True).press("Enter")
     page.get_by_text("2 of 10 runs").wait_for()
     page.wait_for_timeout(1000)
-    pick_row(page, 0)
-    page.get_by_text("1 picked").wait_for()
+    select_row(page, 0)
+    page.get_by_text("1 selected").wait_for()
     page.wait_for_timeout(500)
-    pick_row(page, 1)
-    page.get_by_text("2 picked").wait_for()
+    select_row(page, 1)
+    page.get_by_text("2 selected").wait_for()
     assert "text=" in page.url
     assert "select=" in page.url
     page.locator("[data-testid=stPageLink]").get_by_text("Compare").click()
     page.get_by_role("heading", name="Compare").wait_for()
-    drawn(page, 2)
+    wait_for_curves(page, 2)
     assert "runs=" in page.url
 
 
 def test_group_by_seed_from_a_link(page: Any, address: str, filled: Filled) -> None:
     runs = ",".join(run[:8] for run in filled.seeds)
     page.goto(f"{address}/compare?runs={runs}")
-    drawn(page, 6)
+    wait_for_curves(page, 6)
     page.get_by_label("Group by").click()
     page.get_by_role("option", name="all but the seed").click()
     page.get_by_text("6 runs in 2 groups").wait_for()
-    drawn(page, 4)  # two means and two bands
+    wait_for_curves(page, 4)  # two means and two bands
     assert "group=" in page.url
     page.goto(page.url)
     page.get_by_text("6 runs in 2 groups").wait_for()
-    drawn(page, 4)
+    wait_for_curves(page, 4)
 
 
 def test_a_report_opens_offline(page: Any, address: str, filled: Filled, tmp_path: Path) -> None:
     page.goto(f"{address}/compare?runs={','.join([*filled.seeds, filled.evil])}")
-    drawn(page, 7)
+    wait_for_curves(page, 7)
     with page.expect_download() as download:
         page.get_by_role("button", name="Export report").click()
     report = tmp_path / "report.html"
     download.value.save_as(report)
-    asked: list[str] = []
+    requests: list[str] = []
     page.context.set_offline(True)
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: requests.append(request.url))
     page.goto(report.as_uri())
-    drawn(page, 7)
-    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    wait_for_curves(page, 7)
+    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
     assert page.get_by_text("What differs").is_visible()
     assert page.alerts == []
 
 
-def test_a_running_run_is_followed(page: Any, address: str, filled: Filled) -> None:
+def test_a_running_run_is_updated_live(page: Any, address: str, filled: Filled) -> None:
     page.goto(address)
     page.get_by_text("epoch 2 of 10").wait_for()
     now = int(time.time() * 1000)
@@ -93,27 +93,25 @@ def test_a_running_run_is_followed(page: Any, address: str, filled: Filled) -> N
     page.get_by_text("Nothing is running").wait_for(timeout=20_000)
 
 
-def test_foreign_names_are_shown_and_never_run(page: Any, address: str, filled: Filled) -> None:
-    for place in ("", "/runs", f"/run?run={filled.evil}", f"/compare?runs={filled.evil},{filled.seeds[0]}"):
-        page.goto(f"{address}{place}")
+def test_html_in_names_is_not_executed(page: Any, address: str, filled: Filled) -> None:
+    for path in ("", "/runs", f"/run?run={filled.evil}", f"/compare?runs={filled.evil},{filled.seeds[0]}"):
+        page.goto(f"{address}{path}")
         page.get_by_role("heading").first.wait_for()
         page.wait_for_timeout(1500)
         assert page.alerts == []
         assert page.locator("main img[src=x], [data-testid=stMain] img[src=x]").count() == 0
 
 
-def test_pages_have_no_horizontal_scroll_and_ask_nothing_of_the_internet(
-    page: Any, address: str, filled: Filled
-) -> None:
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+def test_pages_do_not_scroll_sideways_and_make_no_external_requests(page: Any, address: str, filled: Filled) -> None:
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
     page.set_viewport_size({"width": 800, "height": 900})
-    for place in ("", "/runs", f"/run?run={filled.seeds[0]}", f"/compare?runs={','.join(filled.seeds)}", "/studies"):
-        page.goto(f"{address}{place}")
+    for path in ("", "/runs", f"/run?run={filled.seeds[0]}", f"/compare?runs={','.join(filled.seeds)}", "/studies"):
+        page.goto(f"{address}{path}")
         page.get_by_role("heading").first.wait_for()
         page.wait_for_timeout(1500)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
+    assert [url for url in requests if not url.startswith((address, "data:", "blob:"))] == []
 
 
 def test_a_foreign_host_name_is_refused(address: str) -> None:

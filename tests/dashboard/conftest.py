@@ -1,4 +1,4 @@
-"""A filled store, and a dashboard that remembers nothing from the test before."""
+"""A filled store, and empty caches for each test."""
 
 from pathlib import Path
 

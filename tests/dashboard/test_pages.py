@@ -29,7 +29,7 @@ def opened() -> Open:
 
 
 def texts(app: AppTest) -> str:
-    """Everything that a page says."""
+    """All text on a page."""
     kinds = ("title", "header", "subheader", "markdown", "caption", "info", "warning", "error", "success")
     return "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
 
@@ -38,7 +38,7 @@ PAGES = ("home", "runs", "compare", "run", "studies", "verdicts")
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_without_a_store_each_page_says_so_and_makes_none(page: str, opened: Open, empty_workplace: Path) -> None:
+def test_without_a_store_each_page_says_so_and_creates_none(page: str, opened: Open, empty_workplace: Path) -> None:
     app = opened(page)
     assert "no runs yet" in texts(app) or "no studies yet" in texts(app)
     assert not (empty_workplace / "mlruns").exists()
@@ -51,7 +51,7 @@ def test_an_empty_store(page: str, opened: Open, workplace: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_store_that_does_not_answer(
+def test_a_store_that_cannot_be_opened(
     page: str, opened: Open, workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{workplace}/not/there.db")
@@ -59,7 +59,7 @@ def test_a_store_that_does_not_answer(
     assert "there is no" in texts(app) or "no studies yet" in texts(app)
 
 
-def test_home_shows_what_runs_and_what_came_out(opened: Open, filled: Filled) -> None:
+def test_home_shows_running_runs_and_results(opened: Open, filled: Filled) -> None:
     app = opened()
     assert "Running now" in texts(app)
     assert "epoch 2 of 10" in app.get("progress")[0].proto.text
@@ -78,10 +78,10 @@ def test_runs_lists_all_and_filters(opened: Open, filled: Filled) -> None:
     assert list(app.dataframe[0].value["name"]) == ["nothing recorded"]
 
 
-def test_runs_by_the_address_alone(opened: Open, filled: Filled) -> None:
+def test_runs_filtered_by_the_url(opened: Open, filled: Filled) -> None:
     app = opened("runs", experiment="digits", text="seed=2", select=filled.seeds[0][:8])
     assert len(app.dataframe[0].value) == 2
-    assert "**1** picked" in texts(app)
+    assert "**1** selected" in texts(app)
 
 
 @pytest.mark.parametrize(
@@ -97,13 +97,13 @@ def test_other_filters(opened: Open, filled: Filled, key: str, value: str, amoun
     assert len(opened("runs", **{key: value}).dataframe[0].value) == amount
 
 
-def test_a_bad_filter_is_a_sentence(opened: Open, filled: Filled) -> None:
+def test_an_invalid_filter_is_reported(opened: Open, filled: Filled) -> None:
     app = opened("runs", query="metrics.loss ~ 3")
     assert "filter" in app.error[0].value
     assert len(app.dataframe[0].value) == 10
 
 
-def test_rename_tag_archive_and_back(opened: Open, filled: Filled) -> None:
+def test_rename_tag_archive_and_undo(opened: Open, filled: Filled) -> None:
     run = filled.seeds[0]
     app = opened("runs", select=run)
     app.text_input(key=f"edit-name-{run}").set_value("better name")
@@ -121,7 +121,7 @@ def test_rename_tag_archive_and_back(opened: Open, filled: Filled) -> None:
     assert filled.client.get_run(run).info.lifecycle_stage == "active"
 
 
-def test_a_tag_that_says_what_happened_is_not_changed(opened: Open, filled: Filled) -> None:
+def test_a_reserved_tag_is_not_changed(opened: Open, filled: Filled) -> None:
     app = opened("runs", select=filled.seeds[0])
     app.text_input(key="edit-tag").set_value("lab.kind")
     next(button for button in app.button if button.label == "Set tag").click().run()
@@ -157,7 +157,7 @@ def test_compare_warns(opened: Open, filled: Filled) -> None:
     assert "seed 1 more than once" in said
 
 
-def test_nan_and_infinity_are_told_not_drawn(opened: Open, filled: Filled) -> None:
+def test_nan_and_infinity_are_reported(opened: Open, filled: Filled) -> None:
     said = texts(opened("compare", runs=f"{filled.broken},{filled.seeds[0]}")).replace("\\", "")
     assert "3 values are NaN or infinite (marked ✕)" in said
 
@@ -168,7 +168,7 @@ def test_each_view_of_each_run(opened: Open, filled: Filled, view: str) -> None:
         opened("run", run=run[:8], view=view)
 
 
-def test_a_run_beside_its_baseline_and_its_command(opened: Open, filled: Filled) -> None:
+def test_a_run_with_its_baseline_and_its_command(opened: Open, filled: Filled) -> None:
     app = opened("run", run=filled.seeds[0], view="settings")
     row = app.dataframe[0].value.iloc[0]
     assert (row["metric"], row["at the best epoch"], row["baseline"]) == ("test/accuracy", 0.9, 0.1)
@@ -176,10 +176,10 @@ def test_a_run_beside_its_baseline_and_its_command(opened: Open, filled: Filled)
 
 
 def test_a_run_that_recorded_no_seed(opened: Open, filled: Filled) -> None:
-    assert "from one seed, which it did not record" in texts(opened("run", run=filled.evil))
+    assert "from one seed, which the run did not record" in texts(opened("run", run=filled.evil))
 
 
-def test_how_many_runs_did_not_record_what_is_drawn(opened: Open, filled: Filled) -> None:
+def test_runs_without_the_metric_are_counted(opened: Open, filled: Filled) -> None:
     said = texts(opened("compare", runs=f"{filled.seeds[0]},{filled.evil},{filled.empty}"))
     assert "1 run of 3 did not record val/loss" in said
 
@@ -191,17 +191,17 @@ def test_names_with_html_are_text(opened: Open, filled: Filled) -> None:
 
 
 @pytest.mark.parametrize(("page", "parameter"), [("run", "run"), ("compare", "runs"), ("runs", "select")])
-def test_a_link_to_something_gone(opened: Open, filled: Filled, page: str, parameter: str) -> None:
+def test_a_link_to_a_missing_run(opened: Open, filled: Filled, page: str, parameter: str) -> None:
     for gone in ("0123456789abcdef", "<b>", "%", "1"):
         assert "cannot be found" in texts(opened(page, **{parameter: gone}))
 
 
-def test_a_run_deleted_while_it_is_looked_at(opened: Open, filled: Filled) -> None:
+def test_a_run_archived_while_its_page_is_open(opened: Open, filled: Filled) -> None:
     app = opened("run", run=filled.seeds[0])
     edits.archive([filled.seeds[0]])
     from dashboard import reads
 
-    reads.forget_runs()
+    reads.invalidate_runs()
     app.run()
     assert not app.exception
     assert "cannot be found" in texts(app)
@@ -214,7 +214,7 @@ def test_500_metrics_on_one_run(opened: Open, filled: Filled) -> None:
     assert app
 
 
-def test_studies_of_a_real_storage(opened: Open, filled: Filled, workplace: Path) -> None:
+def test_studies_in_a_real_storage(opened: Open, filled: Filled, workplace: Path) -> None:
     import optuna
 
     study = optuna.create_study(storage=f"sqlite:///{workplace}/mlruns/optuna.db", study_name="mine-1")
@@ -229,7 +229,7 @@ def test_studies_of_a_real_storage(opened: Open, filled: Filled, workplace: Path
     assert "no study gone" in texts(opened("studies", study="gone"))
 
 
-def test_verdicts_show_the_question_the_sentences_and_the_evidence(opened: Open, tiny: str) -> None:
+def test_verdicts_show_question_findings_and_table(opened: Open, tiny: str) -> None:
     from lab.comparisons import comparison, run
 
     content = {"base": tiny, "arms": {"slow": {"optimizer.lr": 1e-5}, "fast": {"optimizer.lr": 0.01}}, "seeds": "5..8"}

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from made_runs import EVIL, Filled
 
-from dashboard import charts, comparison, curves, report, selection, words
+from dashboard import charts, comparison, curves, report, selection, text
 from dashboard.charts import Line
 from dashboard.reads import LiveTable
 from lab.tracking.reading import run_table
@@ -27,23 +27,23 @@ def test_the_dashboard_imports_no_training_code_and_mlflow_only_when_asked() -> 
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_thinning_keeps_both_ends_and_every_extreme() -> None:
+def test_downsampling_keeps_both_ends_and_every_extreme() -> None:
     y = np.sin(np.linspace(0, 60, 30_000))
     y[12_345], y[20_001], y[777] = 50.0, -50.0, np.nan
-    places = curves.kept(y, 320)
-    assert len(places) <= 321
-    assert {0, 29_999, 12_345, 20_001, 777} <= set(places)
-    assert list(curves.kept(y[:300], 320)) == list(range(300))
+    indices = curves.downsample(y, 320)
+    assert len(indices) <= 321
+    assert {0, 29_999, 12_345, 20_001, 777} <= set(indices)
+    assert list(curves.downsample(y[:300], 320)) == list(range(300))
 
 
 @pytest.mark.parametrize("y", [[], [np.nan] * 500, [np.inf] * 500, [1.0] * 500, [1.0, *[np.nan] * 499]])
-def test_thinning_of_odd_curves(y: list[float]) -> None:
-    places = curves.kept(np.array(y), 100)
-    assert len(places) <= 202
-    assert len(set(places)) == len(places)
+def test_downsampling_of_degenerate_curves(y: list[float]) -> None:
+    indices = curves.downsample(np.array(y), 100)
+    assert len(indices) <= 202
+    assert len(set(indices)) == len(indices)
 
 
-def test_a_closer_look_brings_the_points_back() -> None:
+def test_a_smaller_range_shows_more_points() -> None:
     data = pd.DataFrame({"x": np.arange(30_000.0), "y": np.random.default_rng(0).normal(size=30_000)})
     whole = charts.curve_chart([Line("a", data, 0)], "loss", "step")
     assert whole.notes[0].endswith("of 30,000 points")
@@ -52,63 +52,63 @@ def test_a_closer_look_brings_the_points_back() -> None:
     assert len(part.figure.data[0].x) == 500
 
 
-def test_nan_and_infinity_are_gaps_with_marks() -> None:
+def test_nan_and_infinity_are_gaps_with_markers() -> None:
     data = pd.DataFrame({"x": [1.0, 2, 3, 4], "y": [1.0, np.nan, np.inf, 0.5]})
-    picture = charts.curve_chart([Line("a", data, 0)], "loss", "step")
-    line, marks = picture.figure.data
+    chart = charts.curve_chart([Line("a", data, 0)], "loss", "step")
+    line, markers = chart.figure.data
     assert np.isnan(line.y[[1, 2]]).all()
-    assert list(marks.x) == [2, 3]
-    assert list(marks.text) == ["NaN", "∞"]
-    assert list(marks.y) == [1.0, 1.0]
-    hopeless = charts.curve_chart([Line("a", data.assign(y=np.nan), 0)], "loss", "step")
-    assert "no finite value at all: a" in hopeless.notes
+    assert list(markers.x) == [2, 3]
+    assert list(markers.text) == ["NaN", "∞"]
+    assert list(markers.y) == [1.0, 1.0]
+    empty = charts.curve_chart([Line("a", data.assign(y=np.nan), 0)], "loss", "step")
+    assert "no finite value at all: a" in empty.notes
 
 
-def test_a_log_axis_says_what_it_cannot_show() -> None:
+def test_a_log_axis_reports_what_it_cannot_show() -> None:
     data = pd.DataFrame({"x": [1.0, 2], "y": [0.0, 1.0]})
     assert "1 value of 0 or less cannot" in charts.curve_chart([Line("a", data, 0)], "loss", "step", log=True).notes[0]
 
 
-def test_lines_differ_by_more_than_their_colour() -> None:
-    looks = [(charts.colour(style), charts.dash(style)) for style in range(40)]
-    assert len(set(looks)) == 40
+def test_lines_differ_in_colour_or_dash() -> None:
+    styles = [(charts.colour(style), charts.dash(style)) for style in range(40)]
+    assert len(set(styles)) == 40
     assert len({charts.dash(style) for style in range(6)}) == 6
 
 
-def test_smoothing_has_no_bias_at_the_start_and_leaves_nan() -> None:
+def test_smoothing_is_unbiased_and_keeps_nan() -> None:
     y = np.array([2.0, 2.0, np.nan, 2.0, np.inf, 2.0])
-    smooth = curves.smoothed(y, 0.9)
-    assert smooth[[0, 1, 3, 5]] == pytest.approx([2.0] * 4)
-    assert math.isnan(smooth[2])
-    assert smooth[4] == np.inf
-    assert curves.smoothed(y, 0.0) is y
+    smoothed = curves.smooth(y, 0.9)
+    assert smoothed[[0, 1, 3, 5]] == pytest.approx([2.0] * 4)
+    assert math.isnan(smoothed[2])
+    assert smoothed[4] == np.inf
+    assert curves.smooth(y, 0.0) is y
 
 
-def test_the_band_is_that_of_the_t_distribution() -> None:
+def test_the_band_is_a_t_interval() -> None:
     seeds = [pd.DataFrame({"x": [1.0, 2.0], "y": [value, value]}) for value in (1.0, 2.0, 3.0)]
     seeds[0].loc[1, "y"] = np.nan
-    band = comparison.with_band(seeds)
+    band = comparison.mean_with_band(seeds)
     assert list(band["n"]) == [3, 2]
     assert band["y"].tolist() == [2.0, 2.5]
     assert band["high"][0] - 2.0 == pytest.approx(4.30265 / math.sqrt(3), rel=1e-4)
-    alone = comparison.with_band(seeds[1:2])
+    alone = comparison.mean_with_band(seeds[1:2])
     assert alone["low"].isna().all()
 
 
-def test_wall_times_are_brought_together() -> None:
+def test_wall_times_are_resampled() -> None:
     one = pd.DataFrame({"x": [0.1, 1.1, 2.1], "y": [0.0, 1.0, 2.0]})
     other = pd.DataFrame({"x": [0.2, 1.3], "y": [0.0, 1.0]})
-    common = comparison.on_common_x([one, other])
+    common = comparison.resample_to_common_x([one, other])
     assert np.array_equal(common[0]["x"], common[1]["x"])
     assert np.nanmax(common[1]["y"]) <= 1.0
 
 
-def test_epochs_of_single_steps_are_told_by_time() -> None:
+def test_epochs_of_per_step_metrics_follow_from_their_times() -> None:
     history = pd.DataFrame({"metric": "train/loss_step", "step": [5, 10], "time": [1_500, 2_500], "value": [1.0, 2.0]})
     clocks = pd.DataFrame({"metric": "seconds_per_epoch", "step": [1, 2], "time": [2_000, 3_000], "value": [1.0, 1.0]})
-    assert curves.curve(history, "epoch", 1_000, clocks)["x"].tolist() == [0.5, 1.5]
-    assert curves.curve(history, "wall time", 1_000, clocks)["x"].tolist() == [0.5, 1.5]
-    assert curves.curve(history, "step", 1_000, clocks)["x"].tolist() == [5, 10]
+    assert curves.build_curve(history, "epoch", 1_000, clocks)["x"].tolist() == [0.5, 1.5]
+    assert curves.build_curve(history, "wall time", 1_000, clocks)["x"].tolist() == [0.5, 1.5]
+    assert curves.build_curve(history, "step", 1_000, clocks)["x"].tolist() == [5, 10]
 
 
 def test_pareto_front() -> None:
@@ -123,36 +123,36 @@ def table(filled: Filled) -> RunTable:
     return open_tables().runs()
 
 
-def test_labels_are_what_differs(table: RunTable, filled: Filled) -> None:
-    labels = selection.labels(table.only(filled.seeds))
+def test_labels_are_the_settings_that_differ(table: RunTable, filled: Filled) -> None:
+    labels = selection.run_labels(table.only(filled.seeds))
     assert labels[filled.seeds[0]] == "lr=0.01 seed=1"
     assert len(set(labels.values())) == 6
-    same = selection.labels(table.only(filled.seeds[:1]))
+    same = selection.run_labels(table.only(filled.seeds[:1]))
     assert same[filled.seeds[0]] == "digits optimizer.lr=0.01 seed=1"
-    assert all(len(label) < 100 for label in selection.labels(table).values())
+    assert all(len(label) < 100 for label in selection.run_labels(table).values())
 
 
-def test_ids_in_an_address(table: RunTable, filled: Filled) -> None:
-    text = selection.written(filled.seeds[:2], table)
-    assert len(text) == 17
-    assert selection.resolved(table, text) == (filled.seeds[:2], [])
-    assert selection.resolved(table, "0" * 32 + ",x,,") == ([], ["0" * 32, "x"])
+def test_ids_in_a_url(table: RunTable, filled: Filled) -> None:
+    ids = selection.format_ids(filled.seeds[:2], table)
+    assert len(ids) == 17
+    assert selection.parse_ids(table, ids) == (filled.seeds[:2], [])
+    assert selection.parse_ids(table, "0" * 32 + ",x,,") == ([], ["0" * 32, "x"])
 
 
-def test_groups_and_guards(table: RunTable, filled: Filled) -> None:
+def test_groups_and_fairness_warnings(table: RunTable, filled: Filled) -> None:
     some = table.only(filled.seeds)
-    found = comparison.grouped(some, [comparison.ALL_BUT_SEED])
+    found = comparison.group_runs(some, [comparison.ALL_BUT_SEED])
     assert [(group.label, len(group.ids)) for group in found] == [("lr=0.01", 3), ("lr=0.1", 3)]
-    assert comparison.unfairness(some, found) == []
-    assert len(comparison.grouped(some, ["seed"])) == 3
-    mixed = comparison.unfairness(some, comparison.grouped(some, ["seed"]))
+    assert comparison.fairness_warnings(some, found) == []
+    assert len(comparison.group_runs(some, ["seed"])) == 3
+    mixed = comparison.fairness_warnings(some, comparison.group_runs(some, ["seed"]))
     assert len(mixed) == 3
     assert "seed 1 more than once" in mixed[0]
 
 
-def test_a_report_is_whole_and_foreign_texts_do_nothing(table: RunTable, filled: Filled) -> None:
-    picture = charts.curve_chart([Line(EVIL, pd.DataFrame({"x": [1.0], "y": [1.0]}), 0)], EVIL, "step")
-    page = report.page("title", [(EVIL, picture)], [("table", pd.DataFrame({EVIL: [EVIL]}))], [EVIL])
+def test_a_report_is_self_contained_and_escapes_text(table: RunTable, filled: Filled) -> None:
+    chart = charts.curve_chart([Line(EVIL, pd.DataFrame({"x": [1.0], "y": [1.0]}), 0)], EVIL, "step")
+    page = report.to_html("title", [(EVIL, chart)], [("table", pd.DataFrame({EVIL: [EVIL]}))], [EVIL])
     assert "<img src=x" not in page
     assert 'src="http' not in page
 
@@ -170,7 +170,7 @@ def test_only_what_changed_is_read_again(table: RunTable, filled: Filled, monkey
     read = tables.runs
     monkeypatch.setattr(tables, "runs", lambda ids=None, archived=False: asked.append(ids) or read(ids, archived))
     live = LiveTable(tables)
-    monkeypatch.setattr("dashboard.live.SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("dashboard.reads.SECONDS_BETWEEN_POLLS", 0.0)
     first = live.current()
     filled.client.log_metric(filled.running, "val/loss", 0.125, step=3)
     filled.client.delete_run(filled.empty)
@@ -183,9 +183,9 @@ def test_only_what_changed_is_read_again(table: RunTable, filled: Filled, monkey
     assert live.current() is live.current()
 
 
-def test_words() -> None:
-    assert words.number(float("nan")) == "NaN"
-    assert words.number(-math.inf) == "−∞"
-    assert words.duration(3_700) == "1 h 1 min"
-    assert words.duration(90_000) == "1 d 1 h"
-    assert words.in_markdown("a*b_[c](d)") == "a\\*b\\_\\[c\\]\\(d\\)"
+def test_text_formatting() -> None:
+    assert text.number(float("nan")) == "NaN"
+    assert text.number(-math.inf) == "−∞"
+    assert text.duration(3_700) == "1 h 1 min"
+    assert text.duration(90_000) == "1 d 1 h"
+    assert text.escape_markdown("a*b_[c](d)") == "a\\*b\\_\\[c\\]\\(d\\)"

@@ -1,0 +1,97 @@
+"""What every page uses: charts and tables, links to runs, automatic refresh, and errors shown as messages."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import reads, selection, text
+from dashboard.charts import HEIGHT, Chart
+from lab.errors import LabError
+from lab.tracking.reading.run_table import RunTable
+
+REFRESH_SECONDS = 3
+CHART_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
+MAX_ROWS = 5_000
+
+
+def run_page(page: Callable[[], None]) -> None:
+    """Run a page; a LabError becomes a message on it."""
+    with showing_errors():
+        page()
+
+
+@contextmanager
+def showing_errors() -> Iterator[None]:
+    """Show a LabError raised in the block as a message on the page."""
+    try:
+        yield
+    except LabError as error:
+        for line in error.lines:
+            st.error(text.escape_markdown(line, 500))
+
+
+def rerun_on_change(table: RunTable, ids: Sequence[str] | None = None) -> None:
+    """Rerun the page when these runs (None: any run) have changed in the store."""
+
+    @st.fragment(run_every=REFRESH_SECONDS)
+    def poll() -> None:
+        with showing_errors():
+            latest = reads.runs()
+            if latest is not table and (ids is None or _changed(latest, table, ids)):
+                st.rerun()
+
+    poll()
+
+
+def _changed(latest: RunTable, before: RunTable, ids: Sequence[str]) -> bool:
+    present = [run for run in ids if run in latest.info.index]
+    return len(present) < len(ids) or not latest.info.loc[present].equals(before.info.loc[present])
+
+
+def show_chart(chart: Chart, key: str, description: str) -> None:
+    """A chart with its notes and a switch that shows its data as a table; `description` is for screen readers."""
+    if st.session_state.get(f"{key}-table", False):
+        rows = chart.table.head(MAX_ROWS)
+        st.dataframe(rows, hide_index=True, height=table_height(len(rows)))
+        if len(rows) < len(chart.table):
+            st.caption(f"the first {len(rows):,} of {text.count(len(chart.table), 'row')}")
+    else:
+        st.plotly_chart(chart.figure, key=key, config=CHART_CONFIG, alt=description)
+    notes, switch = st.columns([5, 1])
+    if chart.notes:
+        notes.caption(text.escape_markdown(" · ".join(chart.notes), 400))
+    switch.toggle("table", key=f"{key}-table")
+
+
+def show_table(frame: pd.DataFrame) -> None:
+    """A table as high as its rows, at most as high as a chart; missing values are blank."""
+    st.dataframe(frame, hide_index=True, height=table_height(len(frame)), placeholder="")
+
+
+def table_height(rows: int) -> int:
+    """The height in pixels of a table with so many rows, at most that of a chart."""
+    return min(HEIGHT, 38 + 35 * max(1, rows))
+
+
+def runs_from_url(table: RunTable, parameter: str) -> list[str]:
+    """The ids of the runs that a query parameter names; warns about those that are not found."""
+    found, missing = selection.parse_ids(table, st.query_params.get(parameter, ""))
+    if missing:
+        entries = ", ".join(text.escape_markdown(entry) for entry in missing[:10])
+        st.warning(f"{text.count(len(missing), 'run')} of this link cannot be found, deleted or archived: {entries}")
+    return found
+
+
+def link_to_run(table: RunTable, run: str, label: str | None = None) -> None:
+    """A link to the page of a run, labelled with the run's name by default."""
+    label = label or table.info.at[run, "name"] or run[: selection.SHORT_ID]
+    query = {"run": selection.format_ids([run], table)}
+    st.page_link("app_pages/run.py", label=text.escape_markdown(label), query_params=query)
+
+
+def link_to_compare(table: RunTable, ids: Sequence[str], label: str, icon: str | None = None) -> None:
+    """A link to the page Compare with these runs."""
+    query = {"runs": selection.format_ids(ids, table)}
+    st.page_link("app_pages/compare.py", label=label, icon=icon, query_params=query)

@@ -1,0 +1,54 @@
+"""Numbers, states and user-supplied text, formatted for a page or a figure."""
+
+import html
+import math
+import re
+
+import pandas as pd
+
+from lab.formatting import age as age
+from lab.formatting import duration as duration
+from lab.tracking.reading.run_table import STALE, last_report, seconds
+
+MAX_LENGTH = 80  # characters of a name on a page
+MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$:~&=^])")
+
+
+def truncate(text: str, max_length: int = MAX_LENGTH) -> str:
+    """The text on one line, cut to `max_length` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= max_length else line[: max_length - 1] + "…"
+
+
+def escape_markdown(text: str, max_length: int = MAX_LENGTH) -> str:
+    """The text truncated and escaped, so that Markdown shows it literally."""
+    return MARKDOWN.sub(r"\\\1", truncate(text, max_length))
+
+
+def escape_html(text: str, max_length: int = MAX_LENGTH) -> str:
+    """The text truncated and escaped for plotly, which interprets HTML tags and entities."""
+    return html.escape(truncate(text, max_length), quote=False)
+
+
+def number(value: float) -> str:
+    """A number with four significant digits; NaN and infinity as symbols."""
+    if value is None or math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{value:.4g}"
+
+
+def count(amount: int, noun: str) -> str:
+    """An amount and its noun, with an s in the plural."""
+    return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
+
+
+def describe_state(info: pd.Series, state: str) -> str:
+    """The state of one run with its duration and start; `info` is its row of RunTable.info."""
+    row = info.to_frame().T.infer_objects()
+    if state == STALE:
+        silence = age(float(last_report(row).iloc[0]))[:-4]
+        return f"{state}: no report for {silence}, `lab runs --reap` closes it if its process is gone"
+    elapsed = duration(float(seconds(row).iloc[0]))
+    return f"{state}, {'for' if info['status'] == 'RUNNING' else 'took'} {elapsed}, started {age(info['started'])}"
