@@ -9,8 +9,8 @@ ICON = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16' fill='none' stroke='#0080C8' stroke-width='2'>"
     "<path d='M2 2v12h12M4 4c2 7 5 7 9 7'/></svg>"
 )
-# Streamlit leaves 6 rem above a page. The class of a container's key is the documented hook for styles.
-STYLE = "<style>.st-key-page {margin-top: -1.5rem}</style>"
+# Streamlit leaves 8 rem above a page. The class of a container's key is the documented hook for styles.
+STYLE = "<style>.st-key-page {margin-top: -3.5rem}</style>"
 PAGES = [
     st.Page("app_pages/home.py", title="Home", icon=":material/home:", default=True),
     st.Page("app_pages/runs.py", title="Runs", icon=":material/table_rows:"),

@@ -48,7 +48,7 @@ def curve_chart(lines: Sequence[Line], metric: str, axis: curves.Axis, log: bool
     """The curves of one metric in one figure, downsampled; the notes report omitted points and non-finite values."""
     max_points = max(MIN_POINTS_PER_CURVE, min(MAX_POINTS_PER_CURVE, MAX_POINTS // max(1, len(lines))))
     thinned = [_downsample(line.data, max_points) for line in lines]
-    # One call on plain dictionaries: trace by trace, 500 curves take twice as long to build and validate.
+    # One call on plain dictionaries: 500 traces made one by one (go.Scatter, add_trace) take twice as long.
     figure = go.Figure(
         [trace for line, data in zip(lines, thinned, strict=True) for trace in _traces(line, data, max_points)]
     )
@@ -72,8 +72,7 @@ def _traces(line: Line, data: pd.DataFrame, max_points: int) -> Iterator[dict[st
     if "low" in data and data["low"].notna().any():
         yield _band_trace(line, data[data["low"].notna()])
     yield _line_trace(line, data)
-    non_finite = ~np.isfinite(data["y"])
-    if non_finite.any() and not non_finite.all():
+    if (non_finite := ~np.isfinite(data["y"])).any() and not non_finite.all():
         yield _non_finite_trace(line, data, non_finite)
 
 

@@ -28,11 +28,15 @@ def page() -> None:
     table = all_runs.only(ids[:MAX_RUNS])
     components.rerun_on_change(all_runs, table.ids)
     view = st.segmented_control("View", VIEWS, default="curves", required=True, key="view", bind="query-params")
+    above_controls = st.container()
     metrics, group_by, options = _controls(table, view == "curves")
     groups = comparison.group_runs(table, group_by)
     warnings = comparison.fairness_warnings(table, groups)
-    _show_groups(all_runs, table, groups, warnings)
-    charts = _show_view(table, groups, view or "curves", metrics, options)
+    with above_controls:
+        for warning in warnings:
+            st.warning(text.escape_markdown(warning, 400), icon=":material/warning:")
+        charts = _show_view(table, groups, view or "curves", metrics, options)
+    _show_groups(all_runs, table, groups)
     _show_export(table, groups, warnings, charts, metrics)
 
 
@@ -82,10 +86,8 @@ def _x_range(table: RunTable, metrics: list[str], axis: curves.Axis) -> tuple[fl
     return None if selected == (low, high) else selected
 
 
-def _show_groups(all_runs: RunTable, table: RunTable, groups: list[Group], warnings: list[str]) -> None:
-    """The warnings, the number of runs and groups, and the settings in which they differ."""
-    for warning in warnings:
-        st.warning(text.escape_markdown(warning, 400), icon=":material/warning:")
+def _show_groups(all_runs: RunTable, table: RunTable, groups: list[Group]) -> None:
+    """The number of runs and groups, and the settings in which they differ."""
     runs = text.count(len(table.ids), "run")
     grouped = any(len(group.ids) > 1 for group in groups)
     st.caption(f"{runs} in {text.count(len(groups), 'group')}" if grouped else f"{runs}, not grouped")
