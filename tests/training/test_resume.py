@@ -257,5 +257,5 @@ class TestReproduce:
             reproduce.reproduce(run.id, [], print)
         run.client.set_terminated(run.id, "FINISHED")
         run.client.set_tag(run.id, "data.fingerprint", "1234")
-        with pytest.raises(LabError, match="a run on other data reproduces nothing"):
+        with pytest.raises(LabError, match="cannot reproduce: the data changed"):
             reproduce.reproduce(run.id, [], print)
