@@ -4,8 +4,8 @@ import json
 import tempfile
 import warnings
 from dataclasses import dataclass
-from importlib.metadata import version
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
