@@ -1,4 +1,4 @@
-"""A folder in which runs of every data kind were trained, and the data and experiments are gone since."""
+"""A folder with runs of every kind of data, whose data and experiment files were deleted after training."""
 
 import shutil
 from contextlib import chdir
@@ -23,7 +23,7 @@ EXPERIMENTS = {
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, prepared_store: Path) -> Path:
-    """The folder; its runs are named as their experiments, `shop` has a second run with seed 1."""
+    """The folder; its runs have the names of their experiments, and `shop` has a second run with seed 1."""
     folder = tmp_path_factory.mktemp("trained")
     with chdir(folder), pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -52,8 +52,8 @@ def _write_data() -> None:
 
 
 @pytest.fixture
-def place(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder for the test's own files, while one works where the runs are."""
+def folder(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder for files of the test; the working directory is the one with the runs."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(trained)
     return tmp_path

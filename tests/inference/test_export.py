@@ -17,31 +17,31 @@ from lab.inference.model import Model
 
 
 @pytest.mark.parametrize("name", ["best:shop", "sales", "pictures"])
-def test_onnx_runs_in_onnxruntime_with_any_number_of_samples(place: Path, name: str) -> None:
+def test_onnx_runs_in_onnxruntime_with_any_number_of_samples(folder: Path, name: str) -> None:
     model = lab.load(name)
-    path, difference = export.export(model, "onnx", place / "model.onnx")
+    path, difference = export.export(model, "onnx", folder / "model.onnx")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     for count in (1, 3, 50):
         samples = np.resize(model.example, (count, *model.example.shape[1:]))
-        (told,) = session.run(None, {"input": samples})
-        np.testing.assert_allclose(told, model.outputs(samples), rtol=1e-4, atol=1e-5)
+        (predicted,) = session.run(None, {"input": samples})
+        np.testing.assert_allclose(predicted, model.outputs(samples), rtol=1e-4, atol=1e-5)
     assert difference < 1e-3
-    assert json.loads((place / "model.encoding.json").read_text())["input"]["kind"] == model.encoding.kind
+    assert json.loads((folder / "model.encoding.json").read_text())["input"]["kind"] == model.encoding.kind
 
 
-def test_the_torch_program_opens_with_plain_torch(place: Path) -> None:
+def test_the_torch_program_opens_with_plain_torch(folder: Path) -> None:
     model = lab.load("digits")
-    path, difference = export.export(model, "torch", place / "model.pt2")
-    told = torch.export.load(path).module()(torch.from_numpy(model.example))
-    np.testing.assert_array_equal(told.detach().numpy(), model.outputs(model.example))
+    path, difference = export.export(model, "torch", folder / "model.pt2")
+    predicted = torch.export.load(path).module()(torch.from_numpy(model.example))
+    np.testing.assert_array_equal(predicted.detach().numpy(), model.outputs(model.example))
     assert difference == 0
 
 
-def test_safetensors_load_into_the_architecture_without_lightning_or_mlflow(place: Path) -> None:
+def test_safetensors_load_into_the_architecture_without_lightning_or_mlflow(folder: Path) -> None:
     model = lab.load("best:shop")
-    export.export(model, "safetensors", place / "model.safetensors")
-    np.save(place / "encoded.npy", model.example)
-    np.save(place / "expected.npy", model.outputs(model.example))
+    export.export(model, "safetensors", folder / "model.safetensors")
+    np.save(folder / "encoded.npy", model.example)
+    np.save(folder / "expected.npy", model.outputs(model.example))
     code = (
         "import json, sys, numpy as np, torch\n"
         "from safetensors import safe_open\n"
@@ -56,30 +56,30 @@ def test_safetensors_load_into_the_architecture_without_lightning_or_mlflow(plac
         "np.testing.assert_allclose(logits.sigmoid().detach()[:, 0], np.load('expected.npy')[:, 1], atol=1e-5)\n"
         "assert not {'lightning', 'mlflow'} & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=place, check=True)
+    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
 
 
 @pytest.mark.parametrize("format", ["onnx", "torch", "safetensors"])
-def test_a_copy_that_says_something_else_is_not_kept(
-    place: Path, monkeypatch: pytest.MonkeyPatch, format: export.Format
+def test_an_export_whose_outputs_differ_is_not_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, format: export.Format
 ) -> None:
-    says = Model.outputs
-    monkeypatch.setattr(Model, "outputs", lambda model, samples: says(model, samples) + 0.01)
+    outputs = Model.outputs
+    monkeypatch.setattr(Model, "outputs", lambda model, samples: outputs(model, samples) + 0.01)
     with pytest.raises(TrainingFailed, match=r"differs by .* from the original; nothing was written"):
-        export.export(lab.load("digits"), format, place / "sub" / "model")
-    assert not list((place / "sub").iterdir())
+        export.export(lab.load("digits"), format, folder / "sub" / "model")
+    assert not list((folder / "sub").iterdir())
 
 
-def test_wrong_weights_are_noticed(place: Path) -> None:
+def test_wrong_weights_are_noticed(folder: Path) -> None:
     model = lab.load("digits")
-    other = Model(model.run, model.encoding, model.output, torch.export.load(_changed(model, place)))
+    other = Model(model.run, model.encoding, model.output, torch.export.load(_changed(model, folder)))
     with pytest.raises(TrainingFailed, match="differs by"):
         export.largest_difference(model, other.outputs)
 
 
-def _changed(model: Model, place: Path) -> Path:
+def _changed(model: Model, folder: Path) -> Path:
     """The model's program with one weight changed, in a file."""
-    path, _ = export.export(model, "torch", place / "changed.pt2")
+    path, _ = export.export(model, "torch", folder / "changed.pt2")
     program = torch.export.load(path)
     with torch.no_grad():
         next(iter(program.parameters())).view(-1)[:64] += 1.0
@@ -87,13 +87,13 @@ def _changed(model: Model, place: Path) -> Path:
     return path
 
 
-def test_mistakes(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (place / "model.onnx").write_text("mine")
+def test_errors(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "model.onnx").write_text("mine")
     with pytest.raises(LabError, match="exists; --yes replaces it"):
-        export.export(lab.load("digits"), "onnx", place / "model.onnx")
-    assert (place / "model.onnx").read_text() == "mine"
+        export.export(lab.load("digits"), "onnx", folder / "model.onnx")
+    assert (folder / "model.onnx").read_text() == "mine"
     with pytest.raises(LabError, match="cannot be written"):
-        export.export(lab.load("digits"), "torch", place / "model.onnx" / "below")
+        export.export(lab.load("digits"), "torch", folder / "model.onnx" / "below")
     monkeypatch.setitem(export.PACKAGES, "onnx", ("numpy", "no_such_package"))
     with pytest.raises(LabError, match=r"--to onnx needs no_such_package: .*\[export\]"):
         export.check_packages("onnx")

@@ -1,4 +1,4 @@
-"""The times behind the end of a series."""
+"""The times after the end of a series."""
 
 import pandas as pd
 import pytest
@@ -30,10 +30,10 @@ from lab.inference.model import following_times
         ([0.5, 1.0, 1.5], [2.0, 2.5]),
     ],
 )
-def test_times_go_on_as_they_are_written(given: list[object], expected: list[object]) -> None:
+def test_times_continue_in_their_own_format(given: list[object], expected: list[object]) -> None:
     assert following_times(pd.Series(given, name="when"), 2) == expected
 
 
-def test_moments_stay_moments() -> None:
+def test_timestamps_stay_timestamps() -> None:
     days = pd.Series(pd.date_range("2020-01-30", periods=2), name="when")
     assert following_times(days, 1) == [pd.Timestamp("2020-02-01")]

@@ -1,4 +1,4 @@
-"""Predictions for new data, from what a run kept alone."""
+"""Predictions for new data, from the artifacts of a run alone."""
 
 from io import StringIO
 from pathlib import Path
@@ -21,7 +21,7 @@ def command(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int
     return int(ended.value.code or 0), printed.out, printed.err
 
 
-def test_rows_of_a_table_are_predicted_as_the_logged_model_does(place: Path) -> None:
+def test_rows_of_a_table_are_predicted_as_the_logged_model_does(folder: Path) -> None:
     import mlflow
 
     rows = shop_rows(50)
@@ -38,13 +38,13 @@ def test_rows_of_a_table_are_predicted_as_the_logged_model_does(place: Path) -> 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "npz"])
 def test_predictions_are_written_in_the_order_of_the_rows(
-    place: Path, capsys: pytest.CaptureFixture[str], ending: str
+    folder: Path, capsys: pytest.CaptureFixture[str], ending: str
 ) -> None:
     rows = shop_rows(9)
-    rows.to_parquet(place / "new.parquet")
-    out = place / f"out.{ending}"
-    code, said, _ = command(capsys, "predict", "latest:shop", place / "new.parquet", "-o", out)
-    assert (code, "9 predictions" in said) == (0, True)
+    rows.to_parquet(folder / "new.parquet")
+    out = folder / f"out.{ending}"
+    code, printed, _ = command(capsys, "predict", "latest:shop", folder / "new.parquet", "-o", out)
+    assert (code, "9 predictions" in printed) == (0, True)
     expected = lab.load("latest:shop").predict(rows)
     written = {"csv": pd.read_csv, "parquet": pd.read_parquet, "npz": np.load}[ending](out)
     assert list(written) == list(expected)
@@ -52,26 +52,26 @@ def test_predictions_are_written_in_the_order_of_the_rows(
     np.testing.assert_allclose(written["probability of yes"], expected["probability of yes"], rtol=1e-6)
 
 
-def test_a_file_is_not_replaced_unasked(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shop_rows(3).to_csv(place / "new.csv", index=False)
-    out = place / "out.csv"
+def test_a_file_is_not_replaced_without_yes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shop_rows(3).to_csv(folder / "new.csv", index=False)
+    out = folder / "out.csv"
     out.write_text("mine")
-    arguments = ("predict", "latest:shop", place / "new.csv", "-o", out)
+    arguments = ("predict", "latest:shop", folder / "new.csv", "-o", out)
     code, _, err = command(capsys, *arguments)
     assert (code, out.read_text()) == (2, "mine")
     assert "exists; --yes replaces it" in err
     assert command(capsys, *arguments, "--yes")[0] == 0
     assert len(pd.read_csv(out)) == 3
-    assert sorted(path.name for path in place.iterdir()) == ["new.csv", "out.csv"]
+    assert sorted(path.name for path in folder.iterdir()) == ["new.csv", "out.csv"]
 
 
-def test_samples_come_as_array_or_as_rows_and_are_printed(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_samples_come_as_array_or_as_rows_and_are_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     images = load_digits().images[:5, None]
-    np.save(place / "new.npy", images)
-    np.savez(place / "new.npz", x=images, other=images[:1])
-    pixels = pd.DataFrame(images.reshape(5, 64), columns=[f"pixel {place}" for place in range(64)])
-    pixels.to_csv(place / "new.csv", index=False)
-    printed = [command(capsys, "predict", "digits", place / f"new.{ending}")[1] for ending in ("npy", "npz", "csv")]
+    np.save(folder / "new.npy", images)
+    np.savez(folder / "new.npz", x=images, other=images[:1])
+    pixels = pd.DataFrame(images.reshape(5, 64), columns=[f"pixel {index}" for index in range(64)])
+    pixels.to_csv(folder / "new.csv", index=False)
+    printed = [command(capsys, "predict", "digits", folder / f"new.{ending}")[1] for ending in ("npy", "npz", "csv")]
     first, *others = [pd.read_csv(StringIO(text)) for text in printed]
     assert list(first)[:2] == ["prediction", "probability of 0"]
     assert len(first) == 5
@@ -79,7 +79,7 @@ def test_samples_come_as_array_or_as_rows_and_are_printed(place: Path, capsys: p
         pd.testing.assert_frame_equal(other, first, atol=1e-6)
 
 
-def test_a_single_sample_and_many_are_predicted_alike(place: Path) -> None:
+def test_a_single_sample_and_many_are_predicted_alike(folder: Path) -> None:
     model = lab.load("digits")
     images = np.tile(load_digits().images[:5, None], (1000, 1, 1, 1))  # more than go through the network at once
     many = model.predict(images)
@@ -88,9 +88,9 @@ def test_a_single_sample_and_many_are_predicted_alike(place: Path) -> None:
     pd.testing.assert_frame_equal(many.iloc[:5], many.iloc[-5:].reset_index(drop=True), atol=1e-6)
 
 
-def test_a_series_is_continued(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sales_rows(30).to_csv(place / "new.csv", index=False)
-    code, text, _ = command(capsys, "predict", "sales", place / "new.csv")
+def test_a_series_is_continued(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sales_rows(30).to_csv(folder / "new.csv", index=False)
+    code, text, _ = command(capsys, "predict", "sales", folder / "new.csv")
     assert code == 0
     assert [line.partition(",")[0] for line in text.splitlines()] == ["month", "2012-07", "2012-08", "2012-09"]
     assert text.startswith("month,prediction of sales,prediction of visits\n")
@@ -101,12 +101,12 @@ def test_a_series_is_continued(place: Path, capsys: pytest.CaptureFixture[str]) 
     np.testing.assert_allclose(flat.iloc[0, :3].to_numpy(dtype=float), printed, rtol=1e-5)
 
 
-def test_images_are_predicted_by_file_or_by_folder(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    draw(place / "new", 3)
-    code, text, _ = command(capsys, "predict", "pictures", place / "new")
+def test_images_are_predicted_by_file_or_by_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draw(folder / "new", 3)
+    code, text, _ = command(capsys, "predict", "pictures", folder / "new")
     assert code == 0
     names = [line.split(",")[0] for line in text.splitlines()[1:]]
-    assert names == [str(place / "new" / shade / f"0{n}.png") for shade in ("dark", "light") for n in range(3)]
+    assert names == [str(folder / "new" / shade / f"0{n}.png") for shade in ("dark", "light") for n in range(3)]
     code, one, _ = command(capsys, "predict", "pictures", names[4])
     assert float(one.splitlines()[1].split(",")[2]) == pytest.approx(float(text.splitlines()[5].split(",")[2]), 1e-4)
 
@@ -130,29 +130,29 @@ def test_images_are_predicted_by_file_or_by_folder(place: Path, capsys: pytest.C
         (("failed", "rows.csv"), "is FAILED and has no model"),
     ],
 )
-def test_a_mistake_is_one_line_and_leaves_nothing(
-    place: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
+def test_an_error_is_one_line_and_leaves_no_file(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
 ) -> None:
     rows = shop_rows(4)
-    rows.to_csv(place / "rows.csv", index=False)
-    rows.drop(columns="city").to_csv(place / "lacking.csv", index=False)
-    rows.astype({"age": object}).replace({"age": {rows["age"][2]: "old"}}).to_csv(place / "text.csv", index=False)
-    np.save(place / "flat.npy", np.zeros((2, 64)))
-    sales_rows(30).drop(columns="visits").to_csv(place / "half.csv", index=False)
-    sales_rows(5).to_csv(place / "short.csv", index=False)
-    sales_rows(30)[::-1].to_csv(place / "unsorted.csv", index=False)
+    rows.to_csv(folder / "rows.csv", index=False)
+    rows.drop(columns="city").to_csv(folder / "lacking.csv", index=False)
+    rows.astype({"age": object}).replace({"age": {rows["age"][2]: "old"}}).to_csv(folder / "text.csv", index=False)
+    np.save(folder / "flat.npy", np.zeros((2, 64)))
+    sales_rows(30).drop(columns="visits").to_csv(folder / "half.csv", index=False)
+    sales_rows(5).to_csv(folder / "short.csv", index=False)
+    sales_rows(30)[::-1].to_csv(folder / "unsorted.csv", index=False)
     if arguments[0] == "failed":
         from made_runs import make_run
 
         from lab.tracking import store
 
         make_run(store.client(), "shop", "failed", status="FAILED")
-    before = sorted(place.iterdir())
+    before = sorted(folder.iterdir())
     run, *others = arguments
     code, out, err = command(
-        capsys, "predict", run, *(other if other.startswith("-") else place / other for other in others)
+        capsys, "predict", run, *(other if other.startswith("-") else folder / other for other in others)
     )
     assert (code, out) == (2, "")
     assert message in err
     assert len(err.splitlines()) == 1
-    assert sorted(place.iterdir()) == before
+    assert sorted(folder.iterdir()) == before

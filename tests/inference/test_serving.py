@@ -23,15 +23,15 @@ from lab.tracking import models
 from lab.tracking.reading import stored_runs
 
 
-def test_a_promoted_model_is_found_by_its_name_with_plain_mlflow(place: Path) -> None:
+def test_a_promoted_model_is_found_by_its_name_with_plain_mlflow(folder: Path) -> None:
     import mlflow
 
     first, second = stored_runs.find("shop"), stored_runs.find("shop seed=1")
     version = models.promote(first, "customers", "champion")
     assert (version.number, version.previous, version.uri) == ("1", None, "models:/customers@champion")
     rows = shop_rows(3)
-    told = mlflow.pyfunc.load_model("models:/customers@champion").predict(rows)
-    assert list(told["prediction"]) == list(lab.load(first.id).predict(rows)["prediction"])
+    predicted = mlflow.pyfunc.load_model("models:/customers@champion").predict(rows)
+    assert list(predicted["prediction"]) == list(lab.load(first.id).predict(rows)["prediction"])
     version = models.promote(second, "customers", "champion")
     assert (version.number, version.previous) == ("2", "1")
     assert models.promote(first, "customers", "rollback").number == "1"  # the version that it was
@@ -42,7 +42,7 @@ def test_a_promoted_model_is_found_by_its_name_with_plain_mlflow(place: Path) ->
 
 
 @pytest.mark.timeout(400)  # three programs import MLflow, one after the other
-def test_the_scoring_server_answers_raw_rows(place: Path, trained: Path) -> None:
+def test_the_scoring_server_answers_raw_rows(folder: Path, trained: Path) -> None:
     with served(trained, "shop") as (port, printed):
         request = shlex.split(next(line for line in printed if line.startswith("curl")))
         shown = json.loads(request[-1])
@@ -53,16 +53,16 @@ def test_the_scoring_server_answers_raw_rows(place: Path, trained: Path) -> None
             (shown, None),
             ({"dataframe_records": json.loads(rows.to_json(orient="records"))}, lab.load("shop").predict(rows)),
         ):
-            answer = asked(port, body)["predictions"]
+            answer = post(port, body)["predictions"]
             assert set(answer[0]) == {"prediction", "probability of no", "probability of yes"}
             if expected is not None:
-                told = [row["probability of yes"] for row in answer]
-                np.testing.assert_allclose(told, expected["probability of yes"], rtol=1e-5)
+                predicted = [row["probability of yes"] for row in answer]
+                np.testing.assert_allclose(predicted, expected["probability of yes"], rtol=1e-5)
         with pytest.raises(LabError, match=f"port {port} is taken; choose another with --port {port + 1}"):
             servers.serve_model(stored_runs.find("shop"), port)
 
 
-def asked(port: int, body: object) -> dict[str, list[dict[str, float]]]:
+def post(port: int, body: object) -> dict[str, list[dict[str, float]]]:
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/invocations", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )

@@ -1,4 +1,4 @@
-"""What a run's LoggedModel does for somebody who has no lab."""
+"""A run's LoggedModel predicts where the lab is not installed."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ import sys
 class NoLab:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] == "lab":
-            raise ImportError("there is no lab here")
+            raise ImportError("the lab is not installed")
 
 sys.meta_path.insert(0, NoLab())
 import mlflow
@@ -77,17 +77,17 @@ def predicted_elsewhere(run: StoredRun, new: pd.DataFrame) -> tuple[pd.DataFrame
 def test_a_tables_model_takes_raw_rows_without_lab_and_without_pickle(rows: pd.DataFrame) -> None:
     run = trained(rows.drop(columns="spent"), "buys")
     new = rows.head(3).assign(city=["Oslo", None, "Tokyo"], shop="a new one", age=[None, 30.0, 50.0])
-    predicted, said = predicted_elsewhere(run, new)
+    predicted, printed = predicted_elsewhere(run, new)
     assert list(predicted.columns) == ["prediction", "probability of no", "probability of yes"]
     sums = predicted["probability of no"] + predicted["probability of yes"]
     np.testing.assert_allclose(sums, 1, atol=1e-6)
     likeliest = np.where(predicted["probability of yes"] > 0.5, "yes", "no")
     assert predicted["prediction"].tolist() == likeliest.tolist()
-    assert "no column 'age' in the data" in said
+    assert "no column 'age' in the data" in printed
     assert not [path for path in store.root().rglob("*") if path.suffix in (".pkl", ".pickle")]
 
 
-def test_values_come_in_the_targets_own_units(rows: pd.DataFrame) -> None:
+def test_values_are_in_the_units_of_the_target(rows: pd.DataFrame) -> None:
     run = trained(rows.drop(columns="buys"), "spent")
     predicted, _ = predicted_elsewhere(run, rows.head(5))
     assert list(predicted.columns) == ["prediction"]

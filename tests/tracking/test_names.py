@@ -26,7 +26,7 @@ def refusal(name: str, by: str = "val/loss") -> str:
 def test_a_run_is_found_by_every_way_to_name_it(workplace: Path) -> None:
     low_loss = record("lstm", "lstm", loss=0.1, accuracy=0.8)
     accurate = record("lstm", "lstm seed=1", loss=0.2, accuracy=0.9)
-    record("lstm", "trial 0", kind="trial", loss=0.01, accuracy=0.99)  # of a study: no run of its own
+    record("lstm", "trial 0", kind="trial", loss=0.01, accuracy=0.99)  # of a study
     killed = record("lstm", "lstm seed=2", status="KILLED", loss=0.0, accuracy=1.0)
     record("gru", "gru", loss=0.05)
     for name in (low_loss, low_loss[:12], "lstm", "best:lstm"):
@@ -39,7 +39,7 @@ def test_a_run_is_found_by_every_way_to_name_it(workplace: Path) -> None:
     assert [run.id for run in stored_runs.best("lstm", "val/accuracy", top=1)] == [accurate]
 
 
-def test_what_names_no_single_run_is_refused_with_what_is_near(workplace: Path) -> None:
+def test_a_name_of_no_single_run_is_refused_with_similar_names(workplace: Path) -> None:
     first, second = record("lstm", "lstm", loss=0.1), record("lstm", "lstm", loss=0.1)
     record("gru", "gru it's", status="FAILED")
     assert "2 runs are named 'lstm'" in refusal("lstm")
@@ -54,7 +54,7 @@ def test_what_names_no_single_run_is_refused_with_what_is_near(workplace: Path) 
     assert "test data is for the final evaluation" in refusal("best:lstm", "test/accuracy")
 
 
-def test_the_best_by_a_metric_of_ones_own_is_the_lowest_where_lower_is_better(workplace: Path) -> None:
+def test_the_best_by_a_custom_metric_is_the_lowest_where_lower_is_better(workplace: Path) -> None:
     client, tags = store.client(), {"lab.kind": "run"}
     for value in (0.3, 0.2, 0.4):  # the best epoch by the loss is not that of the least error
         metrics = {"at_best/val/miss_rate": [value], "best/val/miss_rate": [value - 0.1], "at_best/val/loss": [1.0]}

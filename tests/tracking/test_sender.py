@@ -1,5 +1,7 @@
 """The sender against a real SQLite store."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -34,11 +36,11 @@ def tracker(outbox: Outbox) -> Tracker:
 @pytest.fixture
 def unsent(tracker: Tracker, outbox: Outbox) -> Tracker:
     """A tracker whose sender was killed at once."""
-    leave(outbox)
+    abandon(outbox)
     return tracker
 
 
-def leave(outbox: Outbox) -> None:
+def abandon(outbox: Outbox) -> None:
     """What a power failure does to an outbox: the writer and its sender are gone at once."""
     assert outbox._sender is not None
     outbox._sender.kill()
@@ -53,7 +55,7 @@ def runs_of(experiment: str) -> list[Run]:
     return list(client.search_runs([found.experiment_id]))
 
 
-def test_what_is_recorded_stands_in_the_store(tracker: Tracker, outbox: Outbox) -> None:
+def test_what_is_recorded_is_in_the_store(tracker: Tracker, outbox: Outbox) -> None:
     tracker.metrics({"val/loss": 0.5, "lr": 0.1}, step=1)
     tracker.metrics({"val/loss": float("nan")}, step=2)
     tracker.tags({"colour": "blue"})
@@ -74,7 +76,7 @@ def test_what_is_recorded_stands_in_the_store(tracker: Tracker, outbox: Outbox) 
     assert kept.read_text() == "kept"
 
 
-def test_one_sender_brings_a_parent_and_its_children(outbox: Outbox) -> None:
+def test_one_sender_sends_a_parent_and_its_children(outbox: Outbox) -> None:
     parent = start(outbox.tracker())
     children = [start(outbox.tracker(parent=parent.id)) for _ in range(3)]
     for number, child in enumerate(children):
@@ -97,7 +99,7 @@ def test_a_child_of_the_same_millisecond_waits_for_its_parent(outbox: Outbox, mo
     assert set(outbox.close().run_ids) == {parent.id, *(child.id for child in children)}
 
 
-def test_a_run_goes_on_in_a_later_process_as_the_same_run(tracker: Tracker, outbox: Outbox) -> None:
+def test_a_run_resumed_in_a_later_process_is_the_same_run(tracker: Tracker, outbox: Outbox) -> None:
     tracker.metrics({"loss": 1.0}, 1)
     tracker.end("KILLED")
     before = outbox.close().run_ids[tracker.id]
@@ -120,7 +122,7 @@ def test_sending_everything_twice_changes_nothing(unsent: Tracker, outbox: Outbo
         unsent.metrics({"loss": 1 / (step + 1), "same": 1.0}, step)
     first = Upload(unsent.folder, store.client(), lambda tracker_id: None)
     first.send_new()
-    first._save_state(offset=0)  # killed after sending, before noting it
+    first._save_state(offset=0)  # killed after sending, before saving it
     unsent.end("FINISHED")
     assert sender.send_outbox(outbox.folder)
     (run,) = runs_of("digits")
@@ -129,7 +131,7 @@ def test_sending_everything_twice_changes_nothing(unsent: Tracker, outbox: Outbo
         assert [m.step for m in history] == list(range(30))
 
 
-def test_a_sender_killed_before_it_noted_the_run_finds_it_again(unsent: Tracker, outbox: Outbox) -> None:
+def test_a_sender_killed_before_it_saved_the_run_id_finds_the_run(unsent: Tracker, outbox: Outbox) -> None:
     first = Upload(unsent.folder, store.client(), lambda tracker_id: None)
     first.send_new()
     first._save_state(offset=0, run_id=None, doubtful=True)
@@ -148,7 +150,7 @@ def test_more_metrics_and_params_than_fit_into_a_call_arrive(outbox: Outbox) -> 
     assert (len(run.data.params), len([m for m in run.data.metrics if m.startswith("m")])) == (250, 90)
 
 
-def test_a_record_that_the_store_will_never_take_keeps_nothing_back(tracker: Tracker, outbox: Outbox) -> None:
+def test_a_record_that_the_store_never_accepts_blocks_no_other(tracker: Tracker, outbox: Outbox) -> None:
     tracker.metrics({"bad\tname?": 1.0}, 0)
     tracker.metrics({"good": 1.0}, 0)
     tracker.end("FINISHED")
@@ -174,7 +176,7 @@ def test_runs_whose_process_is_killed_end_as_killed(workplace: Path) -> None:
         assert (run.info.status, run.data.metrics["loss"]) == ("KILLED", 1.0)
 
 
-def test_without_a_store_records_wait_and_are_sent_later(
+def test_without_a_store_records_are_pending_and_are_sent_later(
     unsent: Tracker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unsent.metrics({"loss": 1.0}, 1)
@@ -208,9 +210,10 @@ def test_two_senders_of_one_outbox_take_turns(tracker: Tracker, outbox: Outbox) 
     assert len(runs_of("digits")) == 1
 
 
-def test_files_of_a_run_that_was_killed_before_it_named_them_are_kept(unsent: Tracker, outbox: Outbox) -> None:
+def test_files_of_a_run_that_was_killed_before_it_recorded_them_are_sent(unsent: Tracker, outbox: Outbox) -> None:
     unsent.path("checkpoints/best.ckpt").write_text("whole")
-    unsent.path("checkpoints/last.new").write_text("hal")
+    unsent.path("checkpoints/last.new").write_text("hal")  # as written by an earlier version
+    unsent.path("checkpoints/.abc.new/last.ckpt").write_text("hal")
     sent = sender.send_outbox(outbox.folder)
     assert sent is not None
     run_id = sent[unsent.id]
@@ -218,6 +221,45 @@ def test_files_of_a_run_that_was_killed_before_it_named_them_are_kept(unsent: Tr
     assert [file.path for file in client.list_artifacts(run_id)] == ["checkpoints"]
     assert [file.path for file in client.list_artifacts(run_id, "checkpoints")] == ["checkpoints/best.ckpt"]
     assert client.get_run(run_id).info.status == "KILLED"
+
+
+def test_a_forked_process_does_not_keep_the_writers_lock(workplace: Path) -> None:
+    code = (
+        "import os, time\n"
+        "from lab.tracking.writing.outbox import Outbox\n"
+        "outbox = Outbox()\n"
+        "outbox.tracker().start('digits', 'doomed', {}, {})\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    time.sleep(60)\n"
+        "    os._exit(0)\n"
+        "print(child, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    writer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert writer.stdout is not None
+    child = int(writer.stdout.readline())
+    (folder,) = store.journals().iterdir()
+    try:
+        assert sender.has_writer(folder)
+        writer.kill()
+        writer.wait()
+        assert not sender.has_writer(folder)
+    finally:
+        writer.stdout.close()
+        os.kill(child, signal.SIGKILL)
+    wait_until(lambda: not list(store.journals().iterdir()))
+    assert [run.info.status for run in runs_of("digits")] == ["KILLED"]
+
+
+def test_the_lock_of_the_writer_is_held_until_it_is_released(tracker: Tracker, outbox: Outbox) -> None:
+    assert sender.has_writer(outbox.folder)
+    (folder,) = store.journals().iterdir()
+    assert folder == outbox.folder  # the folder in which it was created is renamed
+    tracker.end("FINISHED")
+    outbox.release()
+    assert not sender.has_writer(outbox.folder)
+    outbox.release()
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

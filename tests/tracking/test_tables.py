@@ -43,7 +43,7 @@ def _create_database(address: str, name: str, template: str) -> None:
 
 @pytest.fixture
 def at_postgresql(prepared_postgresql: str, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A fresh store in PostgreSQL, to which the lab is pointed."""
+    """An empty store in PostgreSQL, which the lab is configured to use."""
     name = f"store_{uuid.uuid4().hex}"
     _create_database(prepared_postgresql, name, "template")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{prepared_postgresql}/{name}")
@@ -59,25 +59,25 @@ def client(workplace: Path) -> MlflowClient:
 def ids(client: MlflowClient) -> list[str]:
     """An experiment with a finished run, a running one, and an archived one; the finished one has odd values."""
     experiment = client.create_experiment("first")
-    made = [
-        client.create_run(experiment, start_time=NOW + place, run_name=f"run {place}").info.run_id for place in range(3)
+    runs = [
+        client.create_run(experiment, start_time=NOW + index, run_name=f"run {index}").info.run_id for index in range(3)
     ]
     values = [1.0, float("nan"), float("inf"), float("-inf"), 0.25]
     metrics = [Metric("val/loss", value, NOW + step, step) for step, value in enumerate(values, 1)]
     client.log_batch(
-        made[0], metrics=[*metrics, Metric("odd", float("nan"), NOW, 1), Metric("up", float("inf"), NOW, 1)]
+        runs[0], metrics=[*metrics, Metric("odd", float("nan"), NOW, 1), Metric("up", float("inf"), NOW, 1)]
     )
-    client.log_param(made[0], "optimizer.lr", "0.1")
-    client.log_param(made[1], "optimizer.lr", "0.2")
-    client.set_tag(made[1], "mine", "yes 'indeed'")
-    client.set_terminated(made[0], "FINISHED", NOW + 9)
-    client.delete_run(made[2])
-    return made
+    client.log_param(runs[0], "optimizer.lr", "0.1")
+    client.log_param(runs[1], "optimizer.lr", "0.2")
+    client.set_tag(runs[1], "mine", "yes 'indeed'")
+    client.set_terminated(runs[0], "FINISHED", NOW + 9)
+    client.delete_run(runs[2])
+    return runs
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "client"])
 def tables(request: pytest.FixtureRequest, workplace: Path) -> Tables:
-    """Each way to read a store; the test's runs are made in the one that is read."""
+    """Each way to read a store; the test creates its runs in the one that is read."""
     if request.param == "postgresql":
         request.getfixturevalue("at_postgresql")
     client = request.getfixturevalue("client")
@@ -139,15 +139,15 @@ def test_an_empty_store_gives_empty_tables(tables: Tables) -> None:
     assert tables.states().empty
 
 
-@pytest.mark.parametrize("place", ["workplace", "at_postgresql"])
-def test_reading_writes_nothing(place: str, request: pytest.FixtureRequest) -> None:
-    request.getfixturevalue(place)
+@pytest.mark.parametrize("fixture", ["workplace", "at_postgresql"])
+def test_reading_writes_nothing(fixture: str, request: pytest.FixtureRequest) -> None:
+    request.getfixturevalue(fixture)
     engine = SqlTables(store.client().tracking_uri)._engine
     with engine.connect() as connection, pytest.raises(Exception, match=r"read-?only"):
         connection.exec_driver_sql("DELETE FROM runs")
 
 
-def test_reading_goes_on_while_another_process_writes(client: MlflowClient, ids: list[str]) -> None:
+def test_reading_continues_while_another_process_writes(client: MlflowClient, ids: list[str]) -> None:
     with sqlite3.connect(store.database()) as writer:
         writer.execute("BEGIN IMMEDIATE")
         writer.execute("UPDATE runs SET name = 'not yet'")
@@ -155,7 +155,7 @@ def test_reading_goes_on_while_another_process_writes(client: MlflowClient, ids:
         writer.rollback()
 
 
-def test_a_store_that_is_not_there_or_is_none(empty_workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_is_missing_or_is_not_a_database(empty_workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LabError, match="no runs yet"):
         open_tables()
     other = empty_workplace / "other.db"
@@ -193,6 +193,6 @@ def test_filters_mean_what_they_mean_to_mlflow(client: MlflowClient, ids: list[s
 
 
 @pytest.mark.parametrize("text", ["nonsense", "metrics.loss ~ 3", "metrics.loss < 'x'", "datasets.name = 'a'", "= ="])
-def test_a_filter_that_is_none_is_said(client: MlflowClient, ids: list[str], text: str) -> None:
+def test_a_bad_filter_is_an_error(client: MlflowClient, ids: list[str], text: str) -> None:
     with pytest.raises(LabError, match="filter"):
         run_table.matching(SqlTables(store.tracking_uri()).runs(), text)

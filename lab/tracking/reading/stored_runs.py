@@ -215,7 +215,7 @@ def _when(run: "Run") -> str:
 
 
 class Artifacts:
-    """Reads the artifacts of runs; methods raise LabError where the store does not answer or the file is missing."""
+    """Reads the artifacts of runs; every method raises LabError where the store or the file cannot be read."""
 
     def __init__(self) -> None:
         self._client: MlflowClient = connect()
