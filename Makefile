@@ -1,74 +1,87 @@
 # The lab's commands. `make` or `make help` lists them.
 PYTHON ?= python3
-BIN := .venv/bin
+VENV := .venv
+WORKERS ?= 1
+
+# PYTHON=python3.12 uses .venv, or .venv-3.12 if .venv was made with another version of Python.
+ifneq ($(origin PYTHON),file)
+  VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+  ifeq ($(VERSION),)
+    $(error PYTHON=$(PYTHON) cannot be run; name an installed Python 3.11 or newer)
+  endif
+  VENV := $(if $(filter-out python$(VERSION),$(notdir $(wildcard .venv/lib/python3.*))),.venv-$(VERSION),.venv)
+endif
+
+BIN := $(VENV)/bin
+RAY := $(if $(filter-out 1,$(WORKERS)),$(VENV)/ray)
 
 .DEFAULT_GOAL := help
-.PHONY: help install experiment study compare list dashboard mlflow test faults bench audit check constraints clean
-
-WORKERS ?= 1
-RAY := $(if $(filter-out 1,$(WORKERS)),.venv/ray)
+.PHONY: help install experiment study compare list dashboard mlflow test coverage faults bench audit check constraints clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-# Made anew only when the dependencies change.
-.venv/installed: pyproject.toml constraints.txt
+# Installed again only when the dependencies change.
+$(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("the lab needs Python 3.11 or newer; try make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "installing into .venv (once, about two minutes) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) (once, about two minutes) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-.venv/ray: .venv/installed
+$(VENV)/ray: $(VENV)/installed
 	@echo "installing Ray ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
 	@touch $@
 
-install: .venv/installed ## make .venv and install the lab into it
+install: $(VENV)/installed ## create .venv and install the lab into it (PYTHON=python3.12: another interpreter)
 
-experiment: .venv/installed ## train, track and test one experiment: NAME=lstm ARGS="optimizer.lr=0.01 seed=3"; or RESUME=RUN
+experiment: $(VENV)/installed ## train, track and test one experiment: NAME=lstm ARGS="optimizer.lr=0.01 seed=3"; or RESUME=RUN
 	@test -n "$(NAME)$(RESUME)" || { echo 'name an experiment: make experiment NAME=lstm (`make list` shows all)'; exit 2; }
 	@$(BIN)/lab $(if $(RESUME),resume $(RESUME),run $(NAME)) $(ARGS)
 
-study: .venv/installed $(RAY) ## tune an experiment, prove the winner on fresh seeds: NAME=lstm TRIALS=50 WORKERS=2 ARGS=...
+study: $(VENV)/installed $(RAY) ## tune an experiment, confirm the winner on fresh seeds: NAME=lstm TRIALS=50 WORKERS=2 ARGS=...
 	@test -n "$(NAME)" || { echo 'name an experiment: make study NAME=lstm TRIALS=50'; exit 2; }
 	@$(BIN)/lab study $(NAME) $(ARGS) --workers $(WORKERS) $(if $(TRIALS),--trials $(TRIALS))
 
-compare: .venv/installed $(RAY) ## is A really better than B? a verdict with evidence: NAME=activations WORKERS=2 ARGS="--seeds 5..30"
+compare: $(VENV)/installed $(RAY) ## is A better than B? compare over seeds until it is decided: NAME=activations WORKERS=2 ARGS="--seeds 5..30"
 	@test -n "$(NAME)" || { echo 'name a comparison: make compare NAME=activations'; exit 2; }
 	@$(BIN)/lab compare $(NAME) $(ARGS) --workers $(WORKERS)
 
-list: .venv/installed ## show all experiments
+list: $(VENV)/installed ## show all experiments
 	@$(BIN)/lab list
 
-dashboard: .venv/installed ## compare runs in the browser, http://127.0.0.1:8501 (PORT=...)
+dashboard: $(VENV)/installed ## compare runs in the browser, http://127.0.0.1:8501 (PORT=...)
 	@$(BIN)/lab dashboard --port $(or $(PORT),8501)
 
-mlflow: .venv/installed ## browse runs in the MLflow UI, http://127.0.0.1:5000 (PORT=...)
+mlflow: $(VENV)/installed ## browse runs in the MLflow UI, http://127.0.0.1:5000 (PORT=...)
 	@$(BIN)/lab mlflow --port $(or $(PORT),5000)
 
-test: .venv/installed .venv/ray ## prove it all works
+test: $(VENV)/installed $(VENV)/ray ## run all tests (ARGS="tests/data -x": some; PYTHON=python3.12: with another interpreter)
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
-faults: .venv/installed ## break servers, files and processes, and see what holds (11 minutes); writes docs/reliability.md
+coverage: $(VENV)/installed $(VENV)/ray ## run all tests, report which lines of lab/ and dashboard/ they miss (ARGS=...)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report term-missing:skip-covered $(ARGS)
+
+faults: $(VENV)/installed ## inject faults into servers, files and processes (11 minutes); writes docs/reliability.md
 	@$(BIN)/python tests/faults/suite.py $(ARGS)
 
-bench: .venv/installed ## what the lab costs, beside loops by hand; writes docs/performance.md (QUICK=1: three minutes)
+bench: $(VENV)/installed ## measure the lab against hand-written loops; writes docs/performance.md (QUICK=1: three minutes)
 	@QUICK=$(QUICK) PYTHONPATH=tests $(BIN)/python -m benchmarks.bench $(ARGS)
 
-.venv/audit: .venv/installed
+$(VENV)/audit: $(VENV)/installed
 	@$(BIN)/python -m venv $@ && $@/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
 
-# pip-audit in an environment of its own, since it is no part of the lab.
-audit: .venv/audit ## look the pinned dependencies up in a database of known vulnerabilities
-	@$(BIN)/python tests/audit.py .venv/audit/bin/pip-audit
+# pip-audit has its own environment, because the lab does not depend on it.
+audit: $(VENV)/audit ## check the pinned dependencies for known vulnerabilities
+	@$(BIN)/python tests/audit.py $(VENV)/audit/bin/pip-audit
 
-check: .venv/installed ## lint, formatting, types
+check: $(VENV)/installed ## lint, formatting, types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-constraints: .venv/installed ## write constraints.txt anew from what is installed
+constraints: $(VENV)/installed ## rewrite constraints.txt from the installed packages
 	@{ head -n 1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | grep '==' | sed 's/+cpu//'; } > constraints.new
 	@mv constraints.new constraints.txt
 
-clean: ## remove .venv and caches; runs in mlruns/ stay
-	@rm -rf .venv .pytest_cache .ruff_cache .mypy_cache lab.egg-info
+clean: ## remove environments and caches; runs in mlruns/ stay
+	@rm -rf .venv .venv-* .coverage .pytest_cache .ruff_cache .mypy_cache lab.egg-info
