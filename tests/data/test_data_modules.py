@@ -12,7 +12,6 @@ from made_data import shop_rows
 from lab.config.experiment import from_sections
 from lab.config.sections import Part
 from lab.data.base import DataModule
-from lab.data.preparation import hold_out
 from lab.errors import LabError
 from lab.training.building import build
 
@@ -130,13 +129,6 @@ def test_training_never_ends_on_a_batch_of_one_sample() -> None:
     data = prepared("diabetes", batch_size=size - 1)
     assert [len(x) for x, _ in data.train_dataloader()] == [size - 1]
     assert sum(len(x) for x, _ in data.loader("train")) == size
-
-
-def test_holding_out_is_stratified_and_no_class_is_left_out() -> None:
-    labels = np.array([0] * 50 + [1] * 10 + [2] * 2)
-    kept, held = hold_out(np.arange(62), 0.2, 0, labels)
-    assert np.bincount(labels[held]).tolist() == [10, 2, 1]
-    assert sorted([*kept, *held]) == list(range(62))
 
 
 def test_a_users_data_module_may_wrap_the_architecture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,17 +1,43 @@
+import signal
+from itertools import chain
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 
-from lab.data.loaders import ArrayDataset, BatchLoader, EpochOrder, derived_seed
+from lab.data import loaders
+from lab.data.loaders import (
+    ArrayDataset,
+    BatchLoader,
+    EpochOrder,
+    LazyDataset,
+    SeededLoader,
+    WindowDataset,
+    WorkerLoader,
+    derived_seed,
+)
+from lab.data.preparation import Scale
 
 
 def loader(
-    size: int = 10, batch_size: int = 3, seed: int = 1, shuffle: bool = True, drop_last: bool = False
+    size: int = 10,
+    batch_size: int = 3,
+    seed: int = 1,
+    shuffle: bool = True,
+    drop_last: bool = False,
+    block: int = 1,
 ) -> BatchLoader:
     x = torch.arange(size)
-    return BatchLoader(ArrayDataset(x, 10 * x), batch_size, EpochOrder(size, seed, shuffle), drop_last)
+    return BatchLoader(ArrayDataset(x, 10 * x), batch_size, EpochOrder(size, seed, shuffle), drop_last, block)
 
 
-def epoch(batches: BatchLoader, number: int) -> list[list[int]]:
+def worker_loader(drop_last: bool = False) -> WorkerLoader:
+    x = torch.arange(10)
+    return WorkerLoader(ArrayDataset(x, 10 * x), 3, EpochOrder(10, 1, True), drop_last, num_workers=1)
+
+
+def epoch(batches: SeededLoader, number: int) -> list[list[int]]:
     batches.sampler.set_epoch(number)
     return [x.tolist() for x, _ in batches]
 
@@ -61,3 +87,110 @@ def test_derived_seeds_differ_by_every_part_of_the_position() -> None:
     seeds = {derived_seed(seed, epoch, kind) for seed in range(10) for epoch in range(10) for kind in range(3)}
     assert len(seeds) == 300
     assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_the_first_derived_seeds_never_change() -> None:
+    """Another value would change the order of every stored run."""
+    assert [derived_seed(0), derived_seed(1, 2), derived_seed(1, 2, 3)] == [
+        7896617691693857887,
+        7764949442709860949,
+        6498626229777268288,
+    ]
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("block", [2, 3, 10])
+def test_blocks_are_whole_batches_in_the_same_order(block: int, drop_last: bool) -> None:
+    single = epoch(loader(batch_size=2, size=9, drop_last=drop_last), 1)
+    blocks = loader(batch_size=2, size=9, drop_last=drop_last, block=block)
+    expected = [list(chain(*single[first : first + block])) for first in range(0, len(single), block)]
+    assert epoch(blocks, 1) == expected
+    assert len(blocks) == len(expected)
+    assert blocks.batches == len(single)
+
+
+def test_the_position_counts_blocks_and_names_the_epoch() -> None:
+    interrupted = loader()
+    assert interrupted.state_dict() == {"epoch": 0, "block": 0}
+    interrupted.sampler.set_epoch(5)
+    iterator = iter(interrupted)
+    next(iterator)
+    next(iterator)
+    assert interrupted.state_dict() == {"epoch": 5, "block": 2}
+    assert interrupted.sampler.epoch == 5
+
+
+def test_the_position_of_a_loader_without_batches() -> None:
+    assert loader(size=2, drop_last=True).state_dict() == {"epoch": 0, "block": 0}
+
+
+def test_the_epoch_may_be_set_after_the_iterator_was_created() -> None:
+    late = loader()
+    iterator = iter(late)
+    late.sampler.set_epoch(4)
+    assert [x.tolist() for x, _ in iterator] == epoch(loader(), 4)
+
+
+def test_the_order_is_an_iterable_of_all_indices() -> None:
+    order = EpochOrder(10, 1, True)
+    assert len(order) == 10
+    assert list(order) == order.indices().tolist() != sorted(order)
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_worker_processes_give_the_same_batches_and_resume_in_the_middle_of_an_epoch(drop_last: bool) -> None:
+    workers = worker_loader(drop_last)
+    assert epoch(workers, 2) == epoch(loader(drop_last=drop_last), 2)
+    workers.load_state_dict({"epoch": 1, "block": 2})
+    assert [x.tolist() for x, _ in workers] == epoch(loader(drop_last=drop_last), 1)[2:]
+    assert epoch(workers, 3) == epoch(loader(drop_last=drop_last), 3)
+
+
+def test_workers_persist_and_ignore_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: dict[str, Any] = {}
+    monkeypatch.setattr(loaders, "DataLoader", lambda dataset, **settings: made.update(settings))
+    WorkerLoader(ArrayDataset(torch.arange(4), torch.arange(4)), 2, EpochOrder(4, 0, True), False, num_workers=3)
+    assert (made["num_workers"], made["persistent_workers"]) == (3, True)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        made["worker_init_fn"](0)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def test_a_lazy_dataset_reads_and_scales_its_own_samples_only() -> None:
+    x = np.arange(20, dtype=np.float32).reshape(10, 2)
+    scale = Scale(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 4.0]))
+    dataset = LazyDataset(x, torch.arange(10) * 10, np.array([7, 2, 5]), scale)
+    assert len(dataset) == 3
+    batch, targets = dataset.batch(torch.tensor([2, 0]))
+    assert batch.tolist() == [[(10 - 1) / 2, (11 - 2) / 4], [(14 - 1) / 2, (15 - 2) / 4]]
+    assert targets.tolist() == [50, 70]
+    one, target = dataset[1]
+    assert one.tolist() == [(4 - 1) / 2, (5 - 2) / 4]
+    assert target == 20
+
+
+def test_windows_end_with_their_split_and_their_past_may_reach_back_before_it() -> None:
+    series = torch.arange(20.0) + 100 * torch.arange(3.0)[:, None]  # (3, 20)
+    dataset = WindowDataset(series, window=4, horizon=2, first=10, last=16, targets=2)
+    assert len(dataset) == 5
+    past, future = dataset[0]
+    assert past.tolist() == [[6, 7, 8, 9], [106, 107, 108, 109], [206, 207, 208, 209]]
+    assert future.tolist() == [10, 11, 110, 111]
+    _, future = dataset[4]
+    assert future.tolist() == [14, 15, 114, 115]
+    past, future = dataset.batch(torch.tensor([1, 3]))
+    assert past[:, 0].tolist() == [[7, 8, 9, 10], [9, 10, 11, 12]]
+    assert future.tolist() == [[11, 12, 111, 112], [13, 14, 113, 114]]
+
+
+def test_the_first_windows_of_a_series_start_at_its_first_step() -> None:
+    series = torch.arange(8.0)[None]
+    dataset = WindowDataset(series, window=3, horizon=1, first=0, last=8)
+    assert dataset.starts.tolist() == [0, 1, 2, 3, 4]
+    assert dataset[0][1].tolist() == [3]
+    assert WindowDataset(series, window=3, horizon=1, first=2, last=8).starts[0] == 0

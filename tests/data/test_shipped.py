@@ -32,3 +32,23 @@ def test_a_damaged_file_is_replaced(folder: Path) -> None:
 def test_an_unwritable_cache_folder_is_not_an_error(folder: Path) -> None:
     folder.write_text("a file where the folder should be")
     assert shipped.cached("three", lambda: {"x": np.arange(3)})["x"].tolist() == [0, 1, 2]
+
+
+def test_the_cache_folder_is_created_with_its_parents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_CACHE", str(tmp_path / "a" / "b"))
+    shipped.cached("three", lambda: {"x": np.arange(3)})
+    shipped.cached("four", lambda: {"x": np.arange(4)})
+    assert sorted(path.name for path in (tmp_path / "a" / "b").iterdir()) == ["four.npz", "three.npz"]
+
+
+@pytest.mark.parametrize(
+    ("lab_cache", "xdg", "expected"),
+    [("own", "xdg", "own"), ("", "xdg", "xdg/lab"), ("", "", "home/.cache/lab")],
+)
+def test_where_the_cache_folder_is(
+    lab_cache: str, xdg: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    monkeypatch.setenv("LAB_CACHE", str(tmp_path / lab_cache) if lab_cache else "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / xdg) if xdg else "")
+    assert shipped.cache_folder() == tmp_path / expected

@@ -1,0 +1,100 @@
+"""Splitting, standardisation and fingerprints."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lab.data.preparation import Scale, file_fingerprint, fingerprint, hold_out
+
+RANDOM = np.random.default_rng(0)
+
+
+class TestHoldOut:
+    def test_both_parts_are_sorted_and_together_all_indices(self) -> None:
+        kept, held = hold_out(np.arange(10, 30), 0.25, seed=0)
+        assert (len(kept), len(held)) == (15, 5)
+        assert kept.tolist() == sorted(kept)
+        assert held.tolist() == sorted(held)
+        assert sorted([*kept, *held]) == list(range(10, 30))
+
+    def test_it_is_a_function_of_the_seed(self) -> None:
+        held = [hold_out(np.arange(50), 0.2, seed)[1].tolist() for seed in (0, 0, 1)]
+        assert held[0] == held[1] != held[2]
+
+    def test_it_is_stratified_by_the_labels_of_the_given_indices(self) -> None:
+        labels = np.array([0] * 50 + [1] * 10 + [2] * 2)
+        _, held = hold_out(np.arange(62), 0.2, 0, labels)
+        assert np.bincount(labels[held]).tolist() == [10, 2, 1]
+        _, held = hold_out(np.arange(50, 62), 0.2, 0, labels)
+        assert np.bincount(labels[held]).tolist() == [0, 2, 1]
+
+    @pytest.mark.parametrize(
+        ("size", "fraction", "held"),
+        [(1, 0.5, 0), (2, 0.01, 1), (2, 0.99, 1), (10, 0.01, 1), (10, 0.99, 9), (10, 0.26, 3)],
+    )
+    def test_at_least_one_sample_is_held_out_but_never_all(self, size: int, fraction: float, held: int) -> None:
+        kept, out = hold_out(np.arange(size), fraction, seed=0)
+        assert (len(kept), len(out)) == (size - held, held)
+
+
+class TestScale:
+    @pytest.mark.parametrize("shape", [(40, 3), (40, 3, 5), (40, 3, 4, 2)])
+    def test_fit_has_the_statistics_of_each_channel(self, shape: tuple[int, ...]) -> None:
+        x = RANDOM.normal(5, 2, shape).astype(np.float32)
+        scale = Scale.fit(torch.from_numpy(x))
+        axes = (0, *range(2, x.ndim))
+        expected = (3, *[1] * (x.ndim - 2))
+        assert scale.mean.shape == scale.std.shape == expected
+        np.testing.assert_allclose(scale.mean.flatten(), x.mean(axes), rtol=1e-5)
+        np.testing.assert_allclose(scale.std.flatten(), x.std(axes), rtol=1e-5)
+
+    @pytest.mark.parametrize("shape", [(40, 3), (40, 3, 5), (40, 3, 4, 2)])
+    def test_fit_parts_agrees_with_fit(self, shape: tuple[int, ...]) -> None:
+        x = torch.from_numpy(RANDOM.normal(5, 2, shape))
+        x[20:] += 100  # the parts differ in mean
+        whole, parts = Scale.fit(x), Scale.fit_parts(x.split([7, 1, 30, 2]))
+        assert parts.mean.shape == whole.mean.shape
+        torch.testing.assert_close(parts.mean, whole.mean)
+        torch.testing.assert_close(parts.std, whole.std)
+
+    def test_the_standard_deviation_of_a_constant_feature_is_set_to_one(self) -> None:
+        x = torch.stack([torch.full((20,), 3.5), torch.arange(20.0)], dim=1)
+        for scale in (Scale.fit(x), Scale.fit_parts(x.split(6))):
+            assert scale.std[0] == 1.0
+            assert scale.std[1] == pytest.approx(np.arange(20).std())
+            assert torch.isfinite(scale.apply(x)).all()
+            assert (scale.apply(x)[:, 0] == 0).all()
+
+    def test_invert_undoes_apply(self) -> None:
+        x = torch.from_numpy(RANDOM.normal(5, 2, (20, 3)).astype(np.float32))
+        scale = Scale.fit(x)
+        torch.testing.assert_close(scale.apply(x).mean(0), torch.zeros(3), atol=1e-5, rtol=0)
+        torch.testing.assert_close(scale.apply(x).std(0, unbiased=False), torch.ones(3))
+        torch.testing.assert_close(scale.invert(scale.apply(x)), x)
+
+
+class TestFingerprints:
+    def test_arrays_differ_by_content_type_and_shape(self) -> None:
+        x = np.arange(6)
+        variants = [x, x + 1, x.astype(np.int32), x.reshape(2, 3), x.reshape(3, 2)]
+        assert len({fingerprint(array) for array in variants}) == 5
+        assert fingerprint(x) == fingerprint(x.copy())
+        assert fingerprint(x.reshape(2, 3).T) == fingerprint(np.ascontiguousarray(x.reshape(2, 3).T))
+        assert len({fingerprint(x, x), fingerprint(x)}) == 2
+
+    def test_a_fingerprint_is_sixteen_hexadecimal_digits(self, tmp_path: Path) -> None:
+        (tmp_path / "a").write_text("a")
+        for digest in (fingerprint(np.arange(3)), file_fingerprint(tmp_path / "a")):
+            assert len(digest) == 16
+            int(digest, 16)
+
+    def test_files_differ_by_content_and_names(self, tmp_path: Path) -> None:
+        for name, text in {"a": "1", "b": "2", "c": "1"}.items():
+            (tmp_path / name).write_text(text)
+        a, b, c = (tmp_path / name for name in "abc")
+        assert file_fingerprint(a) == file_fingerprint(c) != file_fingerprint(b)
+        assert file_fingerprint(a, names=["a"]) != file_fingerprint(c, names=["c"])
+        assert file_fingerprint(a, b) != file_fingerprint(b, a)
+        assert file_fingerprint(a, b) != file_fingerprint(a)
