@@ -1,5 +1,6 @@
 """Properties of every data module that ships with its data; those that read files have their own tests."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from made_data import shop_rows
+from shipped import PROJECT
 
 from lab.config.experiment import from_sections
 from lab.config.sections import Part
@@ -129,6 +131,11 @@ def test_training_never_ends_on_a_batch_of_one_sample() -> None:
     data = prepared("diabetes", batch_size=size - 1)
     assert [len(x) for x, _ in data.train_dataloader()] == [size - 1]
     assert sum(len(x) for x, _ in data.loader("train")) == size
+
+
+def test_data_depends_on_no_network() -> None:
+    for path in (PROJECT / "lab" / "data").rglob("*.py"):
+        assert not re.search(r"lab\.(architectures|modules|training)", path.read_text(encoding="utf-8")), path
 
 
 def test_a_users_data_module_may_wrap_the_architecture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

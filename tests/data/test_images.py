@@ -120,10 +120,10 @@ def test_a_few_damaged_files_are_skipped_and_named() -> None:
     Path("pictures/b/07.png").write_bytes(whole[: len(whole) // 2])
     data = prepared()
     assert sum(map(len, data.split_indices.values())) == 38
-    (words,) = [words for about, words in data.notes if about == "skipped"]
-    assert words.startswith("2 unreadable: ")
-    assert "pictures/a/03.png: cannot be read as an image" in words
-    assert "pictures/b/07.png: cannot be read as an image" in words
+    (note,) = [note for subject, note in data.notes if subject == "skipped"]
+    assert note.startswith("2 unreadable: ")
+    assert "pictures/a/03.png: cannot be read as an image" in note
+    assert "pictures/b/07.png: cannot be read as an image" in note
 
 
 def test_many_damaged_files_are_refused() -> None:

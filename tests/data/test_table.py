@@ -77,7 +77,7 @@ class TestInference:
             "member": "number",
             "spent": "number",
         }
-        notes = [words for about, words in data.notes if about == "dropped"]
+        notes = [note for subject, note in data.notes if subject == "dropped"]
         assert notes == [
             "id: has a different number in every row",
             "country: is always NO",
@@ -161,17 +161,17 @@ class TestEncoding:
 
     def test_a_column_marks_missing_values_if_training_rows_had_some(self) -> None:
         data = table(frame())
-        place = data.encoding.names().index("age missing")
-        assert data.encoding.encode(frame().iloc[:8])[:, place].tolist() == [0, 0, 0, 1, 0, 0, 0, 1]
+        index = data.encoding.names().index("age missing")
+        assert data.encoding.encode(frame().iloc[:8])[:, index].tolist() == [0, 0, 0, 1, 0, 0, 0, 1]
 
     def test_many_categories_are_embedded_and_an_unknown_one_gets_the_mean_embedding(self) -> None:
         data = table(frame())
-        place = data.encoding.names().index("shop")
-        known = data.encoding.embedded()[place]
+        index = data.encoding.names().index("shop")
+        known = data.encoding.embedded()[index]
         front = with_input_adapter(nn.Identity(), data.input_adapter)
         x = torch.from_numpy(data.encoding.encode(frame().head(2).assign(shop=["unknown", "shop 3"])))
-        assert x[0, place] == known
-        assert x[1, place] < known
+        assert x[0, index] == known
+        assert x[1, index] < known
         embedded = front(data.input_scale.apply(x))
         (weights,) = front.parameters()
         torch.testing.assert_close(embedded[0, -weights.shape[1] :], weights.mean(0))
