@@ -74,6 +74,5 @@ def _seeds_to_decide(findings: Findings, verdict: Verdict) -> str:
 
 def signed(value: float) -> str:
     """A difference as text, with its sign."""
-    if math.isinf(value):
-        return "+∞" if value > 0 else "−∞"
-    return f"{'−' if value < 0 else '+'}{number(abs(value))}"
+    sign = "−" if value < 0 else "+"
+    return f"{sign}∞" if math.isinf(value) else f"{sign}{number(abs(value))}"
