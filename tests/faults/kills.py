@@ -25,6 +25,7 @@ from lab.config.experiment import load
 from lab.tracking import store
 from lab.tracking.writing import leftovers
 from lab.training import run as training
+from lab.training.resume import resume as resume_run
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 TWICE = 4  # every so manieth run is killed again after it was resumed
@@ -120,7 +121,7 @@ class Bench:
 
         def resume() -> object:
             assert run is not None
-            return resume.resume(run, [], [], print)
+            return resume_run(run, [], [], print)
 
         def killed(work: Callable[[], object]) -> None:
             tally.kills += self.kill(work, chance.uniform(0, seconds))
