@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard import curves, text
+from dashboard import curve_math, text
 
 # The palette of Okabe and Ito, without the colours that vanish on a white or a black background.
 COLOURS = ("#0080C8", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8C8C8C")
@@ -44,7 +44,7 @@ class Chart:
     table: pd.DataFrame
 
 
-def curve_chart(lines: Sequence[Line], metric: str, axis: curves.Axis, log: bool = False) -> Chart:
+def curve_chart(lines: Sequence[Line], metric: str, axis: curve_math.Axis, log: bool = False) -> Chart:
     """The curves of one metric in one figure, downsampled; the notes report omitted points and non-finite values."""
     max_points = max(MIN_POINTS_PER_CURVE, min(MAX_POINTS_PER_CURVE, MAX_POINTS // max(1, len(lines))))
     thinned = [_downsample(line.data, max_points) for line in lines]
@@ -52,7 +52,7 @@ def curve_chart(lines: Sequence[Line], metric: str, axis: curves.Axis, log: bool
     figure = go.Figure(
         [trace for line, data in zip(lines, thinned, strict=True) for trace in _traces(line, data, max_points)]
     )
-    _set_layout(figure, text.escape_html(metric), curves.AXIS_TITLES[axis])
+    _set_layout(figure, text.escape_html(metric), curve_math.AXIS_TITLES[axis])
     if log:
         figure.update_yaxes(type="log")
     shown, total = sum(len(data) for data in thinned), sum(len(line.data) for line in lines)
@@ -62,7 +62,7 @@ def curve_chart(lines: Sequence[Line], metric: str, axis: curves.Axis, log: bool
 
 
 def _downsample(data: pd.DataFrame, max_points: int) -> pd.DataFrame:
-    return data.iloc[curves.downsample(data["y"].to_numpy(), max_points)]
+    return data.iloc[curve_math.downsample(data["y"].to_numpy(), max_points)]
 
 
 def _traces(line: Line, data: pd.DataFrame, max_points: int) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, comparison, components, reads, selection, text
+from dashboard import charts, comparison, components, selection, store_reads, text
 from dashboard.comparison import CurveOptions, Group
 from lab.errors import LabError
 from lab.tracking.reading.run_table import RunTable
@@ -29,7 +29,7 @@ def show_curves(
     """A chart for each metric; returns the metrics with their charts, for the report."""
     shown = []
     for metric in metrics:
-        run_curves = reads.metric_curves(table, table.ids, metric, options.axis)
+        run_curves = store_reads.metric_curves(table, table.ids, metric, options.axis)
         if not run_curves:
             _show_unrecorded(metric)
             continue
@@ -104,7 +104,7 @@ def show_confusion_matrices(table: RunTable, labels: dict[str, str]) -> None:
     columns = st.columns(min(3, max(1, len(table.ids))))
     missing = []
     for number, run in enumerate(table.ids[:MAX_MATRICES]):
-        matrix = reads.confusion_matrix(run)
+        matrix = store_reads.confusion_matrix(run)
         if matrix is None:
             missing.append(labels[run])
             continue
@@ -149,7 +149,7 @@ def _show_commits(table: RunTable, first: str, second: str) -> None:
 def _show_diff(first: str, second: str, path: str) -> None:
     """The unified diff of an artifact of two runs."""
     try:
-        texts = [reads.artifact_text(run, path).splitlines() for run in (first, second)]
+        texts = [store_reads.artifact_text(run, path).splitlines() for run in (first, second)]
     except LabError as error:
         st.warning(text.escape_markdown(str(error), 300))
         return

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from dashboard import charts, curves, selection, text
+from dashboard import charts, curve_math, selection, text
 from dashboard.charts import Line
 from lab.tracking.reading import run_table
 from lab.tracking.reading.run_table import RunTable
@@ -31,7 +31,7 @@ class Group:
 class CurveOptions:
     """How curves are drawn: x axis, smoothing weight (0: none), logarithmic y axis, range of the x axis."""
 
-    axis: curves.Axis = "step"
+    axis: curve_math.Axis = "step"
     smoothing: float = 0.0
     log: bool = False
     x_range: tuple[float, float] | None = None
@@ -73,7 +73,7 @@ def group_lines(run_curves: Mapping[str, pd.DataFrame], groups: Sequence[Group],
         parts = [part for part in parts if len(part)]
         if not parts:
             continue
-        smoothed = [part.assign(y=curves.smooth(part["y"].to_numpy(), options.smoothing)) for part in parts]
+        smoothed = [part.assign(y=curve_math.smooth(part["y"].to_numpy(), options.smoothing)) for part in parts]
         if len(group.ids) > 1:
             label = f"{group.label} (n={len(parts)})"
             lines.append(Line(label, mean_with_band(resample_to_common_x(smoothed)), style))

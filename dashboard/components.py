@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pandas as pd
 import streamlit as st
 
-from dashboard import reads, selection, text
+from dashboard import selection, store_reads, text
 from dashboard.charts import HEIGHT, Chart
 from lab.errors import LabError
 from lab.tracking.reading.run_table import RunTable
@@ -38,7 +38,7 @@ def rerun_on_change(table: RunTable, ids: Sequence[str] | None = None) -> None:
     @st.fragment(run_every=REFRESH_SECONDS)
     def poll() -> None:
         with showing_errors():
-            latest = reads.runs()
+            latest = store_reads.runs()
             if latest is not table and (ids is None or _changed(latest, table, ids)):
                 st.rerun()
 

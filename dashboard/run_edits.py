@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from dashboard import reads, text
+from dashboard import store_reads, text
 from lab.errors import LabError
 from lab.tracking import edits
 from lab.tracking.reading.run_table import RunTable
@@ -82,5 +82,5 @@ def _apply(change: Callable[..., None], *arguments: object) -> bool:
         st.session_state[EDIT_ERROR] = str(error)
         return False
     finally:
-        reads.invalidate_runs()
+        store_reads.invalidate_runs()
     return True

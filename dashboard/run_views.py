@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, components, reads, selection, text
+from dashboard import charts, components, selection, store_reads, text
 from dashboard.charts import Line
-from dashboard.curves import Axis
+from dashboard.curve_math import Axis
 from lab.errors import LabError
 from lab.tracking.reading.run_table import RunTable
 
@@ -94,7 +94,7 @@ def _show_charts(table: RunTable, run: str, metrics: dict[str, list[str]], axis:
     for index, name in enumerate(shown):
         lines = []
         for style, metric in enumerate(metrics[name]):
-            found = reads.metric_curves(table, [run], metric, axis)
+            found = store_reads.metric_curves(table, [run], metric, axis)
             lines += [Line(metric, curve, style) for curve in found.values()]
         with columns[index % 2]:
             chart = charts.curve_chart(lines, name, axis, log)
@@ -114,11 +114,11 @@ def metrics_by_chart(names: Sequence[str]) -> dict[str, list[str]]:
 
 def show_outcome(table: RunTable, run: str) -> None:
     """The confusion matrix, or the predictions against the true values."""
-    matrix = reads.confusion_matrix(run)
+    matrix = store_reads.confusion_matrix(run)
     if matrix is not None:
         components.show_chart(charts.confusion_matrix(*matrix), "confusion", "confusion matrix of the test data")
         return
-    content = reads.artifact_text(run, "predictions.csv")
+    content = store_reads.artifact_text(run, "predictions.csv")
     if not content:
         st.info("This run has no confusion matrix and no predictions.")
         return
@@ -167,12 +167,12 @@ def run_command(experiment: str, params: pd.Series) -> str:
 
 def show_profile(table: RunTable, run: str) -> None:
     """The output of the profiler."""
-    paths = [path for path in reads.artifact_sizes(run) if path.startswith("profile/")]
+    paths = [path for path in store_reads.artifact_sizes(run) if path.startswith("profile/")]
     if not paths:
         st.info("This run was not profiled. To profile one, add `trainer.profiler=simple` to its command.")
     for path in paths:
         st.markdown(text.escape_markdown(path))
-        st.code(reads.artifact_text(run, path), language=None)
+        st.code(store_reads.artifact_text(run, path), language=None)
 
 
 def show_environment(table: RunTable, run: str) -> None:
@@ -192,7 +192,7 @@ def show_environment(table: RunTable, run: str) -> None:
 
 def show_files(table: RunTable, run: str) -> None:
     """The artifacts, to view and download."""
-    sizes = reads.artifact_sizes(run)
+    sizes = store_reads.artifact_sizes(run)
     if not sizes:
         st.info("This run has no files.")
         return
@@ -207,11 +207,11 @@ def show_files(table: RunTable, run: str) -> None:
 
 def _show_file(run: str, path: str, size: int) -> None:
     try:
-        local = reads.artifact_file(run, path)
+        local = store_reads.artifact_file(run, path)
         if path.endswith(IMAGE_SUFFIXES):
             st.image(str(local))
         elif path.endswith(TEXT_SUFFIXES):
-            st.code(reads.artifact_text(run, path), language=LANGUAGES.get(local.suffix), height=400)
+            st.code(store_reads.artifact_text(run, path), language=LANGUAGES.get(local.suffix), height=400)
         else:
             st.caption("This kind of file cannot be shown here; download it instead.")
         if size <= MAX_DOWNLOAD:

@@ -11,7 +11,7 @@ MOST = 60
 def simulate(draws: np.ndarray, alpha: float = ALPHA, first: int = 3) -> np.ndarray:
     """The n at which each row of draws (simulations, n) is first decided to differ from 0; 0 where never.
 
-    The same formulas as in `lab.comparisons.statistics`, over whole arrays;
+    The same formulas as in `lab.comparisons.verdicts`, over whole arrays;
     `test_the_simulation_is_the_code_under_test` holds the two together.
     """
     n = np.arange(1, draws.shape[1] + 1)

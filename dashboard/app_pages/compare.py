@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import compare_views, comparison, components, curves, reads, report, run_list, selection, text
+from dashboard import compare_views, comparison, components, curve_math, report, run_list, selection, store_reads, text
 from dashboard.charts import Chart
 from dashboard.comparison import ALL_BUT_SEED, CurveOptions, Group
 from lab.tracking.reading.run_table import RunTable
@@ -18,7 +18,7 @@ MAX_RESULT_METRICS = 12
 def page() -> None:
     """Compare the runs that the URL names."""
     st.title("Compare")
-    all_runs = reads.runs()
+    all_runs = store_reads.runs()
     ids = components.runs_from_url(all_runs, "runs")
     if not ids:
         _suggest_runs(all_runs)
@@ -62,22 +62,22 @@ def _controls(table: RunTable, show_range: bool) -> tuple[list[str], list[str], 
     group_by = second.multiselect(
         "Group by", choices, key="group", bind="query-params", placeholder="no groups: one line per run"
     )
-    axis = third.selectbox("x axis", curves.AXES, key="axis", bind="query-params")
+    axis = third.selectbox("x axis", curve_math.AXES, key="axis", bind="query-params")
     smoothing = fourth.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key="smooth", bind="query-params")
     log = fifth.toggle("log y", key="log", bind="query-params")
     x_range = _x_range(table, metrics, axis) if show_range else None
     return metrics, group_by, CurveOptions(axis, smoothing, log, x_range)
 
 
-def _x_range(table: RunTable, metrics: list[str], axis: curves.Axis) -> tuple[float, float] | None:
+def _x_range(table: RunTable, metrics: list[str], axis: curve_math.Axis) -> tuple[float, float] | None:
     """The selected range of the x axis; None for all of it. A smaller range is drawn with more of its points."""
     if not metrics:
         return None
-    low, high = comparison.x_range(reads.metric_curves(table, table.ids, metrics[0], axis))
+    low, high = comparison.x_range(store_reads.metric_curves(table, table.ids, metrics[0], axis))
     if not high > low:
         return None
     selected = st.slider(
-        f"Range of the x axis: {curves.AXIS_TITLES[axis]} (a smaller range shows more points)",
+        f"Range of the x axis: {curve_math.AXIS_TITLES[axis]} (a smaller range shows more points)",
         float(low),
         float(high),
         (float(low), float(high)),
@@ -155,7 +155,7 @@ def _show_export(
 
 
 def _default_chart(table: RunTable, groups: list[Group], metric: str) -> Chart:
-    run_curves = reads.metric_curves(table, table.ids, metric, "step")
+    run_curves = store_reads.metric_curves(table, table.ids, metric, "step")
     return comparison.group_chart(run_curves, groups, metric, CurveOptions())
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, components, reads, run_list, selection, text
+from dashboard import charts, components, run_list, selection, store_reads, text
 from lab.errors import LabError
 from lab.tracking.reading import run_table
 from lab.tracking.reading.run_table import RunTable
@@ -23,7 +23,7 @@ def page() -> None:
     """Show the running runs and the latest results."""
     st.title("The lab")
     try:
-        table = reads.runs()
+        table = store_reads.runs()
     except LabError as error:
         _show_first_steps(str(error))
         return
@@ -73,7 +73,7 @@ def _show_progress(table: RunTable, run: str) -> None:
         return
     lines = []
     for style, metric in enumerate(shown):
-        found = reads.metric_curves(table, [run], metric, "step")
+        found = store_reads.metric_curves(table, [run], metric, "step")
         lines += [charts.Line(metric, curve, style) for curve in found.values()]
     epoch = max((line.data["x"].max() for line in lines), default=0)
     budget = table.params["trainer.max_epochs"].get(run) if "trainer.max_epochs" in table.params else None

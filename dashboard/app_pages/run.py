@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import components, reads, run_views, text
+from dashboard import components, run_views, store_reads, text
 from lab.errors import LabError
 from lab.tracking import edits
 from lab.tracking.reading import run_table
@@ -22,7 +22,7 @@ LATEST = 10
 
 def page() -> None:
     """Show the run that the URL names."""
-    table = reads.runs()
+    table = store_reads.runs()
     ids = components.runs_from_url(table, "run")
     if not ids:
         st.title("Run")

@@ -5,7 +5,7 @@ import hashlib
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, reads, run_edits, run_list, selection, text
+from dashboard import components, run_edits, run_list, selection, store_reads, text
 from dashboard.run_list import Filters
 from lab.errors import LabError
 from lab.tracking.reading import run_table
@@ -17,7 +17,7 @@ TABLE_HEIGHT = 620
 def page() -> None:
     """Show the runs that match the filters."""
     archived = st.session_state.get("archived") or st.query_params.get("archived") == "true"
-    table = reads.archived_runs() if archived else reads.runs()
+    table = store_reads.archived_runs() if archived else store_reads.runs()
     head, switch = st.columns([5, 1], vertical_alignment="bottom")
     head.title("Runs")
     switch.toggle("archived", key="archived", bind="query-params", help="show the archived runs instead")

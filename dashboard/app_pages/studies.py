@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import components, reads, run_list, selection, studies, text
+from dashboard import components, run_list, selection, store_reads, studies, text
 from dashboard.charts import Chart
 from lab.errors import LabError
 from lab.tracking.reading.run_table import RunTable
@@ -20,14 +20,14 @@ MAX_LINKED_RUNS = 100
 def page() -> None:
     """Show the study that the URL names, else the latest."""
     st.title("Studies")
-    names = reads.study_names()
+    names = store_reads.study_names()
     if not names:
         st.info("No studies yet. To make one: `make study NAME=mlp TRIALS=20`")
         return
     if (requested := st.query_params.get("study")) and requested not in names:
         st.warning(f"There is no study {text.escape_markdown(requested)}; it may have been deleted.")
     name = st.selectbox("Study", names, key="study", bind="query-params")
-    study = reads.study(name)
+    study = store_reads.study(name)
     _show_counts(name, study)
     view = st.segmented_control(
         "View", studies.VIEWS, default="history", required=True, key="view", bind="query-params"
@@ -52,7 +52,7 @@ def _show_counts(name: str, study: "Study") -> None:
     for column, (title, value) in zip(st.columns(max(4, len(shown))), shown.items(), strict=False):
         column.metric(title, value)
     with components.showing_errors():
-        _show_link(reads.runs(), name)
+        _show_link(store_reads.runs(), name)
 
 
 def _show_link(table: RunTable, name: str) -> None:
@@ -87,11 +87,11 @@ def _show_winners(name: str) -> None:
     """The candidates and the defaults on fresh seeds, best first."""
     st.subheader("The winners on fresh seeds")
     try:
-        table = reads.runs()
+        table = store_reads.runs()
     except LabError as error:
         st.warning(text.escape_markdown(str(error), 300))
         return
-    metric = reads.study_metric(table, name)
+    metric = store_reads.study_metric(table, name)
     candidates = studies.fresh_seeds(table, name, metric)
     if len(candidates):
         higher = selection.higher_is_better(metric)

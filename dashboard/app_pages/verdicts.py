@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, reads, run_list, text, verdicts
+from dashboard import components, run_list, store_reads, text, verdicts
 from dashboard.charts import Chart
 from lab.comparisons import figures
 from lab.tracking.reading.run_table import RunTable
@@ -16,8 +16,8 @@ MAX_LINKED_RUNS = 100
 def page() -> None:
     """Show all verdicts, and in full the comparison that the URL names, else the latest."""
     st.title("Verdicts")
-    table = reads.runs()
-    loaded = {run: reads.comparison(run) for run in verdicts.comparison_runs(table)}
+    table = store_reads.runs()
+    loaded = {run: store_reads.comparison(run) for run in verdicts.comparison_runs(table)}
     comparisons = {run: content for run, content in loaded.items() if content}
     if not comparisons:
         st.info("No comparisons yet. To make one: `make compare NAME=activations`")

@@ -44,9 +44,9 @@ def serve_dashboard(port: int, host: str = HOST) -> None:
     warn_if_exposed(host, DASHBOARD_EXPOSES)
     logging.getLogger(STREAMLIT_CACHE_LOGGER).disabled = True
     import dashboard
-    from dashboard import reads
+    from dashboard import store_reads
 
-    threading.Thread(target=_warm_up, args=(reads.runs,), daemon=True).start()
+    threading.Thread(target=_warm_up, args=(store_reads.runs,), daemon=True).start()
     app = Path(dashboard.__path__[0]) / "app.py"
     settings = STREAMLIT_SETTINGS | {"server.address": host, "server.port": str(port)}
     options = [f"--{name}={value}" for name, value in settings.items()]

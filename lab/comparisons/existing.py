@@ -4,11 +4,11 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 
-from lab.comparisons import statistics
+from lab.comparisons import verdicts
 from lab.comparisons.comparison import MIN_PAIRS, Comparison
 from lab.comparisons.findings import Findings
 from lab.comparisons.scores import Scores
-from lab.comparisons.statistics import Verdict
+from lab.comparisons.verdicts import Verdict
 from lab.config import experiment
 from lab.errors import LabError, did_you_mean
 from lab.tracking.reading import stored_runs
@@ -114,7 +114,7 @@ def _as_comparison(groups: Groups, metric: str, margin: float) -> Comparison:
 
 def _paired(comparison: Comparison, scores: Scores, arm: str, higher_is_better: bool) -> Verdict:
     _, differences = scores.pairs(arm, comparison.control, comparison.max_seeds)
-    return statistics.judge(differences, higher_is_better, comparison.margin, comparison.alpha_per_arm)
+    return verdicts.judge(differences, higher_is_better, comparison.margin, comparison.alpha_per_arm)
 
 
 def _welch(comparison: Comparison, scores: Scores, arm: str, higher_is_better: bool) -> Verdict:
@@ -122,6 +122,6 @@ def _welch(comparison: Comparison, scores: Scores, arm: str, higher_is_better: b
     n = min(len(one), len(other))
     if n < 2:
         raise LabError("--unpaired: needs at least 2 runs in each group")
-    mean, low, high = statistics.welch(one, other, comparison.alpha_per_arm)
-    state = statistics.state_of(low, high, higher_is_better, comparison.margin)
+    mean, low, high = verdicts.welch(one, other, comparison.alpha_per_arm)
+    state = verdicts.state_of(low, high, higher_is_better, comparison.margin)
     return Verdict(state, n, mean, math.nan, low, high, math.nan, math.nan)

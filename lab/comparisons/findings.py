@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lab.comparisons.comparison import Comparison
 from lab.comparisons.scores import Scores
-from lab.comparisons.statistics import Verdict, seeds_needed
+from lab.comparisons.verdicts import Verdict, seeds_needed
 from lab.formatting import number
 
 FIXED_DESIGN = 29  # seeds that a fixed design needs to detect P(A > B) = 0.75 (Bouthillier et al. 2021)

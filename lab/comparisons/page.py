@@ -3,7 +3,7 @@
 import html
 import json
 
-from lab.comparisons import statistics
+from lab.comparisons import verdicts
 from lab.comparisons.figures import figure
 from lab.comparisons.findings import Findings, sentences
 
@@ -49,7 +49,7 @@ def sequence(findings: Findings, arm: str) -> list[dict[str, float]]:
     seeds, differences = findings.scores.pairs(arm, c.control, c.max_seeds)
     rows = []
     for n, (seed, difference) in enumerate(zip(seeds, differences, strict=True), start=1):
-        d = statistics.summary(differences[:n])
-        low, high = statistics.confidence_sequence(d, c.alpha_per_arm)
+        d = verdicts.summary(differences[:n])
+        low, high = verdicts.confidence_sequence(d, c.alpha_per_arm)
         rows.append({"seed": seed, "difference": difference, "mean": d.mean, "low": low, "high": high})
     return rows

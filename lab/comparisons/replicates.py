@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lab.comparisons.comparison import Comparison
 from lab.comparisons.scores import Scores
-from lab.comparisons.statistics import Verdict, first_decision
+from lab.comparisons.verdicts import Verdict, first_decision
 from lab.parallel.child_runs import ChildRun, ParentRun
 from lab.parallel.jobs import Job, Outcome
 from lab.parallel.workers import Workers, run_jobs

@@ -9,7 +9,7 @@ from lab.comparisons.comparison import Comparison
 from lab.comparisons.findings import Findings
 from lab.comparisons.replicates import Replicates
 from lab.comparisons.scores import StoredScores
-from lab.comparisons.statistics import Verdict
+from lab.comparisons.verdicts import Verdict
 from lab.errors import LabError, TrainingFailed, did_you_mean
 from lab.parallel.child_runs import ParentRun, driver_lock, recorded_status
 from lab.parallel.jobs import prepared_data

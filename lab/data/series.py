@@ -14,7 +14,7 @@ from lab.data.base import DataModule, RelativeToLastValue, Sizes, Task
 from lab.data.encodings.series import SeriesEncoding, series_values
 from lab.data.loaders import WindowDataset
 from lab.data.preparation import Scale, fingerprint
-from lab.data.reading import columns, table_files, times
+from lab.data.reading import column_types, table_files, times
 from lab.errors import LabError
 
 
@@ -139,9 +139,9 @@ class Series(SeriesDataModule):
     def read(self) -> Steps:
         """All rows; raises LabError for invalid times or values."""
         frame = table_files.read_table(self.path, self.separator, self.text_encoding)
-        columns.check_names([self.time] if self.time else [], frame, "data.time")
-        columns.check_names(self.chosen_targets or [], frame, "data.targets")
-        columns.check_names(self.covariates, frame, "data.covariates")
+        column_types.check_names([self.time] if self.time else [], frame, "data.time")
+        column_types.check_names(self.chosen_targets or [], frame, "data.targets")
+        column_types.check_names(self.covariates, frame, "data.covariates")
         time = self.time or times.find(frame)
         times.check_regular(times.to_timestamps(frame[time]), time, self.gaps == "ignore")
         targets = self.chosen_targets or self._numeric_columns(frame, time)

@@ -8,7 +8,7 @@ from lab.config.types import Count, Fraction, PositiveInt
 from lab.data.base import EmbeddedColumns, SampleDataModule, Samples, Sizes
 from lab.data.encodings.table import TableEncoding
 from lab.data.preparation import Scale, file_fingerprint
-from lab.data.reading import columns, table_files, targets
+from lab.data.reading import column_types, table_files, targets
 
 EXAMPLE_ROWS = 4
 
@@ -32,7 +32,7 @@ class Table(SampleDataModule):
         drop: list[str] | tuple[str, ...] = (),
         keep: list[str] | tuple[str, ...] = (),
         categorical: list[str] | tuple[str, ...] = (),
-        categories: columns.CategoryChoice = "auto",
+        categories: column_types.CategoryChoice = "auto",
         separator: table_files.Separator = "auto",
         text_encoding: str = "auto",
         batch_size: PositiveInt = 64,
@@ -55,9 +55,9 @@ class Table(SampleDataModule):
     def read(self) -> Samples:
         """All rows, without the target."""
         frame = table_files.read_table(self.path, self.separator, self.text_encoding)
-        columns.check_names([self.target], frame, "data.target")
+        column_types.check_names([self.target], frame, "data.target")
         for setting in ("drop", "keep", "categorical"):
-            columns.check_names(getattr(self, setting), frame, f"data.{setting}")
+            column_types.check_names(getattr(self, setting), frame, f"data.{setting}")
         found = targets.resolve(frame[self.target], self.chosen_task, f"column '{self.target}'")
         self.notes.append(("task", targets.describe(found)))
         self.example = frame.head(EXAMPLE_ROWS)
@@ -72,9 +72,9 @@ class Table(SampleDataModule):
 
     def encode(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> NDArray[np.float32]:
         """All rows as numbers (N, width); infers the type of each column."""
-        findings = columns.infer(raw, self.categorical, self.keep)
+        findings = column_types.infer(raw, self.categorical, self.keep)
         self.notes += [("dropped", f"{f.name}: {f.why}") for f in findings if f.dropped]
-        self.encoding = columns.fit(raw, findings, train, self.categories)
+        self.encoding = column_types.fit(raw, findings, train, self.categories)
         return self.encoding.encode(raw)
 
     def scale(self, x: NDArray[np.float32], train: NDArray[np.int64]) -> Scale:

@@ -17,7 +17,7 @@ from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
 from lab.data.encodings.series import SeriesEncoding
 from lab.data.reading import times
-from lab.data.reading.columns import date_format
+from lab.data.reading.column_types import date_format
 from lab.errors import LabError
 from lab.tracking import models
 from lab.tracking.reading import stored_runs

@@ -11,7 +11,7 @@ from torchmetrics import Metric, MetricCollection
 
 from lab.data.loaders import Batch
 from lab.modules.metrics import EpochScores, as_floats
-from lab.modules.steps import BlockModule
+from lab.modules.training_step import BlockModule
 
 
 class TaskModule(BlockModule):

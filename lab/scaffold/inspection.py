@@ -13,7 +13,7 @@ from lab.config import schema
 from lab.config.sections import part
 from lab.data.base import DataModule
 from lab.data.encodings.table import Category, Date, TableEncoding
-from lab.data.reading import columns, table_files, times
+from lab.data.reading import column_types, table_files, times
 from lab.errors import LabError, did_you_mean
 from lab.scaffold import leakage
 
@@ -104,7 +104,7 @@ def _is_series(frame: pd.DataFrame, target: str | None) -> bool:
 def _table(path: str, target: str | None, given: Mapping[str, Any]) -> Inspection:
     frame = _read(path, given)
     target = target or _common_target(frame)
-    columns.check_names([target], frame, "--target")
+    column_types.check_names([target], frame, "--target")
     settings = {"kind": "table", "path": path, "target": target, **given}
     data = _prepared(settings)
     assert isinstance(data.encoding, TableEncoding)
@@ -146,9 +146,9 @@ def _columns(encoding: TableEncoding) -> Iterator[tuple[str, str]]:
 def _series(path: str, target: str | None, given: Mapping[str, Any]) -> Inspection:
     frame = _read(path, given)
     time = given.get("time") or times.find(frame)
-    columns.check_names([time], frame, "data.time")
+    column_types.check_names([time], frame, "data.time")
     chosen = target.split(",") if target else None
-    columns.check_names(chosen or [], frame, "--target")
+    column_types.check_names(chosen or [], frame, "--target")
     moments = times.to_timestamps(frame[time])
     season = season_length(moments)
     window, horizon = window_and_horizon(len(frame), season)

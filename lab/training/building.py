@@ -19,9 +19,9 @@ from lab.data.base import DataModule, EmbeddedColumns, InputAdapter, RelativeToL
 from lab.data.loaders import Batch
 from lab.errors import LabError
 from lab.modules import metrics
-from lab.modules.steps import Stepping, block_size
 from lab.modules.task import TaskModule
 from lab.modules.tasks import ClassificationModule, ForecastingModule, Predictor, RegressionModule
+from lab.modules.training_step import Stepping, block_size
 from lab.training import rehearsal
 from lab.training.rehearsal import check_metrics, check_optimizer
 

@@ -9,7 +9,7 @@ import pytest
 from lab.comparisons import comparison, findings
 from lab.comparisons.findings import Findings, sentence, sentences, signed
 from lab.comparisons.scores import Scores, StoredScores
-from lab.comparisons.statistics import Verdict, seeds_needed
+from lab.comparisons.verdicts import Verdict, seeds_needed
 
 pytestmark = pytest.mark.usefixtures("empty_workplace")
 

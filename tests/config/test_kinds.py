@@ -115,4 +115,4 @@ def test_every_renamed_module_is_tried_above() -> None:
 
 def test_the_code_of_a_renamed_module_is_that_of_the_new_one() -> None:
     kinds.find("optimizer", "lab.mistakes:ForgetfulAdamW")
-    assert kinds.code_of("optimizer", "lab.mistakes:ForgetfulAdamW").startswith("lab.modules.optimization (")
+    assert kinds.code_of("optimizer", "lab.mistakes:ForgetfulAdamW").startswith("lab.modules.optimizers (")

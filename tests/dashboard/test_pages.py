@@ -199,9 +199,9 @@ def test_a_link_to_a_missing_run(opened: Open, filled: Filled, page: str, parame
 def test_a_run_archived_while_its_page_is_open(opened: Open, filled: Filled) -> None:
     app = opened("run", run=filled.seeds[0])
     edits.archive([filled.seeds[0]])
-    from dashboard import reads
+    from dashboard import store_reads
 
-    reads.invalidate_runs()
+    store_reads.invalidate_runs()
     app.run()
     assert not app.exception
     assert "cannot be found" in texts(app)

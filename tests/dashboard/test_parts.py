@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from made_runs import EVIL, Filled
 
-from dashboard import charts, comparison, curves, report, selection, text
+from dashboard import charts, comparison, curve_math, report, selection, text
 from dashboard.charts import Line
-from dashboard.reads import LiveTable
+from dashboard.store_reads import LiveTable
 from lab.tracking.reading import run_table
 from lab.tracking.reading.run_table import RunTable
 from lab.tracking.reading.tables import open_tables
@@ -20,7 +20,7 @@ from lab.tracking.reading.tables import open_tables
 def test_the_dashboard_imports_no_training_code_and_mlflow_only_when_asked() -> None:
     code = (
         "import sys\n"
-        "from dashboard import charts, reads, studies, compare_views, run_views, run_edits\n"
+        "from dashboard import charts, store_reads, studies, compare_views, run_views, run_edits\n"
         "heavy = {'torch', 'lightning', 'mlflow'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
@@ -30,15 +30,15 @@ def test_the_dashboard_imports_no_training_code_and_mlflow_only_when_asked() -> 
 def test_downsampling_keeps_both_ends_and_every_extreme() -> None:
     y = np.sin(np.linspace(0, 60, 30_000))
     y[12_345], y[20_001], y[777] = 50.0, -50.0, np.nan
-    indices = curves.downsample(y, 320)
+    indices = curve_math.downsample(y, 320)
     assert len(indices) <= 321
     assert {0, 29_999, 12_345, 20_001, 777} <= set(indices)
-    assert list(curves.downsample(y[:300], 320)) == list(range(300))
+    assert list(curve_math.downsample(y[:300], 320)) == list(range(300))
 
 
 @pytest.mark.parametrize("y", [[], [np.nan] * 500, [np.inf] * 500, [1.0] * 500, [1.0, *[np.nan] * 499]])
 def test_downsampling_of_degenerate_curves(y: list[float]) -> None:
-    indices = curves.downsample(np.array(y), 100)
+    indices = curve_math.downsample(np.array(y), 100)
     assert len(indices) <= 202
     assert len(set(indices)) == len(indices)
 
@@ -77,11 +77,11 @@ def test_lines_differ_in_colour_or_dash() -> None:
 
 def test_smoothing_is_unbiased_and_keeps_nan() -> None:
     y = np.array([2.0, 2.0, np.nan, 2.0, np.inf, 2.0])
-    smoothed = curves.smooth(y, 0.9)
+    smoothed = curve_math.smooth(y, 0.9)
     assert smoothed[[0, 1, 3, 5]] == pytest.approx([2.0] * 4)
     assert math.isnan(smoothed[2])
     assert smoothed[4] == np.inf
-    assert curves.smooth(y, 0.0) is y
+    assert curve_math.smooth(y, 0.0) is y
 
 
 def test_the_band_is_a_t_interval() -> None:
@@ -106,9 +106,9 @@ def test_wall_times_are_resampled() -> None:
 def test_epochs_of_per_step_metrics_follow_from_their_times() -> None:
     history = pd.DataFrame({"metric": "train/loss_step", "step": [5, 10], "time": [1_500, 2_500], "value": [1.0, 2.0]})
     clocks = pd.DataFrame({"metric": "seconds_per_epoch", "step": [1, 2], "time": [2_000, 3_000], "value": [1.0, 1.0]})
-    assert curves.build_curve(history, "epoch", 1_000, clocks)["x"].tolist() == [0.5, 1.5]
-    assert curves.build_curve(history, "wall time", 1_000, clocks)["x"].tolist() == [0.5, 1.5]
-    assert curves.build_curve(history, "step", 1_000, clocks)["x"].tolist() == [5, 10]
+    assert curve_math.build_curve(history, "epoch", 1_000, clocks)["x"].tolist() == [0.5, 1.5]
+    assert curve_math.build_curve(history, "wall time", 1_000, clocks)["x"].tolist() == [0.5, 1.5]
+    assert curve_math.build_curve(history, "step", 1_000, clocks)["x"].tolist() == [5, 10]
 
 
 def test_pareto_front() -> None:
@@ -170,7 +170,7 @@ def test_only_what_changed_is_read_again(table: RunTable, filled: Filled, monkey
     read = tables.runs
     monkeypatch.setattr(tables, "runs", lambda ids=None, archived=False: asked.append(ids) or read(ids, archived))
     live = LiveTable(tables)
-    monkeypatch.setattr("dashboard.reads.SECONDS_BETWEEN_POLLS", 0.0)
+    monkeypatch.setattr("dashboard.store_reads.SECONDS_BETWEEN_POLLS", 0.0)
     first = live.current()
     filled.client.log_metric(filled.running, "val/loss", 0.125, step=3)
     filled.client.delete_run(filled.empty)

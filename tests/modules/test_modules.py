@@ -11,9 +11,9 @@ from lab.config.experiment import load
 from lab.data.preparation import Scale
 from lab.errors import LabError, TrainingFailed
 from lab.modules.metrics import BUFFERED_ROWS, EpochScores
-from lab.modules.steps import Stepping
 from lab.modules.task import TaskModule
 from lab.modules.tasks import ClassificationModule, ForecastingModule, Probabilities, RegressionModule
+from lab.modules.training_step import Stepping
 from lab.training.building import build
 from lab.training.trainer import make_trainer
 

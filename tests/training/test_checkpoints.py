@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import Callback
 from lab import signals
 from lab.config.experiment import load
 from lab.errors import Stopped
-from lab.modules import steps
+from lab.modules import training_step
 from lab.training import checkpoint_files
 from lab.training.building import build
 from lab.training.checkpoints import BestAndLast
@@ -102,7 +102,7 @@ def assert_same(one: Any, other: Any) -> None:
 @pytest.fixture(autouse=True)
 def one_batch_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lightning hands over single batches, so that these tests can strike between any two."""
-    monkeypatch.setattr(steps, "MAX_BATCHES", 1)
+    monkeypatch.setattr(training_step, "MAX_BATCHES", 1)
 
 
 SHORT = ("checkpoints.every_seconds=0", "trainer.max_epochs=2")
@@ -153,7 +153,7 @@ def assert_goes_on(workplace: Path, name: str, overrides: tuple[str, ...], stops
 def test_a_run_goes_on_between_blocks_of_batches(
     workplace: Path, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
-    monkeypatch.setattr(steps, "MAX_BATCHES", 3)
+    monkeypatch.setattr(training_step, "MAX_BATCHES", 3)
     overrides = ("data.batch_size=64", "trainer.max_epochs=3", "checkpoints.every_seconds=0", "model.dropout=0.3")
     assert_goes_on(workplace, "digits", (*overrides, setting), (10, 4))  # 21 batches in 7 blocks
 

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Callback
 
 from lab.config.experiment import load
 from lab.errors import LabError, Stopped
-from lab.modules import steps
+from lab.modules import training_step
 from lab.tracking import store
 from lab.tracking.reading import stored_runs
 from lab.tracking.reading.stored_runs import StoredRun
@@ -39,7 +39,7 @@ def without_sender(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def one_batch_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lightning hands over single batches, so that these tests can strike between any two."""
-    monkeypatch.setattr(steps, "MAX_BATCHES", 1)
+    monkeypatch.setattr(training_step, "MAX_BATCHES", 1)
 
 
 class StopBefore(Callback):

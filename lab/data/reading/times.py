@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lab.data.encodings.table import dates, numbers
-from lab.data.reading.columns import date_format
+from lab.data.reading.column_types import date_format
 from lab.errors import LabError
 
 TIME_NAME = re.compile(r"(date|time|timestamp|datetime|year|month|quarter|week|day|hour|period|step|t|ds)$")

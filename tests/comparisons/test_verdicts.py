@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from simulations import ALPHA, MOST, simulate
 
-from lab.comparisons import statistics
-from lab.comparisons.statistics import Differences, confidence_sequence, first_decision, judge, log_e_value, summary
+from lab.comparisons import verdicts
+from lab.comparisons.verdicts import Differences, confidence_sequence, first_decision, judge, log_e_value, summary
 
 
 def test_the_simulation_is_the_code_under_test() -> None:
@@ -71,16 +71,16 @@ def test_more_seeds_never_change_a_decision() -> None:
 
 def test_the_estimate_of_more_seeds_is_about_right() -> None:
     verdict = judge([0.5, -0.5, 1.0, 0.2, -0.1], True, 0.0, ALPHA)
-    needed = statistics.seeds_needed(verdict, 0.0, ALPHA)
+    needed = verdicts.seeds_needed(verdict, 0.0, ALPHA)
     assert needed is not None
     low, _ = confidence_sequence(Differences(needed, verdict.mean, verdict.deviation), ALPHA)
     before, _ = confidence_sequence(Differences(math.floor(needed / 1.05), verdict.mean, verdict.deviation), ALPHA)
     assert low > 0 > before
-    assert statistics.seeds_needed(judge([1.0, -1.0], True, 0.0, ALPHA), 0.0, ALPHA) is None
+    assert verdicts.seeds_needed(judge([1.0, -1.0], True, 0.0, ALPHA), 0.0, ALPHA) is None
 
 
 def test_welch_is_scipys() -> None:
-    mean, low, high = statistics.welch([1.0, 1.2, 1.1], [0.5, 0.4, 0.9, 0.6], ALPHA)
+    mean, low, high = verdicts.welch([1.0, 1.2, 1.1], [0.5, 0.4, 0.9, 0.6], ALPHA)
     assert low < mean < high
     assert mean == pytest.approx(0.5)
 

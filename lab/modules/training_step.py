@@ -13,7 +13,7 @@ benchmarks.departures` measures what each departure saves alone; an epoch withou
 | metrics buffered (metrics.py) | updated with each batch | 1.15 | 1.05 | 0.96 | 1.10 |
 | the same, logged once an epoch | `log_dict` with each batch | 1.64 | 1.19 | 1.13 | 1.25 |
 | batches cut from memory (data/loaders.py) | `DataLoader` | 1.15 | 1.03 | 1.04 | 0.99 |
-| fused optimizer (optimization.py) | PyTorch's default | 1.15 | 1.07 | 1.08 | 1.07 |
+| fused optimizer (optimizers.py) | PyTorch's default | 1.15 | 1.07 | 1.08 | 1.07 |
 
 Own steps alone (1.08, 1.06, 0.99, 1.08) are needed by the blocks. Medians of 5 pairs at batch size 32, one thread; a
 second measurement of the lab itself gave 0.97 to 1.07.

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import curves, studies, verdicts
+from dashboard import curve_math, studies, verdicts
 from lab.errors import LabError
 from lab.studies import storage
 from lab.tracking import store
@@ -150,9 +150,9 @@ def histories(table: RunTable, ids: Sequence[str], metrics: Sequence[str]) -> pd
     return entry["histories"]
 
 
-def metric_curves(table: RunTable, ids: Sequence[str], metric: str, axis: curves.Axis) -> dict[str, pd.DataFrame]:
+def metric_curves(table: RunTable, ids: Sequence[str], metric: str, axis: curve_math.Axis) -> dict[str, pd.DataFrame]:
     """The curve of a metric for each run that recorded it."""
-    metrics = [metric] if axis != "epoch" else sorted({metric, curves.EPOCH_SECONDS, curves.EPOCH_METRIC})
+    metrics = [metric] if axis != "epoch" else sorted({metric, curve_math.EPOCH_SECONDS, curve_math.EPOCH_METRIC})
     known = histories(table, ids, metrics)
     cached = _history_entry(_store_key()[0], tuple(ids), tuple(metrics))["curves"]
     if (metric, axis) not in cached:
@@ -161,13 +161,13 @@ def metric_curves(table: RunTable, ids: Sequence[str], metric: str, axis: curves
     return {run: found[run] for run in ids if run in found}
 
 
-def _build_curves(table: RunTable, known: pd.DataFrame, metric: str, axis: curves.Axis) -> dict[str, pd.DataFrame]:
+def _build_curves(table: RunTable, known: pd.DataFrame, metric: str, axis: curve_math.Axis) -> dict[str, pd.DataFrame]:
     found = {}
     for run, history in known.groupby("run", sort=False):
         of_metric = history["metric"] == metric
         if of_metric.any():
             started = table.info.at[run, "started"]
-            found[str(run)] = curves.build_curve(history[of_metric], axis, started, history[~of_metric])
+            found[str(run)] = curve_math.build_curve(history[of_metric], axis, started, history[~of_metric])
     return found
 
 
