@@ -4,7 +4,7 @@ import importlib
 from pathlib import Path
 
 import pytest
-from benchmarks import bench
+from benchmarks import bench, departures
 from benchmarks.measuring import LEAST, Target, exponent, ratio
 from benchmarks.processes import printed
 
@@ -18,6 +18,14 @@ def test_a_table_can_be_measured_and_written_down(name: str) -> None:
     assert all(len(row) == len(table.header) for row in table.rows)
     page = bench.page([bench.promises(table.targets), table], LEAST, 1.0)
     assert all(f"| {' | '.join(row)} |" in page for row in table.rows)
+
+
+def test_a_departure_switched_back_trains_to_the_same() -> None:
+    other_digits = {"fused optimizer", "seeded for every batch"}
+    table = departures.measure(LEAST)
+    trained = {row[0]: row[-1] for row in table.rows[:-1]}
+    assert {lab for lab, losses in trained.items() if losses != "equal"} == other_digits
+    assert all(len(row) == len(table.header) for row in table.rows)
 
 
 def test_what_people_write_on_the_page_outlives_the_tables(tmp_path: Path) -> None:
