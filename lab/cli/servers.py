@@ -134,7 +134,7 @@ def check_address(host: str, port: int, setting: str = "PORT=") -> None:
             probe.bind((host, port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise LabError(f"port {port} is taken; choose another with {setting}{port + 1}") from None
+                raise LabError(f"port {port} is in use; choose another with {setting}{port + 1}") from None
             raise LabError(f"--host: cannot listen on {host}: {error.strerror}") from None
 
 

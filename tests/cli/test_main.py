@@ -56,7 +56,7 @@ def test_list_shows_every_experiment_with_its_question_data_model_and_size(
     assert code == 0
     lines = out.splitlines()
     (row,) = (number for number, line in enumerate(lines) if line.startswith("linear"))
-    assert "What does a single linear layer reach" in lines[row]
+    assert "How accurate is a single linear layer" in lines[row]
     assert "mnist1d, linear, 410 parameters" in lines[row + 1]
     assert "no such kind 'nothing'" in out
 

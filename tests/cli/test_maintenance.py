@@ -135,7 +135,7 @@ def test_the_next_start_closes_what_is_left_in_the_background(client: MlflowClie
     assert outbox._sender is not None
     outbox._sender.kill()
     outbox._sender.wait()
-    outbox.let_go()
+    outbox.release()
     maintenance.start_in_background()
     until = time.monotonic() + 60
     while outbox.folder.exists():
@@ -185,7 +185,7 @@ def test_an_outbox_that_holds_nothing_goes(workplace: Path) -> None:
     folder = store.journals() / "empty"
     (folder / ("b" * 32)).mkdir(parents=True)
     (folder / ("b" * 32) / "records.jsonl").touch()
-    assert sender.deliver(folder) == {}
+    assert sender.send_outbox(folder) == {}
     assert not folder.exists()
 
 

@@ -58,7 +58,7 @@ def test_the_scoring_server_answers_raw_rows(folder: Path, trained: Path) -> Non
             if expected is not None:
                 predicted = [row["probability of yes"] for row in answer]
                 np.testing.assert_allclose(predicted, expected["probability of yes"], rtol=1e-5)
-        with pytest.raises(LabError, match=f"port {port} is taken; choose another with --port {port + 1}"):
+        with pytest.raises(LabError, match=f"port {port} is in use; choose another with --port {port + 1}"):
             servers.serve_model(stored_runs.find("shop"), port)
 
 

@@ -74,7 +74,7 @@ def test_settings_can_be_overridden(table: pd.DataFrame) -> None:
     [
         ("data.path=other.csv", "data.path: use --data instead"),
         ("data.text_encodin=cp1252", "did you mean data.text_encoding"),
-        ("data.text_encoding=klingon", "no such text encoding"),
+        ("data.text_encoding=klingon", "unknown text encoding"),
         ("data=5", "data: must be a mapping, not 5"),
         ("data.text_encoding=5", "data.text_encoding: must be"),
         ("data.separator=5", "data.separator: must be"),
