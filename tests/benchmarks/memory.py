@@ -15,7 +15,7 @@ print(peak())
 LAB = """
 from benchmarks import loops
 from benchmarks.processes import PeakOfChildren, peak
-from lab import training
+from lab.training import run as training
 experiment = loops.experiment('mlp', 32, 2)
 children = PeakOfChildren()
 training.run(experiment)

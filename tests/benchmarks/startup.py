@@ -8,8 +8,9 @@ from benchmarks.processes import LAB, python_until_first_line, until_first_line
 IMPORTS = "import torch, lightning; print('imported', flush=True)"
 # What `lab run mlp` does, and a line once the first block of steps is trained; then the process is ended.
 FIRST_STEP = """
-from lab import experiment, training
-from lab.progress import ProgressBar
+from lab.cli.progress import ProgressBar
+from lab.config import experiment
+from lab.training import run as training
 
 class FirstStep(ProgressBar):
     def on_train_batch_end(self, *arguments):
@@ -18,7 +19,7 @@ class FirstStep(ProgressBar):
 
 from rich.console import Console
 try:
-    training.run(experiment.load("mlp"), shown=[FirstStep(Console(stderr=True))])
+    training.run(experiment.load("mlp"), [FirstStep(Console(stderr=True))])
 except BaseException:
     pass
 """
