@@ -74,7 +74,7 @@ def address(workplace: Path) -> Iterator[str]:
         yield url
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(60)  # a busy machine takes its time to close open connections
 
 
 def _wait(url: str) -> None:
