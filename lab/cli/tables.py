@@ -78,6 +78,7 @@ def _facts(result: "Result") -> Iterable[tuple[str, str]]:
     yield "next", escape(f'make experiment NAME={name} ARGS="{" ".join([*others, f"seed={seed + 1}"])}"')
     if run_id:
         yield "", f".venv/bin/lab test {run_id[:8]}"
+    if run_id and not any(about == "incomplete" for about, _ in result.notes):
         yield "", f".venv/bin/lab predict {run_id[:8]} new-data"
     yield "", "make dashboard"
 

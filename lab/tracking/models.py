@@ -143,7 +143,7 @@ def logged_model_id(run: StoredRun) -> str:
     """The id of the run's LoggedModel; raises LabError where it has none."""
     outputs = run.client.get_run(run.id).outputs
     if outputs is None or not outputs.model_outputs:
-        why = NO_MODEL.get(run.status, "it ended before its model was logged")
+        why = run.tags.get(store.INCOMPLETE_TAG) or NO_MODEL.get(run.status, "it ended before its model was logged")
         raise LabError(f"run {run.id[:8]} ({run.name}) is {run.status} and has no model: {why}")
     return outputs.model_outputs[0].model_id
 

@@ -19,6 +19,7 @@ JOURNAL_TAG = "lab.journal"  # the tracker's id
 OUTBOX_TAG = "lab.outbox"  # the folder of the journal, on the machine in HOST_TAG
 HOST_TAG = "machine.host"
 HEARTBEAT_TAG = "lab.heartbeat"  # when the run's sender last reported, in milliseconds since 1970
+INCOMPLETE_TAG = "lab.incomplete"  # what a finished run could not keep, and why
 PROBE_BYTES = 65_536
 
 

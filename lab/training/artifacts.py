@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from lightning.pytorch.utilities.model_summary import ModelSummary
 
+from lab import files
 from lab.data.base import DataModule
 from lab.data.table import Table
 from lab.tracking import models
@@ -39,8 +40,10 @@ def encoding_of(data: DataModule) -> dict[str, Any]:
 def keep_training(tracker: Tracker, history: list[dict[str, float]], checkpoints: BestAndLast) -> None:
     """Save checkpoints, learning curves and profiles, as far as there are any."""
     folders = (checkpoints.last.parent, tracker.folder / "profile")
-    for path in (path for folder in folders for path in sorted(folder.glob("*")) if path.suffix != ".new"):
-        tracker.artifact(str(path.relative_to(tracker.folder)))
+    paths = [path.relative_to(tracker.folder) for folder in folders for path in sorted(folder.glob("*"))]
+    for path in paths:
+        if not files.is_temporary(path):
+            tracker.artifact(str(path))
     if history:
         from lab.training import figures  # matplotlib takes a while to import
 

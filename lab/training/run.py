@@ -159,7 +159,7 @@ def _recorded(session: Session, tags: Mapping[str, str]) -> Iterator[None]:
     except BaseException as error:
         status, raised = _final_state(session, error)
         if status == "FAILED":
-            session.tracker.tags({"lab.failure": _reason(raised)})
+            _tag(session, "lab.failure", _reason(raised))
         with contextlib.suppress(Exception):  # the disk may be full; the final state is recorded all the same
             _keep_training(session)
         with contextlib.suppress(OSError):
@@ -167,6 +167,12 @@ def _recorded(session: Session, tags: Mapping[str, str]) -> Iterator[None]:
         if raised is error:
             raise
         raise raised from error
+
+
+def _tag(session: Session, name: str, value: str) -> None:
+    """Record a tag at the end of a run; a full disk must not change how the run ends."""
+    with contextlib.suppress(OSError):
+        session.tracker.tags({name: value})
 
 
 def _final_state(session: Session, error: BaseException) -> tuple[str, BaseException]:
@@ -260,7 +266,7 @@ def _keep_artifacts(session: Session) -> list[str]:
         except Exception as error:  # whatever torch.export, matplotlib or a full disk raises
             missing.append(f"without {what}: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
     if missing:
-        tracker.tags({"lab.incomplete": "; ".join(missing)})
+        _tag(session, store.INCOMPLETE_TAG, "; ".join(missing))
     return missing
 
 

@@ -74,7 +74,7 @@ def address(workplace: Path) -> Iterator[str]:
         yield url
     finally:
         server.terminate()
-        server.wait(60)  # a busy machine takes its time to close open connections
+        server.wait(20)
 
 
 def _wait(url: str) -> None:

@@ -242,14 +242,14 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def training(count: int, finished: int = 0) -> bool:
-    """Whether so many trials are within the first 80 % of their epochs, and so many have finished."""
+    """Whether so many trials are in the first half of their epochs, and so many have finished."""
     try:
         trials = stored().trials
     except Exception:  # the storage is being created
         return False
     states = Counter(trial.state.name for trial in trials)
     epochs = [len(trial.intermediate_values) for trial in trials if trial.state.name == "RUNNING"]
-    return states["COMPLETE"] == finished and sum(0 < done < 0.8 * EPOCHS for done in epochs) == count
+    return states["COMPLETE"] == finished and sum(0 < done < EPOCHS / 2 for done in epochs) == count
 
 
 def assert_nothing_runs() -> None:

@@ -1,5 +1,6 @@
 """Whole runs: trained, tracked in a real store, tested once, and tested again."""
 
+import errno
 import os
 import re
 import resource
@@ -17,10 +18,11 @@ from lightning.pytorch.callbacks import Callback
 
 from lab.config.experiment import load
 from lab.errors import LabError, Stopped, TrainingFailed
-from lab.tracking import store
+from lab.tracking import models, store
 from lab.tracking.reading import stored_runs
 from lab.tracking.reading.stored_runs import StoredRun
 from lab.tracking.writing.outbox import Outbox
+from lab.tracking.writing.tracker import Tracker
 from lab.training import reproduce
 from lab.training import run as training
 
@@ -237,6 +239,83 @@ def test_a_run_that_is_stopped_in_validation_keeps_its_last_state(tiny: str) -> 
     outbox.close()
     assert only_run().status == "KILLED"
     assert only_run().artifact("checkpoints/last.ckpt").exists()
+
+
+OWN_NETWORKS = """
+import sys
+from torch import nn
+
+class Base(nn.Module):
+    def __init__(self, in_features: int, out_features: int):
+        super().__init__()
+        self.net = nn.Linear(in_features, out_features)
+        self.calls = 0
+
+class Branching(Base):
+    def forward(self, x):
+        return self.net(x.flatten(1)) if x.sum() > 0 else self.net(-x.flatten(1))
+
+class Exiting(Base):
+    def forward(self, x):
+        self.calls += 1
+        if self.calls > 20:
+            sys.exit(0)
+        return self.net(x.flatten(1))
+"""
+
+
+@pytest.fixture
+def own_networks(workplace: Path) -> None:
+    (workplace / "own_networks.py").write_text(OWN_NETWORKS)
+
+
+def test_a_network_that_cannot_be_exported_ends_finished_and_says_so(tiny: str, own_networks: None) -> None:
+    result = training.run(load(tiny, ["model={kind: 'own_networks:Branching'}"]))
+    stored = only_run()
+    assert stored.status == "FINISHED"
+    assert stored.metrics["test/accuracy"] == result.metrics["test/accuracy"]
+    assert stored.tags["lab.incomplete"].startswith("without an exported model: ")
+    assert ("incomplete", stored.tags["lab.incomplete"]) in result.notes
+    with pytest.raises(LabError, match="is FINISHED and has no model: without an exported model"):
+        models.logged_model_id(stored)
+
+
+def test_sys_exit_in_own_code_is_a_failure(tiny: str, own_networks: None) -> None:
+    with pytest.raises(TrainingFailed, match=r"sys.exit\(0\) was called"):
+        training.run(load(tiny, ["model={kind: 'own_networks:Exiting'}"]))
+    assert only_run().status == "FAILED"
+    assert "sys.exit(0) was called" in only_run().tags["lab.failure"]
+
+
+class DiskFillsUp(Callback):
+    """From the start of the training on, the journal takes metrics and the final state, but no tags and artifacts."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch):
+        self.monkeypatch = monkeypatch
+
+    def on_train_start(self, *_: object) -> None:
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        self.monkeypatch.setattr(Tracker, "tags", full)
+        self.monkeypatch.setattr(Tracker, "artifact", full)
+
+
+def test_a_disk_that_is_full_at_the_end_leaves_a_tested_run_finished(
+    tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = training.run(load(tiny), [DiskFillsUp(monkeypatch)])
+    assert only_run().status == "FINISHED"
+    assert only_run().metrics["test/accuracy"] == result.metrics["test/accuracy"]
+    assert [about for about, _ in result.notes] == ["incomplete"] * 2  # the model needs neither
+
+
+def test_a_disk_that_is_full_at_the_end_does_not_hide_why_a_run_failed(
+    tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(TrainingFailed, match="the loss became"):
+        training.run(load(tiny, ["optimizer={kind: sgd, lr: 1e30}"]), [DiskFillsUp(monkeypatch)])
+    assert only_run().status == "FAILED"
 
 
 def test_a_run_without_test_metrics_cannot_be_tested_again(tiny: str) -> None:
