@@ -1,4 +1,4 @@
 """Comparisons: arms of one experiment, paired by seed, trained until a sequential test decides.
 
-Start in run.py. comparison.py reads the file, replicates.py trains, statistics.py decides, findings.py words it.
+Start in run.py. comparison.py reads the file, replicates.py trains, verdicts.py decides, findings.py words it.
 """
