@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 from simulations import ALPHA, MOST, simulate
 
 from lab.comparisons import verdicts
@@ -52,6 +53,13 @@ def test_where_lower_is_better_a_lower_arm_is_better() -> None:
     assert judge(differences, False, 0.0, ALPHA).state == "better"
     assert judge(differences, True, 0.0, ALPHA).state == "worse"
     assert judge(differences, False, 0.0, ALPHA).superiority == 1.0
+
+
+def test_superiority_is_the_share_of_wins_with_ties_counted_half() -> None:
+    differences = [0.5, -0.5, 0.0, 0.0, 0.1]
+    published = stats.mannwhitneyu(differences, [0.0]).statistic / len(differences)  # U counts a tie half
+    assert judge(differences, True, 0.0, ALPHA).superiority == pytest.approx(published) == pytest.approx(0.6)
+    assert judge(differences, False, 0.0, ALPHA).superiority == pytest.approx(1 - published)
 
 
 def test_a_difference_smaller_than_the_margin_is_practically_equal() -> None:
