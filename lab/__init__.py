@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from lab.inference.model import Model
 
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 
 def load(run: str, by: str = "val/loss") -> "Model":

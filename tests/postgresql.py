@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,15 +22,19 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """The address of a running server, without a database's name; skips where there is none, but in CI fails."""
+def server() -> Iterator[str]:
+    """The address of a running server, without a database's name; skips where there is none, but in CI fails.
+
+    Its files are not among pytest's, which any other session of pytest closes to other users.
+    """
     found = programs()
     if found is None:
         if os.environ.get("CI"):
             pytest.fail(HINT)
         pytest.skip(HINT)
+    folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
     data = folder / "data"
-    data.mkdir(parents=True)
+    data.mkdir()
     user = _unprivileged(folder)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -41,6 +46,7 @@ def server(folder: Path) -> Iterator[str]:
         yield f"postgresql://lab@127.0.0.1:{port}"
     finally:
         _run(user, found / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder)
 
 
 def _unprivileged(folder: Path) -> list[str]:
@@ -48,9 +54,6 @@ def _unprivileged(folder: Path) -> list[str]:
     if os.getuid() != 0:
         return []
     shutil.chown(folder / "data", "postgres", "postgres")
-    for parent in folder.parents:  # pytest's temporary folders are closed to others
-        if parent.owner() == "root" and parent != Path("/") and not parent.stat().st_mode & 0o001:
-            parent.chmod(parent.stat().st_mode | 0o011)
     folder.chmod(0o755)
     return ["runuser", "-u", "postgres", "--"]
 

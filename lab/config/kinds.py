@@ -70,7 +70,7 @@ RENAMED_MODULES = {
     "lab.modules.own_metrics": "lab.modules.metrics",
     "lab.modules.predictor": "lab.modules.tasks",
     "lab.modules.regression": "lab.modules.tasks",
-    "lab.modules.scores": "lab.modules.metrics",
+    "lab.modules.scores": "lab.modules.value_metrics",
     "lab.optimizers": "lab.modules.optimizers",
     "lab.schedulers": "lab.modules.optimizers",
 }

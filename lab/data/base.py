@@ -1,5 +1,6 @@
 """Base classes of the data modules: read once, split, fit the scaling on the training split, serve batches."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 # The test split is the same for every seed: no run may train on the samples that another one is tested on.
 TEST_SPLIT_SEED = 0
+UNUSUAL = re.compile(r"[^\w.-]+")  # characters that the name of a metric cannot have everywhere
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,17 @@ class DataModule(L.LightningDataModule, ABC):
         """
         return architecture
 
+    def target_columns(self) -> dict[str, slice]:
+        """Each target, as metrics name it, with its columns of the values (N, T): its steps, for a forecast."""
+        count = self.sizes.out_features
+        width = count // self.targets if self.task == "forecasting" else 1
+        names = [name.rpartition(" +")[0] or name for name in self.target_names[::width]]
+        named: dict[str, slice] = {}
+        for number, first in enumerate(range(0, count, width)):
+            name = UNUSUAL.sub("_", names[number]) if names else f"{number + 1}"
+            named[f"{name}_{number + 1}" if name in (*named, "scaled") else name] = slice(first, first + width)
+        return named
+
     def split_fingerprint(self) -> str:
         """A hash of the sample indices of each split."""
         return fingerprint(*(self.split_indices[split] for split in SPLITS))
@@ -199,7 +212,7 @@ class DataModule(L.LightningDataModule, ABC):
         # Batch norm cannot be trained on a batch of one sample.
         drop_last = shuffle and len(dataset) % self.batch_size == 1 and len(dataset) > 1
         if self.num_workers == 0:
-            return BatchLoader(dataset, self.batch_size, order, drop_last, self.block)
+            return BatchLoader(dataset, self.batch_size, order, drop_last, self.block if split == "train" else 1)
         return WorkerLoader(dataset, self.batch_size, order, drop_last, self.num_workers)
 
 

@@ -1,10 +1,10 @@
 """Loss and metrics of an epoch, the lab's own metrics, and those that an experiment names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.wrappers.abstract import WrapperMetric
 
@@ -22,23 +22,27 @@ class EpochScores:
 
     def __init__(self, metrics: MetricCollection):
         self.metrics = metrics
-        self.metrics.persistent(True)  # a state_dict holds their state
+        for metric in self.metrics.modules():
+            if isinstance(metric, Metric):
+                metric.persistent(True)  # a state_dict holds its state
         self.samples = 0  # in the last epoch that was computed
         self._clear()
 
     def _clear(self) -> None:
         self._losses: list[Tensor] = []
-        self._sizes: list[int] = []
+        self._weights: list[float] = []
+        self._samples = 0
         self._buffer: list[dict[str, Tensor]] = []
         self._buffered = 0
 
-    def add(self, losses: list[Tensor], sizes: list[int], scored: dict[str, Tensor]) -> None:
-        """One or several batches: mean loss and size of each, and what the metrics take of them all.
+    def add(self, losses: list[Tensor], weights: list[float], scored: dict[str, Tensor]) -> None:
+        """One or several batches: mean loss and weight of each (see `weighted`), and what the metrics take of them.
 
         That is `preds` and `target`, both (B, ...), and what else the task has.
         """
         self._losses += losses
-        self._sizes += sizes
+        self._weights += weights
+        self._samples += len(scored["target"])
         self._buffer.append(scored)
         self._buffered += len(scored["target"])
         if self._buffered >= BUFFERED_ROWS:
@@ -56,15 +60,21 @@ class EpochScores:
         """What was collected of an epoch that is not over."""
         return {
             "losses": torch.stack(self._losses) if self._losses else torch.empty(0),
-            "sizes": torch.tensor(self._sizes),
+            "weights": torch.tensor(self._weights, dtype=torch.float64),
+            "samples": self._samples,
             "buffer": self._joined_buffer(),
             "metrics": self.metrics.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
-        """Go on collecting."""
+        """Go on collecting; raises LabError where an earlier version of the lab measured with other metrics."""
+        if state["metrics"].keys() != self.metrics.state_dict().keys():
+            if state["buffer"]:
+                raise LabError("a checkpoint from the middle of an epoch of an earlier version; train from the start")
+            return
         self._losses = list(state["losses"].to(device))
-        self._sizes = state["sizes"].tolist()
+        self._weights = (state["weights"] if "weights" in state else state["sizes"]).tolist()  # sizes: before 0.3
+        self._samples = state.get("samples", round(sum(self._weights)))
         buffer = {name: rows.to(device) for name, rows in state["buffer"].items()}
         self._buffer = [buffer] if buffer else []
         self._buffered = len(buffer["target"]) if buffer else 0
@@ -75,10 +85,10 @@ class EpochScores:
         """Loss and metrics of the epoch, and an empty start for the next."""
         if self._buffer:
             self._flush()
-        sizes = torch.tensor(self._sizes, dtype=torch.float64)
+        weights = torch.tensor(self._weights, dtype=torch.float64)
         losses = torch.stack(self._losses).double().cpu()
-        values = {"loss": float((losses * sizes).sum() / sizes.sum())}
-        self.samples = sum(self._sizes)
+        values = {"loss": float((losses * weights).sum() / weights.sum())}
+        self.samples = self._samples
         values |= as_floats(self.metrics.compute())
         self.metrics.reset()
         self._clear()
@@ -90,26 +100,24 @@ def as_floats(values: dict[str, Tensor]) -> dict[str, float]:
     return {name: float(str(value.cpu().numpy())) for name, value in values.items()}
 
 
-class SkillScore(Metric):
-    """1 − MSE(model) / MSE(reference forecast): 1 is perfect, 0 no better than the reference (Murphy 1988)."""
+def weighted(loss: nn.Module, losses: list[Tensor], targets: Sequence[Tensor]) -> tuple[list[Tensor], list[float]]:
+    """The mean loss of each batch, and its weight in the mean over an epoch, which no batch size then changes.
 
-    higher_is_better = True
-    squared: Tensor
-    reference_squared: Tensor
+    That weight is what PyTorch divides the sum over the batch by: the number of samples; for a cross-entropy with
+    class weights or an ignored class, the weights of the targets. A loss that adds up (`reduction: sum`) is divided
+    by the number of samples here.
+    """
+    sizes = [float(len(target)) for target in targets]
+    if getattr(loss, "reduction", "mean") == "sum":
+        return [value / size for value, size in zip(losses, sizes, strict=True)], sizes
+    if isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) and (loss.weight is not None or loss.ignore_index >= 0):
+        return losses, [_class_weights(loss, target) for target in targets]
+    return losses, sizes
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.add_state("squared", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("reference_squared", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
 
-    def update(self, preds: Tensor, target: Tensor, reference: Tensor) -> None:
-        """Predictions, targets and reference forecast, all (N, horizon)."""
-        self.squared += (preds - target).square().sum()
-        self.reference_squared += (reference - target).square().sum()
-
-    def compute(self) -> Tensor:
-        """The score over all samples seen."""
-        return 1 - self.squared / self.reference_squared
+def _class_weights(loss: nn.CrossEntropyLoss | nn.NLLLoss, target: Tensor) -> float:
+    counted = target[target != loss.ignore_index]
+    return float(len(counted) if loss.weight is None else loss.weight[counted].sum())
 
 
 class OwnMetric(WrapperMetric):

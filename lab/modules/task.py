@@ -10,18 +10,15 @@ from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
 from lab.data.loaders import Batch
-from lab.modules.metrics import EpochScores, as_floats
+from lab.modules.metrics import EpochScores, as_floats, weighted
 from lab.modules.training_step import BlockModule
 
 
 class TaskModule(BlockModule):
     """Base of the LightningModules: an architecture and its loss, scored in the terms of the task.
 
-    `own_metrics` gives metrics beside those of the task. A subclass gives `output`, which turns raw outputs into the
-    user's terms: probabilities (N, classes), or values in the target's units.
+    `own_metrics` gives metrics beside those of the task.
     """
-
-    output: nn.Module
 
     def __init__(
         self,
@@ -39,6 +36,14 @@ class TaskModule(BlockModule):
         self.test_outputs: list[dict[str, Tensor]] = []
 
     @abstractmethod
+    def output(self) -> nn.Module:
+        """A new layer that turns raw outputs into the user's terms; part of the model that is exported."""
+
+    @abstractmethod
+    def predictions(self, outputs: Tensor) -> Tensor:
+        """Raw outputs in the user's terms, as the metrics take them, also where a step ran in a lower precision."""
+
+    @abstractmethod
     def task_metrics(self) -> dict[str, Metric]:
         """New metrics of the task."""
 
@@ -48,8 +53,8 @@ class TaskModule(BlockModule):
         return MetricCollection(metrics, compute_groups=False)
 
     @abstractmethod
-    def trivial_predictions(self, batch: Batch) -> Tensor:
-        """The trivial baseline's predictions for a batch."""
+    def scored_trivially(self, batch: Batch) -> dict[str, Tensor]:
+        """As `scored`, for the predictions of the trivial baseline."""
 
     @abstractmethod
     def target(self, batch: Batch) -> Tensor:
@@ -59,9 +64,9 @@ class TaskModule(BlockModule):
         """The targets of a batch as the loss takes them."""
         return batch[1]
 
-    def scored(self, predictions: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """The arguments of the metrics' update for a batch."""
-        return {"preds": predictions, "target": self.target(batch)}
+    def scored(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """The arguments of the metrics' update for the raw outputs of a batch."""
+        return {"preds": self.predictions(outputs), "target": self.target(batch)}
 
     def forward(self, x: Tensor) -> Tensor:
         """The architecture's raw outputs, (N, out_features)."""
@@ -81,7 +86,7 @@ class TaskModule(BlockModule):
         """The metrics, without a loss, of the trivial baseline."""
         metrics = self.new_metrics()
         for batch in batches:
-            metrics.update(**self.scored(self.trivial_predictions(batch), batch))
+            metrics.update(**self.scored_trivially(batch))
         return as_floats(metrics.compute())
 
     def batch_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -93,24 +98,23 @@ class TaskModule(BlockModule):
         """Add a block to the training scores of the epoch."""
         self._collect("train", outputs, losses, block)
 
-    def validation_step(self, block: Batch, batch_idx: int) -> None:
-        """Score a block of the validation split."""
-        self._score("val", block)
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Score a batch of the validation split."""
+        self._score("val", batch)
 
-    def test_step(self, block: Batch, batch_idx: int) -> None:
-        """Score a block of the test split, and store its outputs for the figures."""
-        self.test_outputs.append(self._score("test", block))
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Score a batch of the test split, and store its outputs for the figures."""
+        self.test_outputs.append(self._score("test", batch))
 
-    def _score(self, split: str, block: Batch) -> dict[str, Tensor]:
-        outputs, loss = self.batch_loss(block)
-        return self._collect(split, outputs, [loss], block)
+    def _score(self, split: str, batch: Batch) -> dict[str, Tensor]:
+        outputs, loss = self.batch_loss(batch)
+        return self._collect(split, outputs, [loss], batch)
 
     def _collect(self, split: str, outputs: Tensor, losses: list[Tensor], block: Batch) -> dict[str, Tensor]:
-        """Add a block to the epoch's scores: raw outputs, and the loss of each batch or of the block."""
-        # Scores in single precision, also where the step ran in a lower one.
-        scored = self.scored(self.output(outputs.float()), block)
-        sizes = self.stepping.sizes(len(outputs)) if len(losses) > 1 else [len(outputs)]
-        self.scores[split].add(losses, sizes, scored)
+        """Add a block to the epoch's scores: raw outputs, and the loss of each of its batches."""
+        scored = self.scored(outputs, block)
+        targets = self.loss_target(block).split(self.stepping.batch_size)
+        self.scores[split].add(*weighted(self.loss, losses, targets), scored)
         return scored
 
     def on_train_epoch_end(self) -> None:

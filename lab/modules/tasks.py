@@ -5,12 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
-from torchmetrics import MeanAbsoluteError, MeanSquaredError, Metric, R2Score
+from torchmetrics import Metric
 from torchmetrics.classification import BinaryAUROC, MulticlassAccuracy, MulticlassF1Score
 
 from lab.data.loaders import Batch
 from lab.data.preparation import Scale
-from lab.modules.metrics import SkillScore
+from lab.modules import value_metrics
 from lab.modules.task import TaskModule
 
 
@@ -24,7 +24,14 @@ class ClassificationModule(TaskModule):
         super().__init__(**task)
         self.classes = classes
         self.majority = majority
-        self.output = Probabilities()
+
+    def output(self) -> nn.Module:
+        """Raw outputs to probabilities (N, classes)."""
+        return Probabilities()
+
+    def predictions(self, outputs: Tensor) -> Tensor:
+        """Probabilities (N, classes)."""
+        return Probabilities()(outputs.float())
 
     def task_metrics(self) -> dict[str, Metric]:
         """Fresh metrics, on probabilities (N, classes) and class numbers (N,)."""
@@ -44,17 +51,23 @@ class ClassificationModule(TaskModule):
         """Class numbers (N,)."""
         return batch[1]
 
-    def trivial_predictions(self, batch: Batch) -> Tensor:
-        """All probability on the most frequent class, (N, classes)."""
-        return one_hot(torch.full_like(batch[1], self.majority), self.classes).float()
+    def scored_trivially(self, batch: Batch) -> dict[str, Tensor]:
+        """All probability on the most frequent class."""
+        predictions = one_hot(torch.full_like(batch[1], self.majority), self.classes).float()
+        return {"preds": predictions, "target": self.target(batch)}
 
 
 class SecondClassAUROC(BinaryAUROC):
-    """Area under the ROC curve, from probabilities of both classes."""
+    """Area under the ROC curve, from probabilities of both classes; NaN where only one class is seen."""
 
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Probabilities (N, 2) and class numbers (N,)."""
         super().update(preds[:, 1], target)
+
+    def compute(self) -> Tensor:  # type: ignore[override]
+        """The area over all samples seen."""
+        targets = torch.cat(self.target)
+        return super().compute() if targets.amin() < targets.amax() else torch.tensor(torch.nan)
 
 
 class Probabilities(nn.Module):
@@ -71,25 +84,43 @@ class Probabilities(nn.Module):
 class RegressionModule(TaskModule):
     """MAE and RMSE in the target's own units, and R².
 
-    The architecture learns standardised targets; the loss is measured on those. The trivial baseline says
-    the mean of the training targets.
+    The architecture learns standardised targets; the loss is measured on those, and the metrics in double precision.
+    `columns` are the targets with their columns of (N, T). The trivial baseline says the mean of the training targets.
     """
 
-    def __init__(self, target_scale: Scale, **task: Any):
+    def __init__(self, target_scale: Scale, columns: dict[str, slice], **task: Any):
         super().__init__(**task)
-        self.output = Unscale(target_scale)
+        self.target_scale = target_scale
+        self.columns = columns
+
+    def output(self) -> nn.Module:
+        """Raw outputs to values in the target's own units, (N, T)."""
+        return Unscale(self.target_scale)
+
+    def predictions(self, outputs: Tensor) -> Tensor:
+        """Values in the target's own units, (N, T)."""
+        return self._scale_on(outputs.device).invert(outputs.double())
+
+    def _scale_on(self, device: torch.device) -> Scale:
+        scale = self.target_scale
+        return Scale(scale.mean.to(device, torch.float64), scale.std.to(device, torch.float64))
 
     def task_metrics(self) -> dict[str, Metric]:
         """Fresh metrics, on values (N, T)."""
-        return {"mae": MeanAbsoluteError(), "rmse": MeanSquaredError(squared=False), "r2": R2Score()}
+        return value_metrics.regression(self.columns)
+
+    def scored(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Predictions and targets, in their own units and, as `scaled_...`, standardised."""
+        scaled = {"scaled_preds": outputs.double(), "scaled_target": batch[1].double()}
+        return super().scored(outputs, batch) | scaled
 
     def target(self, batch: Batch) -> Tensor:
         """The true values in their own units, (N, T)."""
-        return self.output(batch[1])
+        return self.predictions(batch[1])
 
-    def trivial_predictions(self, batch: Batch) -> Tensor:
-        """The mean of the training targets, (N, T)."""
-        return self.output(torch.zeros_like(batch[1]))
+    def scored_trivially(self, batch: Batch) -> dict[str, Tensor]:
+        """The mean of the training targets."""
+        return self.scored(torch.zeros_like(batch[1]), batch)
 
 
 class Unscale(nn.Module):
@@ -114,23 +145,23 @@ class ForecastingModule(RegressionModule):
     The trivial baseline says that the last value stays. The first `targets` channels are forecast.
     """
 
-    def __init__(self, target_scale: Scale, targets: int = 1, **task: Any):
-        super().__init__(target_scale, **task)
-        self.targets = targets
-
     def task_metrics(self) -> dict[str, Metric]:
         """Fresh metrics, on values (N, targets · horizon)."""
-        return {"mae": MeanAbsoluteError(), "rmse": MeanSquaredError(squared=False), "skill": SkillScore()}
+        return value_metrics.forecasting(self.columns)
 
-    def scored(self, predictions: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def scored(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Predictions, targets, and the last-value forecast that the skill is measured against."""
-        return super().scored(predictions, batch) | {"reference": self.trivial_predictions(batch)}
+        return super().scored(outputs, batch) | {"scaled_reference": self._last_values(batch).double()}
 
-    def trivial_predictions(self, batch: Batch) -> Tensor:
-        """The last value of each target, for every step of the horizon, (N, targets · horizon)."""
+    def scored_trivially(self, batch: Batch) -> dict[str, Tensor]:
+        """The last value of each target, for every step of the horizon."""
+        return self.scored(self._last_values(batch), batch)
+
+    def _last_values(self, batch: Batch) -> Tensor:
+        """Standardised, (N, targets · horizon)."""
         x, y = batch
-        last = x[:, : self.targets, -1:]
-        return self.output(last.expand(-1, -1, y.shape[1] // self.targets).flatten(1))
+        targets = len(self.columns)
+        return x[:, :targets, -1:].expand(-1, -1, y.shape[1] // targets).flatten(1)
 
 
 class Predictor(nn.Module):

@@ -61,11 +61,6 @@ class Stepping:
         x, y = block
         return zip(x.split(self.batch_size), y.split(self.batch_size), strict=True)
 
-    def sizes(self, rows: int) -> list[int]:
-        """The rows of each batch in a block of so many rows."""
-        full, rest = divmod(rows, self.batch_size)
-        return [self.batch_size] * full + [rest] * (rest > 0)
-
     def ends_step(self, batch: int, batches: int) -> bool:
         """Whether an optimizer step follows this batch (from 0) of an epoch of so many batches."""
         return (batch + 1) % self.accumulate == 0 or batch + 1 == batches
@@ -106,6 +101,7 @@ class BlockModule(L.LightningModule):
         self.stepping = stepping
         self.gradients = GradientSamples()
         self.losses = array("d")  # of every batch of the run
+        self.learning_rate = math.nan  # of the last optimizer step
 
     @abstractmethod
     def batch_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -169,16 +165,16 @@ class BlockModule(L.LightningModule):
 
     @contextlib.contextmanager
     def _outside_autocast(self) -> Iterator[None]:
-        """In mixed precision only the forward pass is autocast, and cast weights are cached for one step."""
+        """In mixed precision only the forward pass is autocast."""
         if not torch.is_autocast_enabled(self.device.type):
             yield
             return
         with torch.autocast(self.device.type, enabled=False):
             yield
-        torch.clear_autocast_cache()
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Sample the gradients as computed; then clip."""
+        """Note the learning rate, sample the gradients as computed; then clip."""
+        self.learning_rate = optimizer.param_groups[0]["lr"]
         if self.gradients.due(self._batch, self._batches):
             self.gradients.sample(self.parameters())
         if self.stepping.clip_at:

@@ -68,7 +68,7 @@ def keep_test_outputs(built: Built, tracker: Tracker) -> None:
     else:
         header = ",".join(f"{kind}_{step + 1}" for kind in ("true", "predicted") for step in range(true.shape[1]))
         table = np.concatenate([true, predicted], axis=1)
-        np.savetxt(tracker.path("predictions.csv"), table, "%.9g", ",", header=header, comments="")
+        np.savetxt(tracker.path("predictions.csv"), table, "%.15g", ",", header=header, comments="")
         tracker.artifact("predictions.csv")
         file = "figures/predicted_against_true.png"
         figure = figures.predicted_against_true(predicted, true)

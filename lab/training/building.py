@@ -46,7 +46,7 @@ class Built:
     def predictor(self) -> Predictor:
         """The model for raw inputs, on the CPU, sharing the module's weights."""
         self.module.cpu()
-        return Predictor(self.module.architecture, self.data.input_scale, self.module.output)
+        return Predictor(self.module.architecture, self.data.input_scale, self.module.output())
 
 
 def build(experiment: Experiment, data: DataModule | None = None) -> Built:
@@ -123,8 +123,8 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
         return ClassificationModule(data.sizes.classes, data.majority, **task)
     assert data.target_scale is not None, "given by every data module with values to predict"
     if data.task == "regression":
-        return RegressionModule(data.target_scale, **task)
-    return ForecastingModule(data.target_scale, data.targets, **task)
+        return RegressionModule(data.target_scale, data.target_columns(), **task)
+    return ForecastingModule(data.target_scale, data.target_columns(), **task)
 
 
 def choose_threads(built: Built, most: int | None = None) -> Built:

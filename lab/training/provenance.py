@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 
+import lab
 from lab.config.experiment import Experiment, parse
 from lab.errors import LabError
 from lab.tracking.reading.stored_runs import StoredRun
 from lab.training.building import Built
 
-PACKAGES = ("lab", "torch", "lightning", "torchmetrics", "mlflow", "numpy")
+PACKAGES = ("torch", "lightning", "torchmetrics", "mlflow", "numpy")
 COMMIT = "mlflow.source.git.commit"
 DIRTY = "git.dirty"
 ENVIRONMENT = ("version.", "machine.cpu", "machine.gpu", "machine.system")
@@ -24,6 +25,7 @@ def tags() -> dict[str, str]:
 
     found = {f"version.{package}": version(package) for package in PACKAGES}
     found |= {
+        "version.lab": lab.__version__,  # the installed one may be that of an earlier checkout
         "version.python": platform.python_version(),
         "machine.host": platform.node(),
         "machine.system": platform.platform(),

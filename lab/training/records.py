@@ -24,6 +24,9 @@ LOSS_CHAIN_TAG = "lab.loss_chain"  # the last link
 class Records(Checkpoint):
     """Records an epoch's metrics, learning rate, gradient norm, duration and speed, with the epoch as step.
 
+    The learning rate is that of the last optimizer step of the epoch; the speed is that of training, while the
+    duration includes validation.
+
     With `trainer.log_every_n_steps` also the loss of single steps, as `train/loss_step`.
 
     It is a Checkpoint because Lightning calls those last, after the module has published the epoch's metrics.
@@ -33,12 +36,14 @@ class Records(Checkpoint):
         self._every_n_steps = every_n_steps
         self._directions = directions  # metric without its split, and whether higher is better
         self._seconds_before = 0.0  # of an epoch that a checkpoint interrupted
+        self._validation_seconds = 0.0  # of the epoch
         self.history: list[dict[str, float]] = []  # one entry an epoch
         self.best: dict[str, tuple[float, int]] = {}  # metric to its best value and that epoch, from 1
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
         self._started = time.perf_counter()
+        self._validation_seconds = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock of an epoch that a checkpoint interrupted."""
@@ -55,15 +60,23 @@ class Records(Checkpoint):
                     for logger in trainer.loggers:
                         logger.log_metrics({"train/loss_step": loss}, step=step)
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock of a validation."""
+        self._validation_started = time.perf_counter()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stop the clock of a validation."""
+        self._validation_seconds += time.perf_counter() - self._validation_started
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record the epoch."""
         assert isinstance(pl_module, TaskModule)
         seconds = time.perf_counter() - self._started
         values = pl_module.take_published() | {
-            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "lr": pl_module.learning_rate,
             **pl_module.gradients.take(),
             "seconds_per_epoch": seconds,
-            "samples_per_second": pl_module.scores["train"].samples / seconds,
+            "samples_per_second": pl_module.scores["train"].samples / (seconds - self._validation_seconds),
         }
         epoch = trainer.current_epoch + 1
         self.history.append({"epoch": epoch, **values})

@@ -23,6 +23,8 @@ from lab.training.run import StartingPoint
 from lab.training.trainer import evaluate, make_trainer, silence_libraries
 
 TOLERANCE = 0.01  # relative: what another order of summation on another machine may add up to in a training
+LAB = "version.lab"
+ROUNDING = 1e-6  # relative: what another version of the lab may measure otherwise of the same weights
 NOT_COMPARED = ("system/", "seconds_per_epoch", "samples_per_second")  # never equal in two runs
 Verdict = Literal["BIT-EXACT", "WITHIN TOLERANCE", "DIFFERS"]
 Say = Callable[[str], None]
@@ -30,12 +32,16 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Reproduction:
-    """The verdict, the differences between the two runs, and possible reasons for them, a line each."""
+    """The verdict, the differences between the two runs, and possible reasons for them, a line each.
+
+    `measured_alike` says whether the same version of the lab measured both.
+    """
 
     result: training.Result
     verdict: Verdict
     differences: list[str]
     explanations: list[str]
+    measured_alike: bool = True
 
 
 def reproduce(name: str, callbacks: Sequence[Callback], say: Say) -> Reproduction:
@@ -80,13 +86,14 @@ def _compare(old: StoredRun, new: StoredRun, result: training.Result) -> Reprodu
     elif (batch := before.first_difference(now)) is not None:
         lines.append(_loss_difference(before, now, batch, result.epochs))
     metrics = _metrics(old, new)
-    unequal = metrics[metrics["difference"] > 0]
+    alike = old.tags.get(LAB) == new.tags.get(LAB)
+    unequal = metrics[metrics["difference"] > (0 if alike else ROUNDING)]
     if len(unequal):
         lines.append(_largest_difference(unequal))
     exact = not lines and not len(unequal)
     within = bool((metrics["difference"] <= TOLERANCE).all())
     verdict: Verdict = "BIT-EXACT" if exact else "WITHIN TOLERANCE" if within else "DIFFERS"
-    return Reproduction(result, verdict, lines, [] if exact else provenance.differences(old))
+    return Reproduction(result, verdict, lines, [] if exact else provenance.differences(old), alike)
 
 
 def _loss_chain(run: StoredRun) -> LossChain | None:
@@ -108,7 +115,8 @@ def _loss_difference(before: LossChain, now: LossChain, batch: int, epochs: int)
 
 def _metrics(old: StoredRun, new: StoredRun) -> pd.DataFrame:
     """Every recorded value of both runs, and their relative difference."""
-    names = sorted(name for name in old.metrics.keys() | new.metrics.keys() if not name.startswith(NOT_COMPARED))
+    excluded = NOT_COMPARED if old.tags.get(LAB) == new.tags.get(LAB) else (*NOT_COMPARED, "lr")
+    names = sorted(name for name in old.metrics.keys() | new.metrics.keys() if not name.startswith(excluded))
     table = open_tables().histories([old.id, new.id], names)
     values = table.groupby(["metric", "step", "run"])["value"].last().unstack("run")
     values = values.reindex(columns=[old.id, new.id]).set_axis(["before", "now"], axis=1)
@@ -138,8 +146,10 @@ def _largest_difference(unequal: pd.DataFrame) -> str:
 def as_lines(reproduction: Reproduction) -> list[str]:
     """The outcome for the terminal."""
     lines = [reproduction.verdict, *reproduction.differences]
-    if reproduction.verdict == "BIT-EXACT":
+    if reproduction.verdict == "BIT-EXACT" and reproduction.measured_alike:
         return [*lines, "the loss of every step and every recorded metric are equal, to the last bit"]
+    if reproduction.verdict == "BIT-EXACT":
+        return [*lines, "the loss of every step is equal to the last bit, and every metric but for its rounding"]
     if not reproduction.explanations:
         return [*lines, "code, data, versions and processor are the same: some randomness is not seeded"]
     return [*lines, "possible reasons:", *(f"  {line}" for line in reproduction.explanations)]

@@ -16,7 +16,7 @@ from lab.errors import LabError, did_you_mean
 from lab.tracking.writing.logger import JournalLogger
 from lab.tracking.writing.tracker import Tracker
 from lab.training.building import Built
-from lab.training.checkpoint_files import BackgroundIO
+from lab.training.checkpoint_files import DurableIO
 
 # Settings that the module honours itself: it takes its own optimizer steps.
 MODULE_SETTINGS = ("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm")
@@ -35,7 +35,7 @@ def make_trainer(
             **settings,
             callbacks=list(callbacks),
             logger=JournalLogger(tracker) if tracker else False,
-            plugins=BackgroundIO(),
+            plugins=DurableIO(),
             profiler=profiler,
             enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
             enable_progress_bar=False,

@@ -80,7 +80,7 @@ def measure(size: Size) -> Table:
         f"batch size {BATCH_SIZE}, one thread. Own optimizer steps alone are compared with one batch a block on both "
         "sides, since blocks need them. Checkpoints weigh more here than in a whole run: almost every one of the "
         "first epochs is the best so far. The process that sends records to MLflow is left out, and so is all waiting "
-        "for a processor: the thread that writes checkpoints counts as having one of its own. The last column: "
+        "for a processor. The last column: "
         "whether the losses of all batches are equal, or how far apart their means of the last epoch are.",
     )
 
@@ -90,11 +90,9 @@ def groups() -> tuple[Group, ...]:
     one_batch = _on(building, block_size=lambda *_: 1)
     automatic = _on(building, ClassificationModule=stock_ways.AutomaticModule) + _on(trainer, MODULE_SETTINGS=())
     by_batch = _on(TaskModule, _learn=stock_ways.checked_at_once(TaskModule), _check_finite=lambda *_: None)
-    val_by_batch = _on(DataModule, val_dataloader=stock_ways.val_dataloader)
     steps = (
         Departure("(as it is, again: how exact the figures are)", "—"),
         Departure("blocks of up to 16 batches", "blocks of 1 batch", one_batch),
-        Departure("validation in such blocks", "batch by batch", val_by_batch),
         Departure("blocks and own optimizer steps", "1 batch, automatic optimization", one_batch + automatic),
     )
     own_steps = (Departure("own optimizer steps, 1 batch a block", "automatic optimization", automatic),)
@@ -115,10 +113,7 @@ def groups() -> tuple[Group, ...]:
         Departure("fused optimizer", "torch's default", _on(optimizers, _fused=lambda params: None)),
     )
     files = (
-        Departure("checkpoints by a thread, fsync", "TorchCheckpointIO", _on(trainer, BackgroundIO=TorchCheckpointIO)),
-        Departure(
-            "checkpoints by a thread", "same files, waited for", _on(trainer, BackgroundIO=stock_ways.ForegroundIO)
-        ),
+        Departure("durable checkpoint files", "TorchCheckpointIO", _on(trainer, DurableIO=TorchCheckpointIO)),
         Departure("own best and last", "ModelCheckpoint", _on(training, BestAndLast=stock_ways.model_checkpoint)),
         Departure("history in checkpoints as JSON", "as a list", _on(Records, state_dict=stock_ways.state_of_records)),
         Departure("journal", "MLFlowLogger", _on(trainer, JournalLogger=stock_ways.mlflow_logger)),

@@ -1,25 +1,22 @@
 """How stock Lightning does what the lab does its own way: each stands in for one part of the lab."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from benchmarks import stock
-from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import MLFlowLogger
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchmetrics import MeanMetric, MetricCollection
 
-from lab.data.base import DataModule
 from lab.data.loaders import Batch, SeededLoader
 from lab.modules.metrics import EpochScores, as_floats
 from lab.modules.task import TaskModule
 from lab.modules.tasks import ClassificationModule
 from lab.tracking.writing.tracker import Tracker
-from lab.training import checkpoint_files
 from lab.training.records import Records
 
 
@@ -58,15 +55,15 @@ class LoggingModule(ClassificationModule):
         self.logged = nn.ModuleDict({f"{split}_metrics": self.new_metrics() for split in ("train", "val", "test")})
 
     def _collect(self, split: str, outputs: Tensor, losses: list[Tensor], block: Batch) -> dict[str, Tensor]:
-        scored = self.scored(self.output(outputs.float()), block)
-        sizes = self.stepping.sizes(len(outputs)) if len(losses) > 1 else [len(outputs)]
+        scored = self.scored(outputs, block)
+        sizes = [float(len(part)) for part in block[1].split(self.stepping.batch_size)]
         metrics = self.logged[f"{split}_metrics"]
         assert isinstance(metrics, MetricCollection)
         named = {f"{split}/{name}": metric for name, metric in metrics.items()}
         for loss, size, batch in zip(losses, sizes, _batches_of(scored, sizes), strict=True):
             metrics.update(**batch)
             values = {f"{split}/loss": loss, **named}
-            self.log_dict(values, on_step=False, on_epoch=True, logger=False, batch_size=size)
+            self.log_dict(values, on_step=False, on_epoch=True, logger=False, batch_size=int(size))
         return scored
 
     def _publish(self, split: str) -> None:
@@ -81,24 +78,24 @@ class UpdatedScores(EpochScores):
         super().__init__(metrics)
         self.loss = MeanMetric()
 
-    def add(self, losses: list[Tensor], sizes: list[int], scored: dict[str, Tensor]) -> None:
-        self._sizes += sizes
-        for loss, size, batch in zip(losses, sizes, _batches_of(scored, sizes), strict=True):
-            self.loss.update(loss, size)
+    def add(self, losses: list[Tensor], weights: list[float], scored: dict[str, Tensor]) -> None:
+        self._samples += len(scored["target"])
+        for loss, weight, batch in zip(losses, weights, _batches_of(scored, weights), strict=True):
+            self.loss.update(loss, weight)
             self.metrics.update(**batch)
 
     def compute(self) -> dict[str, float]:
         values = {"loss": float(self.loss.compute()), **as_floats(self.metrics.compute())}
-        self.samples = sum(self._sizes)
+        self.samples = self._samples
         self.loss.reset()
         self.metrics.reset()
         self._clear()
         return values
 
 
-def _batches_of(scored: dict[str, Tensor], sizes: list[int]) -> list[dict[str, Tensor]]:
-    """What the metrics take of each batch of a block."""
-    parts = zip(*(values.split(sizes) for values in scored.values()), strict=True)
+def _batches_of(scored: dict[str, Tensor], sizes: Sequence[float]) -> list[dict[str, Tensor]]:
+    """What the metrics take of each batch of a block, whose sizes are the weights of its losses."""
+    parts = zip(*(values.split([int(size) for size in sizes]) for values in scored.values()), strict=True)
     return [dict(zip(scored, part, strict=True)) for part in parts]
 
 
@@ -107,20 +104,6 @@ class CollatingLoader(SeededLoader):
 
     def fetch(self, blocks: list[Tensor]) -> Any:
         return iter(DataLoader(self.dataset, batch_sampler=[block.tolist() for block in blocks]))
-
-
-class ForegroundIO(TorchCheckpointIO):
-    """The lab's checkpoint files, written while training waits."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        checkpoint_files.write(checkpoint, Path(path))
-
-
-def val_dataloader(data: DataModule) -> Any:
-    """Validation batch by batch."""
-    loader = data.loader("val")
-    loader.block = 1
-    return loader
 
 
 def seed(module: TaskModule, batch: int) -> None:

@@ -4,40 +4,19 @@ import math
 
 import pytest
 import torch
+from modules.made_modules import scores, task
 from sklearn import metrics as reference
 from torch import nn
 
 from lab.config.experiment import load
 from lab.data.preparation import Scale
 from lab.errors import LabError, TrainingFailed
-from lab.modules.metrics import BUFFERED_ROWS, EpochScores
-from lab.modules.task import TaskModule
+from lab.modules.metrics import BUFFERED_ROWS
 from lab.modules.tasks import ClassificationModule, ForecastingModule, Probabilities, RegressionModule
-from lab.modules.training_step import Stepping
 from lab.training.building import build
 from lab.training.trainer import make_trainer
 
-
-def task(loss: nn.Module) -> dict[str, object]:
-    return {
-        "architecture": nn.Identity(),
-        "loss": loss,
-        "make_optimizer": lambda params: torch.optim.SGD(params, 0.1),
-        "make_scheduler": lambda optimizer, steps: {"scheduler": torch.optim.lr_scheduler.ConstantLR(optimizer)},
-        "seed": 0,
-        "stepping": Stepping(1),
-    }
-
-
-def scores(
-    module: TaskModule, outputs: torch.Tensor, batch: tuple[torch.Tensor, torch.Tensor], size: int = 7
-) -> dict[str, float]:
-    collected = EpochScores(module.new_metrics())
-    for part in torch.arange(len(outputs)).split(size):
-        chosen = (batch[0][part], batch[1][part])
-        loss = module.loss(outputs[part], module.loss_target(chosen))
-        collected.add([loss], [len(part)], module.scored(module.output(outputs[part]), chosen))
-    return collected.compute()
+VALUE = {"y": slice(None)}
 
 
 def test_two_classes_have_one_logit_and_are_measured_as_scikit_learn_does() -> None:
@@ -62,7 +41,7 @@ def test_many_classes_are_measured_as_scikit_learn_does() -> None:
 
 def test_values_are_measured_in_their_own_units() -> None:
     scale = Scale(torch.tensor([100.0]), torch.tensor([20.0]))
-    module = RegressionModule(scale, **task(nn.MSELoss()))
+    module = RegressionModule(scale, VALUE, **task(nn.MSELoss()))
     outputs, y = torch.randn(50, 1), torch.randn(50, 1)
     found = scores(module, outputs, (torch.zeros(50), y))
     true, predicted = scale.invert(y), scale.invert(outputs)
@@ -72,7 +51,7 @@ def test_values_are_measured_in_their_own_units() -> None:
 
 
 def test_skill_is_one_for_a_perfect_forecast_and_zero_for_the_last_value() -> None:
-    module = ForecastingModule(Scale(torch.tensor([5.0]), torch.tensor([2.0])), **task(nn.MSELoss()))
+    module = ForecastingModule(Scale(torch.tensor([5.0]), torch.tensor([2.0])), VALUE, **task(nn.MSELoss()))
     x, y = torch.randn(30, 1, 8), torch.randn(30, 3)
     assert scores(module, y, (x, y))["skill"] == pytest.approx(1)
     assert scores(module, x[:, 0, -1:].expand(-1, 3), (x, y))["skill"] == pytest.approx(0, abs=1e-6)
@@ -83,7 +62,7 @@ def test_trivial_baselines_are_the_majority_class_and_the_mean() -> None:
     y = torch.tensor([0, 0, 1, 2])
     classes = ClassificationModule(3, majority=0, **task(nn.CrossEntropyLoss()))
     assert classes.score_trivial([(y, y)])["accuracy"] == 0.5
-    values = RegressionModule(Scale(torch.tensor([10.0]), torch.tensor([2.0])), **task(nn.MSELoss()))
+    values = RegressionModule(Scale(torch.tensor([10.0]), torch.tensor([2.0])), VALUE, **task(nn.MSELoss()))
     assert values.score_trivial([(torch.zeros(2), torch.tensor([[1.0], [-1.0]]))]) == {
         "mae": 2,
         "rmse": 2,

@@ -20,6 +20,16 @@ from lab.training.trainer import make_trainer
 # 1,295 samples: 21 batches, in blocks of 16 and 5.
 DIGITS = ("data.batch_size=64", "data.test_fraction=0.2", "model.hidden=16", "trainer.max_epochs=2")
 BATCHES = 21
+# What makes any experiment train as `plain_loop` does, with accumulation and clipping.
+ALIKE = (
+    "data.batch_size=256",
+    "optimizer={kind: adamw, lr: 0.003, weight_decay: 0.05}",
+    "scheduler.kind=onecycle",
+    "loss={kind: cross_entropy}",
+    "trainer.max_epochs=1",
+    "trainer.accumulate_grad_batches=2",
+    "trainer.gradient_clip_val=0.1",
+)
 
 
 class StepLosses(Callback):
@@ -41,21 +51,23 @@ def weights(network: nn.Module) -> list[Tensor]:
     return [value.detach().clone() for value in network.state_dict().values()]
 
 
-def plain_loop(built: Built, accumulate: int = 1, clip: Any = None, bf16: bool = False) -> list[Tensor]:
+def plain_loop(
+    built: Built, accumulate: int = 1, clip: Any = None, bf16: bool = False, batch_size: int = 64
+) -> list[Tensor]:
     """Train a copy of the network on the same batches; `clip` takes the parameters."""
     network = copy.deepcopy(built.module.architecture).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=0.05, fused=True)
     dataset: Any = built.data.splits["train"]
     epochs = built.experiment.trainer["max_epochs"]
-    steps = epochs * math.ceil(len(dataset) / 64 / accumulate)
+    steps = epochs * math.ceil(len(dataset) / batch_size / accumulate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps, cycle_momentum=False)
     order = built.data.train_dataloader().sampler
     for epoch in range(epochs):
         order.set_epoch(epoch)
-        batches = order.indices().split(64)
+        batches = order.indices().split(batch_size)
         for number, indices in enumerate(batches):
             torch.manual_seed(derived_seed(0, epoch, 1) + number)
-            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16, cache_enabled=False):  # as Lightning does
                 loss = nn.functional.cross_entropy(network(dataset.x[indices]), dataset.y[indices])
             (loss / accumulate).backward()
             if (number + 1) % accumulate == 0 or number + 1 == len(batches):
@@ -97,6 +109,16 @@ class TestEqualsAPlainLoop:
     def test_in_mixed_precision_too(self) -> None:
         built = build(load("digits", [*DIGITS, "trainer.precision=bf16-mixed", "trainer.accumulate_grad_batches=2"]))
         expected = plain_loop(built, 2, bf16=True)
+        found = trained(built)
+        assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+
+    @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+    @pytest.mark.parametrize("name", ["mlp", "conv1d", "conv2d", "lstm", "gru", "transformer"])
+    def test_every_architecture(self, name: str, precision: str) -> None:
+        built = build(load(name, [*ALIKE, f"trainer.precision={precision}"]))
+        expected = plain_loop(
+            built, 2, lambda p: nn.utils.clip_grad_norm_(p, 0.1), precision == "bf16-mixed", batch_size=256
+        )
         found = trained(built)
         assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 

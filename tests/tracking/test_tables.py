@@ -26,9 +26,9 @@ NOW = int(time.time() * 1000)
 
 
 @pytest.fixture(scope="session")
-def prepared_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def prepared_postgresql() -> Iterator[str]:
     """The address of a server with a database `template` that holds MLflow's empty tables."""
-    with postgresql.server(tmp_path_factory.mktemp("postgresql")) as address:
+    with postgresql.server() as address:
         _create_database(address, "template", "template1")
         code = f"from mlflow import MlflowClient; MlflowClient('{address}/template').search_experiments()"
         subprocess.run([sys.executable, "-c", code], check=True, stderr=subprocess.DEVNULL)

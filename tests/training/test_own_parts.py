@@ -138,7 +138,7 @@ def test_a_run_in_which_every_part_is_ones_own() -> None:
     assert stored.metrics["test/kappa"] == result.metrics["test/kappa"]
     assert stored.params["loss.kind"] == "own_ideas:Focal"
     assert "own_ideas:Sure" in stored.params["metrics.sure"]
-    assert stored.metrics["lr"] == 0.00125
+    assert stored.metrics["lr"] == 0.0025  # that of the last epoch, not of one after it
     again = parse("own", stored.artifact("config.yaml").read_text(encoding="utf-8"))
     assert again.metrics == experiment.metrics
 
@@ -152,10 +152,10 @@ def test_a_run_in_which_every_part_is_ones_own() -> None:
         ("{kind: 'own_ideas:Undirected'}", "does not say whether higher is better"),
         (
             "{kind: 'own_ideas:Whole'}",
-            "metrics.mine: own_ideas:Whole cannot measure predictions (143, 10) against (143,)",
+            "metrics.mine: own_ideas:Whole cannot measure predictions (64, 10) against (64,)",
         ),
         ("{kind: 'torchmetrics.classification:BinaryF1Score'}", "is for two classes, the data has 10"),
-        ("{kind: 'torchmetrics.regression:MeanSquaredError'}", "cannot measure predictions (143, 10) against (143,)"),
+        ("{kind: 'torchmetrics.regression:MeanSquaredError'}", "cannot measure predictions (64, 10) against (64,)"),
         ("{kind: accuracy}", "metrics.mine.kind: no such kind 'accuracy'"),
         ("{}", "metrics.mine.kind: is required; package.module:Class"),
     ],

@@ -1,0 +1,149 @@
+"""Metrics of values (regression, forecasting), right under any shift and scale: they add up in double precision."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torchmetrics import MeanAbsoluteError, MeanSquaredError, Metric
+from torchmetrics.wrappers.abstract import WrapperMetric
+
+ALL = slice(None)
+
+
+class R2Score(Metric):
+    """1 − residual / total sum of squares, the mean over the targets (scikit-learn's `r2_score`).
+
+    For a target that is constant: 1 where it is predicted exactly, else 0. NaN below two samples.
+    """
+
+    higher_is_better = True
+    sums: Tensor
+    squares: Tensor
+    residuals: Tensor
+    lowest: Tensor
+    highest: Tensor
+    samples: Tensor
+
+    def __init__(self, targets: int = 1):
+        super().__init__()
+        zeros = torch.zeros(targets, dtype=torch.float64)
+        for name in ("sums", "squares", "residuals"):
+            self.add_state(name, zeros.clone(), dist_reduce_fx="sum")
+        self.add_state("lowest", zeros + torch.inf, dist_reduce_fx="min")
+        self.add_state("highest", zeros - torch.inf, dist_reduce_fx="max")
+        self.add_state("samples", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Standardised predictions and targets, both (N, targets): sums of squares of other values may cancel."""
+        self.sums += target.sum(0)
+        self.squares += target.square().sum(0)
+        self.residuals += (target - preds).square().sum(0)
+        self.lowest = torch.minimum(self.lowest, target.amin(0))
+        self.highest = torch.maximum(self.highest, target.amax(0))
+        self.samples += len(target)
+
+    def compute(self) -> Tensor:
+        """The score over all samples seen."""
+        if self.samples < 2:
+            return self.sums.new_tensor(torch.nan)
+        total = self.squares - self.sums.square() / self.samples
+        exact = torch.where(self.residuals == 0, 1.0, 0.0).double()
+        return torch.where(self.lowest == self.highest, exact, 1 - self.residuals / total).mean()
+
+
+class SkillScore(Metric):
+    """1 − MSE(model) / MSE(reference forecast): 1 is perfect, 0 no better than the reference (Murphy 1988).
+
+    NaN where the reference makes no error.
+    """
+
+    higher_is_better = True
+    squared: Tensor
+    reference_squared: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("squared", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("reference_squared", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, preds: Tensor, target: Tensor, reference: Tensor) -> None:
+        """Predictions, targets and reference forecast, all (N, horizon)."""
+        self.squared += (preds - target).square().sum()
+        self.reference_squared += (reference - target).square().sum()
+
+    def compute(self) -> Tensor:
+        """The score over all samples seen."""
+        score = 1 - self.squared / self.reference_squared
+        return torch.where(self.reference_squared == 0, torch.nan, score)
+
+
+class OnColumns(WrapperMetric):
+    """A metric on some columns of values (N, T), in their own units or standardised.
+
+    `takes` names the arguments of the metric's update. Standardised values come under the same names behind `scaled_`.
+    """
+
+    def __init__(self, metric: Metric, columns: slice, scaled: bool, takes: Sequence[str] = ("preds", "target")):
+        super().__init__()
+        self.metric = metric.set_dtype(torch.float64)
+        self.columns = columns
+        self.sources = {name: f"scaled_{name}" if scaled else name for name in takes}
+
+    @property
+    def higher_is_better(self) -> bool | None:  # type: ignore[override]
+        """As the metric says."""
+        return self.metric.higher_is_better
+
+    def update(self, **values: Tensor) -> None:
+        """Values (N, T) of some samples."""
+        chosen = {name: values[source][:, self.columns].contiguous() for name, source in self.sources.items()}
+        self.metric.update(**chosen)  # torchmetrics needs contiguous values
+
+    def compute(self) -> Tensor:
+        """The value over all samples seen."""
+        return self.metric.compute()
+
+    def reset(self) -> None:
+        """Forget them."""
+        self.metric.reset()
+        super().reset()
+
+
+def regression(columns: dict[str, slice]) -> dict[str, Metric]:
+    """MAE, RMSE and R² of targets, each with its columns of (N, T)."""
+    every = OnColumns(R2Score(len(columns)), ALL, scaled=True)
+    return _with_errors(columns, "r2", every, {name: _r2(part) for name, part in columns.items()})
+
+
+def forecasting(columns: dict[str, slice]) -> dict[str, Metric]:
+    """MAE, RMSE and skill of targets, each with its columns of (N, T)."""
+    return _with_errors(columns, "skill", _skill(ALL), {name: _skill(part) for name, part in columns.items()})
+
+
+def _with_errors(columns: dict[str, slice], name: str, pooled: Metric, single: dict[str, Metric]) -> dict[str, Metric]:
+    """The metrics of all targets and, where there are several, of each.
+
+    Errors of several targets have no common unit: they are pooled in standard deviations, as `mae_scaled`.
+    """
+    if len(columns) == 1:
+        return {"mae": _mae(ALL), "rmse": _rmse(ALL), name: pooled}
+    metrics = {"mae_scaled": _mae(ALL, scaled=True), "rmse_scaled": _rmse(ALL, scaled=True), name: pooled}
+    for target, part in columns.items():
+        metrics |= {f"mae_{target}": _mae(part), f"rmse_{target}": _rmse(part), f"{name}_{target}": single[target]}
+    return metrics
+
+
+def _mae(columns: slice, scaled: bool = False) -> Metric:
+    return OnColumns(MeanAbsoluteError(), columns, scaled)
+
+
+def _rmse(columns: slice, scaled: bool = False) -> Metric:
+    return OnColumns(MeanSquaredError(squared=False), columns, scaled)
+
+
+def _r2(columns: slice) -> Metric:
+    return OnColumns(R2Score(), columns, scaled=True)
+
+
+def _skill(columns: slice) -> Metric:
+    return OnColumns(SkillScore(), columns, scaled=True, takes=("preds", "target", "reference"))

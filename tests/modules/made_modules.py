@@ -1,0 +1,36 @@
+"""Modules without training, and their scores over an epoch of batches."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lab.modules.metrics import EpochScores, weighted
+from lab.modules.task import TaskModule
+from lab.modules.training_step import Stepping
+
+
+def task(loss: nn.Module) -> dict[str, Any]:
+    """The arguments of any task's module; its architecture gives back what it takes."""
+    return {
+        "architecture": nn.Identity(),
+        "loss": loss,
+        "make_optimizer": lambda params: torch.optim.SGD(params, 0.1),
+        "make_scheduler": lambda optimizer, steps: {"scheduler": torch.optim.lr_scheduler.ConstantLR(optimizer)},
+        "seed": 0,
+        "stepping": Stepping(1),
+    }
+
+
+def batches(samples: tuple[Tensor, Tensor], size: int) -> list[tuple[Tensor, Tensor]]:
+    """Samples x (N, ...) and y (N, ...) in batches; the last may be smaller."""
+    return list(zip(*(part.split(size) for part in samples), strict=True))
+
+
+def scores(module: TaskModule, outputs: Tensor, samples: tuple[Tensor, Tensor], size: int = 7) -> dict[str, float]:
+    """The loss and the metrics of raw outputs (N, ...) for samples, collected batch by batch."""
+    collected = EpochScores(module.new_metrics())
+    for part, batch in zip(outputs.split(size), batches(samples, size), strict=True):
+        loss = module.loss(part, module.loss_target(batch))
+        collected.add(*weighted(module.loss, [loss], [batch[1]]), module.scored(part, batch))
+    return collected.compute()
