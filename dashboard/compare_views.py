@@ -65,8 +65,10 @@ def show_time(table: RunTable, labels: dict[str, str], metric: str) -> None:
     if metric not in columns:
         _show_unrecorded(metric)
         return
-    higher = selection.higher_is_better(metric)
-    st.caption(f"Diamonds: no other run is both faster and better in {text.escape_markdown(metric)}.")
+    higher = selection.higher_is_better(table, metric)
+    name = text.escape_markdown(metric)
+    unknown = f"Nothing says whether a higher {name} is better, so no run is marked as the best for its time."
+    st.caption(unknown if higher is None else f"Diamonds: no other run is both faster and better in {name}.")
     _scatter(columns, "training seconds", metric, labels, "cost", higher)
 
 

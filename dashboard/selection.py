@@ -6,14 +6,13 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from dashboard import text
+from lab.tracking.reading import directions
 from lab.tracking.reading.run_table import RunTable
 
 SEED = "seed"
 SHORT_ID = 8  # characters
 MAX_LABEL = 60  # characters
 MAX_SETTINGS = 5  # in a label; a legend has no room for more
-# A metric is better when higher if the last part of its name contains one of these.
-HIGHER_IS_BETTER = ("acc", "f1", "auc", "auroc", "r2", "precision", "recall", "score", "per_second")
 
 
 def parse_ids(table: RunTable, ids: str) -> tuple[list[str], list[str]]:
@@ -86,7 +85,7 @@ def to_numeric(column: pd.Series) -> pd.Series:
     return numbers if numbers.notna().sum() == column.notna().sum() else column
 
 
-def higher_is_better(metric: str) -> bool:
-    """Whether a higher value of the metric is better, judged by its name."""
-    last = metric.rpartition("/")[2].lower()
-    return any(part in last for part in HIGHER_IS_BETTER)
+def higher_is_better(table: RunTable, metric: str) -> bool | None:
+    """Whether a higher value of the metric is better; None where neither the runs nor its name say so."""
+    tags = table.tags[directions.TAG].dropna().unique() if directions.TAG in table.tags else ()
+    return directions.higher_is_better(metric, directions.recorded(tags))

@@ -8,6 +8,8 @@ import pandas as pd
 
 from lab.tracking.reading.run_table import RunTable
 
+EARLIER_RULE = "anytime-valid t test"  # of comparisons that were recorded before version 0.3
+
 
 def comparison_runs(table: RunTable) -> list[str]:
     """The runs that hold a comparison, latest first."""
@@ -39,8 +41,8 @@ def verdict_table(comparisons: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
             "low": verdict["low"],
             "high": verdict["high"],
             "seeds": verdict["n"],
-            "E": verdict["e_value"],
             "P(better)": verdict["superiority"],
+            "rule": verdict.get("rule", EARLIER_RULE),
         }
         for content in comparisons.values()
         for arm, verdict in content["verdicts"].items()

@@ -11,6 +11,11 @@ def number(value: float | None) -> str:
     return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
 
 
+def percent(share: float) -> str:
+    """A share as text: a whole number of percent, below 1 % with two digits."""
+    return f"{100 * share:.2g} %" if 0 < share < 0.01 else f"{100 * share:.0f} %"
+
+
 def duration(seconds: float) -> str:
     """A duration in its two largest units."""
     if math.isnan(seconds):

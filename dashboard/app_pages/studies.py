@@ -94,7 +94,7 @@ def _show_winners(name: str) -> None:
     metric = store_reads.study_metric(table, name)
     candidates = studies.fresh_seeds(table, name, metric)
     if len(candidates):
-        higher = selection.higher_is_better(metric)
+        higher = selection.higher_is_better(table, metric)
         components.show_table(candidates.sort_values("mean", ascending=not higher))
         metric = text.escape_markdown(metric)
         st.caption(f"{metric} of the best trials and of the defaults, on seeds that the search did not use")

@@ -55,6 +55,10 @@ def _register_compare(commands: Commands) -> None:
     compare.add_argument("--metric", default="val/accuracy", help="of runs: metric at the best epoch (val/accuracy)")
     compare.add_argument("--margin", type=float, default=0.0, help="of runs: differences that do not matter (0)")
     compare.add_argument("--unpaired", action="store_true", help="of runs: do not pair by seed (Welch)")
+    compare.add_argument("--reduce", choices=("best", "last"), help="of runs of other tools: which value of the metric")
+    direction = compare.add_mutually_exclusive_group()
+    direction.add_argument("--higher-is-better", action="store_true", help="of runs: where neither run nor name says")
+    direction.add_argument("--lower-is-better", action="store_true", help="of runs: where neither run nor name says")
     compare.add_argument("--seeds", help="minimum and maximum number of seeds, such as 5..30")
     compare.add_argument("--workers", type=int, default=1, help="trainings in parallel, on Ray if above 1 (1)")
 
@@ -67,7 +71,9 @@ def _compare(options: argparse.Namespace) -> int:
 
     run_ids = [options.name, *(argument for argument in options.overrides if "=" not in argument)]
     if len(run_ids) > 1:
-        findings = existing.compare(run_ids, options.metric, options.margin, options.unpaired)
+        higher = True if options.higher_is_better else False if options.lower_is_better else None
+        how = existing.How(options.metric, options.margin, options.unpaired, options.reduce, higher)
+        findings = existing.compare(run_ids, how)
         Console().print(report.of_runs(findings, options.unpaired), highlight=False, soft_wrap=True)
         return 0
     loaded = comparison.load(options.name, options.overrides, options.seeds)

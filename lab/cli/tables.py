@@ -13,9 +13,9 @@ from rich.table import Table
 from lab.errors import LabError, did_you_mean
 from lab.formatting import age, duration, number
 from lab.tracking import store
-from lab.tracking.reading import run_table
+from lab.tracking.reading import directions, run_table
 from lab.tracking.reading.run_table import RunTable
-from lab.tracking.reading.stored_runs import StoredRun, higher_is_better
+from lab.tracking.reading.stored_runs import StoredRun
 
 if TYPE_CHECKING:
     from lab.config.experiment import Experiment
@@ -206,7 +206,9 @@ def _best_value(table: RunTable, run: str) -> str:
         return ""
     name = min(names, key=lambda each: (_rank(each), each))
     value = values[f"best/{name}"] if f"best/{name}" in values.index else values[name]
-    return f"{name} {value:.4g} {'↑' if higher_is_better(name) else '↓'}"
+    tag = table.tags.at[run, directions.TAG] if directions.TAG in table.tags else None
+    arrow = {True: " ↑", False: " ↓", None: ""}[directions.higher_is_better(name, directions.recorded([tag]))]
+    return f"{name} {value:.4g}{arrow}"
 
 
 def _rank(name: str) -> int:

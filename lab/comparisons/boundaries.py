@@ -1,6 +1,6 @@
 """Critical values for looking after every seed: how large t must be, so that all looks together err at most at alpha.
 
-Group-sequential testing with an error-spending function (Lan & DeMets 1983). `critical_values` is what sequential.py
+Group-sequential testing with an error-spending function (Lan & DeMets 1983). `critical_values` is what verdicts.py
 uses; below it stand the spending function and the recursive integration of Armitage, McPherson & Rowe (1969) that
 turns spent error into critical values (Jennison & Turnbull 2000, chapters 7 and 19).
 

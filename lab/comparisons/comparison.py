@@ -3,12 +3,16 @@
 import dataclasses
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from lab.comparisons.boundaries import HORIZON
+from lab.comparisons.design import Design
+from lab.comparisons.verdicts import Rule
 from lab.config import experiment, schema, yaml_files
 from lab.config.experiment import Experiment
 from lab.config.types import Fraction, NonNegativeFloat
@@ -44,20 +48,24 @@ class Comparison:
         return next(iter(self.arms))
 
     @property
-    def challengers(self) -> list[str]:
-        """The other arms."""
-        return list(self.arms)[1:]
-
-    @property
-    def alpha_per_arm(self) -> float:
-        """The error rate of one arm, so that all of them together keep `alpha` (Bonferroni)."""
-        return self.alpha / len(self.challengers)
-
-    @property
     def measure(self) -> str:
         """What is compared, as text."""
         full = self.metric if self.metric == "seconds_per_epoch" else f"{self.on}/{self.metric}"
         return full if self.reaches is None else f"epochs to {full} {self.reaches:g}"
+
+    def design(self, higher_is_better: bool, horizon: int = HORIZON, resolution: float = 0.0) -> Design:
+        """What the verdicts rest on; `higher_is_better` is the direction of the metric, `resolution` its step."""
+        rule = Rule(
+            higher_is_better and self.reaches is None,
+            self.margin,
+            self.alpha,
+            self.min_seeds,
+            self.max_seeds,
+            horizon,
+            resolution if self.reaches is None else 1.0,
+            math.inf if self.reaches is None else self.arms[self.control].trainer["max_epochs"],
+        )
+        return Design(self.name, self.question, tuple(self.arms), self.changes, self.measure, rule)
 
     def fingerprint(self) -> str:
         """A hash of what the scores depend on: margin, error rate and number of seeds do not count."""
@@ -113,6 +121,8 @@ def parse(
         errors.append("arms: a comparison needs at least two, the control first")
     if whole["on"] == "test" and whole["reaches"] is not None:
         errors.append("reaches: test data is used once, after training; use on: val")
+    if whole["reaches"] is not None and len({arm.trainer["max_epochs"] for arm in arms.values()}) > 1:
+        errors.append("reaches: the arms differ in trainer.max_epochs, so that one has longer to reach it")
     errors += _duplicates(arms)
     if errors:
         raise LabError(*[f"{path}: {line}" for line in errors])

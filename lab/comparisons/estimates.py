@@ -53,6 +53,12 @@ def differences(pairs: Sequence[Pair], higher_is_better: bool, resolution: float
     return np.array([difference(*pair) for pair in pairs])
 
 
+def first_unknown(pairs: Sequence[Pair], limit: float) -> float:
+    """The first n at which both scores of a pair are beyond the limit, so that nobody knows which of them is lower."""
+    beyond = (n for n, pair in enumerate(pairs, start=1) if all(score is not None and score > limit for score in pair))
+    return next(beyond, math.inf)
+
+
 def seen(pairs: Sequence[Pair], higher_is_better: bool, resolution: float = 0.0, margin: float = 0.0) -> Moments:
     """The moments after each seed, as they were seen then: later scores do not change what a failure counted."""
     if all(None not in pair for pair in pairs):
@@ -114,11 +120,17 @@ def paired_t(n: int, mean: float, deviation: float, alpha: float) -> tuple[float
 
 
 def welch(arm: Sequence[float], control: Sequence[float], alpha: float) -> tuple[float, float, float]:
-    """Difference of means of unpaired samples with Welch's interval (1947): for a fixed number of runs, one look."""
+    """Difference of means of unpaired samples with Welch's interval (1947): for a fixed number of runs, one look.
+
+    Infinite where neither sample varies: no variance is not certainty.
+    """
     from scipy import stats
 
+    difference = statistics.fmean(arm) - statistics.fmean(control)
+    if len(set(arm)) == len(set(control)) == 1:
+        return difference, -math.inf, math.inf
     found = stats.ttest_ind(arm, control, equal_var=False).confidence_interval(1 - alpha)
-    return statistics.fmean(arm) - statistics.fmean(control), float(found.low), float(found.high)
+    return difference, float(found.low), float(found.high)
 
 
 def superiority(pairs: Sequence[Pair], higher_is_better: bool) -> float:

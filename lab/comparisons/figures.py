@@ -11,7 +11,7 @@ BAND, EQUAL = "rgba(0,114,178,0.2)", "rgba(128,128,128,0.15)"
 
 
 def figure(arm: str, rows: Sequence[Mapping[str, Any]], control: str, measure: str, margin: float) -> "Figure":
-    """The differences by seed, their mean, and the confidence sequence.
+    """The differences by seed, their mean, and its interval.
 
     Each row has the keys difference, mean, low and high; infinite bounds are not drawn.
     """
@@ -22,13 +22,23 @@ def figure(arm: str, rows: Sequence[Mapping[str, Any]], control: str, measure: s
     at = seeds[len(rows) - len(finite) :]
     drawn = go.Figure()
     band = {"x": at + at[::-1], "y": [r["high"] for r in finite] + [r["low"] for r in finite][::-1]}
-    drawn.add_scatter(**band, fill="toself", line={"width": 0}, fillcolor=BAND, name="sequence")
+    drawn.add_scatter(**band, fill="toself", line={"width": 0}, fillcolor=BAND, name="interval")
     drawn.add_scatter(x=seeds, y=[r["mean"] for r in rows], mode="lines", line={"color": MEAN}, name="mean")
     drawn.add_scatter(x=seeds, y=[r["difference"] for r in rows], mode="markers", marker={"color": SEED}, name="seed")
     drawn.add_hline(y=0, line_width=1)
     if margin:
         drawn.add_hrect(y0=-margin, y1=margin, line_width=0, fillcolor=EQUAL)
+    drawn.update_yaxes(range=_shown(rows, margin))  # the first intervals are many times wider
     drawn.update_layout(
         title=f"{arm} − {control}", xaxis_title="seeds", yaxis_title=f"difference in {measure}", template="simple_white"
     )
     return drawn
+
+
+def _shown(rows: Sequence[Mapping[str, Any]], margin: float) -> list[float] | None:
+    """The range of y that shows every difference, the margin, and the last interval."""
+    values = [value for row in rows for value in (row["difference"], row["mean"])] + [0.0, -margin, margin]
+    values += [value for row in rows[-1:] for value in (row["low"], row["high"])]
+    finite = [value for value in values if abs(value) != float("inf")]
+    room = 0.1 * (max(finite) - min(finite))
+    return [min(finite) - room, max(finite) + room] if room else None

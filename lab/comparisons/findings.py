@@ -4,10 +4,11 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from lab.comparisons.comparison import Comparison
+from lab.comparisons import estimates, verdicts
+from lab.comparisons.design import Design
 from lab.comparisons.scores import Scores
-from lab.comparisons.verdicts import Verdict, seeds_needed
-from lab.formatting import number
+from lab.comparisons.verdicts import Verdict
+from lab.formatting import number, percent
 
 FIXED_DESIGN = 29  # seeds that a fixed design needs to detect P(A > B) = 0.75 (Bouthillier et al. 2021)
 
@@ -16,60 +17,113 @@ FIXED_DESIGN = 29  # seeds that a fixed design needs to detect P(A > B) = 0.75 (
 class Findings:
     """The verdict on every arm but the control, from the scores so far."""
 
-    comparison: Comparison
-    higher_is_better: bool
+    design: Design
     scores: Scores
     verdicts: Mapping[str, Verdict]
 
     @property
     def trainings(self) -> int:
         """The number of trainings so far."""
-        return sum(len(self.scores.of(arm)) for arm in self.comparison.arms)
+        return sum(len(self.scores.of(arm)) for arm in self.design.arms)
 
     @property
     def fixed(self) -> int:
         """The number of trainings of a fixed design."""
-        return FIXED_DESIGN * len(self.comparison.arms)
+        return FIXED_DESIGN * len(self.design.arms)
 
 
 def sentences(findings: Findings) -> Iterator[str]:
-    """A sentence for each verdict, one for each arm with failed seeds, and one for the cost."""
+    """A sentence for each verdict, for the failures of each arm, for what may be unseen, and for the cost."""
     for arm, verdict in findings.verdicts.items():
         yield sentence(findings, arm, verdict)
-    for arm in findings.comparison.arms:
-        if failed := findings.scores.failures(arm):
-            seeds = ", ".join(str(seed) for seed in failed)
-            yield f"{arm} could not be trained on seed {seeds}: left out, with the same seed of the other arms"
+    yield from failures(findings)
+    yield from censored(findings)
     yield f"{findings.trainings} trainings; a fixed design of {FIXED_DESIGN} seeds per arm takes {findings.fixed}"
 
 
 def sentence(findings: Findings, arm: str, verdict: Verdict) -> str:
     """A verdict, such as: tanh is worse than relu by 0.041 val/accuracy [0.028, 0.054], decided after 7 seeds."""
-    c = findings.comparison
+    design = findings.design
+    margin = design.rule.margin
     interval = f"[{signed(verdict.low)}, {signed(verdict.high)}]"
     if verdict.state == "practically equal":
         return (
-            f"{arm} and {c.control} are practically equal: they differ by {signed(verdict.mean)} {c.measure} "
-            f"{interval}, within ±{number(c.margin)}, decided after {verdict.n} seeds"
+            f"{arm} and {design.control} are practically equal: they differ by {signed(verdict.mean)} "
+            f"{design.measure} {interval}, within ±{number(margin)}, decided after {verdict.n} seeds"
         )
     if verdict.state == "undecided":
         return (
-            f"{arm} against {c.control} is undecided after {verdict.n} seeds: "
-            f"{signed(verdict.mean)} {c.measure} {interval}; {_seeds_to_decide(findings, verdict)}"
+            f"{arm} against {design.control} is undecided after {verdict.n} seeds: {_undecided(findings, arm, verdict)}"
         )
-    small = f", which is less than the margin of {number(c.margin)}" if abs(verdict.mean) < c.margin else ""
+    small = f", which is less than the margin of {number(margin)}" if abs(verdict.mean) < margin else ""
     return (
-        f"{arm} is {verdict.state} than {c.control} by {number(abs(verdict.mean))} {c.measure} "
+        f"{arm} is {verdict.state} than {design.control} by {number(abs(verdict.mean))} {design.measure} "
         f"{interval}{small}, decided after {verdict.n} seeds"
     )
 
 
-def _seeds_to_decide(findings: Findings, verdict: Verdict) -> str:
-    c = findings.comparison
-    needed = seeds_needed(verdict, c.margin, c.alpha_per_arm)
-    if needed is None:
-        return "not decidable with a feasible number of seeds at this mean and deviation"
-    return f"about {needed} seeds would decide at this mean and deviation (--seeds {c.min_seeds}..{needed})"
+def _undecided(findings: Findings, arm: str, verdict: Verdict) -> str:
+    """What can be said all the same: the interval, what it excludes, and what more seeds would bring."""
+    design = findings.design
+    scores = [score for name in (arm, design.control) for score in findings.scores.of(name).values()]
+    if scores and all(score is not None and score > design.rule.limit for score in scores):
+        return f"neither reached it ({design.measure})"
+    parts = [f"{signed(verdict.mean)} {design.measure} [{signed(verdict.low)}, {signed(verdict.high)}]"]
+    if math.isfinite(verdict.excluded):
+        parts.append(f"a difference above {number(verdict.excluded)} is excluded")
+    if verdict.futile:
+        parts.append(f"given up, because a decision within {design.rule.most} seeds was unlikely")
+    elif verdict.rule == verdicts.RULE and verdict.n == design.rule.most:
+        parts.append(_chance(findings, arm, verdict))
+    return "; ".join(parts)
+
+
+def _chance(findings: Findings, arm: str, verdict: Verdict) -> str:
+    rule = findings.design.rule
+    pairs = findings.scores.pairs(arm, findings.design.control)
+    chance = verdicts.chance_of_decision(pairs, rule, verdict.level, 2 * rule.most)
+    return (
+        f"twice as many seeds would decide with a chance of about {percent(chance)} "
+        f"(--seeds {rule.least}..{2 * rule.most})"
+    )
+
+
+def failures(findings: Findings) -> Iterator[str]:
+    """For each arm that failed, the share of its trainings; for all others, what may fail unseen."""
+    without = []
+    for arm in findings.design.arms:
+        failed, n = findings.scores.failures(arm), len(findings.scores.of(arm))
+        if failed:
+            yield (
+                f"{arm} failed on {len(failed)} of {n} seeds ({_share(len(failed), n)} of all, 95 % interval): "
+                f"seed {', '.join(map(str, failed))}; each counts as the largest loss seen"
+            )
+        elif n:
+            without.append(n)
+    if without:
+        other = "no other training failed" if len(without) < len(findings.design.arms) else "no training failed"
+        n = min(without)
+        yield (
+            f"{other}; {n} seeds cannot exclude that up to {percent(estimates.unseen(n))} of all seeds fail, "
+            "or behave in a way not seen yet"
+        )
+
+
+def _share(failed: int, n: int) -> str:
+    low, high = estimates.failure_share(failed, n)
+    return f"{percent(low)} to {percent(high)}"
+
+
+def censored(findings: Findings) -> Iterator[str]:
+    """For each arm that did not reach the target on some seeds, how many."""
+    limit = findings.design.rule.limit
+    for arm in findings.design.arms:
+        scores = [score for score in findings.scores.of(arm).values() if score is not None]
+        if beyond := sum(score > limit for score in scores):
+            yield (
+                f"{arm} did not reach it on {beyond} of {len(scores)} seeds; each of them counts as {limit + 1:g} "
+                "epochs, one more than was trained"
+            )
 
 
 def signed(value: float) -> str:

@@ -10,16 +10,17 @@ from lab.comparisons.findings import Findings, sentences
 
 def as_json(findings: Findings) -> str:
     """The comparison with its scores and verdicts."""
-    c = findings.comparison
+    design = findings.design
     content = {
-        "name": c.name,
-        "question": c.question,
-        "measure": c.measure,
-        "higher_is_better": findings.higher_is_better,
-        "margin": c.margin,
-        "alpha": c.alpha,
-        "control": c.control,
-        "changes": c.changes,
+        "name": design.name,
+        "question": design.question,
+        "measure": design.measure,
+        "rule": vars(design.rule),
+        "higher_is_better": design.rule.higher_is_better,
+        "margin": design.rule.margin,
+        "alpha": design.rule.alpha,
+        "control": design.control,
+        "changes": design.changes,
         "verdicts": {arm: vars(verdict) for arm, verdict in findings.verdicts.items()},
         "sentences": list(sentences(findings)),
         "scores": findings.scores.arms,
@@ -31,11 +32,11 @@ def as_json(findings: Findings) -> str:
 
 def as_html(findings: Findings) -> str:
     """The question, the verdicts and the figures on a page that opens offline."""
-    c = findings.comparison
-    title = html.escape(f"{c.name}: {c.question}")
+    design = findings.design
+    title = html.escape(f"{design.name}: {design.question}")
     items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences(findings))
     figures = "".join(
-        figure(arm, sequence(findings, arm), c.control, c.measure, c.margin).to_html(
+        figure(arm, sequence(findings, arm), design.control, design.measure, design.rule.margin).to_html(
             full_html=False, include_plotlyjs=number == 0
         )
         for number, arm in enumerate(findings.verdicts)
@@ -44,12 +45,7 @@ def as_html(findings: Findings) -> str:
 
 
 def sequence(findings: Findings, arm: str) -> list[dict[str, float]]:
-    """For each seed the difference from the control, and the mean and confidence sequence up to it."""
-    c = findings.comparison
-    seeds, differences = findings.scores.pairs(arm, c.control, c.max_seeds)
-    rows = []
-    for n, (seed, difference) in enumerate(zip(seeds, differences, strict=True), start=1):
-        d = verdicts.summary(differences[:n])
-        low, high = verdicts.confidence_sequence(d, c.alpha_per_arm)
-        rows.append({"seed": seed, "difference": difference, "mean": d.mean, "low": low, "high": high})
-    return rows
+    """For each seed the difference from the control, and the mean and its interval up to it."""
+    pairs = findings.scores.pairs(arm, findings.design.control)
+    rows = verdicts.narrowing(pairs, findings.design.rule, findings.verdicts[arm])
+    return [{"seed": seed, **row} for seed, row in enumerate(rows, start=1)]

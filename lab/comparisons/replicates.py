@@ -5,9 +5,11 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from lab.comparisons import verdicts
 from lab.comparisons.comparison import Comparison
+from lab.comparisons.design import Design
 from lab.comparisons.scores import Scores
-from lab.comparisons.verdicts import Verdict, first_decision
+from lab.comparisons.verdicts import Verdict
 from lab.parallel.child_runs import ChildRun, ParentRun
 from lab.parallel.jobs import Job, Outcome
 from lab.parallel.workers import Workers, run_jobs
@@ -25,21 +27,24 @@ class _Replicate:
 
 
 class Replicates:
-    """Trains a comparison until every arm is decided or has the maximum of seeds.
+    """Trains a comparison until every arm is decided, given up, or has the maximum of seeds.
 
-    `on_progress` is called with the verdicts whenever a training has ended.
+    `rises` says whether a higher value of the metric is better. `on_progress` is called with the verdicts whenever a
+    training has ended.
     """
 
     def __init__(
         self,
         comparison: Comparison,
-        higher_is_better: bool,
+        design: Design,
+        rises: bool,
         scores: Scores,
         parent: ParentRun,
         on_progress: Callable[[Mapping[str, Verdict]], None],
     ):
         self.comparison = comparison
-        self.higher_is_better = higher_is_better
+        self.design = design
+        self.rises = rises
         self.scores = scores
         self.parent = parent
         self._on_progress = on_progress
@@ -58,21 +63,12 @@ class Replicates:
 
     def verdicts(self) -> dict[str, Verdict]:
         """The verdict on every arm but the control, from the scores so far."""
-        c = self.comparison
-        return {
-            arm: first_decision(
-                self.scores.pairs(arm, c.control, c.max_seeds)[1],
-                self.higher_is_better,
-                c.margin,
-                c.alpha_per_arm,
-                c.min_seeds,
-            )
-            for arm in c.challengers
-        }
+        pairs = {arm: self.scores.pairs(arm, self.design.control) for arm in self.design.challengers}
+        return verdicts.decide(pairs, self.design.rule)
 
     def _next_job(self) -> Job | None:
-        """The next training: of the lowest seed that the control or an undecided arm still needs."""
-        undecided = [arm for arm, verdict in self.verdicts().items() if not verdict.decided]
+        """The next training: of the lowest seed that the control or an open arm still needs."""
+        undecided = [arm for arm, verdict in self.verdicts().items() if not verdict.ended]
         if not undecided:
             return None
         running = {(replicate.arm, replicate.seed) for replicate in self._running.values()}
@@ -98,7 +94,8 @@ class Replicates:
         replicate = self._running.pop(outcome.number)
         child = replicate.child
         if outcome.state != "lost":
-            score = score_of(self.comparison, child, outcome) if outcome.state == "finished" else math.nan
+            finished = outcome.state == "finished"
+            score = score_of(self.comparison, self.rises, child, outcome) if finished else math.nan
             extras = {name: _mean(child, name) for name in EXTRAS} if child.epochs else {}
             extras |= {name: value for name, value in outcome.metrics.items() if name == "dead_fraction"}
             self.scores.add(replicate.arm, replicate.seed, score, extras)
@@ -108,25 +105,24 @@ class Replicates:
         self._on_progress(self.verdicts())
 
 
-def score_of(comparison: Comparison, child: ChildRun, outcome: Outcome) -> float:
+def score_of(comparison: Comparison, rises: bool, child: ChildRun, outcome: Outcome) -> float:
     """The score of a finished training: the comparison's metric, or its epochs to the target."""
     metric = comparison.metric
     if metric == "seconds_per_epoch":
         return _mean(child, metric)
     name = f"{comparison.on}/{metric}"
     if comparison.reaches is not None:
-        return float(_epochs_to(child, name, comparison.reaches))
+        reached = epochs_to(child.epochs, name, comparison.reaches, rises)
+        return float(reached or comparison.arms[comparison.control].trainer["max_epochs"] + 1)
     return outcome.metrics[name] if comparison.on == "test" else child.score(name)
 
 
-def _epochs_to(child: ChildRun, name: str, target: float) -> int:
-    """The first epoch whose metric has reached `target` from its first value; one more than all if none has."""
-    first = child.epochs[min(child.epochs)][name]
-    falls = first > target
-    for epoch, values in sorted(child.epochs.items()):
-        if (values[name] <= target) if falls else (values[name] >= target):
+def epochs_to(epochs: Mapping[int, Mapping[str, float]], name: str, target: float, rises: bool) -> int | None:
+    """The first epoch whose metric is as good as `target`; None if none is."""
+    for epoch, values in sorted(epochs.items()):
+        if (values[name] >= target) if rises else (values[name] <= target):
             return epoch
-    return max(child.epochs) + 1
+    return None
 
 
 def _mean(child: ChildRun, name: str) -> float:

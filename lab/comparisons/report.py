@@ -1,14 +1,16 @@
 """The terminal output of a comparison: its live table and its result."""
 
+import math
 import statistics
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 
-from lab.comparisons.findings import Findings, sentence, sentences, signed
+from lab.comparisons import verdicts
+from lab.comparisons.findings import Findings, failures, sentence, sentences, signed
 from lab.comparisons.run import ComparisonResult
-from lab.formatting import number
+from lab.formatting import number, percent
 
 
 class LiveTable:
@@ -30,43 +32,41 @@ class LiveTable:
 
 
 def table(findings: Findings) -> Table:
-    """A row per arm: seeds, mean ± sd, difference from the control, confidence sequence, e-value, verdict."""
-    c = findings.comparison
+    """A row per arm: seeds and failures, mean ± sd, difference from the control with its interval, wins, verdict."""
+    design = findings.design
     drawn = Table(box=None, pad_edge=False, header_style="bold")
-    names = ("seeds", f"{c.measure}, mean ± sd", f"minus {c.control}", "sequence", "E", "P(better)")
-    drawn.add_column(c.name)
-    for name in names:
-        drawn.add_column(name, justify="right")
+    drawn.add_column(design.name, no_wrap=True)
+    for name in ("seeds", design.measure, f"minus {design.control}", "interval", "wins"):
+        drawn.add_column(name, justify="right", no_wrap=True)
     drawn.add_column("verdict")
-    drawn.add_row(c.control, *_scores(findings, c.control), "", "", "", "", "control", style="dim")
+    drawn.add_row(design.control, *_scores(findings, design.control), "", "", "", "control", style="dim")
     for arm, verdict in findings.verdicts.items():
-        known = verdict.n > 0
         cells = [
-            signed(verdict.mean) if known else "–",
+            signed(verdict.mean) if verdict.n else "–",
             f"{signed(verdict.low)} … {signed(verdict.high)}",
-            f"{verdict.e_value:.3g}",
-            f"{verdict.superiority:.2f}" if known else "–",
+            percent(verdict.superiority) if math.isfinite(verdict.superiority) else "–",
         ]
-        state = f"{verdict.state}, {verdict.n} seeds" if verdict.decided else verdict.state
-        drawn.add_row(arm, *_scores(findings, arm), *cells, state)
+        drawn.add_row(arm, *_scores(findings, arm), *cells, verdict.state)
     return drawn
 
 
 def _scores(findings: Findings, arm: str) -> tuple[str, str]:
     scores = [score for score in findings.scores.of(arm).values() if score is not None]
+    failed = len(findings.scores.failures(arm))
+    seeds = f"{len(findings.scores.of(arm))}{f', {failed} failed' if failed else ''}"
     if not scores:
-        return "0", "–"
+        return seeds, "–"
     deviation = f" ± {number(statistics.stdev(scores))}" if len(scores) > 1 else ""
-    return str(len(scores)), f"{number(statistics.fmean(scores))}{deviation}"
+    return seeds, f"{number(statistics.fmean(scores))}{deviation}"
 
 
 def summary(result: ComparisonResult) -> RenderableType:
     """The table, a sentence for each arm, and where the comparison is recorded."""
     findings = result.findings
-    c = findings.comparison
-    threshold = f"E ≥ {1 / c.alpha_per_arm:.3g} decides (error rate {c.alpha:g} over all arms and looks)"
+    rule = findings.design.rule
+    decided = f"{verdicts.RULE}; error rate {rule.alpha:g} over all arms and looks, planned for {rule.horizon} seeds"
     lines = [f"• {sentence}" for sentence in sentences(findings)]
-    lines += ["", f"[dim]decided by[/dim]  {threshold}; margin {number(c.margin)}"]
+    lines += ["", f"[dim]decided by[/dim]  {decided}; margin {number(rule.margin)}"]
     lines += [f"[dim]time[/dim]        {result.seconds:.0f} s"]
     if result.run_id:
         lines.append(f"[dim]run[/dim]         {result.run_id} (its artifact comparison.html shows the figures)")
@@ -77,7 +77,9 @@ def summary(result: ComparisonResult) -> RenderableType:
 
 def of_runs(findings: Findings, unpaired: bool) -> RenderableType:
     """The table and a sentence for each group of existing runs."""
-    welch = "not paired: Welch's interval, valid for a number of runs fixed in advance"
-    how = welch if unpaired else "paired by seed"
+    how = "not paired by seed" if unpaired else "paired by seed"
+    rule = "; ".join(sorted({verdict.rule for verdict in findings.verdicts.values()}))
+    how = f"{how}; {rule}: valid for a number of runs that was fixed in advance"
     lines = [f"• {sentence(findings, arm, verdict)}" for arm, verdict in findings.verdicts.items()]
+    lines += [f"• {line}" for line in failures(findings)]
     return Group("", table(findings), "", *lines, "", f"[dim]{how}[/dim]")

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from lab.comparisons import page
 from lab.comparisons.comparison import Comparison
@@ -16,6 +17,7 @@ from lab.parallel.jobs import prepared_data
 from lab.parallel.workers import Workers, open_workers
 from lab.signals import stop_on_signals
 from lab.tracking import store
+from lab.tracking.reading import directions
 from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Tracker
 from lab.training import provenance
@@ -35,46 +37,54 @@ class ComparisonResult:
 
 
 def run(comparison: Comparison, workers: int, on_progress: OnProgress) -> ComparisonResult:
-    """Train until every arm is decided or has the maximum of seeds; continues an interrupted comparison.
+    """Train until every arm is decided, given up, or has the maximum of seeds; continues an interrupted comparison.
 
-    Raises LabError before anything is written, TrainingFailed if an arm could not be trained, or Stopped.
+    Raises LabError before anything is written, TrainingFailed if nothing could be trained, or Stopped.
     """
     if workers < 1:
         raise LabError(f"--workers: must be at least 1, not {workers}")
-    higher_is_better = direction(comparison)
+    known = all_directions(comparison)
     store.check_writable()
     name = f"{comparison.name}-{comparison.fingerprint()}"
-    scores = StoredScores(name)
+    scores = StoredScores(name, comparison.max_seeds)
     with driver_lock(name):
         opened = open_workers(workers)  # before `stop_on_signals`: Ray installs signal handlers of its own
         try:
             with stop_on_signals():
-                return _run(comparison, name, higher_is_better, scores, opened, on_progress)
+                return _run(comparison, name, known, scores, opened, on_progress)
         finally:
             opened.close()
 
 
-def direction(comparison: Comparison) -> bool:
-    """Whether a higher score is better; builds every arm and raises LabError with all their errors."""
+def all_directions(comparison: Comparison) -> dict[str, bool]:
+    """The metrics of all arms, and whether higher is better; builds every arm, raises LabError with all errors."""
     errors: list[str] = []
-    directions: dict[str, bool] = {}
+    found = {"seconds_per_epoch": False}
     for name, arm in comparison.arms.items():
         try:
-            directions = build(arm, prepared_data(arm)).module.directions() | {"seconds_per_epoch": False}
+            found |= build(arm, prepared_data(arm)).module.directions()
         except LabError as error:
             errors += [f"arms.{name}: {line}" for line in error.lines]
     if errors:
         raise LabError(*errors)
-    if comparison.metric not in directions:
-        near = did_you_mean(comparison.metric, directions)
+    if comparison.metric not in found:
+        near = did_you_mean(comparison.metric, found)
         raise LabError(f"metric: the runs have no '{comparison.metric}'; {near}")
-    return directions[comparison.metric] and comparison.reaches is None
+    return found
+
+
+def resolution(comparison: Comparison) -> float:
+    """The step in which a score moves: an accuracy on n samples moves by 1 / n; 0 for other metrics."""
+    if comparison.metric != "accuracy":
+        return 0.0
+    split: Any = prepared_data(comparison.arms[comparison.control]).splits[comparison.on]
+    return 1 / len(split)
 
 
 def _run(
     comparison: Comparison,
     name: str,
-    higher_is_better: bool,
+    known: dict[str, bool],
     scores: StoredScores,
     workers: Workers,
     on_progress: OnProgress,
@@ -87,15 +97,18 @@ def _run(
         "lab.experiment": control.name,
         "lab.question": comparison.question,
         "lab.comparison": name,
+        **directions.as_tag(known),
     }
+    rises = known[comparison.metric]
+    design = comparison.design(rises, scores.horizon, resolution(comparison))
 
     def findings(verdicts: Mapping[str, Verdict]) -> Findings:
-        return Findings(comparison, higher_is_better, scores, verdicts)
+        return Findings(design, scores, verdicts)
 
     def report(verdicts: Mapping[str, Verdict]) -> None:
         on_progress(findings(verdicts))
 
-    replicates = Replicates(comparison, higher_is_better, scores, ParentRun(outbox, tracker.id, tags), report)
+    replicates = Replicates(comparison, design, rises, scores, ParentRun(outbox, tracker.id, tags), report)
     tracker.start(control.name, f"comparison {comparison.name}", control.settings(), {**tags, "lab.kind": "comparison"})
     report(replicates.verdicts())
     with recorded_status(outbox, tracker):
@@ -107,11 +120,10 @@ def _run(
 
 
 def _check_trained(findings: Findings) -> None:
-    """Raise TrainingFailed if every training of an arm failed."""
-    for arm in findings.comparison.arms:
-        scores = findings.scores.of(arm)
-        if scores and all(score is None for score in scores.values()):
-            raise TrainingFailed(f"every training of {arm} failed; `make mlflow` shows the reasons")
+    """Raise TrainingFailed if every training of every arm failed: then there is nothing to compare."""
+    scores = [score for arm in findings.design.arms for score in findings.scores.of(arm).values()]
+    if scores and all(score is None for score in scores):
+        raise TrainingFailed("every training of every arm failed; `make mlflow` shows the reasons")
 
 
 def _log_results(tracker: Tracker, findings: Findings) -> None:
@@ -119,5 +131,5 @@ def _log_results(tracker: Tracker, findings: Findings) -> None:
     tracker.text("comparison.json", page.as_json(findings))
     tracker.text("comparison.html", page.as_html(findings))
     for arm, verdict in findings.verdicts.items():
-        tracker.tags({f"lab.verdict.{arm}": verdict.state})
-        tracker.metrics({f"difference/{arm}": verdict.mean, f"e_value/{arm}": verdict.e_value}, verdict.n)
+        tracker.tags({f"lab.verdict.{arm}": verdict.state, "lab.rule": verdict.rule})
+        tracker.metrics({f"difference/{arm}": verdict.mean}, verdict.n)

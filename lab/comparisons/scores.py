@@ -1,11 +1,13 @@
 """The scores of a comparison by arm and seed, in memory or in a file."""
 
+import itertools
 import json
 import math
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from lab.comparisons.estimates import Pair
 from lab.errors import LabError
 from lab.files import atomic_write
 from lab.tracking import store
@@ -27,21 +29,14 @@ class Scores:
         """The scores of an arm by seed."""
         return self.arms.get(arm, {})
 
-    def pairs(self, arm: str, control: str, max_seeds: int) -> tuple[list[int], list[float]]:
-        """The seeds 1, 2, ... up to the first that is unknown in one arm, and their differences arm − control.
-
-        A seed that failed in one of the arms is left out.
-        """
-        seeds: list[int] = []
-        differences: list[float] = []
-        for seed in range(1, max_seeds + 1):
+    def pairs(self, arm: str, control: str) -> list[Pair]:
+        """The scores of arm and control on the seeds 1, 2, ... up to the first that is unknown in one of them."""
+        found: list[Pair] = []
+        for seed in itertools.count(1):
             if seed not in self.of(arm) or seed not in self.of(control):
-                break
-            one, other = self.of(arm)[seed], self.of(control)[seed]
-            if one is not None and other is not None:
-                seeds.append(seed)
-                differences.append(one - other)
-        return seeds, differences
+                return found
+            found.append((self.of(arm)[seed], self.of(control)[seed]))
+        raise AssertionError("unreachable")
 
     def failures(self, arm: str) -> list[int]:
         """The seeds whose training failed."""
@@ -49,10 +44,14 @@ class Scores:
 
 
 class StoredScores(Scores):
-    """Scores in a file that is replaced atomically after each training: a kill loses only running trainings."""
+    """Scores in a file that is replaced atomically after each training: a kill loses only running trainings.
 
-    def __init__(self, name: str):
+    `horizon`, the number of seeds that the error rate is spent over, stays what it was when the comparison began.
+    """
+
+    def __init__(self, name: str, horizon: int):
         super().__init__()
+        self.horizon = horizon
         self.path = store.root() / "comparisons" / f"{name}.json"
         self.journal = uuid.uuid4().hex  # the tracker id of the comparison's own run
         if self.path.exists():
@@ -62,6 +61,7 @@ class StoredScores(Scores):
         try:
             content: dict[str, Any] = json.loads(self.path.read_text())
             self.journal = content["journal"]
+            self.horizon = int(content.get("horizon", self.horizon))  # version 0.2 had none
             self.arms = {arm: _by_seed(scores) for arm, scores in content["arms"].items()}
             self.extras = {arm: _by_seed(extras) for arm, extras in content["extras"].items()}
         except (ValueError, KeyError, AttributeError):
@@ -70,7 +70,7 @@ class StoredScores(Scores):
     def add(self, arm: str, seed: int, score: float, extras: Mapping[str, float]) -> None:
         """Add a score; it is on disk when this returns."""
         super().add(arm, seed, score, extras)
-        content = {"journal": self.journal, "arms": self.arms, "extras": self.extras}
+        content = {"journal": self.journal, "horizon": self.horizon, "arms": self.arms, "extras": self.extras}
         with atomic_write(self.path, durable=True) as temporary:
             temporary.write_text(json.dumps(content))
 

@@ -1,33 +1,53 @@
-"""The arithmetic of verdicts. Pure functions; nothing here trains, draws or stores.
+"""Verdicts from paired scores. Pure functions; nothing here trains or stores.
 
-The test is the anytime-valid t-test of Wang & Ramdas 2023 (arXiv 2310.03722): an e-value that may be looked at
-after every replicate, and its inversion, a confidence sequence that holds at all looks at once.
+What is estimated is the mean over seeds of the paired difference, arm minus control, a failed training counting as
+the largest loss seen. After every seed its repeated confidence interval is looked at: an arm is decided when it
+excludes 0, or lies within the margin. The critical values come from boundaries.py, the interval, with an allowance
+for skewed differences, from estimates.py.
+
+What no rule can do that decides before 29 seeds: notice an outcome that strikes 10 % of the seeds and has not been
+seen yet. `estimates.unseen` says how often such an outcome may strike. Start reading at `decide`.
 """
 
 import math
-import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-PRECISION = 1.0  # g: precision of the Gaussian prior on the standardised effect
-MOST_SEEDS_ESTIMATED = 100_000
+import numpy as np
+
+from lab.comparisons import estimates
+from lab.comparisons.boundaries import HORIZON, critical_values, last_critical_value
+from lab.comparisons.estimates import Moments, Pair
+
+RULE = "group-sequential t, cubic error spending, allowance for skewness"
+FIXED_PAIRED = "paired t interval, one look"
+FIXED_UNPAIRED = "Welch's t interval, one look"
+FUTILE_FROM = 10  # seeds before which no arm is given up
+FUTILE_BELOW = 0.08  # an arm is given up where the chance that the last seed decides is smaller
+DRAWS = 500  # of possible further seeds
+PRIOR = 3  # seeds without a difference, which the prior of an effect is worth
 
 State = Literal["better", "worse", "practically equal", "undecided"]
 
 
 @dataclass(frozen=True)
-class Differences:
-    """What is needed of n paired differences: their number, mean and sample standard deviation."""
+class Rule:
+    """What decides. `most` may be raised later; the others are fixed when a comparison begins."""
 
-    n: int
-    mean: float
-    deviation: float
+    higher_is_better: bool
+    margin: float = 0.0
+    alpha: float = 0.05  # error rate over all arms and all looks
+    least: int = 5  # seeds at the first look
+    most: int = 30  # seeds at the last look
+    horizon: int = HORIZON  # seeds by which nearly all of alpha is spent: `most`, when the comparison began
+    resolution: float = 0.0  # the step in which a score moves, such as 1 / samples for an accuracy; 0 if unknown
+    limit: float = math.inf  # scores above it say only that they are not below: nothing was seen beyond it
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What n paired differences (arm minus control) say; [low, high] is the confidence sequence at n."""
+    """What n pairs say of an arm; [low, high] is the interval of the mean difference at n."""
 
     state: State
     n: int
@@ -35,112 +55,269 @@ class Verdict:
     deviation: float
     low: float
     high: float
-    e_value: float
     superiority: float  # share of pairs in which the arm did better, ties half: P(A > B)
+    level: float  # the error rate of [low, high]
+    arm_failures: int = 0
+    control_failures: int = 0
+    futile: bool = False  # given up: a decision by the last seed is unlikely
+    rule: str = RULE
 
     @property
     def decided(self) -> bool:
-        """Whether the comparison of this arm is over."""
+        """Whether the arm is better, worse or practically equal."""
         return self.state != "undecided"
 
+    @property
+    def differs(self) -> bool:
+        """Whether the arm is better or worse."""
+        return self.state in ("better", "worse")
 
-def summary(differences: Sequence[float]) -> Differences:
-    """Number, mean and sample standard deviation; the deviation of a single one is infinite."""
-    n = len(differences)
-    mean = statistics.fmean(differences) if n else math.nan
-    return Differences(n, mean, statistics.stdev(differences) if n > 1 else math.inf)
+    @property
+    def ended(self) -> bool:
+        """Whether the arm needs no more seeds: decided, or given up."""
+        return self.decided or self.futile
+
+    @property
+    def excluded(self) -> float:
+        """The size above which a difference in either direction is excluded."""
+        return max(abs(self.low), abs(self.high))
 
 
-def log_e_value(d: Differences, g: float = PRECISION) -> float:
-    """The logarithm of the evidence against a mean difference of 0 (Wang & Ramdas 2023, Gaussian prior).
+def decide(arms: Mapping[str, Sequence[Pair]], rule: Rule) -> dict[str, Verdict]:
+    """The verdict on every arm, from its pairs in the order of seeds.
 
-    At most log(1/α) with probability 1 − α at all n together, where the true mean is 0. Differences that are
-    all the same have an infinite t, or one of 0 where they all are 0.
+    Looks after every seed at all arms that are still open. "Better" and "worse" follow the procedure of Holm (1979;
+    group-sequential: Ye, Li, Liu & Yao 2013), each arm at alpha divided by the number of arms not yet found better or
+    worse; "practically equal" is decided at alpha divided by all arms. A function of the pairs alone: interrupting,
+    or training more seeds than were needed, changes nothing.
     """
-    if d.n < 2:
-        return 0.0
-    shrunk = g / (d.n + g)
-    nu = d.n - 1
-    if d.deviation == 0:
-        ratio = -math.log(shrunk) if d.mean else 0.0
-    else:
-        t_squared = d.n * (d.mean / d.deviation) ** 2
-        ratio = math.log1p(t_squared / nu) - math.log1p(t_squared * shrunk / nu)
-    return 0.5 * math.log(shrunk) + (nu + 1) / 2 * ratio
+    tests = {arm: _Test(pairs[: rule.most], rule, len(arms)) for arm, pairs in arms.items()}
+    found: dict[str, Verdict] = {}
+    for n in range(rule.least, rule.most + 1):
+        undecided = {arm: test for arm, test in tests.items() if arm not in found}
+        if any(len(test.pairs) < n for test in undecided.values()):
+            break
+        found |= _ended_at(n, undecided, found)
+    sharing = _sharing(found, len(arms))
+    return {arm: found.get(arm) or tests[arm].verdict(len(tests[arm].pairs), sharing) for arm in arms}
 
 
-def confidence_sequence(d: Differences, alpha: float, g: float = PRECISION) -> tuple[float, float]:
-    """The means that the e-value does not reject at 1/alpha: they hold the true one at all n together.
-
-    Infinite while n is too small for any evidence to suffice.
-    """
-    if d.n < 2:
-        return -math.inf, math.inf
-    shrunk = g / (d.n + g)
-    k = (math.sqrt(1 / shrunk) / alpha) ** (2 / d.n)
-    if shrunk * k >= 1:
-        return -math.inf, math.inf
-    nu = d.n - 1
-    half = d.deviation / math.sqrt(d.n) * math.sqrt(nu * (k - 1) / (1 - shrunk * k))
-    return d.mean - half, d.mean + half
+def _ended_at(n: int, tests: Mapping[str, "_Test"], before: Mapping[str, Verdict]) -> dict[str, Verdict]:
+    """The arms that are decided or given up at n. Each that is better or worse leaves the others its error rate."""
+    found: dict[str, Verdict] = {}
+    while True:
+        sharing = _sharing({**before, **found}, len(tests) + len(before))
+        still = {arm: test for arm, test in tests.items() if arm not in found}
+        now = {arm: test.verdict(n, sharing) for arm, test in still.items() if test.decided(n, sharing)}
+        found |= now
+        if not any(verdict.differs for verdict in now.values()):
+            given_up = {arm: test for arm, test in still.items() if arm not in found and test.futile(n, sharing)}
+            return found | {arm: test.verdict(n, sharing) for arm, test in given_up.items()}
 
 
-def superiority(differences: Sequence[float], higher_is_better: bool) -> float:
-    """The share of pairs in which the arm did better, ties counted half (Bouthillier et al. 2021)."""
-    sign = 1 if higher_is_better else -1
-    wins = sum(1.0 if sign * difference > 0 else 0.5 if difference == 0 else 0.0 for difference in differences)
-    return wins / len(differences) if differences else math.nan
+def _sharing(found: Mapping[str, Verdict], arms: int) -> int:
+    """How many arms share the error rate."""
+    return max(arms - sum(verdict.differs for verdict in found.values()), 1)
 
 
-def judge(differences: Sequence[float], higher_is_better: bool, margin: float, alpha: float) -> Verdict:
-    """The verdict on an arm from its paired differences so far; `alpha` is already divided among the arms."""
-    d = summary(differences)
-    low, high = confidence_sequence(d, alpha)
-    e_value = math.exp(min(log_e_value(d), 700.0))
-    share = superiority(differences, higher_is_better)
-    return Verdict(state_of(low, high, higher_is_better, margin), d.n, d.mean, d.deviation, low, high, e_value, share)
+class _Test:
+    """One arm at all its looks; `sharing` is the number of arms that share the error rate."""
+
+    def __init__(self, pairs: Sequence[Pair], rule: Rule, arms: int):
+        self.pairs = pairs
+        self._rule = rule
+        self._arms = arms
+        self._seen = estimates.seen(pairs, rule.higher_is_better, rule.resolution, rule.margin)
+        self._comparable = estimates.first_unknown(pairs, rule.limit)
+        self._intervals: dict[int, tuple[Any, Any]] = {}
+        self._chances: dict[int, Any] = {}
+
+    def decided(self, n: int, sharing: int) -> bool:
+        """Whether the arm is better, worse or practically equal after n seeds."""
+        return self._state(n, sharing)[0] != "undecided"
+
+    def futile(self, n: int, sharing: int) -> bool:
+        """Whether a decision by the last seed is unlikely. Error rates do not rest on it (non-binding)."""
+        if sharing not in self._chances:
+            self._chances[sharing] = self._chance(sharing)
+        looked = max(FUTILE_FROM, self._rule.least) <= n < self._rule.most
+        return looked and bool(self._chances[sharing][n - 1] < FUTILE_BELOW)
+
+    def verdict(self, n: int, sharing: int) -> Verdict:
+        """The verdict after n seeds."""
+        state, used = self._state(n, sharing)
+        futile = state == "undecided" and self.futile(n, sharing)
+        ends = self._ends(n, used, state, futile)
+        return _verdict(state, self.pairs[:n], self._seen, ends, self._rule, self._rule.alpha / used, futile)
+
+    def _ends(self, n: int, sharing: int, state: State, futile: bool) -> tuple[float, float]:
+        """The interval of a verdict: where an arm ends, nothing more is spent, and it is that of a last look.
+
+        But the end on which "better" or "worse" rests is that of the look that found it.
+        """
+        low, high = self._interval(n, sharing)
+        if futile:
+            return self._last_interval(n, sharing)
+        if state not in ("better", "worse"):
+            return low, high
+        last_low, last_high = self._last_interval(n, sharing)
+        return (low, last_high) if low > 0 else (last_low, high)
+
+    def _state(self, n: int, sharing: int) -> tuple[State, int]:
+        """What the looks at n say, and by how many arms the error rate is divided for it."""
+        state = state_of(*self._interval(n, sharing), self._rule.higher_is_better, 0.0)
+        if state != "undecided":
+            return state, sharing
+        equal = n < self._comparable and inside(*self._interval(n, self._arms), self._rule.margin)
+        return ("practically equal", self._arms) if equal else (state, sharing)
+
+    def _interval(self, n: int, sharing: int) -> tuple[float, float]:
+        if n < self._rule.least:
+            return -math.inf, math.inf
+        if sharing not in self._intervals:
+            critical = _critical(self._rule, self._rule.alpha / sharing)
+            ends = estimates.interval(self._seen, critical[1 : len(self.pairs) + 1])
+            self._intervals[sharing] = tuple(end.tolist() for end in ends)
+        low, high = self._intervals[sharing]
+        return low[n - 1], high[n - 1]
+
+    def _last_interval(self, n: int, sharing: int) -> tuple[float, float]:
+        rule = self._rule
+        critical = last_critical_value(rule.alpha / sharing, rule.least, n, rule.horizon)
+        low, high = estimates.interval(self._seen, np.full(len(self.pairs), critical))
+        return float(low[n - 1]), float(high[n - 1])
+
+    def _chance(self, sharing: int) -> Any:
+        """At each look, the chance of a decision at the last one."""
+        rule, seen = self._rule, self._seen
+        differs, equal = (float(_critical(rule, rule.alpha / share)[rule.most]) for share in (sharing, self._arms))
+        margin = np.where(seen.n < self._comparable, rule.margin, 0.0)
+        return chance_at_the_end(seen.n, seen.mean, seen.deviation, rule.most, differs, equal, margin)
+
+
+def _critical(rule: Rule, alpha: float) -> Any:
+    return critical_values(alpha, rule.least, rule.most, rule.horizon)
+
+
+def _verdict(
+    state: State,
+    pairs: Sequence[Pair],
+    seen: Moments,
+    ends: tuple[float, float],
+    rule: Rule,
+    level: float,
+    futile: bool = False,
+    name: str = RULE,
+) -> Verdict:
+    n = len(pairs)
+    mean, deviation = (float(seen.mean[n - 1]), float(seen.deviation[n - 1])) if n else (math.nan, math.inf)
+    arm_failures, control_failures = (sum(pair[side] is None for pair in pairs) for side in (0, 1))
+    wins = estimates.superiority(pairs, rule.higher_is_better)
+    return Verdict(state, n, mean, deviation, *ends, wins, level, arm_failures, control_failures, futile, name)
 
 
 def state_of(low: float, high: float, higher_is_better: bool, margin: float) -> State:
     """What an interval of the difference says."""
-    if low > 0 or high < 0:
+    if excludes_0(low, high):
         return "better" if (low > 0) == higher_is_better else "worse"
-    if -margin < low and high < margin:
-        return "practically equal"
-    return "undecided"
+    return "practically equal" if inside(low, high, margin) else "undecided"
 
 
-def first_decision(
-    differences: Sequence[float], higher_is_better: bool, margin: float, alpha: float, least: int
-) -> Verdict:
-    """The verdict at the first look, from `least` pairs on, that decides; else that on all pairs.
+def excludes_0(low: Any, high: Any) -> Any:
+    """Whether an interval, or each of many, leaves 0 out."""
+    return (low > 0) | (high < 0)
 
-    A function of the differences in their order alone: a comparison that was interrupted, or trained further
-    than its decision, gives the same verdict.
+
+def inside(low: Any, high: Any, margin: float) -> Any:
+    """Whether an interval, or each of many, lies within ±margin."""
+    return (low > -margin) & (high < margin)
+
+
+def narrowing(pairs: Sequence[Pair], rule: Rule, verdict: Verdict) -> list[dict[str, float]]:
+    """Difference, mean and interval after each seed, as they were seen then; the last interval is the verdict's."""
+    pairs = pairs[: verdict.n]
+    seen = estimates.seen(pairs, rule.higher_is_better, rule.resolution, rule.margin)
+    low, high = estimates.interval(seen, _critical(rule, verdict.level)[1 : len(pairs) + 1])
+    each = estimates.differences(pairs, rule.higher_is_better, rule.resolution)
+    low[-1:], high[-1:] = verdict.low, verdict.high
+    rows = np.column_stack([each, seen.mean, low, high]).tolist()
+    return [{"difference": row[0], "mean": row[1], "low": row[2], "high": row[3]} for row in rows]
+
+
+def of_fixed_runs(pairs: Sequence[Pair], rule: Rule, alpha: float) -> Verdict:
+    """The verdict of one look at pairs whose number was fixed beforehand; `alpha` is already divided among the arms."""
+    seen = estimates.seen(pairs, rule.higher_is_better, rule.resolution, rule.margin)
+    ends = estimates.paired_t(len(pairs), float(seen.mean[-1]), float(seen.deviation[-1]), alpha)
+    state = state_of(*ends, rule.higher_is_better, rule.margin)
+    return _verdict(state, pairs, seen, ends, rule, alpha, name=FIXED_PAIRED)
+
+
+def of_unpaired_runs(arm: Sequence[float | None], control: Sequence[float | None], rule: Rule, alpha: float) -> Verdict:
+    """The verdict of one look at runs that cannot be paired; `alpha` is already divided among the arms.
+
+    A failed training, None, counts as the worst score of either side.
     """
-    for n in range(least, len(differences) + 1):
-        verdict = judge(differences[:n], higher_is_better, margin, alpha)
-        if verdict.decided:
-            return verdict
-    return judge(differences, higher_is_better, margin, alpha)
+    scores = [score for score in (*arm, *control) if score is not None]
+    worst = (min if rule.higher_is_better else max)(scores, default=0.0)
+    ours, theirs = ([worst if score is None else score for score in side] for side in (arm, control))
+    mean, low, high = estimates.welch(ours, theirs, alpha)
+    return Verdict(
+        state_of(low, high, rule.higher_is_better, rule.margin),
+        n=min(len(arm), len(control)),
+        mean=mean,
+        deviation=math.nan,
+        low=low,
+        high=high,
+        superiority=math.nan,
+        level=alpha,
+        arm_failures=list(arm).count(None),
+        control_failures=list(control).count(None),
+        rule=FIXED_UNPAIRED,
+    )
 
 
-def seeds_needed(verdict: Verdict, margin: float, alpha: float) -> int | None:
-    """About how many seeds in all would decide, were mean and deviation to stay; None for more than can be run."""
-    if verdict.n < 2:
-        return None
-    n = verdict.n + 1
-    while n <= MOST_SEEDS_ESTIMATED:
-        low, high = confidence_sequence(Differences(n, verdict.mean, verdict.deviation), alpha)
-        if low > 0 or high < 0 or (-margin < low and high < margin):
-            return n
-        n = math.ceil(n * 1.02)
-    return None
+def chance_at_the_end(
+    n: Any, mean: Any, deviation: Any, most: int, differs: float, equal: float, margin: Any = 0.0
+) -> Any:
+    """The chance that the look at `most` decides, from what was seen at n < most; over arrays too.
+
+    With no prior knowledge of mean and deviation, the final mean is t-distributed around the mean so far, with n − 1
+    degrees of freedom and scale deviation × √((most − n) / (most × n)). Skewness is left out. `differs` and `equal`
+    are the critical values at `most` for better or worse, and for practically equal.
+    """
+    from scipy.special import stdtr
+
+    scale = deviation * np.sqrt((most - n) / (most * n))
+    far, near = differs * deviation / math.sqrt(most), margin - equal * deviation / math.sqrt(most)
+    near = np.clip(near, 0.0, far)  # a mean that is found to differ is not counted twice
+
+    def below(value: Any) -> Any:
+        with np.errstate(invalid="ignore", divide="ignore"):  # no deviation, one seed, or no seed to come
+            return stdtr(n - 1, (value - mean) / scale)
+
+    return 1 - below(far) + below(-far) + below(near) - below(-near)
 
 
-def welch(arm: Sequence[float], control: Sequence[float], alpha: float) -> tuple[float, float, float]:
-    """Difference of means of unpaired samples with Welch's interval (1947): for a fixed number of runs, one look."""
-    from scipy import stats
+def chance_of_decision(pairs: Sequence[Pair], rule: Rule, level: float, most: int) -> float:
+    """The chance that going on from these pairs to `most` seeds decides, at any look, at the verdict's level.
 
-    found = stats.ttest_ind(arm, control, equal_var=False).confidence_interval(1 - alpha)
-    return statistics.fmean(arm) - statistics.fmean(control), float(found.low), float(found.high)
+    Draws further normal differences from their predictive distribution and judges each draw by the rule. The prior of
+    the standardised effect is normal around 0 with variance 1 / PRIOR. The same pairs give the same chance.
+    """
+    n = len(pairs)
+    if n < 2:
+        return math.nan
+    seen = estimates.seen(pairs, rule.higher_is_better, rule.resolution, rule.margin)
+    past = np.broadcast_to(estimates.differences(pairs, rule.higher_is_better, rule.resolution), (DRAWS, n))
+    further = further_differences(n, seen.mean[-1], seen.deviation[-1], (DRAWS, most - n))
+    drawn = estimates.moments(np.hstack([past, further]), rule.resolution, rule.margin)
+    low, high = estimates.interval(drawn, critical_values(level, rule.least, most, rule.horizon)[1:])
+    decided = excludes_0(low, high) | inside(low, high, rule.margin)
+    return float(decided[:, n:].any(axis=1).mean())
+
+
+def further_differences(n: int, mean: float, deviation: float, shape: tuple[int, int]) -> Any:
+    """Draws of the differences to come after n, one row each with a mean and deviation that it may have."""
+    rng = np.random.default_rng(0)
+    deviations = deviation * np.sqrt((n - 1) / rng.chisquare(n - 1, (shape[0], 1)))
+    return rng.normal(rng.normal(mean * n / (n + PRIOR), deviations / math.sqrt(n + PRIOR)), deviations, shape)

@@ -8,8 +8,8 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lab.config.experiment import Experiment
@@ -31,6 +31,7 @@ class Objective:
 
     metric: str
     higher_is_better: bool
+    directions: Mapping[str, bool] = field(default_factory=dict)  # of all metrics of the runs, without their split
 
     @property
     def sign(self) -> int:

@@ -17,6 +17,7 @@ from lab.studies.confirmation import Candidate, Confirmation, select_candidates
 from lab.studies.search import REASON, Context, Counts, Objective, Search, counts
 from lab.studies.space import Space, parse_space
 from lab.tracking import store
+from lab.tracking.reading import directions
 from lab.tracking.writing.outbox import Outbox
 from lab.tracking.writing.tracker import Tracker
 from lab.training import provenance
@@ -26,7 +27,8 @@ from lab.training.building import build
 if TYPE_CHECKING:
     from optuna import Study
 
-DEFAULT_METRICS = {"classification": "val/accuracy", "regression": "val/rmse", "forecasting": "val/rmse"}
+ERRORS = ("val/rmse", "val/rmse_scaled")  # of one target, of several
+DEFAULT_METRICS = {"classification": ("val/accuracy",), "regression": ERRORS, "forecasting": ERRORS}
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def _run(
     started = time.monotonic()
     outbox = Outbox()
     tracker = outbox.tracker(study.user_attrs[storage.PARENT])
-    tags = _tags(space.experiment, study.study_name)
+    tags = _tags(space.experiment, study.study_name) | directions.as_tag(objective.directions)
     context = Context(space, study, objective, ParentRun(outbox, tracker.id, tags))
     _start(context, tracker, options)
     with recorded_status(outbox, tracker):
@@ -135,12 +137,12 @@ def _run(
 def choose_objective(experiment: Experiment, metric: str | None) -> Objective:
     """The metric to optimize; raises LabError if it is not a validation metric of the experiment."""
     built = build(experiment, prepared_data(experiment))
-    directions = {f"val/{name}": up for name, up in built.module.directions().items()}
-    metric = metric or DEFAULT_METRICS[built.data.task]
-    if metric not in directions:
+    known = {f"val/{name}": up for name, up in built.module.directions().items()}
+    metric = metric or next(name for name in DEFAULT_METRICS[built.data.task] if name in known)
+    if metric not in known:
         why = "test data is for the winner alone" if metric.startswith("test/") else f"no such metric '{metric}'"
-        raise LabError(f"--metric: {why}; {did_you_mean(metric, directions)}")
-    return Objective(metric, directions[metric])
+        raise LabError(f"--metric: {why}; {did_you_mean(metric, known)}")
+    return Objective(metric, known[metric], built.module.directions())
 
 
 def _open(space: Space, name: str, objective: Objective, options: Options) -> "Study":

@@ -16,6 +16,7 @@ from lab.data.base import Split
 from lab.errors import Stopped, TrainingFailed
 from lab.signals import stop_at_safe_points, stop_on_signals
 from lab.tracking import store
+from lab.tracking.reading import directions
 from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Recorded, Tracker
 from lab.training import artifacts, provenance, records
@@ -211,6 +212,7 @@ def _record_start(session: Session, more_tags: Mapping[str, str]) -> None:
         "lab.experiment": experiment.name,
         "lab.question": experiment.question,
         "lab.task": data.task,
+        **directions.as_tag(session.built.module.directions()),
         "data.fingerprint": data.fingerprint,
         "data.split_fingerprint": data.split_fingerprint(),
         "machine.device": str(session.trainer.strategy.root_device),

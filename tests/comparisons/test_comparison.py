@@ -1,5 +1,6 @@
 """Comparison files: what they accept, and the errors they report."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import yaml
 from shipped import PROJECT
 
 from lab.comparisons import comparison, run
+from lab.comparisons.replicates import epochs_to
+from lab.comparisons.verdicts import Rule
 from lab.errors import LabError
 
 pytestmark = pytest.mark.usefixtures("empty_workplace")
@@ -28,13 +31,38 @@ def test_a_shipped_comparison_is_valid_and_its_arms_can_be_built(name: str) -> N
     loaded = comparison.load(name, ["trainer.max_epochs=1"])
     assert "The claim:" in loaded.question
     assert len(loaded.arms) >= 2
-    assert isinstance(run.direction(loaded), bool)
+    assert loaded.metric in run.all_directions(loaded)
 
 
-def test_the_first_arm_is_the_control_and_the_error_rate_is_shared_by_the_others() -> None:
+def test_the_first_arm_is_the_control_and_the_rule_is_that_of_the_file() -> None:
     arms = {"a": {"model.hidden": 8}, "b": {"model.hidden": 9}, "c": {"model.hidden": 10}}
-    loaded = parsed(arms=arms, alpha=0.04)
-    assert (loaded.control, loaded.challengers, loaded.alpha_per_arm) == ("a", ["b", "c"], 0.02)
+    design = parsed(arms=arms, alpha=0.04, seeds="5..12", margin=0.5).design(True, 12, 0.125)
+    assert (design.control, design.challengers, design.measure) == ("a", ("b", "c"), "val/accuracy")
+    assert design.rule == Rule(True, 0.5, 0.04, 5, 12, 12, 0.125)
+
+
+def test_epochs_to_a_target_are_better_when_fewer_and_known_up_to_the_last_epoch() -> None:
+    design = parsed(metric="accuracy", reaches=0.9, settings={"trainer.max_epochs": 7}).design(True)
+    assert (design.rule.higher_is_better, design.rule.limit, design.rule.resolution) == (False, 7, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "target", "rises", "epoch"),
+    [
+        ([0.5, 0.7, 0.9], 0.7, True, 2),
+        ([0.95, 0.7, 0.9], 0.9, True, 1),  # reached at once: the direction is the metric's, not the first value's
+        ([0.5, 0.7, 0.9], 0.95, True, None),
+        ([2.0, 1.0, 0.5], 1.0, False, 2),
+        ([0.4, 1.0, 0.5], 0.5, False, 1),
+        ([math.nan, math.nan, 0.5], 0.5, False, 3),
+        ([2.0, 1.0], 0.5, False, None),
+    ],
+)
+def test_a_target_is_reached_in_the_direction_of_the_metric(
+    values: list[float], target: float, rises: bool, epoch: int | None
+) -> None:
+    epochs = {number: {"val/loss": value} for number, value in enumerate(values, start=1)}
+    assert epochs_to(epochs, "val/loss", target, rises) == epoch
 
 
 def test_settings_apply_to_all_arms_and_the_command_line_overrides_them() -> None:
@@ -57,6 +85,10 @@ def test_the_fingerprint_depends_on_settings_but_not_on_margin_error_rate_or_see
         ({"arms": {"relu": {}}}, "arms: a comparison needs at least two"),
         ({"arms": {"a": {}, "b": {}}}, "arms.b: has the same settings as a"),
         (
+            {"arms": {"a": {}, "b": {"trainer.max_epochs": 3}}, "reaches": 0.5},
+            "reaches: the arms differ in trainer.max_epochs",
+        ),
+        (
             {"arms": {"a": {}, "b": {"model.hiden": 3}}},
             "arms.b: model.hiden: no such setting; did you mean model.hidden?",
         ),
@@ -78,7 +110,7 @@ def test_an_error_is_reported(changes: dict[str, Any], message: str) -> None:
 
 def test_an_unknown_metric_is_refused() -> None:
     with pytest.raises(LabError, match="metric: the runs have no 'acuracy'; did you mean accuracy"):
-        run.direction(parsed(metric="acuracy"))
+        run.all_directions(parsed(metric="acuracy"))
 
 
 def test_an_unknown_comparison_suggests_similar_names() -> None:

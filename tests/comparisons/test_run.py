@@ -65,10 +65,13 @@ def test_a_comparison_continued_with_more_seeds_equals_one_session(tiny: str) ->
     assert first.findings.verdicts["two"].state == "undecided"
     later = compare(arms, seeds="5..7", margin=0.0)
     assert later.run_id == first.run_id
+    assert later.findings.verdicts["two"].n == 7
+    assert later.findings.design.rule.horizon == 5  # what was planned when it began
     assert isinstance(later.findings.scores, StoredScores)
     later.findings.scores.path.unlink()
     at_once = compare(arms, seeds="5..7", margin=0.0)
-    assert at_once.findings.verdicts == later.findings.verdicts
+    assert at_once.findings.design.rule.horizon == 7
+    assert at_once.findings.scores.arms == later.findings.scores.arms
 
 
 def test_an_interrupted_comparison_gives_the_same_verdicts(tiny: str, workplace: Path) -> None:
@@ -105,20 +108,22 @@ def scored(folder: Path) -> int:
     )
 
 
-def test_a_seed_that_fails_in_one_arm_drops_the_pair_and_is_reported(tiny: str) -> None:
-    result = compare({"one": {"optimizer.lr": 0.01}, "two": {"optimizer.lr": 0.02}}, seeds="3..4", margin=0.0)
-    scores = result.findings.scores
-    assert isinstance(scores, StoredScores)
-    scores.add("two", 2, float("nan"), {})
-    again = compare({"one": {"optimizer.lr": 0.01}, "two": {"optimizer.lr": 0.02}}, seeds="3..4", margin=0.0)
-    assert again.findings.verdicts["two"].n == 3
-    assert any("two could not be trained on seed 2" in line for line in sentences(again.findings))
+DIVERGES = {"optimizer": {"kind": "sgd", "lr": 1e30}}
 
 
-def test_an_arm_whose_trainings_all_fail_fails_the_comparison(tiny: str) -> None:
-    arms = {"one": {"optimizer": {"kind": "sgd", "lr": 0.1}}, "two": {"optimizer": {"kind": "sgd", "lr": 1e30}}}
-    with pytest.raises(TrainingFailed, match="every training of two failed"):
-        compare(arms, seeds="3..3")
+def test_an_arm_that_diverges_is_worse_and_its_failures_are_said(tiny: str) -> None:
+    arms = {"one": {"optimizer": {"kind": "sgd", "lr": 0.1}}, "two": DIVERGES}
+    result = compare(arms, seeds="3..15", margin=0.0)
+    verdict = result.findings.verdicts["two"]
+    assert (verdict.state, verdict.arm_failures, verdict.control_failures) == ("worse", verdict.n, 0)
+    lines = list(sentences(result.findings))
+    assert any(line.startswith(f"two failed on {verdict.n} of {verdict.n} seeds (") for line in lines)
+    assert {child.info.status for child in children("replicate")} == {"FINISHED", "FAILED"}
+
+
+def test_where_nothing_can_be_trained_there_is_no_verdict(tiny: str) -> None:
+    with pytest.raises(TrainingFailed, match="every training of every arm failed"):
+        compare({"one": DIVERGES, "two": {**DIVERGES, "model.hidden": 9}}, seeds="3..3")
     (parent,) = children("comparison")
     assert parent.info.status == "FAILED"
 
@@ -126,11 +131,20 @@ def test_an_arm_whose_trainings_all_fail_fails_the_comparison(tiny: str) -> None
 def test_measures_on_test_data_in_seconds_and_in_epochs_to_a_loss(tiny: str) -> None:
     arms = {"one": {"optimizer.lr": 0.01}, "two": {"optimizer.lr": 0.02}}
     tested = compare(arms, seeds="3..3", on="test")
-    assert "test/accuracy" in tested.findings.comparison.measure
+    assert "test/accuracy" in tested.findings.design.measure
+    assert tested.findings.design.rule.resolution == pytest.approx(1 / 359)
     assert all("test/accuracy" in child.data.metrics for child in children("replicate"))
     epochs = compare(arms, seeds="3..3", metric="loss", reaches=0.5)
-    assert epochs.findings.higher_is_better is False
+    assert epochs.findings.design.rule.higher_is_better is False
     assert set(epochs.findings.scores.of("one").values()) <= {1.0, 2.0, 3.0}
+    rising = compare(arms, seeds="3..3", metric="accuracy", reaches=0.05)
+    assert rising.findings.design.rule.higher_is_better is False
+    assert set(rising.findings.scores.of("one").values()) == {1.0}  # reached in the first epoch, not never
+    never = compare(arms, seeds="3..3", metric="accuracy", reaches=1.1, margin=1)
+    assert never.findings.verdicts["two"].state == "undecided"
+    said = list(sentences(never.findings))
+    assert said[0] == "two against one is undecided after 3 seeds: neither reached it (epochs to val/accuracy 1.1)"
+    assert "two did not reach it on 3 of 3 seeds; each of them counts as 3 epochs, one more than was trained" in said
     seconds = compare(arms, seeds="3..3", metric="seconds_per_epoch")
     assert all(score and score > 0 for score in seconds.findings.scores.of("one").values())
 

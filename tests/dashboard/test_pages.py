@@ -1,5 +1,6 @@
 """Every page with real runs, through Streamlit's own test harness."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,9 @@ from made_runs import EVIL, Filled, make_run
 from streamlit.testing.v1 import AppTest
 
 import dashboard
+from lab.comparisons.verdicts import RULE
 from lab.tracking import edits
+from lab.tracking.writing.outbox import Outbox
 
 APP = Path(dashboard.__path__[0]) / "app.py"
 Open = Callable[..., AppTest]
@@ -240,4 +243,33 @@ def test_verdicts_show_question_findings_and_table(opened: Open, tiny: str) -> N
     assert "fast is better than slow by" in said
     assert "<b>" not in said
     assert app.dataframe[0].value["verdict"].tolist() == ["better"]
+    assert app.dataframe[0].value["rule"].tolist() == [RULE]
     assert "There is no comparison gone" in texts(opened("verdicts", comparison="gone"))
+
+
+def test_a_comparison_of_version_0_2_is_shown_with_the_rule_that_decided_it(opened: Open, tiny: str) -> None:
+    verdict = {"state": "better", "n": 6, "mean": 0.2, "deviation": 0.01, "low": 0.1, "high": 0.3, "e_value": 99.0}
+    content = {
+        "name": "old",
+        "question": "Which rate?",
+        "measure": "val/accuracy",
+        "higher_is_better": True,
+        "margin": 0.0,
+        "alpha": 0.05,
+        "control": "slow",
+        "changes": {"slow": {}, "fast": {}},
+        "verdicts": {"fast": verdict | {"superiority": 1.0}},
+        "sentences": ["fast is better than slow by 0.2000 val/accuracy, decided after 6 seeds"],
+        "scores": {"slow": {"1": 0.5}, "fast": {"1": 0.7}},
+        "extras": {},
+        "narrowing": {"fast": [{"seed": 1, "difference": 0.2, "mean": 0.2, "low": 0.1, "high": 0.3}]},
+    }
+    outbox = Outbox()
+    tracker = outbox.tracker()
+    tracker.start("tiny", "comparison old", {}, {"lab.kind": "comparison"})
+    tracker.text("comparison.json", json.dumps(content))
+    tracker.end("FINISHED")
+    outbox.close()
+    app = opened("verdicts")
+    assert "fast is better than slow by" in texts(app)
+    assert app.dataframe[0].value["rule"].tolist() == ["anytime-valid t test"]

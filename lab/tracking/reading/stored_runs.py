@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lab.errors import LabError, did_you_mean
 from lab.tracking import store
+from lab.tracking.reading import directions
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 
 BEST_BY = "val/loss"  # the metric of `best:`, which also chose the best epoch
-LOWER_IS_BETTER = ("loss", "mae", "rmse")
 TESTED_KINDS = ("run", "winner")  # values of the tag lab.kind: neither trials of studies nor arms of comparisons
 RUNS_PER_CALL = 1_000
 NEWEST_FIRST = "attributes.start_time DESC"
@@ -130,22 +130,11 @@ def best_of(
     having = [run for run in finished if math.isfinite(run.data.metrics.get(f"at_best/{by}", math.nan))]
     if not having:
         raise LabError(f"no run of experiment '{experiment}' {_why_none(finished, by)}")
-    sign = -1 if _is_higher_better(by, having) else 1
+    higher = directions.of_runs(by, (run.data.tags for run in having), (run.data.metrics for run in having))
+    if higher is None:
+        raise LabError(f"--by {by}: the runs do not say whether higher is better; choose another metric")
+    sign = -1 if higher else 1
     return sorted(having, key=lambda run: sign * run.data.metrics[f"at_best/{by}"])[:top]
-
-
-def _is_higher_better(metric: str, runs: "list[Run]") -> bool:
-    """Whether the best value of a run is above that at its best epoch, which shows the direction of any metric."""
-    for values in (run.data.metrics for run in runs):
-        at_best = values[f"at_best/{metric}"]
-        if (best_value := values.get(f"best/{metric}", at_best)) != at_best:
-            return best_value > at_best
-    return higher_is_better(metric)
-
-
-def higher_is_better(metric: str) -> bool:
-    """Whether a metric, such as `val/accuracy`, is better when it is higher."""
-    return metric.rpartition("/")[2] not in LOWER_IS_BETTER
 
 
 def _why_none(finished: "list[Run]", by: str) -> str:

@@ -1,0 +1,41 @@
+"""Whether a metric is better when it is higher: as recorded, else by a known name, never by a guess."""
+
+import pytest
+
+from lab.tracking.reading import directions
+
+
+@pytest.mark.parametrize(
+    ("metric", "higher"),
+    [
+        *[(name, True) for name in ("val/accuracy", "accuracy", "val_acc", "test_f1_epoch", "eval/auc", "val/kappa")],
+        *[(name, True) for name in ("val/skill", "at_best/val/r2", "samples_per_second", "Validation/Accuracy")],
+        *[(name, False) for name in ("val/loss", "train_loss_step", "val/mape", "val/nll", "val/brier", "valid_rmse")],
+        *[(name, False) for name in ("best/val/perplexity", "eval/error-rate", "seconds_per_epoch")],
+        *[(name, None) for name in ("val/wonder", "lossless", "gradient_norm", "lr", "val/f1_of_cats", "")],
+    ],
+)
+def test_a_known_name_has_a_direction_and_no_other(metric: str, higher: bool | None) -> None:
+    assert directions.higher_is_better(metric, {}) is higher
+
+
+def test_what_the_run_says_comes_first() -> None:
+    said = directions.recorded([directions.as_tag({"loss": True, "wonder": False})[directions.TAG]])
+    assert said == {"loss": True, "wonder": False}
+    assert directions.higher_is_better("val/loss", said) is True
+    assert directions.higher_is_better("at_best/test/wonder", said) is False
+
+
+def test_damaged_tags_say_nothing() -> None:
+    assert directions.recorded([None, float("nan"), "{", "[1]", '{"loss": "low"}']) == {}
+
+
+def test_a_run_without_the_tag_shows_the_direction_by_its_best_value() -> None:
+    rising = {"at_best/val/wonder": 0.5, "best/val/wonder": 0.7}
+    falling = {"at_best/val/wonder": 0.5, "best/val/wonder": 0.3}
+    same = {"at_best/val/wonder": 0.5, "best/val/wonder": 0.5}
+    assert directions.of_runs("val/wonder", [{}], [same, rising]) is True
+    assert directions.of_runs("val/wonder", [{}], [falling]) is False
+    assert directions.of_runs("val/wonder", [{}], [same, {}]) is None
+    tag = directions.as_tag({"wonder": False})
+    assert directions.of_runs("val/wonder", [tag], [rising]) is False
