@@ -15,6 +15,7 @@ import streamlit as st
 from dashboard import curve_math, studies, verdicts
 from lab.errors import LabError
 from lab.studies import storage
+from lab.studies.importance import Importance, importance_of
 from lab.tracking import store
 from lab.tracking.reading.run_table import RunTable
 from lab.tracking.reading.stored_runs import Artifacts
@@ -233,6 +234,17 @@ def _study(address: str, name: str) -> Any:
 def study(name: str) -> Any:
     """An Optuna study; raises LabError."""
     return _study(storage.address(), name)
+
+
+@st.cache_data(max_entries=16, show_spinner="estimating the importance of the settings")
+def _importance(name: str, finished: int, _study: Any) -> Importance:
+    return importance_of(_study)
+
+
+def study_importance(study: Any) -> Importance:
+    """How much each setting of a study matters; estimated again when a trial has finished."""
+    finished = sum(trial.state.name == "COMPLETE" for trial in study.get_trials(deepcopy=False))
+    return _importance(study.study_name, finished, study)
 
 
 def study_metric(table: RunTable, name: str) -> str:

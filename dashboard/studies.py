@@ -70,7 +70,6 @@ def figure(study: "Study", view: str, params: list[str]) -> Any:
 
     plots: dict[str, Callable[[], Any]] = {
         "history": lambda: visualization.plot_optimization_history(study),
-        "importance": lambda: visualization.plot_param_importances(study),
         "slices": lambda: visualization.plot_slice(study, params=params or None),
         "contour": lambda: visualization.plot_contour(study, params=params),
         "parallel": lambda: visualization.plot_parallel_coordinate(study, params=params or None),

@@ -22,6 +22,10 @@ class LabError(Exception):
         super().__init__("\n".join(self.lines))
 
 
+class Unavailable(LabError):
+    """Something that the settings name is missing where they are used: a module or a file."""
+
+
 class TrainingFailed(Exception):
     """A run that started and failed; the command line prints the message and exits with 1."""
 

@@ -11,6 +11,12 @@ def number(value: float | None) -> str:
     return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
 
 
+def signed(value: float) -> str:
+    """A difference as text, with its sign."""
+    sign = "−" if value < 0 else "+"
+    return f"{sign}∞" if math.isinf(value) else f"{sign}{number(abs(value))}"
+
+
 def percent(share: float) -> str:
     """A share as text: a whole number of percent, below 1 % with two digits."""
     return f"{100 * share:.2g} %" if 0 < share < 0.01 else f"{100 * share:.0f} %"

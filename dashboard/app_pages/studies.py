@@ -2,11 +2,13 @@
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import streamlit as st
 
 from dashboard import components, run_list, selection, store_reads, studies, text
 from dashboard.charts import Chart
 from lab.errors import LabError
+from lab.studies.importance import importance_figure
 from lab.tracking.reading.run_table import RunTable
 
 if TYPE_CHECKING:
@@ -75,12 +77,24 @@ def _show_figure(study: "Study", view: str) -> None:
         if view == "contour" and len(chosen) < 2:
             st.info("A contour plot needs two settings.")
             return
+    if view == "importance":
+        _show_importance(study)
+        return
     figure = studies.figure(study, view, chosen)
     if figure is None:
         st.info("There are too few trials for this plot yet.")
         return
     figure.update_layout(title=None, margin={"t": 40})
     components.show_chart(Chart(figure, (), studies.trials(study)), f"study-{view}", f"{view} of the study")
+
+
+def _show_importance(study: "Study") -> None:
+    found = store_reads.study_importance(study)
+    if not found.shares:
+        st.info(text.escape_markdown(found.sentence(), 400))
+        return
+    rows = pd.DataFrame([{"setting": name, **vars(share)} for name, share in found.shares.items()])
+    components.show_chart(Chart(importance_figure(found), (), rows), "study-importance", "importance of the settings")
 
 
 def _show_winners(name: str) -> None:

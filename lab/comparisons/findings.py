@@ -8,7 +8,7 @@ from lab.comparisons import estimates, verdicts
 from lab.comparisons.design import Design
 from lab.comparisons.scores import Scores
 from lab.comparisons.verdicts import Verdict
-from lab.formatting import number, percent
+from lab.formatting import number, percent, signed
 
 FIXED_DESIGN = 29  # seeds that a fixed design needs to detect P(A > B) = 0.75 (Bouthillier et al. 2021)
 
@@ -124,9 +124,3 @@ def censored(findings: Findings) -> Iterator[str]:
                 f"{arm} did not reach it on {beyond} of {len(scores)} seeds; each of them counts as {limit + 1:g} "
                 "epochs, one more than was trained"
             )
-
-
-def signed(value: float) -> str:
-    """A difference as text, with its sign."""
-    sign = "−" if value < 0 else "+"
-    return f"{sign}∞" if math.isinf(value) else f"{sign}{number(abs(value))}"

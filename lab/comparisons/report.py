@@ -8,9 +8,9 @@ from rich.live import Live
 from rich.table import Table
 
 from lab.comparisons import verdicts
-from lab.comparisons.findings import Findings, failures, sentence, sentences, signed
+from lab.comparisons.findings import Findings, failures, sentence, sentences
 from lab.comparisons.run import ComparisonResult
-from lab.formatting import number, percent
+from lab.formatting import number, percent, signed
 
 
 class LiveTable:

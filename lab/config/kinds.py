@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from lab.errors import LabError, did_you_mean
+from lab.errors import LabError, Unavailable, did_you_mean
 
 SHIPPED = {
     "data": {
@@ -153,7 +153,7 @@ def _imported(path: str, module_name: str, name: str) -> Callable[..., Any]:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        raise LabError(
+        raise Unavailable(
             f"{path}: no module '{error.name}'; kind: {module_name}:{name} is looked up from {here}"
         ) from None
     except Exception as error:  # importing a user's file may raise anything

@@ -2,6 +2,7 @@
 
 import json
 import math
+import platform
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 from lab.config.experiment import Experiment, parse
 from lab.config.sections import Part
 from lab.data.base import DataModule
-from lab.errors import LabError, TrainingFailed
+from lab.errors import LabError, TrainingFailed, Unavailable
 from lab.modules.diagnostics import dead_fraction
 from lab.training import building
 from lab.training.best_epoch import BestEpoch
@@ -39,7 +40,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended: `finished`, `pruned`, `failed`, or `lost` (its worker died); and the reason."""
+    """How a job ended: `finished`, `pruned`, `failed` by its settings, or `lost` by its surroundings; and the reason.
+
+    A lost job says nothing about its settings: its worker died, or a module or a file is missing there.
+    """
 
     number: int
     state: str
@@ -55,6 +59,8 @@ def train_job(job: Job, on_epoch: OnEpoch, max_threads: int | None = None) -> Ou
         if max_threads and experiment.threads != "auto":
             experiment = replace(experiment, threads=min(experiment.threads, max_threads))
         return _train(experiment, job, on_epoch, max_threads)
+    except (Unavailable, ImportError, OSError) as failure:
+        return Outcome(job.number, "lost", f"{platform.node()}: {str(failure).partition(chr(10))[0]}")
     except (LabError, TrainingFailed) as failure:
         return Outcome(job.number, "failed", str(failure).splitlines()[0])
     except (torch.OutOfMemoryError, MemoryError) as failure:

@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from lab.errors import TrainingFailed
 from lab.parallel.jobs import Job, OnEpoch, Outcome, train_job
 from lab.signals import uninterrupted
+
+MOST_LOST = 3  # jobs one after the other, for each worker
 
 
 class Workers(Protocol):
@@ -31,9 +34,10 @@ def run_jobs(
 ) -> None:
     """Keep all workers busy until `next_job` returns None and the last job has ended.
 
-    Ctrl-C interrupts the training, but none of the callbacks.
+    Ctrl-C interrupts the training, but none of the callbacks. Raises TrainingFailed where one job after the other is
+    lost: then the surroundings are to be mended.
     """
-    running = 0
+    running = lost = 0
 
     def report(number: int, epoch: int, values: dict[str, float]) -> bool:
         with uninterrupted():
@@ -53,6 +57,9 @@ def run_jobs(
             running -= 1
             with uninterrupted():
                 on_outcome(outcome)
+            lost = lost + 1 if outcome.state == "lost" else 0
+            if lost >= MOST_LOST * workers.capacity:
+                raise TrainingFailed(f"{lost} trainings one after the other were lost; the last: {outcome.reason}")
 
 
 def open_workers(count: int) -> Workers:

@@ -1,7 +1,8 @@
 """Confirmation: the best trials and the experiment's own settings are trained again on fresh seeds.
 
 The best of many noisy scores overestimates its settings (the winner's curse); scores on seeds that the search did
-not use do not.
+not use do not. Whether a candidate is better than the experiment's own settings, the control, is decided by the test
+of comparisons. Only the winner is then tested, on the same seeds.
 """
 
 import dataclasses
@@ -9,18 +10,21 @@ import itertools
 import json
 import math
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lab.comparisons import estimates
+from lab.comparisons.verdicts import Rule, Verdict, decide
 from lab.config.experiment import Experiment
-from lab.errors import TrainingFailed
 from lab.parallel.child_runs import ChildRun
 from lab.parallel.jobs import Job, Outcome
 from lab.parallel.workers import Workers, run_jobs
 from lab.studies.search import Context, Objective, settings_key
 
-FRESH = "lab.fresh"  # user attribute of a study: scores on fresh seeds, by candidate and seed
+FRESH = "lab.fresh"  # user attribute of a study: validation scores on fresh seeds, by candidate and seed
+TESTED = "lab.tested"  # the same for test scores, of winners
+ALPHA = 0.05  # error rate of the verdicts on all candidates
 DEFAULTS = "defaults"
 
 
@@ -32,17 +36,36 @@ class Candidate:
     values: dict[str, Any]
     experiment: Experiment
     search_score: float | None
-    fresh: tuple[float, ...] = ()
+    scores: tuple[float | None, ...] = ()  # on fresh seeds; None where the training failed
+
+    @property
+    def fresh(self) -> tuple[float, ...]:
+        """The scores of the trainings that did not fail."""
+        return tuple(score for score in self.scores if score is not None)
 
     @property
     def mean(self) -> float:
         """The mean score on fresh seeds; NaN without any."""
         return statistics.fmean(self.fresh) if self.fresh else math.nan
 
-    @property
-    def deviation(self) -> float:
-        """The sample standard deviation over fresh seeds; NaN for fewer than two."""
-        return statistics.stdev(self.fresh) if len(self.fresh) > 1 else math.nan
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over seeds with its 95 % interval (Student's t), which is infinite for a single seed."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def mean_of(scores: Sequence[float]) -> Mean:
+    """The mean of scores on different seeds; NaN without any."""
+    if not scores:
+        return Mean(math.nan, -math.inf, math.inf, 0)
+    mean = statistics.fmean(scores)
+    deviation = statistics.stdev(scores) if len(scores) > 1 else 0.0
+    return Mean(mean, *estimates.paired_t(len(scores), mean, deviation, ALPHA), len(scores))
 
 
 def select_candidates(context: Context, top: int) -> list[Candidate]:
@@ -73,11 +96,17 @@ class _Training:
 
 
 class Confirmation:
-    """Trains candidates on seeds that the search did not use; scores are stored in the study and reused."""
+    """Trains candidates on seeds that the search did not use; scores are stored in the study and reused.
 
-    def __init__(self, context: Context):
+    The scores are of validation data; with `test`, of test data, and for the winner alone.
+    """
+
+    def __init__(self, context: Context, test: bool = False):
         self.context = context
         self.study = context.study
+        self.test = test
+        self.stored_as = TESTED if test else FRESH
+        self.reasons: dict[str, str] = {}  # why a training of a candidate failed, the last one
         self._running: dict[int, _Training] = {}
         self._numbers = itertools.count(-1, -1)  # negative, so that none is a trial's
 
@@ -88,10 +117,9 @@ class Confirmation:
         workers: Workers,
         on_progress: Callable[[int, int], None],
     ) -> list[Candidate]:
-        """The candidates with their scores on all seeds, the best mean first.
+        """The candidates with their scores on all seeds.
 
-        `on_progress` is called with the number of finished trainings and their total number. Raises TrainingFailed
-        if no training finished.
+        `on_progress` is called with the number of finished trainings and their total number.
         """
         seeds = list(seeds)
         todo = [(c, seed) for seed in seeds for c in candidates if str(seed) not in self._scores(c)]
@@ -115,15 +143,19 @@ class Confirmation:
             for training in self._running.values():
                 training.child.end("stopped", "the study was stopped")
             self._running.clear()
-        return self._ranked(candidates, seeds)
+        return [
+            dataclasses.replace(each, scores=tuple(self._scores(each).get(str(seed)) for seed in seeds))
+            for each in candidates
+        ]
 
     def _start(self, candidate: Candidate, seed: int) -> Job:
         experiment = dataclasses.replace(candidate.experiment, seed=seed)
         name = f"{candidate.name}, seed {seed}"
-        child = self.context.parent.start_child(experiment, name, "fresh seed", candidate=candidate.name)
+        kind = "tested seed" if self.test else "fresh seed"
+        child = self.context.parent.start_child(experiment, name, kind, candidate=candidate.name)
         number = next(self._numbers)
         self._running[number] = _Training(candidate, seed, child)
-        return Job(number, experiment.name, experiment.to_yaml())
+        return Job(number, experiment.name, experiment.to_yaml(), test=self.test)
 
     def _on_epoch(self, number: int, epoch: int, values: dict[str, float]) -> bool:
         self._running[number].child.record(epoch, values)
@@ -132,35 +164,63 @@ class Confirmation:
     def _finish(self, training: _Training, outcome: Outcome) -> None:
         """Store the score of a training in the study, and end its run."""
         if outcome.state != "lost":
-            score = training.child.score(self.context.objective.metric)
-            valid = score if outcome.state == "finished" and math.isfinite(score) else None
-            stored = dict(self.study.user_attrs.get(FRESH, {}))
+            score = self._score(training.child, outcome) if outcome.state == "finished" else math.nan
+            stored = dict(self.study.user_attrs.get(self.stored_as, {}))
             key = settings_key(training.candidate.experiment)
-            stored[key] = stored.get(key, {}) | {str(training.seed): valid}
-            self.study.set_user_attr(FRESH, stored)
+            stored[key] = stored.get(key, {}) | {str(training.seed): score if math.isfinite(score) else None}
+            self.study.set_user_attr(self.stored_as, stored)
+        if outcome.reason:
+            self.reasons[training.candidate.name] = outcome.reason
+        if outcome.metrics:
+            training.child.tracker.metrics(outcome.metrics, training.child.best_epoch)
         training.child.end(outcome.state, outcome.reason)
+
+    def _score(self, child: ChildRun, outcome: Outcome) -> float:
+        metric = self.context.objective.metric
+        return outcome.metrics[f"test/{metric.partition('/')[2]}"] if self.test else child.score(metric)
 
     def _scores(self, candidate: Candidate) -> dict[str, float | None]:
         """The stored scores of a candidate by seed; None where the training failed."""
-        return self.study.user_attrs.get(FRESH, {}).get(settings_key(candidate.experiment), {})
-
-    def _ranked(self, candidates: list[Candidate], seeds: list[int]) -> list[Candidate]:
-        """The candidates with their scores: those with the fewest failed seeds first, then by mean."""
-        scored = []
-        for candidate in candidates:
-            scores = self._scores(candidate)
-            fresh = tuple(score for seed in seeds if (score := scores.get(str(seed))) is not None)
-            scored.append(dataclasses.replace(candidate, fresh=fresh))
-        if not any(candidate.fresh for candidate in scored):
-            raise TrainingFailed("no candidate could be trained on fresh seeds; see their runs for the reasons")
-        sign = self.context.objective.sign
-        return sorted(scored, key=lambda c: (len(seeds) - len(c.fresh), sign * c.mean if c.fresh else 0.0))
+        return self.study.user_attrs.get(self.stored_as, {}).get(settings_key(candidate.experiment), {})
 
 
-def as_json(ranked: list[Candidate], objective: Objective) -> str:
-    """The ranked candidates as a JSON artifact of the study's run."""
+def ranked(candidates: Sequence[Candidate], objective: Objective) -> list[Candidate]:
+    """The candidates with the fewest failed seeds first, then by the mean of their scores."""
+
+    def place(candidate: Candidate) -> tuple[int, float]:
+        failed = len(candidate.scores) - len(candidate.fresh)
+        return failed, objective.sign * candidate.mean if candidate.fresh else 0.0
+
+    return sorted(candidates, key=place)
+
+
+def against_defaults(candidates: Sequence[Candidate], objective: Objective) -> dict[str, Verdict]:
+    """The verdict on each candidate against the experiment's own settings, paired by seed, one look at all seeds."""
+    (control,) = (candidate for candidate in candidates if candidate.name == DEFAULTS)
+    pairs = {
+        candidate.name: list(zip(candidate.scores, control.scores, strict=True))
+        for candidate in candidates
+        if candidate is not control
+    }
+    seeds = max(len(control.scores), 2)
+    rule = Rule(objective.higher_is_better, alpha=ALPHA, least=seeds, most=seeds, horizon=seeds)
+    return decide(pairs, rule) if pairs else {}
+
+
+def as_json(
+    candidates: Sequence[Candidate], verdicts: Mapping[str, Verdict], tested: Mean, objective: Objective
+) -> str:
+    """The ranked candidates, and the winner's test, as a JSON artifact of the study's run."""
     rows = [
-        {"candidate": c.name, "settings": c.values, "search": c.search_score, "fresh": c.fresh, "mean": c.mean}
-        for c in ranked
+        {
+            "candidate": each.name,
+            "settings": each.values,
+            "search": each.search_score,
+            "fresh": each.scores,
+            "mean": vars(mean_of(each.fresh)),
+            "against defaults": vars(verdicts[each.name]) if each.name in verdicts else None,
+        }
+        for each in candidates
     ]
-    return json.dumps({"metric": objective.metric, "candidates": rows}, indent=1) + "\n"
+    content = {"metric": objective.metric, "candidates": rows, "winner on test data": vars(tested)}
+    return json.dumps(content, indent=1) + "\n"

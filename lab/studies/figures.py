@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from lab.studies.importance import importance_figure, importance_of
 from lab.studies.search import Objective
 
 if TYPE_CHECKING:
@@ -31,18 +32,8 @@ def _figures(study: "Study", metric: str) -> Iterator[Any]:
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about settings that only some trials have
-        if importances(study):
-            yield visualization.plot_param_importances(study, target_name=metric)
+        if (importance := importance_of(study)).shares:
+            yield importance_figure(importance)
         for plot in plots:
             yield plot(study, **({} if plot is visualization.plot_timeline else {"target_name": metric}))
         yield visualization.plot_intermediate_values(study)
-
-
-def importances(study: "Study") -> dict[str, float]:
-    """The importance of each setting (PED-ANOVA), highest first; empty after too few trials."""
-    from optuna.importance import get_param_importances
-
-    try:
-        return get_param_importances(study)
-    except (ValueError, RuntimeError):
-        return {}

@@ -11,12 +11,13 @@ from rich.table import Table
 
 from lab.config import experiment, yaml_files
 from lab.files import atomic_output, may_replace
-from lab.formatting import number
-from lab.studies.confirmation import Candidate
+from lab.formatting import number, signed
+from lab.studies.confirmation import Candidate, Mean, mean_of
 from lab.studies.search import Counts
 from lab.studies.study import Options, StudyResult
 
 REFRESH_SECONDS = 0.2
+MOST_REASONS = 3  # of failed trials that are printed
 
 
 class ProgressLine:
@@ -87,37 +88,60 @@ def summary(result: StudyResult) -> RenderableType:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(result.final.experiment.name)
     table.add_column(f"{metric}\nin the search", justify="right")
-    table.add_column("on fresh seeds\nmean ± sd", justify="right")
+    table.add_column("on fresh seeds\nmean, 95 % interval", justify="right")
     table.add_column("seeds", justify="right")
+    table.add_column("against\ndefaults")
     table.add_column("settings")
     for rank, candidate in enumerate(result.ranked):
         settings = " ".join(f"{name}={_value(value)}" for name, value in candidate.values.items())
-        cells = [candidate.name, number(candidate.search_score), _fresh_score(candidate), str(len(candidate.fresh))]
+        failed = len(candidate.scores) - len(candidate.fresh)
+        seeds = f"{len(candidate.scores)}{f', {failed} failed' if failed else ''}"
+        verdict = result.verdicts.get(candidate.name)
+        cells = [candidate.name, number(candidate.search_score), _fresh_score(candidate), seeds]
+        cells.append(verdict.state if verdict else "–")
         table.add_row(*cells, settings or "as in the file", style="bold" if rank == 0 else "")
     return Group("", table, "", *[f"[dim]{name:10}[/dim]  {value}" for name, value in _facts(result)])
 
 
 def _fresh_score(candidate: Candidate) -> str:
-    """Mean and standard deviation over fresh seeds, as text."""
-    return f"{number(candidate.mean)} ± {number(candidate.deviation)}" if candidate.fresh else "failed"
+    """The mean over fresh seeds with its interval, as text."""
+    return _with_interval(mean_of(candidate.fresh)) if candidate.fresh else "failed"
+
+
+def _with_interval(mean: Mean) -> str:
+    return f"{number(mean.value)} [{number(mean.low)}, {number(mean.high)}]" if mean.n > 1 else number(mean.value)
 
 
 def _facts(result: StudyResult) -> Iterable[tuple[str, str]]:
     counts, name = result.counts, result.objective.metric.partition("/")[2]
     yield "trials", f"{counts.done}: {counts.finished} finished, {counts.pruned} pruned, {counts.failed} failed"
+    for reason in result.reasons[:MOST_REASONS]:
+        yield "failed", reason
+    yield "verdict", _verdict(result)
     tested = number(result.final.metrics[f"test/{name}"])
     baseline = result.final.baseline.get(f"test/{name}")
     compared = f" (baseline {number(baseline)})" if baseline is not None else ""
-    seed = result.final.experiment.seed
-    yield "winner", f"{result.ranked[0].name}: test/{name} {tested}{compared}, one seed ({seed})"
-    shares = [f"{setting} {share:.2f}" for setting, share in result.importances.items()]
-    yield "importance", "  ".join(shares[:6]) or "too few trials to estimate it"
+    over = f"{_with_interval(result.tested)} over {result.tested.n} fresh seeds"
+    yield "winner", f"{result.winner.name}: test/{name} {over}{compared}"
+    yield "model", f"the stored one, of seed {result.final.experiment.seed} alone, has test/{name} {tested}"
+    yield "importance", result.importance.sentence()
     yield "time", f"{result.seconds:.0f} s"
     yield "study", result.name
     if result.run_id:
         yield "run", f"{result.run_id} (its artifact study.html shows the figures)"
     if result.final.delivery.pending:
         yield "tracking", f"[yellow]{result.final.delivery.message}[/yellow]"
+
+
+def _verdict(result: StudyResult) -> str:
+    """Whether the winner is better than the defaults, by the test of comparisons."""
+    verdict = result.verdicts.get(result.winner.name)
+    if verdict is None:
+        return "the experiment's own settings did best on fresh seeds"
+    interval = f"{signed(verdict.mean)} [{signed(verdict.low)}, {signed(verdict.high)}] {result.objective.metric}"
+    if verdict.decided:
+        return f"{result.winner.name} is {verdict.state} than the defaults: {interval} on {verdict.n} fresh seeds"
+    return f"undecided whether {result.winner.name} is better than the defaults: {interval} (--seeds: more decide)"
 
 
 def write_winner(result: StudyResult, replace: bool) -> str:

@@ -3,9 +3,12 @@
 import dataclasses
 import math
 import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from lab.comparisons.verdicts import Verdict
 from lab.config.experiment import Experiment
 from lab.errors import LabError, TrainingFailed, did_you_mean
 from lab.parallel.child_runs import ParentRun, driver_lock, recorded_status
@@ -13,7 +16,8 @@ from lab.parallel.jobs import prepared_data
 from lab.parallel.workers import Workers, open_workers
 from lab.signals import stop_on_signals
 from lab.studies import confirmation, figures, storage
-from lab.studies.confirmation import Candidate, Confirmation, select_candidates
+from lab.studies.confirmation import Candidate, Confirmation, Mean, mean_of, select_candidates
+from lab.studies.importance import Importance, importance_of
 from lab.studies.search import REASON, Context, Counts, Objective, Search, counts
 from lab.studies.space import Space, parse_space
 from lab.tracking import store
@@ -56,13 +60,19 @@ class Options:
 
 @dataclass(frozen=True)
 class StudyResult:
-    """The candidates, the winner first, and the winner's run, which was tested."""
+    """The candidates, the winner first, their verdicts against the defaults, and the winner's test.
+
+    `tested` is the mean test score of the winner on the fresh seeds; `final` is its run on the experiment's own seed.
+    """
 
     name: str
     objective: Objective
     counts: Counts
+    reasons: Sequence[str]  # why trials failed, the most frequent first
     ranked: list[Candidate]
-    importances: dict[str, float]
+    verdicts: Mapping[str, Verdict]
+    tested: Mean
+    importance: Importance
     final: training.Result
     seconds: float
     run_id: str | None
@@ -119,15 +129,20 @@ def _run(
     with recorded_status(outbox, tracker):
         _search(context, options, workers, progress)
         ranked = _confirm(context, options, workers, progress)
+        verdicts = confirmation.against_defaults(ranked, objective)
         progress.testing()
-        final = _test(context, ranked[0])
-        _log_results(context, tracker, ranked, final)
+        tested = _test(context, ranked[0], options, workers)
+        final = _train_final(context, ranked[0])
+        _log_results(context, tracker, ranked, verdicts, tested, final)
     return StudyResult(
         name=study.study_name,
         objective=objective,
         counts=counts(study),
+        reasons=reasons(study),
         ranked=ranked,
-        importances=figures.importances(study),
+        verdicts=verdicts,
+        tested=tested,
+        importance=importance_of(study),
         final=dataclasses.replace(final, delivery=outbox.delivery),
         seconds=time.monotonic() - started,
         run_id=outbox.delivery.run_ids.get(tracker.id),
@@ -193,33 +208,65 @@ def best(study: "Study") -> tuple[int, float] | None:
     return trial.number, float(trial.value or 0.0)
 
 
-def _no_trial_finished(study: "Study") -> str:
+def reasons(study: "Study") -> list[str]:
+    """Why trials failed, the most frequent reason first, with how many trials."""
     trials = study.get_trials(deepcopy=False)
-    reasons = [reason for trial in trials if (reason := trial.user_attrs.get(REASON))]
-    last = f"; the last reason: {reasons[-1]}" if reasons else ""
-    return f"no trial of {study.study_name} finished its training ({len(trials)} tried){last}"
+    found = Counter(reason for trial in trials if (reason := trial.user_attrs.get(REASON)))
+    return [f"{reason} ({count} trials)" if count > 1 else reason for reason, count in found.most_common()]
+
+
+def _no_trial_finished(study: "Study") -> str:
+    known = reasons(study)
+    why = f"; the most frequent reason: {known[0]}" if known else ""
+    return f"no trial of {study.study_name} finished its training ({len(study.trials)} tried){why}"
 
 
 def _confirm(context: Context, options: Options, workers: Workers, progress: Progress) -> list[Candidate]:
-    """The candidates, ranked on fresh seeds."""
+    """The candidates, ranked on fresh seeds; raises TrainingFailed where the defaults could not be trained."""
+    phase = Confirmation(context)
     candidates = select_candidates(context, options.top)
+    scored = phase.run(candidates, _fresh_seeds(context, options), workers, progress.confirming)
+    (control,) = (candidate for candidate in scored if candidate.name == confirmation.DEFAULTS)
+    if not control.fresh:
+        reason = phase.reasons.get(control.name, "in an earlier session; see its runs for the reasons")
+        raise TrainingFailed(
+            f"the experiment's own settings failed on every fresh seed, so nothing can win against them: {reason}"
+        )
+    return confirmation.ranked(scored, context.objective)
+
+
+def _fresh_seeds(context: Context, options: Options) -> range:
     first = context.space.experiment.seed + 1
-    seeds = range(first, first + options.seeds)
-    return Confirmation(context).run(candidates, seeds, workers, progress.confirming)
+    return range(first, first + options.seeds)
 
 
-def _test(context: Context, winner: Candidate) -> training.Result:
-    """Train the winner as `lab run` would, and test it: the only time that a study uses test data."""
+def _test(context: Context, winner: Candidate, options: Options, workers: Workers) -> Mean:
+    """The winner's test score on the fresh seeds: with its final run the only use of test data in a study."""
+    seeds = _fresh_seeds(context, options)
+    (tested,) = Confirmation(context, test=True).run([winner], seeds, workers, lambda done, total: None)
+    return mean_of(tested.fresh)
+
+
+def _train_final(context: Context, winner: Candidate) -> training.Result:
+    """Train the winner as `lab run` would, on the experiment's own seed, and test it."""
     tags = {"lab.kind": "winner", "lab.study": context.study.study_name, "lab.candidate": winner.name}
     tracker = context.parent.outbox.tracker(parent=context.parent.id)
     return training.train(winner.experiment, tracker, tags=tags)
 
 
-def _log_results(context: Context, tracker: Tracker, ranked: list[Candidate], final: training.Result) -> None:
+def _log_results(
+    context: Context,
+    tracker: Tracker,
+    ranked: list[Candidate],
+    verdicts: Mapping[str, Verdict],
+    tested: Mean,
+    final: training.Result,
+) -> None:
     """Log the candidates, the figures and the winner's metrics to the study's own run."""
-    tracker.text("candidates.json", confirmation.as_json(ranked, context.objective))
+    tracker.text("candidates.json", confirmation.as_json(ranked, verdicts, tested, context.objective))
     tracker.text("study.html", figures.as_html(context.study, context.objective))
     scores = {f"fresh/{context.objective.metric}": ranked[0].mean}
-    tested = {name: value for name, value in final.metrics.items() if name.startswith("test/")}
-    tracker.metrics(scores | tested, 0)
+    of_final = {name: value for name, value in final.metrics.items() if name.startswith("test/")}
+    name = context.objective.metric.partition("/")[2]
+    tracker.metrics(scores | of_final | {f"fresh/test/{name}": tested.value}, 0)
     tracker.tags({"lab.winner": ranked[0].name})

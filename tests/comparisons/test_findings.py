@@ -9,9 +9,10 @@ import pytest
 
 from lab.comparisons import findings
 from lab.comparisons.design import Design
-from lab.comparisons.findings import Findings, sentence, sentences, signed
+from lab.comparisons.findings import Findings, sentence, sentences
 from lab.comparisons.scores import Scores, StoredScores
 from lab.comparisons.verdicts import FIXED_PAIRED, Rule, Verdict, chance_of_decision
+from lab.formatting import signed
 
 pytestmark = pytest.mark.usefixtures("empty_workplace")
 

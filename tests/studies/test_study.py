@@ -15,8 +15,11 @@ import optuna
 import psutil
 import pytest
 
-from lab.config.experiment import load
+from lab.config.experiment import Experiment, load
+from lab.data.base import DataModule
 from lab.errors import LabError, TrainingFailed
+from lab.parallel import jobs
+from lab.parallel.jobs import prepared_data
 from lab.studies import storage, study
 from lab.studies.search import Counts
 from lab.studies.study import Options, StudyResult
@@ -76,6 +79,7 @@ class TestAStudy:
     def check_ranking(self, result: StudyResult) -> None:
         assert result.counts.done == 4
         assert {candidate.name for candidate in result.ranked} > {"defaults"}
+        assert result.verdicts.keys() == {candidate.name for candidate in result.ranked} - {"defaults"}
         assert all(candidate.search_score is not None for candidate in result.ranked)
         assert [len(candidate.fresh) for candidate in result.ranked] == [2, 2]
         means = [candidate.mean for candidate in result.ranked]
@@ -100,7 +104,12 @@ class TestAStudy:
             assert run.data.tags["mlflow.parentRunId"] == result.run_id
             assert run.info.status == "FINISHED"
         tested = [run for run in store.client().search_runs(["1"]) if "test/accuracy" in run.data.metrics]
-        assert {run.data.tags["lab.kind"] for run in tested} == {"study", "winner"}
+        assert {run.data.tags["lab.kind"] for run in tested} == {"study", "winner", "tested seed"}
+        assert {run.data.tags["lab.candidate"] for run in children("tested seed")} == {result.winner.name}
+        scores = [run.data.metrics["test/accuracy"] for run in children("tested seed")]
+        assert sorted(run.data.params["seed"] for run in children("tested seed")) == ["1", "2"]
+        assert result.tested.value == pytest.approx(sum(scores) / 2)
+        assert parent.data.metrics["fresh/test/accuracy"] == result.tested.value
         assert sorted({run.data.params["seed"] for run in children("fresh seed")}) == ["1", "2"]
         page = Path(store.client().download_artifacts(parent.info.run_id, "study.html")).read_text()
         assert "Plotly.newPlot" in page
@@ -305,3 +314,47 @@ def test_the_trial_of_a_killed_ray_worker_is_retried(searched: str) -> None:
     lost = [run for run in children("trial") if run.info.status == "KILLED"]
     assert ["its worker died" in run.data.tags["lab.failure"] for run in lost] == [True]
     assert json.dumps(lost[0].data.tags)
+
+
+class TestWhatFails:
+    """A failure of the settings is a result, one of the surroundings is not."""
+
+    def test_reasons_are_said_the_most_frequent_first(self, searched: str) -> None:
+        search = "search={optimizer: [{kind: adamw, lr: 0.01}, {kind: sgd, lr: 1e30}, {kind: sgd, lr: 0.1}]}"
+        result = run(searched, search, trials=9, seeds=1, sampler="random", pruner="none")
+        assert result.counts.failed > 1
+        assert all("the loss became" in reason for reason in result.reasons)
+        assert result.reasons[0].endswith(f"({result.counts.failed} trials)") or len(result.reasons) > 1
+
+    def test_nothing_wins_where_the_defaults_fail(self, searched: str) -> None:
+        diverging = ("optimizer={kind: sgd, lr: 1e30}", "search={optimizer.lr: [0.1, 1e30]}")
+        with pytest.raises(TrainingFailed, match=r"own settings failed on every fresh seed.*: the loss became"):
+            run(searched, *diverging, trials=6, seeds=1, sampler="random")
+        assert not children("winner")
+
+    def test_what_is_missing_on_a_worker_is_no_result(self, searched: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        calls = []
+
+        def away(experiment: Experiment) -> DataModule:
+            calls.append(experiment)
+            if len(calls) in (2, 3):  # the first is the driver's own
+                raise ModuleNotFoundError("No module named 'my_ideas'")
+            return prepared_data(experiment)
+
+        monkeypatch.setattr(jobs, "prepared_data", away)
+        result = run(searched, trials=3, seeds=1, pruner="none")
+        assert result.counts == Counts(3, 0, 0)
+        lost = [run for run in children("trial") if run.info.status == "KILLED"]
+        assert len(lost) == 2
+        assert all("No module named 'my_ideas'" in run.data.tags["lab.failure"] for run in lost)
+
+    def test_where_everything_is_lost_the_study_ends_and_says_why(
+        self, searched: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(experiment: Experiment) -> DataModule:
+            raise FileNotFoundError(2, "No such file or directory", "data.csv")
+
+        monkeypatch.setattr(jobs, "prepared_data", away)
+        with pytest.raises(TrainingFailed, match=r"3 trainings one after the other were lost; the last: .*data\.csv"):
+            run(searched, trials=3, seeds=1)
+        assert not children("winner")

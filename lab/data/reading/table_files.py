@@ -14,7 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from lab.data.encodings.table import BLANKS
-from lab.errors import LabError, did_you_mean
+from lab.errors import LabError, Unavailable, did_you_mean
 
 Separator = Literal["auto", ",", ";", "\t", "|"]
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -47,7 +47,7 @@ def existing_file(path: str | Path) -> Path:
     if not path.exists():
         near = [str(other) for other in path.parent.glob("*") if other.is_file()] if path.parent.is_dir() else []
         hint = did_you_mean(str(path), near) if near else f"looked up from {Path.cwd()}"
-        raise LabError(f"{path}: no such file; {hint}")
+        raise Unavailable(f"{path}: no such file; {hint}")
     if not path.stat().st_size:
         raise LabError(f"{path}: is empty")
     return path
