@@ -14,7 +14,7 @@ from lab.tracking.reading.run_table import RunTable
 
 MAX_MATRICES = 12
 MAX_DIMENSIONS = 8
-SINGLE_VALUES = ("best/", "at_best/", "baseline/", "test/")  # the lab's summaries, which have no curve
+SINGLE_VALUES = ("best/", "at_best/", "baseline/", "test/", "low/", "high/")  # the lab's summaries, which have no curve
 
 
 def metric_names(table: RunTable) -> list[str]:

@@ -21,7 +21,7 @@ MAX_PREDICTIONS = 2_000
 MAX_CHARTS = 24
 DEFAULT_CHARTS = 6  # where there are more than MAX_CHARTS
 SPLITS = ("test", "val", "train")
-SUMMARIES = ("best/", "at_best/", "baseline/")
+SUMMARIES = ("best/", "at_best/", "baseline/", "low/", "high/")
 SYSTEM = "system/"
 ENVIRONMENT_TAGS = ("version.", "machine.", "git.", "data.", "mlflow.source", "mlflow.user")
 PROVENANCE_TAGS = ("version.", "machine.", "git.", "data.", "mlflow.")
@@ -42,7 +42,10 @@ def show_summary(table: RunTable, run: str) -> None:
 
 
 def summary_rows(metrics: pd.Series) -> pd.DataFrame:
-    """Each metric at the best epoch (for test metrics: as tested), with the baseline's, its best and its last value."""
+    """Each metric at the best epoch, with the baseline's, its best and its last value.
+
+    Test metrics are as tested, from `low` to `high` on other test sets of the same size (95 %).
+    """
     values = metrics.dropna()
     rows = []
     for name in dict.fromkeys(_without_summary(str(key)) for key in values.index):
@@ -52,13 +55,15 @@ def summary_rows(metrics: pd.Series) -> pd.DataFrame:
                 {
                     "metric": name,
                     "at the best epoch": values.get(f"at_best/{name}", values.get(name) if split == "test" else None),
+                    "low": values.get(f"low/{name}"),
+                    "high": values.get(f"high/{name}"),
                     "baseline": values.get(f"baseline/{name}"),
                     "best": values.get(f"best/{name}"),
                     "last": values.get(name) if split != "test" else None,
                 }
             )
     rows.sort(key=lambda row: SPLITS.index(str(row["metric"]).partition("/")[0]))
-    return pd.DataFrame(rows, columns=["metric", "at the best epoch", "baseline", "best", "last"])
+    return pd.DataFrame(rows, columns=["metric", "at the best epoch", "low", "high", "baseline", "best", "last"])
 
 
 def _without_summary(name: str) -> str:

@@ -61,7 +61,7 @@ def _show_link(table: RunTable, name: str) -> None:
     """A link to the runs of the study."""
     if "lab.study" in table.tags:
         of_study = table.tags["lab.study"] == name
-        kinds = run_list.run_kinds(table).isin(["trial", "fresh seed", "winner"])
+        kinds = run_list.run_kinds(table).isin(["trial", "fresh seed", "tested seed", "winner"])
         runs = list(table.info.index[of_study & kinds])
         if runs:
             components.link_to_compare(table, runs[:MAX_LINKED_RUNS], f"compare its {len(runs)} runs")

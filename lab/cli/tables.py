@@ -28,7 +28,6 @@ BASELINES = {
     "regression": "training mean",
     "forecasting": "last value",
 }
-PARTS = ("trial", "fresh seed", "replicate")  # kinds of runs that belong to a study or comparison
 MAIN_METRICS = ("accuracy", "rmse")  # the first of them that a run has is shown
 STATES = {
     mark.partition(" ")[2]: mark for mark in (*run_table.MARKS.values(), run_table.STALE, *run_table.TRIALS.values())
@@ -45,13 +44,19 @@ def run_summary(result: "Result") -> RenderableType:
     table.add_column(result.experiment.name)
     for split in SPLITS:
         table.add_column(split, justify="right")
+    table.add_column("95 %", justify="right")
     table.add_column(f"baseline, test ({BASELINES[result.task]})", justify="right", style="dim")
     for name in _metric_names(result.metrics):
         cells = [number(result.metrics.get(f"{split}/{name}")) for split in SPLITS]
         cells[-1] = f"[bold]{cells[-1]}[/bold]"
+        cells.append(_interval(result.intervals.get(f"test/{name}")))
         table.add_row(name, *cells, number(result.baseline.get(f"test/{name}")))
     lines = [f"[dim]{label:10}[/dim]  {text}" for label, text in _facts(result)]
     return Group("", table, "", *lines)
+
+
+def _interval(ends: tuple[float, float] | None) -> str:
+    return escape(f"[{number(ends[0])}, {number(ends[1])}]") if ends else ""
 
 
 def _metric_names(metrics: dict[str, float]) -> list[str]:
@@ -68,6 +73,7 @@ def _facts(result: "Result") -> Iterable[tuple[str, str]]:
     yield "model", f"{result.experiment.model.kind}, {result.parameters:,} parameters"
     threads = result.experiment.threads
     yield "time", f"{result.seconds:.1f} s on {result.device}, {threads} thread{'' if threads == 1 else 's'}"
+    yield "test", f"{result.test_samples:,} samples; 95 %: what another such test set could give, not another seed"
     yield "seed", f"{seed}; a single seed is no evidence yet"
     if run_id:
         yield "run", run_id
@@ -158,7 +164,7 @@ def select_runs(
     if where:
         mask &= run_table.matching(table, where)
     if not parts and "lab.kind" in table.tags:
-        mask &= ~table.tags["lab.kind"].isin(PARTS)
+        mask &= ~table.tags["lab.kind"].isin(run_table.PARTS)
     return [str(run) for run in table.info.index[mask]]
 
 

@@ -146,6 +146,7 @@ class DataModule(L.LightningDataModule, ABC):
         self.class_names: tuple[str, ...] = ()
         self.target_names: tuple[str, ...] = ()
         self.targets = 1  # channels of a series that are forecast
+        self.correlated = 1  # neighbouring samples that are alike, as overlapping windows of a series are
         self.notes: list[tuple[str, str]] = []
         self.majority = 0  # the most frequent class of the training split
 

@@ -66,6 +66,7 @@ class SeriesDataModule(DataModule):
         steps = self.read()
         self.fingerprint = fingerprint(steps.values)
         self.targets = steps.targets
+        self.correlated = self.window + self.horizon
         self.encoding = SeriesEncoding(steps.names, self.window, self.horizon, steps.time, steps.gaps)
         self.target_names = tuple(
             f"{name} +{step}" for name in steps.names[: self.targets] for step in range(1, self.horizon + 1)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
 from lab.data.loaders import Batch
+from lab.modules import bootstrap
 from lab.modules.metrics import EpochScores, as_floats, weighted
 from lab.modules.training_step import BlockModule
 
@@ -116,6 +117,12 @@ class TaskModule(BlockModule):
         targets = self.loss_target(block).split(self.stepping.batch_size)
         self.scores[split].add(*weighted(self.loss, losses, targets), scored)
         return scored
+
+    def test_intervals(self, correlated: int) -> dict[str, tuple[float, float]]:
+        """The interval of each test metric, by full name; `correlated` neighbouring samples are alike."""
+        scored = {name: torch.cat([part[name] for part in self.test_outputs]) for name in self.test_outputs[0]}
+        metrics = self.new_metrics().to(self.device)
+        return {f"test/{name}": ends for name, ends in bootstrap.intervals(metrics, scored, correlated).items()}
 
     def on_train_epoch_end(self) -> None:
         """Publish the training scores of the epoch, and advance the schedule."""

@@ -115,8 +115,11 @@ def _loss_difference(before: LossChain, now: LossChain, batch: int, epochs: int)
 
 def _metrics(old: StoredRun, new: StoredRun) -> pd.DataFrame:
     """Every recorded value of both runs, and their relative difference."""
-    excluded = NOT_COMPARED if old.tags.get(LAB) == new.tags.get(LAB) else (*NOT_COMPARED, "lr")
-    names = sorted(name for name in old.metrics.keys() | new.metrics.keys() if not name.startswith(excluded))
+    if old.tags.get(LAB) == new.tags.get(LAB):
+        recorded = old.metrics.keys() | new.metrics.keys()
+    else:  # version 0.2 recorded the learning rate of the next epoch, and no intervals
+        recorded = (old.metrics.keys() & new.metrics.keys()) - {"lr"}
+    names = sorted(name for name in recorded if not name.startswith(NOT_COMPARED))
     table = open_tables().histories([old.id, new.id], names)
     values = table.groupby(["metric", "step", "run"])["value"].last().unstack("run")
     values = values.reindex(columns=[old.id, new.id]).set_axis(["before", "now"], axis=1)

@@ -24,7 +24,8 @@ from lab.training.run import StartingPoint
 
 EPOCHS = "trainer.max_epochs"
 LONGEST_WAIT = 60.0  # seconds for the records of a run that was just killed
-SUMMARY = ("best/", "at_best/", "test/", "baseline/", "best_epoch", "system/")  # not of one epoch or step
+# Metrics that are not of one epoch or step.
+SUMMARY = ("best/", "at_best/", "test/", "low/", "high/", "baseline/", "best_epoch", "system/")
 
 Say = Callable[[str], None]
 

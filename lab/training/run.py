@@ -26,6 +26,7 @@ from lab.training.records import Records
 from lab.training.trainer import early_stopping_of, evaluate, make_trainer, silence_libraries
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+ENDS = ("low", "high")  # of the interval of a test metric, recorded as low/test/accuracy
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -55,15 +56,20 @@ FROM_SCRATCH = StartingPoint()
 
 @dataclass(frozen=True)
 class Result:
-    """The outcome of a run: the metrics of its best epoch, and of the trivial baseline, by full name."""
+    """The outcome of a run: the metrics of its best epoch, and of the trivial baseline, by full name.
+
+    `intervals` are those of the test metrics for another test set of the same size.
+    """
 
     experiment: Experiment
     task: str
     metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
     baseline: dict[str, float]
     best_epoch: int
     epochs: int
     seconds: float
+    test_samples: int
     parameters: int
     device: str
     tracker_id: str
@@ -90,10 +96,11 @@ class Session:
 
 @dataclass(frozen=True)
 class Scores:
-    """Metrics by full name: of the best epoch, of the test, of the trivial baseline."""
+    """Metrics by full name: of the best epoch, of the test with intervals, of the trivial baseline."""
 
     best: dict[str, float]
     test: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
     baseline: dict[str, float]
 
 
@@ -240,7 +247,16 @@ def _score(session: Session) -> Scores:
         for split in SPLITS
         for name, value in built.module.score_trivial(built.data.loader(split)).items()
     }
-    return Scores({name: value for name, value in best.items() if "/" in name}, tested, baseline)
+    of_best = {name: value for name, value in best.items() if "/" in name}
+    return Scores(of_best, tested, _intervals(built), baseline)
+
+
+def _intervals(built: Built) -> dict[str, tuple[float, float]]:
+    """The intervals of the test metrics; none where they cannot be had, since a tested run is not to fail for them."""
+    try:
+        return built.module.test_intervals(built.data.correlated)
+    except Exception:  # whatever a person's own metrics raise, or too little memory
+        return {}
 
 
 def _record_scores(session: Session, scores: Scores) -> None:
@@ -250,7 +266,8 @@ def _record_scores(session: Session, scores: Scores) -> None:
         session.tracker.metrics({f"best/{name}": value}, best_at)
     at_best = {f"at_best/{name}": value for name, value in scores.best.items()}
     trivial = {f"baseline/{name}": value for name, value in scores.baseline.items()}
-    session.tracker.metrics(at_best | scores.test | trivial | {"best_epoch": epoch}, epoch)
+    ends = {f"{end}/{name}": pair[side] for name, pair in scores.intervals.items() for side, end in enumerate(ENDS)}
+    session.tracker.metrics(at_best | scores.test | ends | trivial | {"best_epoch": epoch}, epoch)
 
 
 def _keep_artifacts(session: Session) -> list[str]:
@@ -284,6 +301,8 @@ def _result(session: Session, scores: Scores, seconds: float, missing: Sequence[
         experiment=built.experiment,
         task=built.data.task,
         metrics=scores.best | scores.test,
+        intervals=scores.intervals,
+        test_samples=len(built.data.splits["test"]),  # type: ignore[arg-type]
         baseline=scores.baseline,
         best_epoch=session.checkpoints.best_epoch,
         epochs=len(session.records.history),

@@ -26,6 +26,7 @@ MARKS = {
     "SCHEDULED": "○ scheduled",
 }
 STALE = "◌ stale"
+PARTS = ("trial", "fresh seed", "tested seed", "replicate")  # kinds of runs that belong to a study or comparison
 TRIALS = {"pruned": "✂ pruned", "lost": "✕ lost"}
 ATTRIBUTES = {
     "run_name": "name",
