@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from lab.comparisons.boundaries import HORIZON
 from lab.comparisons.design import Design
 from lab.comparisons.verdicts import Rule
 from lab.config import experiment, schema, yaml_files
-from lab.config.experiment import Experiment
+from lab.config.experiment import SOURCES, Experiment, Source
 from lab.config.types import Fraction, NonNegativeFloat
 from lab.errors import LabError, did_you_mean
 
@@ -41,6 +41,16 @@ class Comparison:
     alpha: float
     min_seeds: int
     max_seeds: int
+    varies: Sequence[Source] = SOURCES
+
+    def replicate(self, arm: str, seed: int) -> Experiment:
+        """An arm on one seed; the sources of chance that do not vary keep the seed of the experiment."""
+        experiment = self.arms[arm]
+        seeds: dict[str, int | None] = {
+            source: experiment.seed_of(source) for source in SOURCES if source not in self.varies
+        }
+        given = {source: value for source, value in experiment.seeds.items() if value is not None}
+        return dataclasses.replace(experiment, seed=seed, seeds=seeds | given)
 
     @property
     def control(self) -> str:
@@ -51,7 +61,8 @@ class Comparison:
     def measure(self) -> str:
         """What is compared, as text."""
         full = self.metric if self.metric == "seconds_per_epoch" else f"{self.on}/{self.metric}"
-        return full if self.reaches is None else f"epochs to {full} {self.reaches:g}"
+        whole = full if self.reaches is None else f"epochs to {full} {self.reaches:g}"
+        return whole if set(self.varies) == set(SOURCES) else f"{whole} over {' and '.join(self.varies)}"
 
     def design(self, higher_is_better: bool, horizon: int = HORIZON, resolution: float = 0.0) -> Design:
         """What the verdicts rest on; `higher_is_better` is the direction of the metric, `resolution` its step."""
@@ -70,7 +81,10 @@ class Comparison:
     def fingerprint(self) -> str:
         """A hash of what the scores depend on: margin, error rate and number of seeds do not count."""
         settings = [{k: v for k, v in arm.settings().items() if k != "seed"} for arm in self.arms.values()]
-        content = json.dumps([settings, self.metric, self.reaches, self.on], sort_keys=True)
+        parts: list[Any] = [settings, self.metric, self.reaches, self.on]
+        if set(self.varies) != set(SOURCES):  # earlier versions had no choice
+            parts.append(sorted(self.varies))
+        content = json.dumps(parts, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:8]
 
 
@@ -84,6 +98,7 @@ def _schema(
     on: Literal["val", "test"] = "val",
     alpha: Fraction = 0.05,
     seeds: str = "5..30",
+    varies: list[Source] = list(SOURCES),  # noqa: B006
 ) -> None:
     """The schema of a comparison file; `settings` are overrides of the base for all arms."""
 
@@ -123,10 +138,12 @@ def parse(
         errors.append("reaches: test data is used once, after training; use on: val")
     if whole["reaches"] is not None and len({arm.trainer["max_epochs"] for arm in arms.values()}) > 1:
         errors.append("reaches: the arms differ in trainer.max_epochs, so that one has longer to reach it")
+    if not whole["varies"]:
+        errors.append(f"varies: name at least one of {', '.join(SOURCES)}")
     errors += _duplicates(arms)
     if errors:
         raise LabError(*[f"{path}: {line}" for line in errors])
-    rest = {key: whole[key] for key in ("metric", "reaches", "on", "margin", "alpha")}
+    rest = {key: whole[key] for key in ("metric", "reaches", "on", "margin", "alpha", "varies")}
     return Comparison(name, question, arms, whole["arms"], min_seeds=min_seeds, max_seeds=max_seeds, **rest)
 
 

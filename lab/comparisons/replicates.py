@@ -1,6 +1,5 @@
 """The trainings of a comparison: each arm on seed after seed, until it is decided."""
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -79,7 +78,7 @@ class Replicates:
         return None
 
     def _start(self, arm: str, seed: int) -> Job:
-        experiment = dataclasses.replace(self.comparison.arms[arm], seed=seed)
+        experiment = self.comparison.replicate(arm, seed)
         child = self.parent.start_child(experiment, f"{arm}, seed {seed}", "replicate", arm=arm)
         self._number += 1
         self._running[self._number] = _Replicate(arm, seed, child)

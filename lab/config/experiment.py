@@ -4,13 +4,15 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from lab.config import kinds, schema, yaml_files
 from lab.config.sections import Part, checked_sections, top_level, with_overrides
 from lab.errors import LabError, did_you_mean
 
 FOLDER = Path("experiments")
+Source = Literal["split", "init", "order", "dropout"]  # of chance
+SOURCES: tuple[Source, ...] = get_args(Source)
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,17 @@ class Experiment:
     early_stopping: Mapping[str, Any] | None
     checkpoints: Mapping[str, Any]
     seed: int
+    seeds: Mapping[str, int | None]
     threads: int | Literal["auto"]
     channels_last: bool
     search: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
     written: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # without defaults
+
+    def seed_of(self, source: Source) -> int:
+        """The seed of one source of chance."""
+        seed = self.seeds.get(source)
+        return self.seed if seed is None else seed
 
     def varied(self, changes: Mapping[str, Any]) -> "Experiment":
         """The experiment with other values (JSON types) for dotted names; raises LabError."""
@@ -53,6 +61,7 @@ class Experiment:
             "early_stopping": dict(self.early_stopping) if self.early_stopping is not None else None,
             "checkpoints": dict(self.checkpoints),
             "seed": self.seed,
+            "seeds": {source: seed for source, seed in self.seeds.items() if seed is not None},
             "threads": self.threads,
             "channels_last": self.channels_last,
             "search": dict(self.search),

@@ -77,6 +77,7 @@ def top_level(
     early_stopping: dict[str, Any] | None = None,
     checkpoints: dict[str, Any] = {},  # noqa: B006
     seed: Count = 0,
+    seeds: dict[str, Any] = {},  # noqa: B006
     threads: PositiveInt | Literal["auto"] = 1,
     channels_last: bool = False,
     search: dict[str, Any] = {},  # noqa: B006
@@ -116,6 +117,16 @@ def checkpoints(every_seconds: NonNegativeFloat = 30.0) -> float:
     return every_seconds
 
 
+def seeds(
+    split: Count | None = None, init: Count | None = None, order: Count | None = None, dropout: Count | None = None
+) -> None:
+    """Seeds of single sources of chance; each that is not given is `seed`.
+
+    `split` draws the validation split, `init` the initial weights, `order` that of the batches, `dropout` dropout and
+    whatever else is random in training.
+    """
+
+
 def checked_sections(complete: dict[str, Any], errors: list[str]) -> dict[str, Any]:
     """The sections with every default included, as parts where they have a kind; errors are added to `errors`."""
     parts: dict[str, Any] = {
@@ -135,6 +146,7 @@ def checked_sections(complete: dict[str, Any], errors: list[str]) -> dict[str, A
         supplied = SUPPLIED["early_stopping"]
         errors += schema.check(early_stopping, complete["early_stopping"], "early_stopping", supplied)
         parts["early_stopping"] = schema.defaults(early_stopping, supplied) | complete["early_stopping"]
+    errors += schema.check(seeds, complete["seeds"], "seeds")
     errors += schema.check(checkpoints, complete["checkpoints"], "checkpoints")
     parts["checkpoints"] = schema.defaults(checkpoints) | complete["checkpoints"]
     return parts

@@ -138,7 +138,9 @@ class DataModule(L.LightningDataModule, ABC):
         self.batch_size = batch_size
         self.val_fraction = val_fraction
         self.num_workers = num_workers
-        self.seed = seed
+        self.seed = seed  # of the splits
+        self.order_seed = seed  # of the order of the batches
+        self.noise_seed = seed  # of augmentation
         self.block = 1  # batches that the loader yields at once
         self.splits: dict[str, Dataset[Any]] = {}
         self.split_indices: dict[str, NDArray[np.int64]] = {}
@@ -204,7 +206,7 @@ class DataModule(L.LightningDataModule, ABC):
 
     def order(self, size: int, shuffle: bool) -> EpochOrder:
         """The order in which the samples of a split are served."""
-        return EpochOrder(size, self.seed, shuffle)
+        return EpochOrder(size, self.order_seed, shuffle)
 
     def loader(self, split: Split, shuffle: bool = False) -> Any:
         """The in-memory batch loader; with `num_workers`, one that uses worker processes, in the same order."""

@@ -123,13 +123,20 @@ class Images(SampleDataModule):
         """The images of a split; augmented for training if `flip` or `crop` is set."""
         chosen = self.split_indices[split]
         if split == "train" and self._augments:
-            return AugmentedImages(x, y, chosen, self.input_scale, self.flip, self.crop, self.seed)
+            return AugmentedImages(x, y, chosen, self.input_scale, self.flip, self.crop, self.noise_seed)
         return LazyDataset(x, y, chosen, self.input_scale)
 
     def order(self, size: int, shuffle: bool) -> EpochOrder:
         """The order of the samples; for augmented images the epoch is encoded in the indices."""
         augmented = shuffle and self._augments
-        return EpochAndIndexOrder(size, self.seed, shuffle) if augmented else super().order(size, shuffle)
+        return EpochAndIndexOrder(size, self.order_seed, shuffle) if augmented else super().order(size, shuffle)
+
+    def loader(self, split: Split, shuffle: bool = False) -> Any:
+        """As the base class; images are augmented by the seed of the training that asks."""
+        dataset = self.splits[split]
+        if isinstance(dataset, AugmentedImages):
+            dataset.seed = self.noise_seed
+        return super().loader(split, shuffle)
 
     @property
     def _augments(self) -> bool:

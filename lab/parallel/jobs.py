@@ -91,7 +91,7 @@ def _train(experiment: Experiment, job: Job, on_epoch: OnEpoch, max_threads: int
 
 def prepared_data(experiment: Experiment) -> DataModule:
     """The experiment's data, prepared once per process for the same settings and seed."""
-    return _prepared(experiment.data.kind, json.dumps(dict(experiment.data.settings)), experiment.seed)
+    return _prepared(experiment.data.kind, json.dumps(dict(experiment.data.settings)), experiment.seed_of("split"))
 
 
 @lru_cache(maxsize=8)

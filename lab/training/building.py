@@ -57,11 +57,12 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     of a sum depend on it. One thread while it is `auto`, see `choose_threads`.
     """
     torch.set_num_threads(1 if experiment.threads == "auto" else experiment.threads)
-    data = data or experiment.data.build(seed=experiment.seed)
+    data = data or experiment.data.build(seed=experiment.seed_of("split"))
     data.prepare()
+    data.order_seed, data.noise_seed = experiment.seed_of("order"), experiment.seed_of("dropout")
     experiment = dataclasses.replace(experiment, loss=_loss(experiment.loss, data))
     rehearsal.check_kind(experiment.model, experiment.data, data.sizes)
-    L.seed_everything(experiment.seed, workers=True, verbose=False)
+    L.seed_everything(experiment.seed_of("init"), workers=True, verbose=False)
     architecture: nn.Module = experiment.model.build(**data.sizes.supplied())
     whole = data.wrap(with_input_adapter(architecture, data.input_adapter))
     samples, _ = next(iter(data.loader("train")))
@@ -110,7 +111,7 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
         "loss": experiment.loss.build(),
         "make_optimizer": lambda params: experiment.optimizer.build(params=params),
         "make_scheduler": make_scheduler,
-        "seed": experiment.seed,
+        "seed": experiment.seed_of("dropout"),
         "own_metrics": lambda: metrics.build_all(experiment.metrics, data.sizes),
         "stepping": Stepping(
             data.batch_size,

@@ -11,6 +11,7 @@ from shipped import PROJECT
 from lab.comparisons import comparison, run
 from lab.comparisons.replicates import epochs_to
 from lab.comparisons.verdicts import Rule
+from lab.config.experiment import SOURCES
 from lab.errors import LabError
 
 pytestmark = pytest.mark.usefixtures("empty_workplace")
@@ -44,6 +45,20 @@ def test_the_first_arm_is_the_control_and_the_rule_is_that_of_the_file() -> None
 def test_epochs_to_a_target_are_better_when_fewer_and_known_up_to_the_last_epoch() -> None:
     design = parsed(metric="accuracy", reaches=0.9, settings={"trainer.max_epochs": 7}).design(True)
     assert (design.rule.higher_is_better, design.rule.limit, design.rule.resolution) == (False, 7, 1.0)
+
+
+def test_what_does_not_vary_keeps_the_seed_of_the_experiment() -> None:
+    chosen = parsed(varies=["init", "order"], settings={"seed": 4})
+    replicate = chosen.replicate("tanh", 9)
+    assert [replicate.seed_of(source) for source in SOURCES] == [4, 9, 9, 4]
+    assert chosen.measure == "val/accuracy over init and order"
+    assert chosen.fingerprint() != parsed(settings={"seed": 4}).fingerprint()
+    every = parsed()
+    assert [every.replicate("tanh", 9).seed_of(source) for source in SOURCES] == [9, 9, 9, 9]
+    assert every.measure == "val/accuracy"
+    assert parsed(varies=["order", "split", "init", "dropout"]).fingerprint() == every.fingerprint()
+    fixed = parsed(settings={"seeds.init": 5}).replicate("tanh", 9)
+    assert [fixed.seed_of(source) for source in SOURCES] == [9, 5, 9, 9]
 
 
 @pytest.mark.parametrize(
@@ -84,6 +99,8 @@ def test_the_fingerprint_depends_on_settings_but_not_on_margin_error_rate_or_see
     [
         ({"arms": {"relu": {}}}, "arms: a comparison needs at least two"),
         ({"arms": {"a": {}, "b": {}}}, "arms.b: has the same settings as a"),
+        ({"varies": []}, "varies: name at least one of split, init, order, dropout"),
+        ({"varies": ["weights"]}, "varies"),
         (
             {"arms": {"a": {}, "b": {"trainer.max_epochs": 3}}, "reaches": 0.5},
             "reaches: the arms differ in trainer.max_epochs",

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lab.config.experiment import load
+from lab.config.experiment import SOURCES, Source, load
 from lab.errors import LabError
 from lab.tracking.writing.outbox import Outbox
 from lab.training.building import build
@@ -81,3 +81,32 @@ def test_what_only_building_can_find_is_said_before_the_run(override: str, messa
     if "16-mixed needs" in message and torch.cuda.is_available():
         pytest.skip("there is a GPU")
     assert message in refusal("lstm", override)
+
+
+class TestSeeds:
+    """Each source of chance has the seed of the experiment, or one of its own."""
+
+    @pytest.mark.parametrize("source", SOURCES)
+    def test_a_seed_of_its_own_changes_one_source_alone(self, source: Source) -> None:
+        usual, changed = (chances(f"seeds.{source}={seed}") for seed in (0, 1))
+        assert {name for name in usual if usual[name] != changed[name]} == {source}
+
+    def test_the_seed_changes_all(self) -> None:
+        usual, changed = (chances(f"seed={seed}") for seed in (0, 1))
+        assert all(usual[name] != changed[name] for name in usual)
+
+    def test_an_unknown_source_is_refused(self) -> None:
+        with pytest.raises(LabError, match=r"seeds.inti: no such setting; did you mean seeds.init"):
+            load("digits", ["seeds.inti=3"])
+
+
+def chances(*overrides: str) -> dict[Source, object]:
+    """What each source of chance has drawn."""
+    built = build(load("digits", ["model.dropout=0.5", *overrides]))
+    order = built.data.train_dataloader().sampler
+    return {
+        "split": built.data.split_fingerprint(),
+        "init": [float(weights.sum()) for weights in built.module.architecture.state_dict().values()],
+        "order": order.indices().tolist()[:20],
+        "dropout": built.module.seed,
+    }
