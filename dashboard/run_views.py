@@ -2,7 +2,7 @@
 
 import io
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -161,7 +161,7 @@ def _show_command(table: RunTable, run: str) -> None:
     lines = [f"git checkout {shlex.quote(commit)}"] if isinstance(commit, str) else []
     st.code("\n".join([*lines, run_command(experiment, table.params.loc[run])]), "bash", wrap_lines=True)
     if tags.get("git.dirty") == "True":
-        st.caption("The code had uncommitted changes; they are in the run's file git.diff (`git apply git.diff`).")
+        st.caption(_changes(store_reads.artifact_sizes(run)))
 
 
 def run_command(experiment: str, params: pd.Series) -> str:
@@ -224,3 +224,15 @@ def _show_file(run: str, path: str, size: int) -> None:
             st.download_button("Download", local.read_bytes, name, icon=":material/download:", on_click="ignore")
     except (LabError, OSError) as error:
         st.warning(text.escape_markdown(str(error), 300))
+
+
+def _changes(files: Mapping[str, int]) -> str:
+    """Where the uncommitted code of a run is kept, as far as it is."""
+    kept = []
+    if "git.diff" in files:
+        kept.append("changes are in the run's file git.diff (`git apply git.diff`)")
+    if any(name.startswith("code/") for name in files):
+        kept.append("new files that it imported are in its folder code")
+    if not kept:
+        return "The working directory had new files that git does not track; the run imported none of them."
+    return f"The code was not committed: {' and '.join(kept)}."

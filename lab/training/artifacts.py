@@ -21,14 +21,20 @@ EXAMPLE_ROWS = 4
 
 
 def keep_origin(built: Built, tracker: Tracker, code: bool) -> None:
-    """Save encoding, split, model summary and, with `code`, the uncommitted changes."""
-    changes = provenance.uncommitted_changes() if code else ""
-    if changes:
-        tracker.text("git.diff", changes)
+    """Save encoding, split, model summary and, with `code`, uncommitted changes and imported files unknown to git."""
+    if code:
+        _keep_code(tracker)
     tracker.text("encoding.json", f"{json.dumps(encoding_of(built.data), indent=1)}\n")
     np.savez_compressed(tracker.path("split.npz"), **built.data.split_indices)  # type: ignore[arg-type]
     tracker.artifact("split.npz")
     tracker.text("model_summary.txt", f"{ModelSummary(built.module, max_depth=-1)}\n")
+
+
+def _keep_code(tracker: Tracker) -> None:
+    if changes := provenance.uncommitted_changes():
+        tracker.text("git.diff", changes)
+    for path, text in provenance.untracked_code().items():
+        tracker.text(f"{provenance.CODE}/{path}", text)
 
 
 def encoding_of(data: DataModule) -> dict[str, Any]:

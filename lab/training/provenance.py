@@ -3,9 +3,11 @@
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 
 import lab
 from lab.config.experiment import Experiment, parse
@@ -16,6 +18,8 @@ from lab.training.building import Built
 PACKAGES = ("torch", "lightning", "torchmetrics", "mlflow", "numpy")
 COMMIT = "mlflow.source.git.commit"
 DIRTY = "git.dirty"
+CODE = "code"  # the folder of a run for files that git does not track
+OTHER_CHANGES = "code: the same commit, but other uncommitted changes"
 ENVIRONMENT = ("version.", "machine.cpu", "machine.gpu", "machine.system")
 
 
@@ -46,6 +50,21 @@ def tags() -> dict[str, str]:
 def uncommitted_changes() -> str:
     """The uncommitted changes as `git diff` prints them; "" where there are none."""
     return _git("diff", "HEAD")
+
+
+def untracked_code() -> dict[str, str]:
+    """The Python files below the working directory that are imported and that git does not track: path to text."""
+    here, tracked = Path.cwd(), set(_git("ls-files").splitlines())
+    files = {Path(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))}
+    own = sorted(str(file.relative_to(here)) for file in files if _is_own(file, here))
+    return {path: Path(path).read_text(encoding="utf-8") for path in own if path not in tracked}
+
+
+def _is_own(file: Path, here: Path) -> bool:
+    """Whether a file is a person's code below a folder, not that of an installed package or of Python."""
+    installed = any(file.is_relative_to(folder) for folder in (sys.prefix, sys.base_prefix))
+    inside = file.is_relative_to(here) and file.suffix == ".py" and file.is_file()
+    return inside and not installed and "site-packages" not in file.parts
 
 
 def _git(*arguments: str) -> str:
@@ -103,9 +122,10 @@ def code_differences(run: StoredRun) -> list[str]:
     if here.get(COMMIT) != run.tags.get(COMMIT):
         commits = here.get(COMMIT, "unknown")[:10], run.tags.get(COMMIT, "unknown")[:10]
         return ["code: commit {} here, {} in the run".format(*commits)]
-    if _recorded_changes(run) != uncommitted_changes():
-        return ["code: the same commit, but other uncommitted changes"]
-    return []
+    lines = [] if _recorded_changes(run) == uncommitted_changes() else [OTHER_CHANGES]
+    here_now = untracked_code()
+    differing = [path for path, text in recorded_code(run) if here_now.get(path) != text]
+    return [*lines, *(f"code: {path} is not as in the run" for path in differing)]
 
 
 def differences(run: StoredRun) -> list[str]:
@@ -120,7 +140,17 @@ def commands_to_restore_code(run: StoredRun) -> list[str]:
     commands = [*(["git stash"] if _here().get(DIRTY) == "True" else []), f"git checkout {run.tags[COMMIT]}"]
     if _recorded_changes(run):
         commands.append(f"git apply {run.artifact('git.diff')}")
-    return commands
+    return commands + [f"cp {run.artifact(f'{CODE}/{path}')} {path}" for path, _ in recorded_code(run)]
+
+
+def recorded_code(run: StoredRun) -> list[tuple[str, str]]:
+    """The files that git did not track when the run imported them: path and text."""
+    try:
+        folder = run.artifact(CODE)
+    except LabError:
+        return []
+    files = sorted(folder.rglob("*.py"))
+    return [(str(file.relative_to(folder)), file.read_text(encoding="utf-8")) for file in files]
 
 
 def _recorded_changes(run: StoredRun) -> str:

@@ -1,5 +1,6 @@
 """Parts of one's own in a file where one works: each in a whole run, each refused in words where it does not fit."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from lab.config.experiment import from_sections, load, parse
 from lab.errors import LabError
 from lab.tracking.reading import stored_runs
+from lab.training import provenance
 from lab.training import run as training
 from lab.training.building import build
 
@@ -117,8 +119,9 @@ SECTIONS = {
 
 
 @pytest.fixture(autouse=True)
-def ideas(workplace: Path) -> None:
+def ideas(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (workplace / "own_ideas.py").write_text(IDEAS)
+    monkeypatch.delitem(sys.modules, "own_ideas", raising=False)  # of another test, from another folder
 
 
 def refusal(name: str, *overrides: str) -> str:
@@ -141,6 +144,16 @@ def test_a_run_in_which_every_part_is_ones_own() -> None:
     assert stored.metrics["lr"] == 0.0025  # that of the last epoch, not of one after it
     again = parse("own", stored.artifact("config.yaml").read_text(encoding="utf-8"))
     assert again.metrics == experiment.metrics
+    assert stored.artifact("code/own_ideas.py").read_text() == IDEAS  # no git here: it is not tracked
+
+
+def test_changed_code_of_ones_own_is_said_when_a_run_is_reproduced(workplace: Path) -> None:
+    result = training.run(from_sections("own", "", SECTIONS))
+    assert result.run_id is not None
+    run = stored_runs.find(result.run_id)
+    assert provenance.code_differences(run) == []
+    (workplace / "own_ideas.py").write_text(f"{IDEAS}# changed\n")
+    assert provenance.code_differences(run) == ["code: own_ideas.py is not as in the run"]
 
 
 @pytest.mark.parametrize(
