@@ -194,29 +194,32 @@ class DataModule(L.LightningDataModule, ABC):
 
     def train_dataloader(self) -> Any:
         """Batches of the training split, reshuffled every epoch."""
-        return self.loader("train", shuffle=True)
+        return self.loader("train", shuffle=True, num_workers=self.num_workers)
 
     def val_dataloader(self) -> Any:
         """Batches of the validation split, in order."""
-        return self.loader("val")
+        return self.loader("val", num_workers=self.num_workers)
 
     def test_dataloader(self) -> Any:
         """Batches of the test split, in order."""
-        return self.loader("test")
+        return self.loader("test", num_workers=self.num_workers)
 
     def order(self, size: int, shuffle: bool) -> EpochOrder:
         """The order in which the samples of a split are served."""
         return EpochOrder(size, self.order_seed, shuffle)
 
-    def loader(self, split: Split, shuffle: bool = False) -> Any:
-        """The in-memory batch loader; with `num_workers`, one that uses worker processes, in the same order."""
+    def loader(self, split: Split, shuffle: bool = False, num_workers: int = 0) -> Any:
+        """Batches of a split, read in this process or by worker processes, in the same order.
+
+        A loader with workers has to be closed.
+        """
         dataset: Any = self.splits[split]
         order = self.order(len(dataset), shuffle)
         # Batch norm cannot be trained on a batch of one sample.
         drop_last = shuffle and len(dataset) % self.batch_size == 1 and len(dataset) > 1
-        if self.num_workers == 0:
+        if num_workers == 0 and hasattr(dataset, "batch"):
             return BatchLoader(dataset, self.batch_size, order, drop_last, self.block if split == "train" else 1)
-        return WorkerLoader(dataset, self.batch_size, order, drop_last, self.num_workers)
+        return WorkerLoader(dataset, self.batch_size, order, drop_last, num_workers)
 
 
 class SampleDataModule(DataModule):

@@ -131,12 +131,12 @@ class Images(SampleDataModule):
         augmented = shuffle and self._augments
         return EpochAndIndexOrder(size, self.order_seed, shuffle) if augmented else super().order(size, shuffle)
 
-    def loader(self, split: Split, shuffle: bool = False) -> Any:
+    def loader(self, split: Split, shuffle: bool = False, num_workers: int = 0) -> Any:
         """As the base class; images are augmented by the seed of the training that asks."""
         dataset = self.splits[split]
         if isinstance(dataset, AugmentedImages):
             dataset.seed = self.noise_seed
-        return super().loader(split, shuffle)
+        return super().loader(split, shuffle, num_workers)
 
     @property
     def _augments(self) -> bool:

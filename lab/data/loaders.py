@@ -154,6 +154,9 @@ class SeededLoader(ABC):
     def fetch(self, blocks: list[Tensor]) -> Iterator[Batch]:
         """Yield the samples of each block of indices."""
 
+    def close(self) -> None:  # noqa: B027 (most loaders hold nothing)
+        """Release what the loader holds: worker processes, if it has any."""
+
     @property
     def batches(self) -> int:
         """The number of batches in an epoch."""
@@ -191,34 +194,44 @@ class BatchLoader(SeededLoader):
 
 
 class WorkerLoader(SeededLoader):
-    """Collates batches sample by sample in worker processes."""
+    """Collates batches sample by sample in worker processes, which live until the loader is closed."""
 
     def __init__(self, dataset: Any, batch_size: int, order: EpochOrder, drop_last: bool, num_workers: int):
         super().__init__(dataset, batch_size, order, drop_last)
         self._batches: list[list[int]] = []
         self._loader: DataLoader[Batch] = DataLoader(
             dataset,
-            batch_sampler=_RemainingBatches(self),
+            batch_sampler=_RemainingBatches(self._batches),
             num_workers=num_workers,
             pin_memory=torch.cuda.is_available(),
-            persistent_workers=True,
+            persistent_workers=num_workers > 0,
             worker_init_fn=_ignore_interrupts,
         )
 
+    def close(self) -> None:
+        """End the workers. When the garbage collector does it, it waits five seconds for each of them.
+
+        PyTorch 2.13 has no public way: the collector closes the queue of a worker before the worker is told to end.
+        """
+        iterator = self._loader._iterator
+        if iterator is not None:
+            iterator._shutdown_workers()  # type: ignore[attr-defined]
+            self._loader._iterator = None
+
     def fetch(self, blocks: list[Tensor]) -> Iterator[Batch]:
         """Yield the samples of each block of indices; a block is one batch here."""
-        self._batches = [indices.tolist() for indices in blocks]
+        self._batches[:] = [indices.tolist() for indices in blocks]
         return iter(self._loader)
 
 
 class _RemainingBatches(Sampler[list[int]]):
-    """The batches of a WorkerLoader's current iteration."""
+    """The batches of a WorkerLoader's current iteration, which the loader replaces."""
 
-    def __init__(self, loader: WorkerLoader):
-        self._loader = loader
+    def __init__(self, batches: list[list[int]]):
+        self._batches = batches
 
     def __iter__(self) -> Iterator[list[int]]:
-        return iter(self._loader._batches)
+        return iter(self._batches)
 
 
 def _ignore_interrupts(worker: int) -> None:

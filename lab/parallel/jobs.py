@@ -21,7 +21,7 @@ from lab.training import building
 from lab.training.best_epoch import BestEpoch
 from lab.training.building import build
 from lab.training.records import Records
-from lab.training.trainer import early_stopping_of, evaluate, make_trainer, silence_libraries
+from lab.training.trainer import early_stopping_of, evaluate, fit, make_trainer, silence_libraries
 
 # Takes the job's number, an epoch (from 1) and its metrics; returns whether to stop the training.
 OnEpoch = Callable[[int, int, dict[str, float]], bool]
@@ -78,10 +78,10 @@ def _train(experiment: Experiment, job: Job, on_epoch: OnEpoch, max_threads: int
     best = _BestWeights()
     callbacks: Sequence[Callback] = [*early_stopping_of(built), records, reporter, *([best] if job.test else [])]
     trainer = make_trainer(built.experiment, callbacks)
-    trainer.fit(built.module, built.data.train_dataloader(), built.data.val_dataloader())
+    fit(trainer, built)
     metrics: dict[str, float] = {}
     if job.count_dead_units:
-        dead = dead_fraction(built.module.architecture, built.data.val_dataloader())
+        dead = dead_fraction(built.module.architecture, built.data.loader("val"))
         metrics |= {} if dead is None else {"dead_fraction": dead}
     if job.test:
         best.restore(built.module)

@@ -23,7 +23,7 @@ from lab.training import artifacts, provenance, records
 from lab.training.building import Built, build, choose_threads
 from lab.training.checkpoints import BestAndLast
 from lab.training.records import Records
-from lab.training.trainer import early_stopping_of, evaluate, make_trainer, silence_libraries
+from lab.training.trainer import early_stopping_of, evaluate, fit, make_trainer, silence_libraries
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 ENDS = ("low", "high")  # of the interval of a test metric, recorded as low/test/accuracy
@@ -137,7 +137,7 @@ def train(
     began = time.perf_counter()
     with stop_on_signals(), _recorded(session, tags or {}):
         with stop_at_safe_points():
-            _fit(session)
+            fit(session.trainer, session.built, session.start.checkpoint)
             session.checkpoints.restore_best(session.built.module)
             scores = _score(session)
             _record_scores(session, scores)
@@ -228,13 +228,6 @@ def _record_start(session: Session, more_tags: Mapping[str, str]) -> None:
     tracker.start(experiment.name, name, experiment.settings(), tags, {"config.yaml": experiment.to_yaml()})
     artifacts.keep_origin(session.built, tracker, code=not session.start.resumes)
     session.start.carry_over(tracker)
-
-
-def _fit(session: Session) -> None:
-    """Train all epochs, or those that are left of a run that is resumed."""
-    data = session.built.data
-    loaders = data.train_dataloader(), data.val_dataloader()
-    session.trainer.fit(session.built.module, *loaders, ckpt_path=session.start.checkpoint)
 
 
 def _score(session: Session) -> Scores:

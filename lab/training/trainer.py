@@ -1,9 +1,11 @@
 """Lightning's Trainer with the settings of an experiment."""
 
+import contextlib
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
@@ -46,10 +48,27 @@ def make_trainer(
         raise LabError(f"trainer: {' '.join(str(error).split())}") from error
 
 
+def fit(trainer: L.Trainer, built: Built, checkpoint: Path | None = None) -> None:
+    """Train all epochs, or those that are left after a checkpoint."""
+    with _closed(built.data.train_dataloader(), built.data.val_dataloader()) as (train, val):
+        trainer.fit(built.module, train, val, ckpt_path=checkpoint)
+
+
 def evaluate(trainer: L.Trainer, built: Built) -> dict[str, float]:
     """The test metrics, by full name, of the module's present weights."""
-    trainer.test(built.module, built.data.test_dataloader(), verbose=False)
+    with _closed(built.data.test_dataloader()) as (test,):
+        trainer.test(built.module, test, verbose=False)
     return built.module.take_published()
+
+
+@contextlib.contextmanager
+def _closed(*loaders: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield loaders, and end their worker processes afterwards, if they have any."""
+    try:
+        yield loaders
+    finally:
+        for loader in loaders:
+            getattr(loader, "close", lambda: None)()
 
 
 def silence_libraries() -> None:

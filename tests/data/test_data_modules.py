@@ -1,5 +1,6 @@
 """Properties of every data module that ships with its data; those that read files have their own tests."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,9 +112,10 @@ def test_a_window_is_followed_by_its_target() -> None:
 @pytest.mark.parametrize("kind", ["digits", "sunspots"])
 def test_worker_processes_give_the_same_batches_in_the_same_order(kind: str) -> None:
     here, workers = prepared(kind), prepared(kind, num_workers=2)
-    for one, other in zip(here.train_dataloader(), workers.train_dataloader(), strict=True):
-        assert torch.equal(one[0], other[0])
-        assert torch.equal(one[1], other[1])
+    with contextlib.closing(workers.train_dataloader()) as loader:
+        for one, other in zip(here.train_dataloader(), loader, strict=True):
+            assert torch.equal(one[0], other[0])
+            assert torch.equal(one[1], other[1])
 
 
 def test_a_batch_larger_than_the_data_is_refused() -> None:

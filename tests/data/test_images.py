@@ -1,5 +1,6 @@
 """Images in folders."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,9 @@ def prepared(path: str = "pictures", **settings: Any) -> Images:
 
 
 def batches(data: Images, epoch: int = 0) -> list[torch.Tensor]:
-    loader = data.train_dataloader()
-    loader.sampler.set_epoch(epoch)
-    return [x for x, _ in loader]
+    with contextlib.closing(data.train_dataloader()) as loader:
+        loader.sampler.set_epoch(epoch)
+        return [x for x, _ in loader]
 
 
 def test_a_folder_is_a_class() -> None:

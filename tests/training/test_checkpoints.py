@@ -22,6 +22,7 @@ from lab.training.building import build
 from lab.training.checkpoints import BestAndLast
 from lab.training.records import Records
 from lab.training.trainer import early_stopping_of, evaluate, make_trainer, silence_libraries
+from lab.training.trainer import fit as fit_trainer
 
 TIMES = ("seconds_per_epoch", "samples_per_second")
 
@@ -63,7 +64,7 @@ def fit(folder: Path, name: str, *overrides: str, stop_at: int | None = None, re
     callbacks = [*early_stopping_of(built), StopAt(stop_at), records, checkpoints]
     trainer = make_trainer(experiment, callbacks)
     path = folder / resume if resume else None
-    trainer.fit(built.module, built.data.train_dataloader(), built.data.val_dataloader(), ckpt_path=path)
+    fit_trainer(trainer, built, path)
     weights = {name: value.clone() for name, value in built.module.state_dict().items()}
     optimizer = trainer.optimizers[0].state_dict()
     checkpoints.restore_best(built.module)
