@@ -267,29 +267,30 @@ def assert_nothing_runs() -> None:
     assert not store.client().search_runs(["1"], "attributes.status = 'RUNNING'")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
-def test_a_stopped_study_continues(searched: str, number: signal.Signals, code: int) -> None:
-    process = start(searched)
-    wait_until(lambda: training(1, finished=1))
-    os.kill(process.pid, number)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == code
-    if number == signal.SIGINT:
-        assert err == "lab: stopped; the same command continues the study\n"
-        assert_nothing_runs()
-    process = start(searched)
-    out, err = process.communicate(timeout=150)
-    assert process.returncode == 0, err
-    assert "trials      3: 3 finished, 0 pruned, 0 failed" in out
+def test_a_stopped_and_a_killed_study_continue(searched: str) -> None:
+    stop(searched, signal.SIGINT, finished=1)
+    assert_nothing_runs()
+    stop(searched, signal.SIGKILL, finished=2)
+    result = run(searched, f"trainer.max_epochs={EPOCHS}", trials=3, seeds=1, pruner="none")
+    assert result.counts == Counts(3, 0, 0)
     assert_nothing_runs()
     trials = stored().trials
-    assert [trial.number for trial in trials] == list(range(4))
-    assert Counter(trial.state.name for trial in trials) == {"COMPLETE": 3, "FAIL": 1}
-    (interrupted,) = stored().user_attrs["lab.retried"]
-    (retry,) = [trial for trial in trials if trial.user_attrs.get("lab.retry_of") == interrupted]
-    assert retry.params == trials[interrupted].params
+    assert Counter(trial.state.name for trial in trials) == {"COMPLETE": 3, "FAIL": 2}
+    interrupted = stored().user_attrs["lab.retried"]
+    retries = {trial.user_attrs.get("lab.retry_of"): trial.params for trial in trials}
+    assert [retries[number] for number in interrupted] == [trials[number].params for number in interrupted]
     states = Counter(run.info.status for run in children("trial"))
-    assert states == {"FINISHED": 3, "KILLED": 1}
+    assert states == {"FINISHED": 3, "KILLED": 2}
+
+
+def stop(name: str, number: signal.Signals, finished: int) -> None:
+    """Send a signal to a study in a process of its own, once so many trials have finished and one is in training."""
+    process = start(name)
+    wait_until(lambda: training(1, finished))
+    os.kill(process.pid, number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == (130 if number == signal.SIGINT else -number)
+    assert number != signal.SIGINT or err == "lab: stopped; the same command continues the study\n"
 
 
 def ray_workers(driver: int) -> list[psutil.Process]:
