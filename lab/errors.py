@@ -4,12 +4,16 @@ import difflib
 import logging
 import os
 import re
+import sys
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
 
 CREDENTIALS = re.compile(r"(?<=://)[^\s/@'\"<>]+@")
 SECRET_NAME = re.compile(r"PASSW|SECRET|TOKEN|CREDENTIAL|(API|ACCESS|PRIVATE)_?KEY|_KEY$|^PGPASS", re.IGNORECASE)
 SHORTEST_SECRET = 8  # characters; a shorter value may be an ordinary word
 HIDDEN = "***"
+LAB = Path(__file__).parent
 LEAST_SIMILAR = 0.6  # ratio of difflib
 MUCH_LESS_SIMILAR = 0.1  # of the ratio, by which a second name must not be behind the first
 
@@ -47,6 +51,21 @@ def did_you_mean(name: str, names: Iterable[str], path: str = "") -> str:
         near = [each for each, ratio in zip(near, ratios, strict=True) if ratio > ratios[0] - MUCH_LESS_SIMILAR]
         return f"did you mean {' or '.join(path + each for each in near)}?"
     return f"known: {', '.join(path + each for each in known)}" if known else "there are none"
+
+
+def is_own_file(file: Path, folder: Path) -> bool:
+    """Whether a file is a person's code below a folder: not that of the lab, of an installed package, or of Python."""
+    installed = any(file.is_relative_to(each) for each in (sys.prefix, sys.base_prefix, LAB))
+    inside = file.is_relative_to(folder) and file.suffix == ".py" and file.is_file()
+    return inside and not installed and "site-packages" not in file.parts
+
+
+def place_of(error: BaseException) -> str:
+    """The last line of a person's own code on the way to an error, such as ` (my_ideas.py:12)`; "" where none is."""
+    here = Path.cwd()
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    own = next((frame for frame in frames if is_own_file(Path(frame.filename), here)), None)
+    return f" ({Path(own.filename).relative_to(here)}:{own.lineno})" if own else ""
 
 
 def redacted(text: str) -> str:

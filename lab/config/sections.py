@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lab.config import kinds, schema, yaml_files
 from lab.config.types import Count, NonNegativeFloat, PositiveInt
-from lab.errors import LabError
+from lab.errors import LabError, place_of
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import EarlyStopping
@@ -58,8 +58,12 @@ class Part:
         accepted = {name: value for name, value in supplied.items() if schema.accepts(target, name)}
         try:
             return target(**accepted, **self.settings)
-        except (ValueError, TypeError) as error:
-            raise LabError(f"{self.section}: {self.kind} cannot be built: {error}") from error
+        except LabError:
+            raise
+        except (Exception, SystemExit) as error:  # whatever a person's own constructor raises
+            plain = isinstance(error, ValueError | TypeError)
+            message = " ".join(str(error if plain else f"{type(error).__name__}: {error}").split())
+            raise LabError(f"{self.section}: {self.kind} cannot be built: {message}{place_of(error)}") from error
 
     def as_mapping(self) -> dict[str, Any]:
         """The section as in a YAML file."""

@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
 from lab.data.loaders import ArrayDataset, BatchLoader, EpochOrder, WorkerLoader
 from lab.data.preparation import Scale, fingerprint, hold_out
+from lab.data.samples import Samples, check
 from lab.errors import LabError
 
 Task = Literal["classification", "regression", "forecasting"]
@@ -99,22 +100,6 @@ InputAdapter = EmbeddedColumns | RelativeToLastValue
 def embedding_width(categories: int) -> int:
     """The width of an embedding: about 1.6 · categories^0.56, fastai's rule, at most 50."""
     return min(50, round(1.6 * categories**0.56))
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Raw independent samples x (N, ...) and y: class numbers (N,) with their names, or values (N, T) without.
-
-    The last `test_size` samples are the test set of the source; with 0 a test split is drawn. `x` is an array, or
-    whatever the data module's `encode` takes. `fingerprint` is the hash of the content; computed if empty.
-    """
-
-    x: Any
-    y: NDArray[Any]
-    test_size: int = 0
-    class_names: Sequence[str] = ()
-    target_names: Sequence[str] = ()
-    fingerprint: str = ""
 
 
 class DataModule(L.LightningDataModule, ABC):
@@ -261,7 +246,7 @@ class SampleDataModule(DataModule):
         return ArrayDataset(self.input_scale.apply(torch.from_numpy(x[chosen])), y[torch.from_numpy(chosen)])
 
     def _prepare(self) -> None:
-        samples = self.read()
+        samples = check(self.read(), type(self).__name__)
         self.task = "classification" if samples.class_names else "regression"
         self.class_names = tuple(samples.class_names)
         self.fingerprint = samples.fingerprint or fingerprint(samples.x, samples.y)

@@ -122,7 +122,7 @@ class BlockModule(L.LightningModule):
         steps: dict[int, int] = {}  # optimizer step to the batch of the block that completes it
         for index, batch in enumerate(self.stepping.batches(block)):
             self._seed_batch(first + index)
-            output, loss = self.batch_loss(batch)
+            output, loss = self._loss_of(batch)
             if self._learn(loss, first + index):
                 steps[self.trainer.global_step] = index
             losses.append(loss.detach())
@@ -131,6 +131,12 @@ class BlockModule(L.LightningModule):
         self._check_finite(values, first)
         self.collect_training(torch.cat(outputs), losses, block)
         return {"loss": losses[-1], "step_losses": {step: values[index] for step, index in steps.items()}}
+
+    def _loss_of(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        try:
+            return self.batch_loss(batch)
+        except StopIteration as error:  # Lightning would take it for the end of the data
+            raise RuntimeError("StopIteration was raised in the forward pass or in the loss") from error
 
     def _seed_batch(self, batch: int) -> None:
         """Make all randomness of a batch (dropout, noise) a function of (seed, epoch, batch)."""

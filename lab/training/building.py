@@ -10,14 +10,16 @@ from typing import Any
 import lightning as L
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau
 
 from lab.architectures.adapters import Embedded, FromLastValue
 from lab.config.experiment import Experiment
 from lab.config.sections import Part
 from lab.data.base import DataModule, EmbeddedColumns, InputAdapter, RelativeToLastValue
 from lab.data.loaders import Batch
-from lab.errors import LabError
+from lab.errors import LabError, place_of
 from lab.modules import metrics
 from lab.modules.task import TaskModule
 from lab.modules.tasks import ClassificationModule, ForecastingModule, Predictor, RegressionModule
@@ -31,6 +33,7 @@ LOSSES = {
     "regression": ("mse", "l1", "huber"),
     "forecasting": ("mse", "l1", "huber"),
 }
+BY_STEP = (OneCycleLR, CyclicLR)  # schedules that are stepped after every optimizer step
 SECONDS_PER_TRY = 0.3  # for each number of threads
 REQUIRED_SPEEDUP = 0.95  # more threads must need less than this share of the time: they are taken from other work
 
@@ -58,15 +61,18 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     """
     torch.set_num_threads(1 if experiment.threads == "auto" else experiment.threads)
     data = data or experiment.data.build(seed=experiment.seed_of("split"))
-    data.prepare()
+    _prepare(data, experiment.data.kind)
     data.order_seed, data.noise_seed = experiment.seed_of("order"), experiment.seed_of("dropout")
     experiment = dataclasses.replace(experiment, loss=_loss(experiment.loss, data))
+    _check_model(experiment.model)
     rehearsal.check_kind(experiment.model, experiment.data, data.sizes)
     L.seed_everything(experiment.seed_of("init"), workers=True, verbose=False)
     architecture: nn.Module = experiment.model.build(**data.sizes.supplied())
     whole = data.wrap(with_input_adapter(architecture, data.input_adapter))
     samples, _ = next(iter(data.loader("train")))
     rehearsal.check_forward(whole, architecture, experiment.model, samples[:2], data.sizes)
+    if missing := next((name for name, p in whole.named_parameters() if isinstance(p, UninitializedParameter)), None):
+        raise LabError(f"model: {experiment.model.kind} never uses its parameter {missing}, which has no shape")
     if experiment.channels_last:
         whole = whole.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     parameters = sum(p.numel() for p in whole.parameters())
@@ -75,6 +81,28 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     check_metrics(experiment, data, module)
     check_optimizer(experiment, module)
     return Built(experiment, data, module)
+
+
+def _check_model(model: Part) -> None:
+    """Raise LabError for a LightningModule, whose own steps and optimizers would never be called."""
+    if isinstance(model.target, type) and issubclass(model.target, L.LightningModule):
+        raise LabError(
+            f"model.kind: {model.kind} is a LightningModule, whose training_step and configure_optimizers would not be "
+            "called; name the nn.Module inside it"
+        )
+
+
+def _prepare(data: DataModule, kind: str) -> None:
+    """Prepare the data; raises LabError also for what a data module of one's own raises."""
+    try:
+        data.prepare()
+    except LabError:
+        raise
+    except (Exception, SystemExit) as error:
+        if not (place := place_of(error)):
+            raise
+        message = " ".join(f"{type(error).__name__}: {error}".split())
+        raise LabError(f"data: {kind} cannot be read: {message}{place}") from error
 
 
 def with_input_adapter(architecture: nn.Module, adapter: InputAdapter | None) -> nn.Module:
@@ -103,7 +131,10 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
 
     def make_scheduler(optimizer: Optimizer, total_steps: int) -> dict[str, Any]:
         made = experiment.scheduler.build(optimizer=optimizer, total_steps=total_steps)
-        return made if isinstance(made, dict) else {"scheduler": made, "interval": "epoch"}
+        if isinstance(made, dict):
+            return made
+        monitor = {"monitor": "val/loss"} if isinstance(made, ReduceLROnPlateau) else {}
+        return {"scheduler": made, "interval": "step" if isinstance(made, BY_STEP) else "epoch", **monitor}
 
     assert experiment.loss is not None, "decided by build"
     task: dict[str, Any] = {

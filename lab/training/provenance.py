@@ -11,7 +11,7 @@ from pathlib import Path
 
 import lab
 from lab.config.experiment import Experiment, parse
-from lab.errors import LabError
+from lab.errors import LabError, is_own_file
 from lab.tracking.reading.stored_runs import StoredRun
 from lab.training.building import Built
 
@@ -56,15 +56,8 @@ def untracked_code() -> dict[str, str]:
     """The Python files below the working directory that are imported and that git does not track: path to text."""
     here, tracked = Path.cwd(), set(_git("ls-files").splitlines())
     files = {Path(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))}
-    own = sorted(str(file.relative_to(here)) for file in files if _is_own(file, here))
+    own = sorted(str(file.relative_to(here)) for file in files if is_own_file(file, here))
     return {path: Path(path).read_text(encoding="utf-8") for path in own if path not in tracked}
-
-
-def _is_own(file: Path, here: Path) -> bool:
-    """Whether a file is a person's code below a folder, not that of an installed package or of Python."""
-    installed = any(file.is_relative_to(folder) for folder in (sys.prefix, sys.base_prefix))
-    inside = file.is_relative_to(here) and file.suffix == ".py" and file.is_file()
-    return inside and not installed and "site-packages" not in file.parts
 
 
 def _git(*arguments: str) -> str:

@@ -9,7 +9,7 @@ from lab.config import kinds, schema
 from lab.config.experiment import Experiment
 from lab.config.sections import SUPPLIED, Part
 from lab.data.base import DataModule, Sizes
-from lab.errors import LabError
+from lab.errors import LabError, place_of
 from lab.modules.task import TaskModule
 
 
@@ -52,7 +52,7 @@ def check_forward(network: nn.Module, architecture: nn.Module, model: Part, samp
             where = f"layer {name or 'itself'}, {layer}, got {_shape(('N', *x.shape[1:]))}: "
         message = " ".join(str(error).split())
         raise LabError(
-            f"model: {model.kind} cannot take {_shape(('N', *sizes.input_shape))}: {where}{message}"
+            f"model: {model.kind} cannot take {_shape(('N', *sizes.input_shape))}: {where}{message}{place_of(error)}"
         ) from error
     finally:
         for hook in hooks:
@@ -96,7 +96,8 @@ def check_metrics(experiment: Experiment, data: DataModule, module: TaskModule) 
             message = " ".join(str(error).split())
             raise LabError(
                 f"metrics.{name}: {experiment.metrics[name].kind} cannot measure predictions "
-                f"{tuple(scored['preds'].shape)} against {tuple(scored['target'].shape)} as one number: {message}"
+                f"{tuple(scored['preds'].shape)} against {tuple(scored['target'].shape)} as one number: "
+                f"{message}{place_of(error)}"
             ) from error
 
 

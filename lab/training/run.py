@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import errno
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +14,13 @@ from lightning.pytorch.callbacks import Callback
 
 from lab.config.experiment import Experiment
 from lab.data.base import Split
-from lab.errors import Stopped, TrainingFailed
+from lab.errors import Stopped, TrainingFailed, place_of
 from lab.signals import stop_at_safe_points, stop_on_signals
 from lab.tracking import store
 from lab.tracking.reading import directions
 from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Recorded, Tracker
-from lab.training import artifacts, provenance, records
+from lab.training import artifacts, provenance, records, whole_batch
 from lab.training.building import Built, build, choose_threads
 from lab.training.checkpoints import BestAndLast
 from lab.training.records import Records
@@ -92,6 +93,7 @@ class Session:
     records: Records
     checkpoints: BestAndLast
     start: StartingPoint
+    notes: Sequence[tuple[str, str]]  # of the rehearsal
 
 
 @dataclass(frozen=True)
@@ -151,10 +153,11 @@ def open_session(
 ) -> Session:
     """Everything that a run needs, with nothing recorded yet; raises LabError."""
     start.check(built)
+    notes = whole_batch.rehearse(built)
     records = Records(built.module.directions(), built.experiment.trainer["log_every_n_steps"])
     checkpoints = BestAndLast(tracker.folder / "checkpoints", built.experiment.checkpoints["every_seconds"])
     trainer = make_trainer(built.experiment, [*early_stopping_of(built), *callbacks, records, checkpoints], tracker)
-    return Session(built, tracker, trainer, records, checkpoints, start)
+    return Session(built, tracker, trainer, records, checkpoints, start, notes)
 
 
 @contextlib.contextmanager
@@ -167,7 +170,7 @@ def _recorded(session: Session, tags: Mapping[str, str]) -> Iterator[None]:
     except BaseException as error:
         status, raised = _final_state(session, error)
         if status == "FAILED":
-            _tag(session, "lab.failure", _reason(raised))
+            _tag(session, "lab.failure", str(raised))
         with contextlib.suppress(Exception):  # the disk may be full; the final state is recorded all the same
             _keep_training(session)
         with contextlib.suppress(OSError):
@@ -189,13 +192,23 @@ def _final_state(session: Session, error: BaseException) -> tuple[str, BaseExcep
         return "KILLED", error
     if isinstance(error, SystemExit):
         return "FAILED", TrainingFailed(f"sys.exit({error.code!r}) was called during the run")
-    if isinstance(error, OSError):
+    if isinstance(error, TrainingFailed):
+        return "FAILED", error
+    if isinstance(error, OSError) and not place_of(error):
         return "FAILED", TrainingFailed(_file_failure(session, error))
-    return "FAILED", error
+    return "FAILED", TrainingFailed(_failure_of_own_code(session, error))
 
 
-def _reason(error: BaseException) -> str:
-    return str(error) if isinstance(error, TrainingFailed) else f"{type(error).__name__}: {error}"
+def _failure_of_own_code(session: Session, error: BaseException) -> str:
+    """What a person's code raised, and where; the traceback is kept with the run."""
+    with contextlib.suppress(OSError):
+        session.tracker.text("error.txt", "".join(traceback.format_exception(error)))
+    message = " ".join(f"{type(error).__name__}: {error}".split())
+    return (
+        f"{message}{place_of(error)}\n"
+        f"the traceback is in the run's file error.txt; mended, it goes on: lab resume "
+        f"latest:{session.built.experiment.name}"
+    )
 
 
 def _file_failure(session: Session, error: OSError) -> str:
@@ -303,5 +316,5 @@ def _result(session: Session, scores: Scores, seconds: float, missing: Sequence[
         parameters=sum(p.numel() for p in built.module.parameters()),
         device=str(session.trainer.strategy.root_device),
         tracker_id=session.tracker.id,
-        notes=(*built.data.notes, *(("incomplete", line) for line in missing)),
+        notes=(*built.data.notes, *session.notes, *(("incomplete", line) for line in missing)),
     )

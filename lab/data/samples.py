@@ -1,0 +1,76 @@
+"""Independent samples as a data module reads them, and the check of what a person's own data module gives."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.errors import LabError
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Raw independent samples x (N, ...) and y: class numbers (N,) with their names, or values (N, T) without.
+
+    The last `test_size` samples are the test set of the source; with 0 a test split is drawn. `x` is an array, or
+    whatever the data module's `encode` takes. `fingerprint` is the hash of the content; computed if empty.
+    """
+
+    x: Any
+    y: NDArray[Any]
+    test_size: int = 0
+    class_names: Sequence[str] = ()
+    target_names: Sequence[str] = ()
+    fingerprint: str = ""
+
+
+def check(samples: Any, kind: str) -> Samples:
+    """The samples, or LabError with the first thing that a training could not use; `kind` names the data module."""
+    if not isinstance(samples, Samples):
+        raise LabError(f"data: {kind}.read() must return lab.data.base.Samples, not {type(samples).__name__}")
+    problem = _shapes(samples) or (_classes(samples) if len(samples.class_names) else _values(samples))
+    if problem:
+        raise LabError(f"data: {kind}.read() gives {problem}")
+    return samples
+
+
+def _shapes(samples: Samples) -> str:
+    """What is wrong with the types and lengths, "" if nothing."""
+    if not hasattr(samples.x, "shape") or hasattr(samples.x, "requires_grad"):
+        return f"x as {type(samples.x).__name__}; give a NumPy array, (N, ...)"
+    if not isinstance(samples.y, np.ndarray):
+        return f"y as {type(samples.y).__name__}; give a NumPy array"
+    if len(samples.x.shape) < 2:
+        return f"x of shape {tuple(samples.x.shape)}; a sample needs at least one dimension, (N, ...)"
+    if len(samples.x) != len(samples.y):
+        return f"{len(samples.x):,} samples x but {len(samples.y):,} targets y"
+    least = 1 + samples.test_size + 2
+    return f"{len(samples.x):,} samples; at least {least} are needed" if len(samples.x) < least else ""
+
+
+def _classes(samples: Samples) -> str:
+    names, y = list(samples.class_names), samples.y
+    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        return f"class names {names[:4]}; they must be different texts"
+    if len(names) < 2:
+        return "a single class; there is nothing to tell apart"
+    if y.ndim != 1 or not np.issubdtype(y.dtype, np.number) or (y != np.floor(y)).any():
+        return f"y of shape {y.shape} and type {y.dtype}; with class names it must be whole numbers, (N,)"
+    low, high = int(y.min()), int(y.max())
+    if low < 0 or high >= len(names):
+        return f"class numbers from {low} to {high}, but names for 0 to {len(names) - 1}"
+    return ""
+
+
+def _values(samples: Samples) -> str:
+    y = samples.y
+    if y.ndim != 2:
+        return f"y of shape {y.shape}; without class names it must be values (N, T), such as y[:, None]"
+    if not np.issubdtype(y.dtype, np.number):
+        return f"y of type {y.dtype}; without class names it must be numbers"
+    if not np.isfinite(y).all():
+        row, column = (int(index[0]) for index in np.nonzero(~np.isfinite(y)))
+        return f"y[{row}, {column}] = {y[row, column]}; all values must be finite"
+    return ""

@@ -1,0 +1,261 @@
+"""The rehearsal of one whole batch: each mistake in a person's own code is one line, before anything is recorded."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from lab.config.experiment import load
+from lab.errors import LabError, TrainingFailed
+from lab.tracking import store
+from lab.tracking.reading import stored_runs
+from lab.training import run as training
+from lab.training import whole_batch
+from lab.training.building import build
+
+OWN = '''
+import sys
+import torch
+from torch import nn
+from torchmetrics import Metric
+
+
+class Net(nn.Module):
+    """A linear network; subclasses make one mistake each."""
+
+    def __init__(self, in_features: int, out_features: int):
+        super().__init__()
+        self.net = nn.Linear(in_features, out_features)
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return self.change(self.net(x.flatten(1)))
+
+    def change(self, y):
+        return y
+
+
+class Locked(Net):
+    def __init__(self, in_features: int, out_features: int):
+        super().__init__(in_features, out_features)
+        self.lock = __import__("threading").Lock()
+
+
+class Integers(Net):
+    def change(self, y):
+        return y.long()
+
+
+class Infinite(Net):
+    def change(self, y):
+        return y / 0
+
+
+class Detached(Net):
+    def change(self, y):
+        return y.detach()
+
+
+class Frozen(Net):
+    def __init__(self, in_features: int, out_features: int):
+        super().__init__(in_features, out_features)
+        self.requires_grad_(False)
+
+
+class Softmax(Net):
+    def change(self, y):
+        return y.softmax(1)
+
+
+class Idle(Net):
+    def __init__(self, in_features: int, out_features: int):
+        super().__init__(in_features, out_features)
+        self.idle = nn.Linear(3, 3)
+
+
+class FullBatches(Net):
+    def change(self, y):
+        if len(y) == 15:
+            raise ValueError("needs batches of 64")
+        return y
+
+
+class ExtraState(Net):
+    def get_extra_state(self):
+        return {"function": print}
+
+    def set_extra_state(self, state):
+        pass
+
+
+class Exits(Net):
+    def __init__(self, in_features: int, out_features: int):
+        sys.exit(3)
+
+
+class LateError(Net):
+    def change(self, y):
+        if self.calls > 30:
+            raise KeyError("late")
+        return y
+
+
+class LateStop(Net):
+    def change(self, y):
+        if self.calls > 30:
+            raise StopIteration
+        return y
+
+
+class VectorLoss(nn.Module):
+    def forward(self, y, t):
+        return nn.functional.cross_entropy(y, t, reduction="none")
+
+
+class NumberLoss(nn.Module):
+    def forward(self, y, t):
+        return 3.0
+
+
+class ConstantLoss(nn.Module):
+    def forward(self, y, t):
+        return torch.tensor(1.0)
+
+
+class NaNLoss(nn.Module):
+    def forward(self, y, t):
+        return nn.functional.cross_entropy(y, t) * float("nan")
+
+
+class Exploding(torch.optim.SGD):
+    def __init__(self, params, lr: float = 0.1):
+        super().__init__(params, lr)
+
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.data.fill_(float("nan"))
+
+
+class Stateful(torch.optim.SGD):
+    def __init__(self, params, lr: float = 0.1):
+        super().__init__(params, lr)
+        self.state["x"] = lambda: 1
+
+
+class Schedule(torch.optim.lr_scheduler.LRScheduler):
+    def get_lr(self):
+        if self.last_epoch > 0:
+            raise RuntimeError("no rate")
+        return [0.1]
+
+
+class Lightning(__import__("lightning").LightningModule):
+    def __init__(self, in_features: int):
+        super().__init__()
+'''
+LINES = OWN.splitlines()
+
+
+@pytest.fixture(autouse=True)
+def own(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (workplace / "mistakes.py").write_text(OWN)
+    monkeypatch.delitem(sys.modules, "mistakes", raising=False)  # of another test, from another folder
+
+
+def refusal(section: str, name: str) -> str:
+    with pytest.raises(LabError) as refused:
+        training.run(load("digits", [f"{section}={{kind: 'mistakes:{name}'}}"]))
+    assert not store.database().exists() or not store.client().search_runs(["0", "1"])
+    assert len(refused.value.lines) == 1
+    return str(refused.value)
+
+
+def place(text: str) -> str:
+    """Where the code of the mistake stands."""
+    return f"(mistakes.py:{next(number for number, line in enumerate(LINES, start=1) if text in line)})"
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "message"),
+    [
+        ("model", "Integers", "model: mistakes:Integers must return floating-point numbers, but returns int64"),
+        ("model", "Infinite", "returns infinite or NaN outputs for its first batch"),
+        ("model", "Detached", "returns outputs without a gradient"),
+        ("model", "Frozen", "has no parameter that requires a gradient"),
+        (
+            "model",
+            "FullBatches",
+            f"the last batch of an epoch, of 15 samples: ValueError: needs batches of 64 {place('needs batches')}",
+        ),
+        ("model", "ExtraState", "model: its state_dict fails to be saved as tensors and plain values"),
+        ("model", "Exits", f"model: mistakes:Exits cannot be built: SystemExit: 3 {place('sys.exit(3)')}"),
+        (
+            "model",
+            "Lightning",
+            "is a LightningModule, whose training_step and configure_optimizers would not",
+        ),
+        ("loss", "VectorLoss", "loss: mistakes:VectorLoss must return one number, but returns (64,); take its mean"),
+        ("loss", "NumberLoss", "must return a tensor, but returns float"),
+        ("loss", "ConstantLoss", "returns a number without a gradient, so nothing can be learned"),
+        ("loss", "NaNLoss", "loss: mistakes:NaNLoss is nan for the first batch"),
+        ("optimizer", "Exploding", "infinite or NaN in its first step"),
+        ("optimizer", "Stateful", "optimizer: its state_dict fails to be saved"),
+        ("scheduler", "Schedule", f"fails to take a step: RuntimeError: no rate {place('no rate')}"),
+    ],
+)
+def test_a_mistake_is_one_line(section: str, name: str, message: str) -> None:
+    assert message in refusal(section, name)
+
+
+def test_an_optimizer_that_needs_a_closure_is_refused() -> None:
+    with pytest.raises(LabError, match=r"optimizer: torch.optim.LBFGS fails to take a step: .*closure"):
+        training.run(load("digits", ["optimizer={kind: torch.optim.LBFGS}"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "note"),
+    [
+        ("Softmax", "its outputs add up to 1; after softmax a perfect prediction still costs 1.46"),
+        ("Idle", "mistakes:Idle: idle.weight, idle.bias got no gradient from the first batch"),
+    ],
+)
+def test_what_is_odd_but_can_be_trained_is_a_note(name: str, note: str) -> None:
+    built = build(load("digits", [f"model={{kind: 'mistakes:{name}'}}"]))
+    assert ("model", note) in whole_batch.rehearse(built)
+
+
+@pytest.mark.parametrize("name", ["mistakes:Net", "mistakes:Locked"])
+def test_the_rehearsal_leaves_weights_and_randomness_as_they_are(name: str) -> None:
+    built = build(load("digits", [f"model={{kind: '{name}'}}"]))
+    before = {key: value.clone() for key, value in built.module.state_dict().items()}
+    state = torch.get_rng_state()
+    assert whole_batch.rehearse(built) == []
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(before[key], value) for key, value in built.module.state_dict().items())
+    assert all(parameter.grad is None for parameter in built.module.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("LateError", f"KeyError: 'late' {place('KeyError')}"), ("LateStop", "RuntimeError: StopIteration was raised")],
+)
+def test_a_late_mistake_is_a_line_too_and_its_traceback_is_kept(name: str, reason: str) -> None:
+    with pytest.raises(TrainingFailed, match=r"the traceback is in the run's file error\.txt") as failed:
+        training.run(load("digits", [f"model={{kind: 'mistakes:{name}'}}"]))
+    assert str(failed.value).startswith(reason)
+    (run,) = store.client().search_runs(["1"])
+    assert run.info.status == "FAILED"
+    kept = stored_runs.find(run.info.run_id).artifact("error.txt").read_text()
+    assert kept.startswith("Traceback")
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["{kind: torch.optim.lr_scheduler.ReduceLROnPlateau}", "{kind: torch.optim.lr_scheduler.OneCycleLR, max_lr: 0.1}"],
+)
+def test_schedules_by_their_dotted_path_are_stepped_as_they_need(schedule: str) -> None:
+    result = training.run(load("digits", [f"scheduler={schedule}", "trainer.max_epochs=2", "data.batch_size=256"]))
+    assert result.epochs == 2
