@@ -34,10 +34,7 @@ def rehearse(built: Built) -> list[tuple[str, str]]:
         optimizer, schedule = _optimizer(built, network)
         notes = _train(built, network, optimizer, schedule, full)
         if rest is not None:
-            with _part(
-                "model", built.experiment.model.kind, f"for the last batch of an epoch, of {len(rest[1])} samples"
-            ):
-                _loss(built, network, rest)
+            _loss(built, network, rest, f" for the last batch of an epoch, of {len(rest[1])} samples")
         _check_metrics(built, network, full)
         _check_checkpoint(network, optimizer, schedule)
     return notes
@@ -113,13 +110,13 @@ def _train(
     return [*_unused(experiment.model.kind, without), *_as_after_softmax(built, outputs)]
 
 
-def _loss(built: Built, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+def _loss(built: Built, network: nn.Module, batch: Batch, which: str = "") -> tuple[Tensor, Tensor]:
     """Outputs (B, ...) and loss () of a batch; raises LabError unless both are what a training needs."""
     model, loss_part = built.experiment.model.kind, built.experiment.loss
     assert loss_part is not None, "decided by build"
     dtype = MIXED.get(str(built.experiment.trainer["precision"]))
     with torch.autocast("cpu", dtype, enabled=dtype is not None):
-        with _part("model", model, "in the forward pass"):
+        with _part("model", model, f"in the forward pass{which}"):
             outputs = network(batch[0])
         _check_outputs(model, outputs, (len(batch[1]), built.data.sizes.out_features))
         with _part("loss", loss_part.kind, f"for outputs {tuple(outputs.shape)} and targets {tuple(batch[1].shape)}"):
