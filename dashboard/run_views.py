@@ -234,5 +234,5 @@ def _changes(files: Mapping[str, int]) -> str:
     if any(name.startswith("code/") for name in files):
         kept.append("new files that it imported are in its folder code")
     if not kept:
-        return "The working directory had new files that git does not track; the run imported none of them."
+        return "The code was not committed, and this run kept no copy of it."
     return f"The code was not committed: {' and '.join(kept)}."

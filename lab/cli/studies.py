@@ -4,6 +4,7 @@ import argparse
 
 from lab.cli import arguments
 from lab.cli.arguments import Commands, add
+from lab.errors import LabError
 
 
 def register(commands: Commands) -> None:
@@ -52,15 +53,26 @@ def _register_compare(commands: Commands) -> None:
     compare = add(commands, "compare", _compare, text, "the same command continues the comparison")
     compare.add_argument("name", help="a file in experiments/comparisons/, without .yaml; or two or more run ids")
     compare.add_argument("overrides", nargs="*", metavar="setting=value", help="settings to change in all arms")
-    compare.add_argument("--metric", default="val/accuracy", help="of runs: metric at the best epoch (val/accuracy)")
-    compare.add_argument("--margin", type=float, default=0.0, help="of runs: differences that do not matter (0)")
+    compare.add_argument("--metric", help="of runs: metric at the best epoch (val/accuracy)")
+    compare.add_argument("--margin", type=float, help="of runs: differences that do not matter (0)")
     compare.add_argument("--unpaired", action="store_true", help="of runs: do not pair by seed (Welch)")
     compare.add_argument("--reduce", choices=("best", "last"), help="of runs of other tools: which value of the metric")
     direction = compare.add_mutually_exclusive_group()
     direction.add_argument("--higher-is-better", action="store_true", help="of runs: where neither run nor name says")
     direction.add_argument("--lower-is-better", action="store_true", help="of runs: where neither run nor name says")
     compare.add_argument("--seeds", help="minimum and maximum number of seeds, such as 5..30")
-    compare.add_argument("--workers", type=int, default=1, help="trainings in parallel, on Ray if above 1 (1)")
+    compare.add_argument("--workers", type=int, help="trainings in parallel, on Ray if above 1 (1)")
+
+
+OF_RUNS = ("metric", "margin", "unpaired", "reduce", "higher_is_better", "lower_is_better")
+OF_FILES = ("seeds", "workers")
+
+
+def _refuse(options: argparse.Namespace, names: tuple[str, ...], why: str) -> None:
+    """Raise LabError for options that were given although they would be ignored."""
+    given = [f"--{name.replace('_', '-')}" for name in names if getattr(options, name) not in (None, False)]
+    if given:
+        raise LabError(*[f"{option}: {why}" for option in given])
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -71,16 +83,21 @@ def _compare(options: argparse.Namespace) -> int:
 
     run_ids = [options.name, *(argument for argument in options.overrides if "=" not in argument)]
     if len(run_ids) > 1:
+        _refuse(options, OF_FILES, "is for comparison files; these are runs, which are not trained again")
+        if settings := [argument for argument in options.overrides if "=" in argument]:
+            raise LabError(f"{settings[0]}: runs are compared as they are; settings are for comparison files")
         higher = True if options.higher_is_better else False if options.lower_is_better else None
-        how = existing.How(options.metric, options.margin, options.unpaired, options.reduce, higher)
+        metric = options.metric or existing.How.metric
+        how = existing.How(metric, options.margin or 0.0, options.unpaired, options.reduce, higher)
         findings = existing.compare(run_ids, how)
         Console().print(report.of_runs(findings, options.unpaired), highlight=False, soft_wrap=True)
         return 0
+    _refuse(options, OF_RUNS, f"is for runs; {options.name} is a comparison file, which says it itself")
     loaded = comparison.load(options.name, options.overrides, options.seeds)
     maintenance.start_in_background()
     console = Console()
     console.print(f"[bold]{loaded.name}[/bold]  {loaded.question}", highlight=False)
     with report.LiveTable(console) as table:
-        result = run.run(loaded, options.workers, table.show)
+        result = run.run(loaded, 1 if options.workers is None else options.workers, table.show)
     console.print(report.summary(result), highlight=False, soft_wrap=True)
     return 0

@@ -73,7 +73,8 @@ def _facts(result: "Result") -> Iterable[tuple[str, str]]:
     yield "model", f"{result.experiment.model.kind}, {result.parameters:,} parameters"
     threads = result.experiment.threads
     yield "time", f"{result.seconds:.1f} s on {result.device}, {threads} thread{'' if threads == 1 else 's'}"
-    yield "test", f"{result.test_samples:,} samples; 95 %: what another such test set could give, not another seed"
+    samples = f"{result.test_samples:,} sample{'' if result.test_samples == 1 else 's'}"
+    yield "test", f"{samples}; the 95 % interval is over test sets of this size and does not include the seed"
     yield "seed", f"{seed}; a single seed is no evidence yet"
     if run_id:
         yield "run", run_id

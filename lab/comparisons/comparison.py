@@ -138,8 +138,11 @@ def parse(
         errors.append("reaches: test data is used once, after training; use on: val")
     if whole["reaches"] is not None and len({arm.trainer["max_epochs"] for arm in arms.values()}) > 1:
         errors.append("reaches: the arms differ in trainer.max_epochs, so that one has longer to reach it")
-    if not whole["varies"]:
-        errors.append(f"varies: name at least one of {', '.join(SOURCES)}")
+    if "varies" not in content:
+        whole["varies"] = [source for source in SOURCES if source not in _fixed(arms)]
+    errors += _varies(whole["varies"], arms)
+    if whole["reaches"] is not None and whole["metric"] == "seconds_per_epoch":
+        errors.append("reaches: needs a metric of every epoch, not seconds_per_epoch")
     errors += _duplicates(arms)
     if errors:
         raise LabError(*[f"{path}: {line}" for line in errors])
@@ -173,6 +176,19 @@ def _arms(whole: Mapping[str, Any], overrides: tuple[str, ...]) -> tuple[dict[st
         except LabError as error:
             errors += [f"arms.{arm}: {line}" for line in error.lines]
     return arms, errors
+
+
+def _varies(chosen: Sequence[Source], arms: Mapping[str, Experiment]) -> list[str]:
+    """What is wrong with the sources of chance that are to differ between seeds."""
+    if not chosen or len(set(chosen)) < len(chosen):
+        return [f"varies: name at least one of {', '.join(SOURCES)}, each once"]
+    both = [source for source in chosen if source in _fixed(arms)]
+    return [f"varies: {source} has a seed of its own in seeds.{source}; leave one of the two out" for source in both]
+
+
+def _fixed(arms: Mapping[str, Experiment]) -> set[str]:
+    """The sources of chance that have a seed of their own in an arm."""
+    return {source for arm in arms.values() for source, seed in arm.seeds.items() if seed is not None}
 
 
 def _duplicates(arms: Mapping[str, Experiment]) -> list[str]:

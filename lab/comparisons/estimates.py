@@ -54,9 +54,12 @@ def differences(pairs: Sequence[Pair], higher_is_better: bool, resolution: float
 
 
 def first_unknown(pairs: Sequence[Pair], limit: float) -> float:
-    """The first n at which both scores of a pair are beyond the limit, so that nobody knows which of them is lower."""
-    beyond = (n for n, pair in enumerate(pairs, start=1) if all(score is not None and score > limit for score in pair))
-    return next(beyond, math.inf)
+    """The first n whose pair does not show how near its scores are: one failed, or both are beyond the limit."""
+
+    def unknown(pair: Pair) -> bool:
+        return None in pair or all(score is not None and score > limit for score in pair)
+
+    return next((n for n, pair in enumerate(pairs, start=1) if unknown(pair)), math.inf)
 
 
 def seen(pairs: Sequence[Pair], higher_is_better: bool, resolution: float = 0.0, margin: float = 0.0) -> Moments:

@@ -41,6 +41,8 @@ def compare(run_ids: Sequence[str], how: How) -> Findings:
     A run that failed counts as the worst outcome.
     """
     runs = [stored_runs.find(run_id) for run_id in run_ids]
+    if repeated := next((run for run in runs if sum(other.id == run.id for other in runs) > 1), None):
+        raise LabError(f"run {repeated.id[:8]} is named twice; leave one of them out")
     _check_ended(runs)
     _check_equal(runs, "data.fingerprint", "were trained on different data")
     _check_metric(runs, how.metric)
@@ -95,6 +97,8 @@ def _of_best_epoch(run: StoredRun, metric: str) -> float:
     known = [name.removeprefix("at_best/") for name in run.metrics if name.startswith("at_best/")]
     if metric in known:
         return run.metrics[f"at_best/{metric}"]
+    if metric.startswith("test/") and metric in run.metrics:  # a run is tested once, at its best epoch
+        return run.metrics[metric]
     if metric in run.metrics and not known:
         raise LabError(
             f"--metric: run {run.id[:8]} does not say which of its epochs is the best; "
@@ -158,7 +162,7 @@ def _param(run: StoredRun, names: Sequence[str]) -> str | None:
 
 
 def _check_equal(runs: Sequence[StoredRun], tag: str, problem: str) -> None:
-    if len({run.tags.get(tag) for run in runs}) > 1:
+    if len({run.tags[tag] for run in runs if tag in run.tags}) > 1:  # runs of other tools have none
         raise LabError(f"these runs {problem} ({tag}): {ADVICE if 'split' in tag else 'they cannot be compared'}")
 
 

@@ -95,8 +95,8 @@ def failures(findings: Findings) -> Iterator[str]:
         failed, n = findings.scores.failures(arm), len(findings.scores.of(arm))
         if failed:
             yield (
-                f"{arm} failed on {len(failed)} of {n} seeds ({_share(len(failed), n)} of all, 95 % interval): "
-                f"seed {', '.join(map(str, failed))}; each counts as the largest loss seen"
+                f"{arm} failed on {len(failed)} of {n} seeds ({_share(len(failed), n)} of all, 95 % interval); "
+                "each counts as the worst difference seen"
             )
         elif n:
             without.append(n)

@@ -9,6 +9,7 @@ from lab.comparisons.comparison import Comparison
 from lab.comparisons.design import Design
 from lab.comparisons.scores import Scores
 from lab.comparisons.verdicts import Verdict
+from lab.errors import TrainingFailed
 from lab.parallel.child_runs import ChildRun, ParentRun
 from lab.parallel.jobs import Job, Outcome
 from lab.parallel.workers import Workers, run_jobs
@@ -47,6 +48,7 @@ class Replicates:
         self.scores = scores
         self.parent = parent
         self._on_progress = on_progress
+        self._losses: dict[str, tuple[int, list[float]]] = {}  # of the first training of each arm: its seed, its epochs
         self._running: dict[int, _Replicate] = {}
         self._number = 0
 
@@ -101,7 +103,18 @@ class Replicates:
         if outcome.metrics:
             child.tracker.metrics(outcome.metrics, child.best_epoch)
         child.end(outcome.state, outcome.reason)
+        self._check_varies(replicate)
         self._on_progress(self.verdicts())
+
+    def _check_varies(self, replicate: _Replicate) -> None:
+        """Raise TrainingFailed where another seed gave the very same training, which is no evidence."""
+        losses = [values.get("train/loss", math.nan) for values in replicate.child.epochs.values()]
+        seed, first = self._losses.setdefault(replicate.arm, (replicate.seed, losses))
+        if seed != replicate.seed and losses == first and losses:
+            raise TrainingFailed(
+                f"{replicate.arm}: seeds {seed} and {replicate.seed} gave the same training, so more seeds are no "
+                "evidence; let varies: name a source of chance that this training has"
+            )
 
 
 def score_of(comparison: Comparison, rises: bool, child: ChildRun, outcome: Outcome) -> float:
@@ -119,7 +132,8 @@ def score_of(comparison: Comparison, rises: bool, child: ChildRun, outcome: Outc
 def epochs_to(epochs: Mapping[int, Mapping[str, float]], name: str, target: float, rises: bool) -> int | None:
     """The first epoch whose metric is as good as `target`; None if none is."""
     for epoch, values in sorted(epochs.items()):
-        if (values[name] >= target) if rises else (values[name] <= target):
+        value = values.get(name, math.nan)  # an epoch without a validation has none
+        if (value >= target) if rises else (value <= target):
             return epoch
     return None
 

@@ -5,6 +5,7 @@ import statistics
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from lab.comparisons import verdicts
@@ -35,18 +36,18 @@ def table(findings: Findings) -> Table:
     """A row per arm: seeds and failures, mean ± sd, difference from the control with its interval, wins, verdict."""
     design = findings.design
     drawn = Table(box=None, pad_edge=False, header_style="bold")
-    drawn.add_column(design.name, no_wrap=True)
+    drawn.add_column(escape(design.name), no_wrap=True)
     for name in ("seeds", design.measure, f"minus {design.control}", "interval", "wins"):
-        drawn.add_column(name, justify="right", no_wrap=True)
+        drawn.add_column(escape(name), justify="right", no_wrap=True)
     drawn.add_column("verdict")
-    drawn.add_row(design.control, *_scores(findings, design.control), "", "", "", "control", style="dim")
+    drawn.add_row(escape(design.control), *_scores(findings, design.control), "", "", "", "control", style="dim")
     for arm, verdict in findings.verdicts.items():
         cells = [
             signed(verdict.mean) if verdict.n else "–",
             f"{signed(verdict.low)} … {signed(verdict.high)}",
             percent(verdict.superiority) if math.isfinite(verdict.superiority) else "–",
         ]
-        drawn.add_row(arm, *_scores(findings, arm), *cells, verdict.state)
+        drawn.add_row(escape(arm), *_scores(findings, arm), *cells, verdict.state)
     return drawn
 
 
@@ -65,7 +66,7 @@ def summary(result: ComparisonResult) -> RenderableType:
     findings = result.findings
     rule = findings.design.rule
     decided = f"{verdicts.RULE}; error rate {rule.alpha:g} over all arms and looks, planned for {rule.horizon} seeds"
-    lines = [f"• {sentence}" for sentence in sentences(findings)]
+    lines = [escape(f"• {sentence}") for sentence in sentences(findings)]
     lines += ["", f"[dim]decided by[/dim]  {decided}; margin {number(rule.margin)}"]
     lines += [f"[dim]time[/dim]        {result.seconds:.0f} s"]
     if result.run_id:
@@ -80,6 +81,6 @@ def of_runs(findings: Findings, unpaired: bool) -> RenderableType:
     how = "not paired by seed" if unpaired else "paired by seed"
     rule = "; ".join(sorted({verdict.rule for verdict in findings.verdicts.values()}))
     how = f"{how}; {rule}: valid for a number of runs that was fixed in advance"
-    lines = [f"• {sentence(findings, arm, verdict)}" for arm, verdict in findings.verdicts.items()]
-    lines += [f"• {line}" for line in failures(findings)]
+    lines = [escape(f"• {sentence(findings, arm, verdict)}") for arm, verdict in findings.verdicts.items()]
+    lines += [escape(f"• {line}") for line in failures(findings)]
     return Group("", table(findings), "", *lines, "", f"[dim]{how}[/dim]")

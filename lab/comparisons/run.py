@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from lab.comparisons import page
 from lab.comparisons.comparison import Comparison
@@ -13,14 +12,14 @@ from lab.comparisons.scores import StoredScores
 from lab.comparisons.verdicts import Verdict
 from lab.errors import LabError, TrainingFailed, did_you_mean
 from lab.parallel.child_runs import ParentRun, driver_lock, recorded_status
-from lab.parallel.jobs import prepared_data
+from lab.parallel.jobs import prepared_data, resolution_of
 from lab.parallel.workers import Workers, open_workers
 from lab.signals import stop_on_signals
 from lab.tracking import store
 from lab.tracking.reading import directions
 from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Tracker
-from lab.training import provenance
+from lab.training import artifacts, provenance
 from lab.training.building import build
 
 OnProgress = Callable[[Findings], None]
@@ -46,7 +45,8 @@ def run(comparison: Comparison, workers: int, on_progress: OnProgress) -> Compar
     known = all_directions(comparison)
     store.check_writable()
     name = f"{comparison.name}-{comparison.fingerprint()}"
-    scores = StoredScores(name, comparison.max_seeds)
+    scores = StoredScores(name, comparison.max_seeds, comparison.min_seeds, comparison.alpha)
+    _check_plan(comparison, scores)
     with driver_lock(name):
         opened = open_workers(workers)  # before `stop_on_signals`: Ray installs signal handlers of its own
         try:
@@ -54,6 +54,20 @@ def run(comparison: Comparison, workers: int, on_progress: OnProgress) -> Compar
                 return _run(comparison, name, known, scores, opened, on_progress)
         finally:
             opened.close()
+
+
+def _check_plan(comparison: Comparison, scores: StoredScores) -> None:
+    """Raise LabError where a comparison that has begun would be decided by another rule: more seeds are allowed."""
+    if comparison.min_seeds != scores.least:
+        most = max(comparison.max_seeds, scores.least)
+        raise LabError(
+            f"seeds: this comparison began with a first look at {scores.least} seeds, which its error rate rests on; "
+            f"write {scores.least}..{most}, or move {scores.path} away"
+        )
+    if comparison.alpha != scores.alpha:
+        raise LabError(
+            f"alpha: this comparison began with {scores.alpha:g}; write it again, or move {scores.path} away"
+        )
 
 
 def all_directions(comparison: Comparison) -> dict[str, bool]:
@@ -75,10 +89,7 @@ def all_directions(comparison: Comparison) -> dict[str, bool]:
 
 def resolution(comparison: Comparison) -> float:
     """The step in which a score moves: an accuracy on n samples moves by 1 / n; 0 for other metrics."""
-    if comparison.metric != "accuracy":
-        return 0.0
-    split: Any = prepared_data(comparison.arms[comparison.control]).splits[comparison.on]
-    return 1 / len(split)
+    return resolution_of(comparison.metric, comparison.arms[comparison.control], comparison.on)
 
 
 def _run(
@@ -110,6 +121,7 @@ def _run(
 
     replicates = Replicates(comparison, design, rises, scores, ParentRun(outbox, tracker.id, tags), report)
     tracker.start(control.name, f"comparison {comparison.name}", control.settings(), {**tags, "lab.kind": "comparison"})
+    artifacts.keep_code(tracker)
     report(replicates.verdicts())
     with recorded_status(outbox, tracker):
         found = findings(replicates.run(workers))

@@ -46,12 +46,13 @@ class Scores:
 class StoredScores(Scores):
     """Scores in a file that is replaced atomically after each training: a kill loses only running trainings.
 
-    `horizon`, the number of seeds that the error rate is spent over, stays what it was when the comparison began.
+    What the error rate rests on stays as it was when the comparison began: the number of seeds that it is spent over
+    (`horizon`), that of the first look (`least`), and the error rate itself (`alpha`).
     """
 
-    def __init__(self, name: str, horizon: int):
+    def __init__(self, name: str, horizon: int, least: int = 5, alpha: float = 0.05):
         super().__init__()
-        self.horizon = horizon
+        self.horizon, self.least, self.alpha = horizon, least, alpha
         self.path = store.root() / "comparisons" / f"{name}.json"
         self.journal = uuid.uuid4().hex  # the tracker id of the comparison's own run
         if self.path.exists():
@@ -61,7 +62,9 @@ class StoredScores(Scores):
         try:
             content: dict[str, Any] = json.loads(self.path.read_text())
             self.journal = content["journal"]
-            self.horizon = int(content.get("horizon", self.horizon))  # version 0.2 had none
+            self.horizon = int(content.get("horizon", self.horizon))  # version 0.2 had none of the three
+            self.least = int(content.get("least", self.least))
+            self.alpha = float(content.get("alpha", self.alpha))
             self.arms = {arm: _by_seed(scores) for arm, scores in content["arms"].items()}
             self.extras = {arm: _by_seed(extras) for arm, extras in content["extras"].items()}
         except (ValueError, KeyError, AttributeError):
@@ -70,7 +73,8 @@ class StoredScores(Scores):
     def add(self, arm: str, seed: int, score: float, extras: Mapping[str, float]) -> None:
         """Add a score; it is on disk when this returns."""
         super().add(arm, seed, score, extras)
-        content = {"journal": self.journal, "horizon": self.horizon, "arms": self.arms, "extras": self.extras}
+        plan = {"horizon": self.horizon, "least": self.least, "alpha": self.alpha}
+        content = {"journal": self.journal, **plan, "arms": self.arms, "extras": self.extras}
         with atomic_write(self.path, durable=True) as temporary:
             temporary.write_text(json.dumps(content))
 

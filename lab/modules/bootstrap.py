@@ -4,6 +4,7 @@ The bootstrap of Efron (1979), percentiles. What another seed of the training wo
 """
 
 import math
+import time
 from collections.abc import Mapping
 
 import numpy as np
@@ -16,6 +17,8 @@ LEVEL = 0.95
 RESAMPLES = 300
 LEAST_RESAMPLES = 60
 MOST_ROWS = 2_000_000  # in all resamples together
+MOST_SECONDS = 2.0  # for one metric; a slower one gets no interval
+LEAST_BLOCKS = 5
 USABLE = 0.9  # share of the resamples that must give a finite value
 
 Interval = tuple[float, float]  # lower and upper end
@@ -25,9 +28,11 @@ def intervals(metrics: MetricCollection, scored: Mapping[str, Tensor], block: in
     """The 95 % interval of each metric, from what it takes of every test sample (N, ...).
 
     Neighbouring windows of a series are alike: they are drawn in blocks of `block` (Künsch 1989). A metric without an
-    interval, because it fails or is NaN on many resamples, is left out.
+    interval, because it fails or is NaN on many resamples, or is the same on all of them, is left out.
     """
     rows = len(next(iter(scored.values())))
+    if rows < LEAST_BLOCKS * block:
+        return {}
     drawn = _resamples(rows, min(block, rows))
     found = {str(name): _interval(str(name), metric, scored, drawn) for name, metric in metrics.items()}
     return {name: ends for name, ends in found.items() if ends is not None}
@@ -42,7 +47,7 @@ def _resamples(rows: int, block: int) -> NDArray[np.int64]:
 
 def _interval(name: str, metric: Metric, scored: Mapping[str, Tensor], drawn: NDArray[np.int64]) -> Interval | None:
     single = MetricCollection({name: metric}, compute_groups=False)  # it hands a metric what it takes
-    values = []
+    values, deadline = [], time.monotonic() + MOST_SECONDS
     for rows in torch.from_numpy(drawn).to(next(iter(scored.values())).device):
         try:
             single.update(**{key: part[rows] for key, part in scored.items()})
@@ -51,8 +56,10 @@ def _interval(name: str, metric: Metric, scored: Mapping[str, Tensor], drawn: ND
             return None
         finally:
             single.reset()
+        if time.monotonic() > deadline:
+            return None
     finite = [value for value in values if math.isfinite(value)]
-    if len(finite) < USABLE * len(values):
+    if len(finite) < USABLE * len(values) or min(finite) == max(finite):
         return None
     low, high = np.quantile(finite, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return float(low), float(high)

@@ -69,7 +69,7 @@ class EpochScores:
     def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
         """Go on collecting; raises LabError where an earlier version of the lab measured with other metrics."""
         if state["metrics"].keys() != self.metrics.state_dict().keys():
-            if state["buffer"]:
+            if len(state["losses"]):
                 raise LabError("a checkpoint from the middle of an epoch of an earlier version; train from the start")
             return
         self._losses = list(state["losses"].to(device))

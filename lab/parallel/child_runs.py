@@ -30,7 +30,7 @@ class ChildRun:
     def record(self, epoch: int, values: dict[str, float]) -> None:
         """Record an epoch."""
         self.epochs[epoch] = values
-        self._best.update(epoch, values["val/loss"])
+        self._best.update(epoch, values.get("val/loss", math.nan))  # an epoch without a validation has none
         self.tracker.metrics(values, epoch)
 
     @property
@@ -40,7 +40,7 @@ class ChildRun:
 
     def score(self, metric: str) -> float:
         """A metric at the best epoch; NaN before the first."""
-        return self.epochs[self.best_epoch][metric] if self.epochs else math.nan
+        return self.epochs[self.best_epoch].get(metric, math.nan) if self.epochs else math.nan
 
     def end(self, state: str, reason: str = "") -> None:
         """Record the metrics at the best epoch and the state in which the training ended (a key of STATUS)."""

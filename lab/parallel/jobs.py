@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -14,7 +15,7 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 
 from lab.config.experiment import Experiment, parse
 from lab.config.sections import Part
-from lab.data.base import DataModule
+from lab.data.base import DataModule, Split
 from lab.errors import LabError, TrainingFailed, Unavailable
 from lab.modules.diagnostics import dead_fraction
 from lab.training import building
@@ -92,6 +93,12 @@ def _train(experiment: Experiment, job: Job, on_epoch: OnEpoch, max_threads: int
 def prepared_data(experiment: Experiment) -> DataModule:
     """The experiment's data, prepared once per process for the same settings and seed."""
     return _prepared(experiment.data.kind, json.dumps(dict(experiment.data.settings)), experiment.seed_of("split"))
+
+
+def resolution_of(metric: str, experiment: Experiment, split: Split) -> float:
+    """The step in which a metric of a split moves: an accuracy on n samples moves by 1 / n; 0 for other metrics."""
+    samples: Any = prepared_data(experiment).splits[split]
+    return 1 / len(samples) if metric == "accuracy" else 0.0
 
 
 @lru_cache(maxsize=8)

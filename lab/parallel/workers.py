@@ -35,7 +35,7 @@ def run_jobs(
     """Keep all workers busy until `next_job` returns None and the last job has ended.
 
     Ctrl-C interrupts the training, but none of the callbacks. Raises TrainingFailed where one job after the other is
-    lost: then the surroundings are to be mended.
+    lost: then the environment needs fixing.
     """
     running = lost = 0
 

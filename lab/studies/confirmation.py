@@ -18,7 +18,7 @@ from lab.comparisons import estimates
 from lab.comparisons.verdicts import Rule, Verdict, decide
 from lab.config.experiment import Experiment
 from lab.parallel.child_runs import ChildRun
-from lab.parallel.jobs import Job, Outcome
+from lab.parallel.jobs import Job, Outcome, resolution_of
 from lab.parallel.workers import Workers, run_jobs
 from lab.studies.search import Context, Objective, settings_key
 
@@ -203,7 +203,8 @@ def against_defaults(candidates: Sequence[Candidate], objective: Objective) -> d
         if candidate is not control
     }
     seeds = max(len(control.scores), 2)
-    rule = Rule(objective.higher_is_better, alpha=ALPHA, least=seeds, most=seeds, horizon=seeds)
+    step = resolution_of(objective.metric.removeprefix("val/"), control.experiment, "val")
+    rule = Rule(objective.higher_is_better, 0.0, ALPHA, seeds, seeds, seeds, step)
     return decide(pairs, rule) if pairs else {}
 
 

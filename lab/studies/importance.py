@@ -4,11 +4,12 @@ Optuna's PED-ANOVA gives 0 to a categorical setting that matters and leaves out 
 a forest takes both. Pure: nothing here trains or stores.
 """
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 LEAST_TRIALS = 12  # finished ones, below which nothing is said
 RESAMPLES = 30  # of the trials: the interval holds the middle 90 % of what they give
 TREES = 40
+MISSING = object()  # the value of a setting that a trial does not have; None may be a choice
 COLOUR = "#0072B2"
 
 
@@ -53,10 +55,13 @@ class Importance:
 def importance_of(study: "Study") -> Importance:
     """The importance of the settings of a study, from its finished trials."""
     trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
+    from scipy.stats import rankdata
+
     if len(trials) < LEAST_TRIALS:
         return Importance({}, len(trials))
-    settings = pd.DataFrame([trial.params for trial in trials])
-    scores = pd.Series([float(trial.value or 0.0) for trial in trials]).rank().to_numpy()
+    names = list(dict.fromkeys(name for trial in trials for name in trial.params))
+    settings = {name: [trial.params.get(name, MISSING) for trial in trials] for name in names}
+    scores = rankdata([float(trial.value or 0.0) for trial in trials])
     found = _resampled(as_numbers(settings), scores)
     shares = {
         name: Share(float(np.median(column)), *(float(end) for end in np.quantile(column, (0.05, 0.95))))
@@ -66,21 +71,23 @@ def importance_of(study: "Study") -> Importance:
     return Importance(dict(sorted(shares.items(), key=lambda item: -item[1].value)), len(trials))
 
 
-def as_numbers(settings: pd.DataFrame) -> NDArray[np.float64]:
+def as_numbers(settings: Mapping[str, Sequence[Any]]) -> NDArray[np.float64]:
     """Settings (trials, settings) as numbers: choices by their order of appearance.
 
-    A trial without a setting gets the median of the others, so that whether it has one counts for the choice that it
-    depends on alone.
+    A trial without a setting (MISSING) gets the median of the others, so that whether it has one counts for the choice
+    that it depends on alone.
     """
-    return np.column_stack([_numbers(settings[name]) for name in settings])
+    return np.column_stack([_numbers(values) for values in settings.values()])
 
 
-def _numbers(column: "pd.Series[Any]") -> NDArray[np.float64]:
-    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-        values = column.to_numpy(float)
+def _numbers(values: Sequence[Any]) -> NDArray[np.float64]:
+    present = [value for value in values if value is not MISSING]
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in present):
+        found = {value: float(value) for value in present}
     else:
-        values = np.where(column.isna(), np.nan, pd.factorize(column.astype(str))[0])
-    return np.where(np.isnan(values), np.nanmedian(values), values)
+        found = {value: float(number) for number, value in enumerate(dict.fromkeys(present))}
+    numbers = np.array([math.nan if value is MISSING else found[value] for value in values])
+    return np.where(np.isnan(numbers), np.nanmedian(numbers), numbers)
 
 
 def _resampled(x: NDArray[np.float64], scores: NDArray[Any]) -> NDArray[np.float64]:

@@ -141,7 +141,7 @@ def _verdict(result: StudyResult) -> str:
     interval = f"{signed(verdict.mean)} [{signed(verdict.low)}, {signed(verdict.high)}] {result.objective.metric}"
     if verdict.decided:
         return f"{result.winner.name} is {verdict.state} than the defaults: {interval} on {verdict.n} fresh seeds"
-    return f"undecided whether {result.winner.name} is better than the defaults: {interval} (--seeds: more decide)"
+    return f"undecided whether {result.winner.name} is better than the defaults: {interval}; --seeds may decide"
 
 
 def write_winner(result: StudyResult, replace: bool) -> str:

@@ -110,7 +110,7 @@ class Search:
     def _on_epoch(self, number: int, epoch: int, values: dict[str, float]) -> bool:
         trial, child = self._running[number]
         child.record(epoch, values)
-        value = values[self.context.objective.metric]
+        value = values.get(self.context.objective.metric, math.nan)
         if math.isfinite(value):
             trial.report(value, epoch)
         self._on_progress(self)

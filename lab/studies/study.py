@@ -24,7 +24,7 @@ from lab.tracking import store
 from lab.tracking.reading import directions
 from lab.tracking.writing.outbox import Outbox
 from lab.tracking.writing.tracker import Tracker
-from lab.training import provenance
+from lab.training import artifacts, provenance
 from lab.training import run as training
 from lab.training.building import build
 
@@ -188,6 +188,7 @@ def _start(context: Context, tracker: Tracker, options: Options) -> None:
     tags = {**context.parent.tags, **how, "lab.pruner": options.pruner}
     tracker.start(experiment.name, f"study {context.study.study_name}", experiment.settings(), tags)
     tracker.text("config.yaml", experiment.to_yaml())
+    artifacts.keep_code(tracker)
 
 
 def _search(context: Context, options: Options, workers: Workers, progress: Progress) -> None:

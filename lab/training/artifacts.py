@@ -23,14 +23,15 @@ EXAMPLE_ROWS = 4
 def keep_origin(built: Built, tracker: Tracker, code: bool) -> None:
     """Save encoding, split, model summary and, with `code`, uncommitted changes and imported files unknown to git."""
     if code:
-        _keep_code(tracker)
+        keep_code(tracker)
     tracker.text("encoding.json", f"{json.dumps(encoding_of(built.data), indent=1)}\n")
     np.savez_compressed(tracker.path("split.npz"), **built.data.split_indices)  # type: ignore[arg-type]
     tracker.artifact("split.npz")
     tracker.text("model_summary.txt", f"{ModelSummary(built.module, max_depth=-1)}\n")
 
 
-def _keep_code(tracker: Tracker) -> None:
+def keep_code(tracker: Tracker) -> None:
+    """Save the uncommitted changes, and the imported files that git does not track."""
     if changes := provenance.uncommitted_changes():
         tracker.text("git.diff", changes)
     for path, text in provenance.untracked_code().items():

@@ -54,10 +54,10 @@ def uncommitted_changes() -> str:
 
 def untracked_code() -> dict[str, str]:
     """The Python files below the working directory that are imported and that git does not track: path to text."""
-    here, tracked = Path.cwd(), set(_git("ls-files").splitlines())
+    here, tracked = Path.cwd(), set(_git("ls-files", "-z").split("\0"))
     files = {Path(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))}
     own = sorted(str(file.relative_to(here)) for file in files if is_own_file(file, here))
-    return {path: Path(path).read_text(encoding="utf-8") for path in own if path not in tracked}
+    return {path: Path(path).read_text("utf-8", errors="replace") for path in own if path not in tracked}
 
 
 def _git(*arguments: str) -> str:

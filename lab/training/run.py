@@ -94,15 +94,15 @@ class Session:
     checkpoints: BestAndLast
     start: StartingPoint
     notes: Sequence[tuple[str, str]]  # of the rehearsal
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)  # of the test metrics, once it is tested
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Metrics by full name: of the best epoch, of the test with intervals, of the trivial baseline."""
+    """Metrics by full name: of the best epoch, of the test, of the trivial baseline."""
 
     best: dict[str, float]
     test: dict[str, float]
-    intervals: dict[str, tuple[float, float]]
     baseline: dict[str, float]
 
 
@@ -254,15 +254,16 @@ def _score(session: Session) -> Scores:
         for name, value in built.module.score_trivial(built.data.loader(split)).items()
     }
     of_best = {name: value for name, value in best.items() if "/" in name}
-    return Scores(of_best, tested, _intervals(built), baseline)
+    return Scores(of_best, tested, baseline)
 
 
-def _intervals(built: Built) -> dict[str, tuple[float, float]]:
-    """The intervals of the test metrics; none where they cannot be had, since a tested run is not to fail for them."""
-    try:
-        return built.module.test_intervals(built.data.correlated)
-    except Exception:  # whatever a person's own metrics raise, or too little memory
-        return {}
+def _record_intervals(session: Session) -> None:
+    """Record the intervals of the test metrics, on other test sets of the same size."""
+    found = session.built.module.test_intervals(session.built.data.correlated)
+    session.intervals.update(found)
+    ends = {f"{end}/{name}": pair[side] for name, pair in found.items() for side, end in enumerate(ENDS)}
+    if ends:
+        session.tracker.metrics(ends, session.checkpoints.best_epoch)
 
 
 def _record_scores(session: Session, scores: Scores) -> None:
@@ -272,14 +273,14 @@ def _record_scores(session: Session, scores: Scores) -> None:
         session.tracker.metrics({f"best/{name}": value}, best_at)
     at_best = {f"at_best/{name}": value for name, value in scores.best.items()}
     trivial = {f"baseline/{name}": value for name, value in scores.baseline.items()}
-    ends = {f"{end}/{name}": pair[side] for name, pair in scores.intervals.items() for side, end in enumerate(ENDS)}
-    session.tracker.metrics(at_best | scores.test | ends | trivial | {"best_epoch": epoch}, epoch)
+    session.tracker.metrics(at_best | scores.test | trivial | {"best_epoch": epoch}, epoch)
 
 
 def _keep_artifacts(session: Session) -> list[str]:
     """Keep the files of a finished run; what could not be kept, and why. None of them can make the run fail."""
     built, tracker = session.built, session.tracker
     steps: dict[str, Callable[[], None]] = {
+        "intervals of the test metrics": lambda: _record_intervals(session),
         "checkpoints and curves": lambda: _keep_training(session),
         "test outputs": lambda: artifacts.keep_test_outputs(built, tracker),
         "an exported model": lambda: artifacts.keep_model(built, tracker),
@@ -307,7 +308,7 @@ def _result(session: Session, scores: Scores, seconds: float, missing: Sequence[
         experiment=built.experiment,
         task=built.data.task,
         metrics=scores.best | scores.test,
-        intervals=scores.intervals,
+        intervals=session.intervals,
         test_samples=len(built.data.splits["test"]),  # type: ignore[arg-type]
         baseline=scores.baseline,
         best_epoch=session.checkpoints.best_epoch,

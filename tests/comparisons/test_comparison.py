@@ -57,8 +57,9 @@ def test_what_does_not_vary_keeps_the_seed_of_the_experiment() -> None:
     assert [every.replicate("tanh", 9).seed_of(source) for source in SOURCES] == [9, 9, 9, 9]
     assert every.measure == "val/accuracy"
     assert parsed(varies=["order", "split", "init", "dropout"]).fingerprint() == every.fingerprint()
-    fixed = parsed(settings={"seeds.init": 5}).replicate("tanh", 9)
-    assert [fixed.seed_of(source) for source in SOURCES] == [9, 5, 9, 9]
+    fixed = parsed(settings={"seeds.init": 5})
+    assert [fixed.replicate("tanh", 9).seed_of(source) for source in SOURCES] == [9, 5, 9, 9]
+    assert fixed.measure == "val/accuracy over split and order and dropout"
 
 
 @pytest.mark.parametrize(
@@ -100,6 +101,9 @@ def test_the_fingerprint_depends_on_settings_but_not_on_margin_error_rate_or_see
         ({"arms": {"relu": {}}}, "arms: a comparison needs at least two"),
         ({"arms": {"a": {}, "b": {}}}, "arms.b: has the same settings as a"),
         ({"varies": []}, "varies: name at least one of split, init, order, dropout"),
+        ({"varies": ["init", "init"]}, "each once"),
+        ({"varies": ["init"], "settings": {"seeds.init": 3}}, "varies: init has a seed of its own in seeds.init"),
+        ({"metric": "seconds_per_epoch", "reaches": 1.0}, "reaches: needs a metric of every epoch"),
         ({"varies": ["weights"]}, "varies"),
         (
             {"arms": {"a": {}, "b": {"trainer.max_epochs": 3}}, "reaches": 0.5},

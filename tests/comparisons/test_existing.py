@@ -42,7 +42,8 @@ def test_runs_are_grouped_by_what_differs_and_paired_by_seed(tiny: str) -> None:
     for runs, message in (
         (slow, "differ in nothing but their seeds"),
         ([*slow, fast[0]], "only 1 seeds are in every group"),
-        ([*slow, slow[0], *fast], "has two runs with seed 1"),
+        ([*slow, slow[0], *fast], "is named twice"),
+        ([*slow, *recorded((0.5, ("optimizer.lr=0.001", "seed=1"))), *fast], "has two runs with seed 1"),
     ):
         with pytest.raises(LabError, match=message):
             existing.compare(runs, How())
@@ -142,4 +143,9 @@ class TestRunsOfOtherTools:
     def test_a_run_that_still_runs_is_refused(self, tiny: str) -> None:
         runs = foreign(({"lr": 1}, {"val/loss": [1.0]}), status="RUNNING")
         with pytest.raises(LabError, match="is RUNNING: only runs that ended by themselves can be compared"):
-            existing.compare([*runs, *runs], How("val/loss", reduce="last"))
+            existing.compare([*runs, *foreign(({"lr": 2}, {"val/loss": [1.0]}))], How("val/loss", reduce="last"))
+
+    def test_a_run_that_is_named_twice_is_refused(self, tiny: str) -> None:
+        runs = by_rate("val/loss", *SEPARATE)
+        with pytest.raises(LabError, match="is named twice; leave one of them out"):
+            existing.compare([*runs, runs[0]], How("val/loss", reduce="last", unpaired=True))

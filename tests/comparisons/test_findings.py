@@ -95,7 +95,7 @@ def test_a_difference_has_a_sign(value: float, text: str) -> None:
 def test_failures_are_said_with_the_interval_of_their_share() -> None:
     lines = list(sentences(found(WORSE, scored((0.5, 0.6), (0.5, math.nan), (0.5, math.nan)))))
     assert lines[1:] == [
-        "b failed on 2 of 3 seeds (9 % to 99 % of all, 95 % interval): seed 2, 3; each counts as the largest loss seen",
+        "b failed on 2 of 3 seeds (9 % to 99 % of all, 95 % interval); each counts as the worst difference seen",
         "no other training failed; 3 seeds cannot exclude that up to 63 % of all seeds fail, or behave in a way not "
         "seen yet",
         "6 trainings; a fixed design of 29 seeds per arm takes 58",

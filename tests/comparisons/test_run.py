@@ -162,3 +162,24 @@ def test_a_damaged_score_file_is_refused(tiny: str) -> None:
     result.findings.scores.path.write_text("{")
     with pytest.raises(LabError, match="damaged; move it away"):
         compare({"one": {}, "two": {"model.hidden": 17}}, seeds="3..3")
+
+
+def test_seeds_that_change_nothing_are_no_evidence(tiny: str) -> None:
+    arms = {"one": {"optimizer.lr": 0.01}, "two": {"optimizer.lr": 0.02}}
+    with pytest.raises(TrainingFailed, match="seeds 1 and 2 gave the same training, so more seeds are no evidence"):
+        compare(arms, seeds="3..3", varies=["dropout"], settings={"model.dropout": 0.0})
+
+
+def test_the_first_look_stays_where_it_was(tiny: str) -> None:
+    arms = {"one": {"optimizer.lr": 0.01}, "two": {"optimizer.lr": 0.011}}
+    compare(arms, seeds="3..3", margin=0.0)
+    with pytest.raises(LabError, match=r"began with a first look at 3 seeds.*; write 3\.\.9, or move"):
+        compare(arms, seeds="5..9", margin=0.0)
+    with pytest.raises(LabError, match=r"alpha: this comparison began with 0\.05"):
+        compare(arms, seeds="3..9", alpha=0.1)
+
+
+def test_epochs_without_a_validation_are_left_out(tiny: str) -> None:
+    arms = {"one": {"optimizer.lr": 0.01}, "two": {"optimizer.lr": 0.02}}
+    result = compare(arms, seeds="3..3", settings={"trainer.check_val_every_n_epoch": 2})
+    assert result.findings.verdicts["two"].n == 3

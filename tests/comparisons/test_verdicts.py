@@ -354,6 +354,16 @@ def test_the_narrowing_ends_where_the_verdict_does() -> None:
     assert verdicts.narrowing([], RULE, verdict([])) == []
 
 
+def test_a_failure_excludes_that_arms_are_practically_equal() -> None:
+    """Of an arm that failed nobody knows how near it would have been."""
+    rng = np.random.default_rng(1)
+    near = [(0.5 + value, 0.5) for value in rng.normal(0, 0.001, 30)]
+    rule = Rule(True, margin=0.05)
+    assert decide({"arm": near}, rule)["arm"].state == "practically equal"
+    assert decide({"arm": [(None, 0.5), *near]}, rule)["arm"].state == "undecided"
+    assert decide({"arm": [(None, None)] * 12}, rule)["arm"].state == "undecided"
+
+
 # By simulation
 
 

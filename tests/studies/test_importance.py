@@ -55,3 +55,11 @@ def test_only_finished_trials_count() -> None:
     before = importance_of(study)
     study.tell(study.ask(), state=optuna.trial.TrialState.FAIL)
     assert importance_of(study) == before
+
+
+def test_none_is_a_choice_like_any_other() -> None:
+    def objective(trial: optuna.Trial) -> float:
+        clipped = trial.suggest_categorical("clip", [None, 1.0])
+        return (0.0 if clipped is None else 1.0) + 0.01 * trial.suggest_float("idle", 0, 1)
+
+    assert importance_of(searched(objective, 40)).shares["clip"].value > 0.7
