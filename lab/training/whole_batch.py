@@ -31,13 +31,15 @@ def rehearse(built: Built) -> list[tuple[str, str]]:
     """
     with torch.random.fork_rng(devices=[]), _copied(built.module) as network:
         full, rest = _batches(built)
-        optimizer, schedule = _optimizer(built, network)
-        notes = _train(built, network, optimizer, schedule, full)
+        outputs, loss = _loss(built, network, full)
         if rest is not None:
             _loss(built, network, rest, f" for the last batch of an epoch, of {len(rest[1])} samples")
         _check_metrics(built, network, full)
+        # Only then a step is taken: a learning rate that makes the network diverge is a result, and no mistake.
+        optimizer, schedule = _optimizer(built, network)
+        without = _step(built, network, loss, optimizer, schedule)
         _check_checkpoint(network, optimizer, schedule)
-    return notes
+    return [*_unused(built.experiment.model.kind, without), *_as_after_softmax(built, outputs)]
 
 
 @contextlib.contextmanager
@@ -88,12 +90,9 @@ def _optimizer(built: Built, network: nn.Module) -> tuple[Optimizer, dict[str, A
         return optimizer, built.module.make_scheduler(optimizer, 100)
 
 
-def _train(
-    built: Built, network: nn.Module, optimizer: Optimizer, schedule: dict[str, Any], batch: Batch
-) -> list[tuple[str, str]]:
-    """One step on a batch, each part of it checked."""
+def _step(built: Built, network: nn.Module, loss: Tensor, optimizer: Optimizer, schedule: dict[str, Any]) -> list[str]:
+    """Back-propagate, take one step of optimizer and schedule; the parameters that got no gradient."""
     experiment = built.experiment
-    outputs, loss = _loss(built, network, batch)
     with _part("model", experiment.model.kind, "in the backward pass"):
         loss.backward()
     named = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
@@ -102,12 +101,12 @@ def _train(
         raise LabError(f"model: {experiment.model.kind} gets no gradient, so nothing can be learned")
     with _part("optimizer", experiment.optimizer.kind, "to take a step"):
         optimizer.step()
-    bad = next((name for name, parameter in named if not bool(torch.isfinite(parameter).all())), None)
+    bad = next((name for name, parameter in named if bool(torch.isnan(parameter).any())), None)
     if bad is not None:
-        raise LabError(f"optimizer: {experiment.optimizer.kind} makes {bad} infinite or NaN in its first step")
+        raise LabError(f"optimizer: {experiment.optimizer.kind} makes {bad} NaN in its first step")
     with _part("scheduler", experiment.scheduler.kind, "to take a step"):
         schedule["scheduler"].step(*([loss.detach()] if schedule.get("monitor") else []))
-    return [*_unused(experiment.model.kind, without), *_as_after_softmax(built, outputs)]
+    return without
 
 
 def _loss(built: Built, network: nn.Module, batch: Batch, which: str = "") -> tuple[Tensor, Tensor]:
@@ -174,6 +173,7 @@ def _as_after_softmax(built: Built, outputs: Tensor) -> list[tuple[str, str]]:
 def _check_metrics(built: Built, network: nn.Module, batch: Batch) -> None:
     with torch.no_grad(), _part("model", built.experiment.model.kind, "in evaluation"):
         outputs = network.eval()(batch[0])
+        network.train()
     metrics = built.module.new_metrics()
     for name, metric in metrics.items(copy_state=False):
         with _part(f"metrics.{name}", type(getattr(metric, "metric", metric)).__name__, "for the first batch"):

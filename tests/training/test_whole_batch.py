@@ -201,7 +201,7 @@ def place(text: str) -> str:
         ("loss", "NumberLoss", "must return a tensor, but returns float"),
         ("loss", "ConstantLoss", "returns a number without a gradient, so nothing can be learned"),
         ("loss", "NaNLoss", "loss: mistakes:NaNLoss is nan for the first batch"),
-        ("optimizer", "Exploding", "infinite or NaN in its first step"),
+        ("optimizer", "Exploding", "makes linears.0.weight NaN in its first step"),
         ("optimizer", "Stateful", "optimizer: its state_dict fails to be saved"),
         ("scheduler", "Schedule", f"fails to take a step: RuntimeError: no rate {place('no rate')}"),
     ],
@@ -259,3 +259,8 @@ def test_a_late_mistake_is_a_line_too_and_its_traceback_is_kept(name: str, reaso
 def test_schedules_by_their_dotted_path_are_stepped_as_they_need(schedule: str) -> None:
     result = training.run(load("digits", [f"scheduler={schedule}", "trainer.max_epochs=2", "data.batch_size=256"]))
     assert result.epochs == 2
+
+
+def test_a_learning_rate_that_diverges_is_a_result_and_no_mistake() -> None:
+    built = build(load("digits", ["optimizer={kind: sgd, lr: 1e30}", "model.norm=none"]))
+    assert whole_batch.rehearse(built) == []
