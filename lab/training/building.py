@@ -1,7 +1,10 @@
 """From an experiment to the objects that it names: data, architecture, module."""
 
+import contextlib
 import copy
+import ctypes
 import dataclasses
+import functools
 import os
 import time
 from collections.abc import Callable
@@ -34,6 +37,8 @@ LOSSES = {
     "forecasting": ("mse", "l1", "huber"),
 }
 BY_STEP = (OneCycleLR, CyclicLR)  # schedules that are stepped after every optimizer step
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+KEPT_BYTES = 2**30
 SECONDS_PER_TRY = 0.3  # for each number of threads
 REQUIRED_SPEEDUP = 0.95  # more threads must need less than this share of the time: they are taken from other work
 
@@ -60,6 +65,7 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     of a sum depend on it. One thread while it is `auto`, see `choose_threads`.
     """
     torch.set_num_threads(1 if experiment.threads == "auto" else experiment.threads)
+    reuse_memory()
     data = data or experiment.data.build(seed=experiment.seed_of("split"))
     _prepare(data, experiment.data.kind)
     data.order_seed, data.noise_seed = experiment.seed_of("order"), experiment.seed_of("dropout")
@@ -81,6 +87,19 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     check_metrics(experiment, data, module)
     check_optimizer(experiment, module)
     return Built(experiment, data, module)
+
+
+@functools.cache
+def reuse_memory() -> None:
+    """Make glibc keep large buffers for the next step; elsewhere nothing happens.
+
+    By default it may return each to the system and get it again page by page: an epoch of lstm then takes 1.5 times as
+    long, or not, depending on what the process has allocated before.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+        libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def _check_model(model: Part) -> None:
