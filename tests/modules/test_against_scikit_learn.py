@@ -190,3 +190,12 @@ class TestLossOfAnEpoch:
         module = ClassificationModule(3, majority=0, **task(nn.CrossEntropyLoss(reduction="sum")))
         expected = nn.functional.cross_entropy(logits, y)
         assert scores(module, logits, (y, y), size)["loss"] == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_a_constant_target_that_is_predicted_exactly_scores_1_and_another_prediction_0() -> None:
+    fitted = Scale(torch.tensor([2.0]), torch.tensor([3.0]))
+    module = RegressionModule(fitted, {"y": slice(0, 1)}, **task(nn.MSELoss()))
+    y = torch.full((SAMPLES, 1), 0.3)
+    for outputs, expected in ((y, 1.0), (y + 1, 0.0)):
+        assert r2(y.numpy(), outputs.numpy()) == expected
+        assert scores(module, outputs, (torch.zeros(SAMPLES), y))["r2"] == expected

@@ -77,3 +77,18 @@ def test_a_metric_that_fails_or_is_nan_has_no_interval() -> None:
 def test_the_same_test_set_gives_the_same_interval() -> None:
     right = torch.arange(300) < 200
     assert intervals(accuracy(), answers(right)) == intervals(accuracy(), answers(right))
+
+
+class Sometimes(MeanAbsoluteError):
+    """NaN on every fourth resample."""
+
+    computed = 0
+
+    def compute(self) -> Any:
+        Sometimes.computed += 1
+        return torch.tensor(math.nan) if Sometimes.computed % 4 == 0 else super().compute()
+
+
+def test_a_metric_that_is_nan_on_a_quarter_of_the_resamples_has_no_interval() -> None:
+    values = {"preds": torch.randn(30), "target": torch.zeros(30)}
+    assert intervals(MetricCollection({"mae": Sometimes()}), values) == {}
