@@ -11,14 +11,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.comparisons import estimates, verdicts
+from lab.comparisons import chances, estimates
 from lab.comparisons.boundaries import critical_values, last_critical_value
-from lab.comparisons.verdicts import FUTILE_BELOW, FUTILE_FROM, Rule
+from lab.comparisons.design import Rule
+from lab.comparisons.estimates import Pair
+from lab.comparisons.verdicts import FUTILE_BELOW, FUTILE_FROM
 
 ALPHA = 0.05
 MOST = 30
 RULE = Rule(True)
 Draw = Callable[[np.random.Generator, tuple[int, ...]], NDArray[np.float64]]
+
+
+def pairs_of(differences: object) -> list[Pair]:
+    """Pairs of scores with these differences."""
+    return [(float(value), 0.0) for value in np.asarray(differences)]
+
+
+def normal(mean: float, n: int = MOST, seed: int = 0) -> NDArray[np.float64]:
+    """Normal differences of deviation 1."""
+    return np.random.default_rng(seed).normal(mean, 1, n)
 
 
 def _lognormal(sigma: float) -> Draw:
@@ -72,8 +84,8 @@ class _Looks:
         critical = {share: self._critical(share) for share in range(1, arms + 1)}
         self.ends = {share: estimates.interval(self.seen, critical[share][1:]) for share in critical}
         low, high = self.ends[arms]
-        self.equal = verdicts.inside(low, high, rule.margin)
-        self.differs = {share: verdicts.excludes_0(*ends) for share, ends in self.ends.items()}
+        self.equal = estimates.inside(low, high, rule.margin)
+        self.differs = {share: estimates.excludes_0(*ends) for share, ends in self.ends.items()}
         self.futile = {share: self._futile(critical[share], critical[arms]) for share in critical} if give_up else {}
 
     def _critical(self, share: int) -> NDArray[np.float64]:
@@ -82,7 +94,7 @@ class _Looks:
     def _futile(self, differs: NDArray[np.float64], equal: NDArray[np.float64]) -> NDArray[np.bool_]:
         seen, most = self.seen, self.rule.most
         last = (most, float(differs[most]), float(equal[most]), self.rule.margin)
-        chance = verdicts.chance_at_the_end(seen.n, seen.mean, seen.deviation, *last)
+        chance = chances.chance_at_the_end(seen.n, seen.mean, seen.deviation, *last)
         return (chance < FUTILE_BELOW) & (seen.n >= FUTILE_FROM) & (seen.n < most)
 
 

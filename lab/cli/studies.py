@@ -70,9 +70,9 @@ OF_FILES = ("seeds", "workers")
 
 def _refuse(options: argparse.Namespace, names: tuple[str, ...], why: str) -> None:
     """Raise LabError for options that were given although they would be ignored."""
-    given = [f"--{name.replace('_', '-')}" for name in names if getattr(options, name) not in (None, False)]
+    given = [name for name in names if getattr(options, name) is not None and getattr(options, name) is not False]
     if given:
-        raise LabError(*[f"{option}: {why}" for option in given])
+        raise LabError(*[f"--{name.replace('_', '-')}: {why}" for name in given])
 
 
 def _compare(options: argparse.Namespace) -> int:

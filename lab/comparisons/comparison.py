@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lab.comparisons.boundaries import HORIZON
-from lab.comparisons.design import Design
-from lab.comparisons.verdicts import Rule
+from lab.comparisons.design import Design, Rule
 from lab.config import experiment, schema, yaml_files
 from lab.config.experiment import SOURCES, Experiment, Source
 from lab.config.types import Fraction, NonNegativeFloat

@@ -112,6 +112,16 @@ def interval(moments: Moments, critical: Any) -> tuple[Array, Array]:
     return np.where(known, low, -np.inf), np.where(known, high, np.inf)
 
 
+def excludes_0(low: Any, high: Any) -> Any:
+    """Whether an interval, or each of many, leaves 0 out."""
+    return (low > 0) | (high < 0)
+
+
+def inside(low: Any, high: Any, margin: float) -> Any:
+    """Whether an interval, or each of many, lies within ±margin."""
+    return (low > -margin) & (high < margin)
+
+
 def paired_t(n: int, mean: float, deviation: float, alpha: float) -> tuple[float, float]:
     """Student's interval of the mean of n paired differences: for a fixed number of runs, one look."""
     from scipy.special import stdtrit

@@ -7,10 +7,9 @@ from typing import Literal
 
 from lab.comparisons import verdicts
 from lab.comparisons.comparison import MIN_PAIRS
-from lab.comparisons.design import Design
+from lab.comparisons.design import Design, Rule, Verdict
 from lab.comparisons.findings import Findings
 from lab.comparisons.scores import Scores
-from lab.comparisons.verdicts import Rule, Verdict
 from lab.errors import LabError, did_you_mean
 from lab.tracking.reading import directions, stored_runs
 from lab.tracking.reading.stored_runs import StoredRun

@@ -4,10 +4,9 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from lab.comparisons import estimates, verdicts
-from lab.comparisons.design import Design
+from lab.comparisons import chances, estimates
+from lab.comparisons.design import RULE, Design, Verdict
 from lab.comparisons.scores import Scores
-from lab.comparisons.verdicts import Verdict
 from lab.formatting import number, percent, signed
 
 FIXED_DESIGN = 29  # seeds that a fixed design needs to detect P(A > B) = 0.75 (Bouthillier et al. 2021)
@@ -73,7 +72,7 @@ def _undecided(findings: Findings, arm: str, verdict: Verdict) -> str:
         parts.append(f"a difference above {number(verdict.excluded)} is excluded")
     if verdict.futile:
         parts.append(f"given up, because a decision within {design.rule.most} seeds was unlikely")
-    elif verdict.rule == verdicts.RULE and verdict.n == design.rule.most:
+    elif verdict.rule == RULE and verdict.n == design.rule.most:
         parts.append(_chance(findings, arm, verdict))
     return "; ".join(parts)
 
@@ -81,7 +80,7 @@ def _undecided(findings: Findings, arm: str, verdict: Verdict) -> str:
 def _chance(findings: Findings, arm: str, verdict: Verdict) -> str:
     rule = findings.design.rule
     pairs = findings.scores.pairs(arm, findings.design.control)
-    chance = verdicts.chance_of_decision(pairs, rule, verdict.level, 2 * rule.most)
+    chance = chances.chance_of_decision(pairs, rule, verdict.level, 2 * rule.most)
     return (
         f"twice as many seeds would decide with a chance of about {percent(chance)} "
         f"(--seeds {rule.least}..{2 * rule.most})"

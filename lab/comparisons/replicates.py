@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from lab.comparisons import verdicts
 from lab.comparisons.comparison import Comparison
-from lab.comparisons.design import Design
+from lab.comparisons.design import Design, Verdict
 from lab.comparisons.scores import Scores
-from lab.comparisons.verdicts import Verdict
 from lab.errors import TrainingFailed
 from lab.parallel.child_runs import ChildRun, ParentRun
 from lab.parallel.jobs import Job, Outcome
@@ -94,6 +93,7 @@ class Replicates:
     def _on_outcome(self, outcome: Outcome) -> None:
         replicate = self._running.pop(outcome.number)
         child = replicate.child
+        self._check_varies(replicate)
         if outcome.state != "lost":
             finished = outcome.state == "finished"
             score = score_of(self.comparison, self.rises, child, outcome) if finished else math.nan
@@ -103,17 +103,19 @@ class Replicates:
         if outcome.metrics:
             child.tracker.metrics(outcome.metrics, child.best_epoch)
         child.end(outcome.state, outcome.reason)
-        self._check_varies(replicate)
         self._on_progress(self.verdicts())
 
     def _check_varies(self, replicate: _Replicate) -> None:
         """Raise TrainingFailed where another seed gave the very same training, which is no evidence."""
-        losses = [values.get("train/loss", math.nan) for values in replicate.child.epochs.values()]
+        losses = [values["train/loss"] for values in replicate.child.epochs.values()]
+        if not losses:
+            return
         seed, first = self._losses.setdefault(replicate.arm, (replicate.seed, losses))
-        if seed != replicate.seed and losses == first and losses:
+        if seed != replicate.seed and losses == first:
+            same = f"{replicate.arm}: seeds {seed} and {replicate.seed} gave the same training"
+            replicate.child.end("failed", same)
             raise TrainingFailed(
-                f"{replicate.arm}: seeds {seed} and {replicate.seed} gave the same training, so more seeds are no "
-                "evidence; let varies: name a source of chance that this training has"
+                f"{same}, so more seeds are no evidence; let varies: name a source of chance that this training has"
             )
 
 

@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from lab.comparisons import verdicts
+from lab.comparisons.design import RULE
 from lab.comparisons.findings import Findings, failures, sentence, sentences
 from lab.comparisons.run import ComparisonResult
 from lab.formatting import number, percent, signed
@@ -65,7 +65,7 @@ def summary(result: ComparisonResult) -> RenderableType:
     """The table, a sentence for each arm, and where the comparison is recorded."""
     findings = result.findings
     rule = findings.design.rule
-    decided = f"{verdicts.RULE}; error rate {rule.alpha:g} over all arms and looks, planned for {rule.horizon} seeds"
+    decided = f"{RULE}; error rate {rule.alpha:g} over all arms and looks, planned for {rule.horizon} seeds"
     lines = [escape(f"• {sentence}") for sentence in sentences(findings)]
     lines += ["", f"[dim]decided by[/dim]  {decided}; margin {number(rule.margin)}"]
     lines += [f"[dim]time[/dim]        {result.seconds:.0f} s"]

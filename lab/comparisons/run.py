@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from lab.comparisons import page
 from lab.comparisons.comparison import Comparison
+from lab.comparisons.design import RULE, Verdict
 from lab.comparisons.findings import Findings
 from lab.comparisons.replicates import Replicates
-from lab.comparisons.scores import StoredScores
-from lab.comparisons.verdicts import Verdict
+from lab.comparisons.scores import Plan, StoredScores
 from lab.errors import LabError, TrainingFailed, did_you_mean
 from lab.parallel.child_runs import ParentRun, driver_lock, recorded_status
 from lab.parallel.jobs import prepared_data, resolution_of
@@ -19,7 +19,7 @@ from lab.tracking import store
 from lab.tracking.reading import directions
 from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Tracker
-from lab.training import artifacts, provenance
+from lab.training import artifacts, provenance, whole_batch
 from lab.training.building import build
 
 OnProgress = Callable[[Findings], None]
@@ -45,8 +45,9 @@ def run(comparison: Comparison, workers: int, on_progress: OnProgress) -> Compar
     known = all_directions(comparison)
     store.check_writable()
     name = f"{comparison.name}-{comparison.fingerprint()}"
-    scores = StoredScores(name, comparison.max_seeds, comparison.min_seeds, comparison.alpha)
-    _check_plan(comparison, scores)
+    plan = Plan(comparison.max_seeds, comparison.min_seeds, comparison.alpha, comparison.margin)
+    scores = StoredScores(name, plan)
+    _check_plan(plan, scores)
     with driver_lock(name):
         opened = open_workers(workers)  # before `stop_on_signals`: Ray installs signal handlers of its own
         try:
@@ -56,27 +57,30 @@ def run(comparison: Comparison, workers: int, on_progress: OnProgress) -> Compar
             opened.close()
 
 
-def _check_plan(comparison: Comparison, scores: StoredScores) -> None:
+def _check_plan(plan: Plan, scores: StoredScores) -> None:
     """Raise LabError where a comparison that has begun would be decided by another rule: more seeds are allowed."""
-    if comparison.min_seeds != scores.least:
-        most = max(comparison.max_seeds, scores.least)
+    begun = scores.plan
+    again = f"write that again, or move {scores.path} away to begin anew"
+    if plan.least != begun.least:
+        seeds = f"{begun.least}..{max(plan.horizon, begun.least)}"
         raise LabError(
-            f"seeds: this comparison began with a first look at {scores.least} seeds, which its error rate rests on; "
-            f"write {scores.least}..{most}, or move {scores.path} away"
+            f"seeds: this comparison began with a first look at {begun.least} seeds, which its error rate rests on; "
+            f"write {seeds}, or move {scores.path} away to begin anew"
         )
-    if comparison.alpha != scores.alpha:
-        raise LabError(
-            f"alpha: this comparison began with {scores.alpha:g}; write it again, or move {scores.path} away"
-        )
+    for name, now, before in (("alpha", plan.alpha, begun.alpha), ("margin", plan.margin, begun.margin)):
+        if now != before:
+            raise LabError(f"{name}: this comparison began with {before:g}, which its error rate rests on; {again}")
 
 
 def all_directions(comparison: Comparison) -> dict[str, bool]:
-    """The metrics of all arms, and whether higher is better; builds every arm, raises LabError with all errors."""
+    """The metrics of all arms, and whether higher is better; rehearses every arm, raises LabError with all errors."""
     errors: list[str] = []
     found = {"seconds_per_epoch": False}
     for name, arm in comparison.arms.items():
         try:
-            found |= build(arm, prepared_data(arm)).module.directions()
+            built = build(arm, prepared_data(arm))
+            whole_batch.rehearse(built)
+            found |= built.module.directions()
         except LabError as error:
             errors += [f"arms.{name}: {line}" for line in error.lines]
     if errors:
@@ -85,11 +89,6 @@ def all_directions(comparison: Comparison) -> dict[str, bool]:
         near = did_you_mean(comparison.metric, found)
         raise LabError(f"metric: the runs have no '{comparison.metric}'; {near}")
     return found
-
-
-def resolution(comparison: Comparison) -> float:
-    """The step in which a score moves: an accuracy on n samples moves by 1 / n; 0 for other metrics."""
-    return resolution_of(comparison.metric, comparison.arms[comparison.control], comparison.on)
 
 
 def _run(
@@ -111,7 +110,7 @@ def _run(
         **directions.as_tag(known),
     }
     rises = known[comparison.metric]
-    design = comparison.design(rises, scores.horizon, resolution(comparison))
+    design = comparison.design(rises, scores.plan.horizon, resolution_of(comparison.metric, control, comparison.on))
 
     def findings(verdicts: Mapping[str, Verdict]) -> Findings:
         return Findings(design, scores, verdicts)
@@ -142,6 +141,7 @@ def _log_results(tracker: Tracker, findings: Findings) -> None:
     """Log the data, the page and the verdicts to the comparison's own run."""
     tracker.text("comparison.json", page.as_json(findings))
     tracker.text("comparison.html", page.as_html(findings))
+    tracker.tags({"lab.rule": RULE})
     for arm, verdict in findings.verdicts.items():
-        tracker.tags({f"lab.verdict.{arm}": verdict.state, "lab.rule": verdict.rule})
+        tracker.tags({f"lab.verdict.{arm}": verdict.state})
         tracker.metrics({f"difference/{arm}": verdict.mean}, verdict.n)

@@ -5,8 +5,10 @@ import json
 import math
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+from lab.comparisons.boundaries import HORIZON
 from lab.comparisons.estimates import Pair
 from lab.errors import LabError
 from lab.files import atomic_write
@@ -43,16 +45,28 @@ class Scores:
         return sorted(seed for seed, score in self.of(arm).items() if score is None)
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What the error rate of a comparison rests on, so that it stays as it was when the comparison began.
+
+    The number of seeds that the error rate is spent over, that of the first look, the error rate, and the margin.
+    """
+
+    horizon: int = HORIZON
+    least: int = 5
+    alpha: float = 0.05
+    margin: float = 0.0
+
+
 class StoredScores(Scores):
     """Scores in a file that is replaced atomically after each training: a kill loses only running trainings.
 
-    What the error rate rests on stays as it was when the comparison began: the number of seeds that it is spent over
-    (`horizon`), that of the first look (`least`), and the error rate itself (`alpha`).
+    `plan` is that of the session in which the comparison began.
     """
 
-    def __init__(self, name: str, horizon: int, least: int = 5, alpha: float = 0.05):
+    def __init__(self, name: str, plan: Plan):
         super().__init__()
-        self.horizon, self.least, self.alpha = horizon, least, alpha
+        self.plan = plan
         self.path = store.root() / "comparisons" / f"{name}.json"
         self.journal = uuid.uuid4().hex  # the tracker id of the comparison's own run
         if self.path.exists():
@@ -62,19 +76,16 @@ class StoredScores(Scores):
         try:
             content: dict[str, Any] = json.loads(self.path.read_text())
             self.journal = content["journal"]
-            self.horizon = int(content.get("horizon", self.horizon))  # version 0.2 had none of the three
-            self.least = int(content.get("least", self.least))
-            self.alpha = float(content.get("alpha", self.alpha))
+            self.plan = replace(self.plan, **content.get("plan", {}))  # version 0.2 stored none
             self.arms = {arm: _by_seed(scores) for arm, scores in content["arms"].items()}
             self.extras = {arm: _by_seed(extras) for arm, extras in content["extras"].items()}
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, AttributeError, TypeError):
             raise LabError(f"{self.path}: damaged; move it away to start the comparison again") from None
 
     def add(self, arm: str, seed: int, score: float, extras: Mapping[str, float]) -> None:
         """Add a score; it is on disk when this returns."""
         super().add(arm, seed, score, extras)
-        plan = {"horizon": self.horizon, "least": self.least, "alpha": self.alpha}
-        content = {"journal": self.journal, **plan, "arms": self.arms, "extras": self.extras}
+        content = {"journal": self.journal, "plan": vars(self.plan), "arms": self.arms, "extras": self.extras}
         with atomic_write(self.path, durable=True) as temporary:
             temporary.write_text(json.dumps(content))
 

@@ -1,7 +1,7 @@
 """Verdicts from paired scores. Pure functions; nothing here trains or stores.
 
 What is estimated is the mean over seeds of the paired difference, arm minus control, a failed training counting as
-the largest loss seen. After every seed its repeated confidence interval is looked at: an arm is decided when it
+the worst difference seen. After every seed its repeated confidence interval is looked at: an arm is decided when it
 excludes 0, or lies within the margin. The critical values come from boundaries.py, the interval, with an allowance
 for skewed differences, from estimates.py.
 
@@ -11,76 +11,18 @@ seen yet. `estimates.unseen` says how often such an outcome may strike. Start re
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from lab.comparisons import estimates
-from lab.comparisons.boundaries import HORIZON, critical_values, last_critical_value
+from lab.comparisons.boundaries import critical_values, last_critical_value
+from lab.comparisons.chances import chance_at_the_end
+from lab.comparisons.design import FIXED_PAIRED, FIXED_UNPAIRED, RULE, Rule, State, Verdict
 from lab.comparisons.estimates import Moments, Pair
 
-RULE = "group-sequential t, cubic error spending, allowance for skewness"
-FIXED_PAIRED = "paired t interval, one look"
-FIXED_UNPAIRED = "Welch's t interval, one look"
 FUTILE_FROM = 10  # seeds before which no arm is given up
 FUTILE_BELOW = 0.08  # an arm is given up where the chance that the last seed decides is smaller
-DRAWS = 500  # of possible further seeds
-PRIOR = 3  # seeds without a difference, which the prior of an effect is worth
-
-State = Literal["better", "worse", "practically equal", "undecided"]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What decides. `most` may be raised later; the others are fixed when a comparison begins."""
-
-    higher_is_better: bool
-    margin: float = 0.0
-    alpha: float = 0.05  # error rate over all arms and all looks
-    least: int = 5  # seeds at the first look
-    most: int = 30  # seeds at the last look
-    horizon: int = HORIZON  # seeds by which nearly all of alpha is spent: `most`, when the comparison began
-    resolution: float = 0.0  # the step in which a score moves, such as 1 / samples for an accuracy; 0 if unknown
-    limit: float = math.inf  # scores above it say only that they are not below: nothing was seen beyond it
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What n pairs say of an arm; [low, high] is the interval of the mean difference at n."""
-
-    state: State
-    n: int
-    mean: float
-    deviation: float
-    low: float
-    high: float
-    superiority: float  # share of pairs in which the arm did better, ties half: P(A > B)
-    level: float  # the error rate of [low, high]
-    arm_failures: int = 0
-    control_failures: int = 0
-    futile: bool = False  # given up: a decision by the last seed is unlikely
-    rule: str = RULE
-
-    @property
-    def decided(self) -> bool:
-        """Whether the arm is better, worse or practically equal."""
-        return self.state != "undecided"
-
-    @property
-    def differs(self) -> bool:
-        """Whether the arm is better or worse."""
-        return self.state in ("better", "worse")
-
-    @property
-    def ended(self) -> bool:
-        """Whether the arm needs no more seeds: decided, or given up."""
-        return self.decided or self.futile
-
-    @property
-    def excluded(self) -> float:
-        """The size above which a difference in either direction is excluded."""
-        return max(abs(self.low), abs(self.high))
 
 
 def decide(arms: Mapping[str, Sequence[Pair]], rule: Rule) -> dict[str, Verdict]:
@@ -168,7 +110,7 @@ class _Test:
         state = state_of(*self._interval(n, sharing), self._rule.higher_is_better, 0.0)
         if state != "undecided":
             return state, sharing
-        equal = n < self._comparable and inside(*self._interval(n, self._arms), self._rule.margin)
+        equal = n < self._comparable and estimates.inside(*self._interval(n, self._arms), self._rule.margin)
         return ("practically equal", self._arms) if equal else (state, sharing)
 
     def _interval(self, n: int, sharing: int) -> tuple[float, float]:
@@ -218,19 +160,9 @@ def _verdict(
 
 def state_of(low: float, high: float, higher_is_better: bool, margin: float) -> State:
     """What an interval of the difference says."""
-    if excludes_0(low, high):
+    if estimates.excludes_0(low, high):
         return "better" if (low > 0) == higher_is_better else "worse"
-    return "practically equal" if inside(low, high, margin) else "undecided"
-
-
-def excludes_0(low: Any, high: Any) -> Any:
-    """Whether an interval, or each of many, leaves 0 out."""
-    return (low > 0) | (high < 0)
-
-
-def inside(low: Any, high: Any, margin: float) -> Any:
-    """Whether an interval, or each of many, lies within ±margin."""
-    return (low > -margin) & (high < margin)
+    return "practically equal" if estimates.inside(low, high, margin) else "undecided"
 
 
 def narrowing(pairs: Sequence[Pair], rule: Rule, verdict: Verdict) -> list[dict[str, float]]:
@@ -248,7 +180,8 @@ def of_fixed_runs(pairs: Sequence[Pair], rule: Rule, alpha: float) -> Verdict:
     """The verdict of one look at pairs whose number was fixed beforehand; `alpha` is already divided among the arms."""
     seen = estimates.seen(pairs, rule.higher_is_better, rule.resolution, rule.margin)
     ends = estimates.paired_t(len(pairs), float(seen.mean[-1]), float(seen.deviation[-1]), alpha)
-    state = state_of(*ends, rule.higher_is_better, rule.margin)
+    known = estimates.first_unknown(pairs, rule.limit) > len(pairs)  # else nobody knows that the two are near
+    state = state_of(*ends, rule.higher_is_better, rule.margin if known else 0.0)
     return _verdict(state, pairs, seen, ends, rule, alpha, name=FIXED_PAIRED)
 
 
@@ -261,8 +194,9 @@ def of_unpaired_runs(arm: Sequence[float | None], control: Sequence[float | None
     worst = (min if rule.higher_is_better else max)(scores, default=0.0)
     ours, theirs = ([worst if score is None else score for score in side] for side in (arm, control))
     mean, low, high = estimates.welch(ours, theirs, alpha)
+    known = None not in (*arm, *control)
     return Verdict(
-        state_of(low, high, rule.higher_is_better, rule.margin),
+        state_of(low, high, rule.higher_is_better, rule.margin if known else 0.0),
         n=min(len(arm), len(control)),
         mean=mean,
         deviation=math.nan,
@@ -274,50 +208,3 @@ def of_unpaired_runs(arm: Sequence[float | None], control: Sequence[float | None
         control_failures=list(control).count(None),
         rule=FIXED_UNPAIRED,
     )
-
-
-def chance_at_the_end(
-    n: Any, mean: Any, deviation: Any, most: int, differs: float, equal: float, margin: Any = 0.0
-) -> Any:
-    """The chance that the look at `most` decides, from what was seen at n < most; over arrays too.
-
-    With no prior knowledge of mean and deviation, the final mean is t-distributed around the mean so far, with n − 1
-    degrees of freedom and scale deviation × √((most − n) / (most × n)). Skewness is left out. `differs` and `equal`
-    are the critical values at `most` for better or worse, and for practically equal.
-    """
-    from scipy.special import stdtr
-
-    scale = deviation * np.sqrt((most - n) / (most * n))
-    far, near = differs * deviation / math.sqrt(most), margin - equal * deviation / math.sqrt(most)
-    near = np.clip(near, 0.0, far)  # a mean that is found to differ is not counted twice
-
-    def below(value: Any) -> Any:
-        with np.errstate(invalid="ignore", divide="ignore"):  # no deviation, one seed, or no seed to come
-            return stdtr(n - 1, (value - mean) / scale)
-
-    return 1 - below(far) + below(-far) + below(near) - below(-near)
-
-
-def chance_of_decision(pairs: Sequence[Pair], rule: Rule, level: float, most: int) -> float:
-    """The chance that going on from these pairs to `most` seeds decides, at any look, at the verdict's level.
-
-    Draws further normal differences from their predictive distribution and judges each draw by the rule. The prior of
-    the standardised effect is normal around 0 with variance 1 / PRIOR. The same pairs give the same chance.
-    """
-    n = len(pairs)
-    if n < 2:
-        return math.nan
-    seen = estimates.seen(pairs, rule.higher_is_better, rule.resolution, rule.margin)
-    past = np.broadcast_to(estimates.differences(pairs, rule.higher_is_better, rule.resolution), (DRAWS, n))
-    further = further_differences(n, seen.mean[-1], seen.deviation[-1], (DRAWS, most - n))
-    drawn = estimates.moments(np.hstack([past, further]), rule.resolution, rule.margin)
-    low, high = estimates.interval(drawn, critical_values(level, rule.least, most, rule.horizon)[1:])
-    decided = excludes_0(low, high) | inside(low, high, rule.margin)
-    return float(decided[:, n:].any(axis=1).mean())
-
-
-def further_differences(n: int, mean: float, deviation: float, shape: tuple[int, int]) -> Any:
-    """Draws of the differences to come after n, one row each with a mean and deviation that it may have."""
-    rng = np.random.default_rng(0)
-    deviations = deviation * np.sqrt((n - 1) / rng.chisquare(n - 1, (shape[0], 1)))
-    return rng.normal(rng.normal(mean * n / (n + PRIOR), deviations / math.sqrt(n + PRIOR)), deviations, shape)

@@ -120,25 +120,17 @@ def _class_weights(loss: nn.CrossEntropyLoss | nn.NLLLoss, target: Tensor) -> fl
     return float(len(counted) if loss.weight is None else loss.weight[counted].sum())
 
 
-class OwnMetric(WrapperMetric):
-    """A metric on what the task's predictions are: probabilities (N, classes), or values (N, T).
+class Wrapped(WrapperMetric):
+    """A metric that gets its arguments from a subclass's update."""
 
-    A metric for two classes, as torchmetrics' Binary... are, gets the probability of the second one, (N,).
-    """
-
-    def __init__(self, metric: Metric, second_class: bool):
+    def __init__(self, metric: Metric):
         super().__init__()
         self.metric = metric
-        self.second_class = second_class
 
     @property
     def higher_is_better(self) -> bool | None:  # type: ignore[override]
         """As the metric says."""
         return self.metric.higher_is_better
-
-    def update(self, preds: Tensor, target: Tensor) -> None:
-        """Predictions and truth of some samples."""
-        self.metric.update(preds[:, 1] if self.second_class else preds, target)
 
     def compute(self) -> Tensor:
         """The value over all samples seen."""
@@ -148,6 +140,21 @@ class OwnMetric(WrapperMetric):
         """Forget them."""
         self.metric.reset()
         super().reset()
+
+
+class OwnMetric(Wrapped):
+    """A metric on what the task's predictions are: probabilities (N, classes), or values (N, T).
+
+    A metric for two classes, as torchmetrics' Binary... are, gets the probability of the second one, (N,).
+    """
+
+    def __init__(self, metric: Metric, second_class: bool):
+        super().__init__(metric)
+        self.second_class = second_class
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Predictions and truth of some samples."""
+        self.metric.update(preds[:, 1] if self.second_class else preds, target)
 
 
 def build_all(parts: Mapping[str, Part], sizes: Sizes) -> dict[str, Metric]:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, Metric
-from torchmetrics.wrappers.abstract import WrapperMetric
+
+from lab.modules.metrics import Wrapped
 
 ALL = slice(None)
 
@@ -77,36 +78,21 @@ class SkillScore(Metric):
         return torch.where(self.reference_squared == 0, torch.nan, score)
 
 
-class OnColumns(WrapperMetric):
+class OnColumns(Wrapped):
     """A metric on some columns of values (N, T), in their own units or standardised.
 
     `takes` names the arguments of the metric's update. Standardised values come under the same names behind `scaled_`.
     """
 
     def __init__(self, metric: Metric, columns: slice, scaled: bool, takes: Sequence[str] = ("preds", "target")):
-        super().__init__()
-        self.metric = metric.set_dtype(torch.float64)
+        super().__init__(metric.set_dtype(torch.float64))
         self.columns = columns
         self.sources = {name: f"scaled_{name}" if scaled else name for name in takes}
-
-    @property
-    def higher_is_better(self) -> bool | None:  # type: ignore[override]
-        """As the metric says."""
-        return self.metric.higher_is_better
 
     def update(self, **values: Tensor) -> None:
         """Values (N, T) of some samples."""
         chosen = {name: values[source][:, self.columns].contiguous() for name, source in self.sources.items()}
         self.metric.update(**chosen)  # torchmetrics needs contiguous values
-
-    def compute(self) -> Tensor:
-        """The value over all samples seen."""
-        return self.metric.compute()
-
-    def reset(self) -> None:
-        """Forget them."""
-        self.metric.reset()
-        super().reset()
 
 
 def regression(columns: dict[str, slice]) -> dict[str, Metric]:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.comparisons import estimates
-from lab.comparisons.verdicts import Rule, Verdict, decide
+from lab.comparisons.design import Rule, Verdict
+from lab.comparisons.verdicts import decide
 from lab.config.experiment import Experiment
 from lab.parallel.child_runs import ChildRun
 from lab.parallel.jobs import Job, Outcome, resolution_of

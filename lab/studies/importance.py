@@ -54,9 +54,9 @@ class Importance:
 
 def importance_of(study: "Study") -> Importance:
     """The importance of the settings of a study, from its finished trials."""
-    trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
     from scipy.stats import rankdata
 
+    trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
     if len(trials) < LEAST_TRIALS:
         return Importance({}, len(trials))
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))

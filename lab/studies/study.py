@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from lab.comparisons.verdicts import Verdict
+from lab.comparisons.design import Verdict
 from lab.config.experiment import Experiment
 from lab.errors import LabError, TrainingFailed, did_you_mean
 from lab.parallel.child_runs import ParentRun, driver_lock, recorded_status
@@ -24,7 +24,7 @@ from lab.tracking import store
 from lab.tracking.reading import directions
 from lab.tracking.writing.outbox import Outbox
 from lab.tracking.writing.tracker import Tracker
-from lab.training import artifacts, provenance
+from lab.training import artifacts, provenance, whole_batch
 from lab.training import run as training
 from lab.training.building import build
 
@@ -152,6 +152,7 @@ def _run(
 def choose_objective(experiment: Experiment, metric: str | None) -> Objective:
     """The metric to optimize; raises LabError if it is not a validation metric of the experiment."""
     built = build(experiment, prepared_data(experiment))
+    whole_batch.rehearse(built)
     known = {f"val/{name}": up for name, up in built.module.directions().items()}
     metric = metric or next(name for name in DEFAULT_METRICS[built.data.task] if name in known)
     if metric not in known:

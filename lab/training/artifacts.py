@@ -1,5 +1,6 @@
 """The artifacts of a run: its origin, curves, test outputs and exported model."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,12 @@ def keep_origin(built: Built, tracker: Tracker, code: bool) -> None:
 
 
 def keep_code(tracker: Tracker) -> None:
-    """Save the uncommitted changes, and the imported files that git does not track."""
+    """Save the uncommitted changes, and the imported files that git does not track, as far as they can be read."""
     if changes := provenance.uncommitted_changes():
         tracker.text("git.diff", changes)
-    for path, text in provenance.untracked_code().items():
-        tracker.text(f"{provenance.CODE}/{path}", text)
+    with contextlib.suppress(OSError):
+        for path, text in provenance.untracked_code().items():
+            tracker.text(f"{provenance.CODE}/{path}", text)
 
 
 def encoding_of(data: DataModule) -> dict[str, Any]:

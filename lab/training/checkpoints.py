@@ -53,7 +53,7 @@ class BestAndLast(Checkpoint):
         if self._loaded:
             _go_to_block(trainer, self._loaded["block"])
             trainer.callback_metrics.update(self._loaded["callback_metrics"])
-            _set_random_state(self._loaded["random"])
+            set_random_state(self._loaded["random"])
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the state between two epochs: after a best epoch, and when it is due."""
@@ -136,7 +136,7 @@ class BestAndLast(Checkpoint):
             "best_weights": {} if self._best_pending else self._best_weights,  # {}: those of the checkpoint itself
             "stopped_early": trainer.should_stop,
             "callback_metrics": dict(trainer.callback_metrics),
-            "random": _random_state(),
+            "random": random_state(),
         }
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -156,7 +156,7 @@ def _go_to_block(trainer: Trainer, block: int) -> None:
         raise TrainingFailed(f"{type(loader).__name__} has no load_state_dict, so a training with it cannot be resumed")
 
 
-def _random_state() -> dict[str, Any]:
+def random_state() -> dict[str, Any]:
     """The state of the global generators, which user code may use."""
     state: Any = np.random.get_state()
     kind, keys, *rest = state
@@ -164,7 +164,8 @@ def _random_state() -> dict[str, Any]:
     return {"torch": torch.get_rng_state(), "python": random.getstate(), "numpy": numpy}
 
 
-def _set_random_state(state: dict[str, Any]) -> None:
+def set_random_state(state: dict[str, Any]) -> None:
+    """Go on with what `random_state` gave."""
     torch.set_rng_state(state["torch"])
     random.setstate(state["python"])
     kind, keys, *rest = state["numpy"]

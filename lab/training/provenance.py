@@ -63,10 +63,10 @@ def untracked_code() -> dict[str, str]:
 def _git(*arguments: str) -> str:
     """The output of a git command; "" outside a repository or without git."""
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(["git", *arguments], capture_output=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout
+    return done.stdout.decode("utf-8", errors="replace")
 
 
 def _cpu() -> str:

@@ -2,9 +2,7 @@
 
 import contextlib
 import dataclasses
-import errno
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +12,13 @@ from lightning.pytorch.callbacks import Callback
 
 from lab.config.experiment import Experiment
 from lab.data.base import Split
-from lab.errors import Stopped, TrainingFailed, place_of
+from lab.errors import Stopped, TrainingFailed
 from lab.signals import stop_at_safe_points, stop_on_signals
 from lab.tracking import store
 from lab.tracking.reading import directions
 from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Recorded, Tracker
-from lab.training import artifacts, provenance, records, whole_batch
+from lab.training import artifacts, failures, provenance, records, whole_batch
 from lab.training.building import Built, build, choose_threads
 from lab.training.checkpoints import BestAndLast
 from lab.training.records import Records
@@ -28,7 +26,6 @@ from lab.training.trainer import early_stopping_of, evaluate, fit, make_trainer,
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 ENDS = ("low", "high")  # of the interval of a test metric, recorded as low/test/accuracy
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -168,7 +165,7 @@ def _recorded(session: Session, tags: Mapping[str, str]) -> Iterator[None]:
         yield
         session.tracker.end("FINISHED")
     except BaseException as error:
-        status, raised = _final_state(session, error)
+        status, raised = failures.final_state(error, session.built.experiment.name, session.tracker)
         if status == "FAILED":
             _tag(session, "lab.failure", str(raised))
         with contextlib.suppress(Exception):  # the disk may be full; the final state is recorded all the same
@@ -184,42 +181,6 @@ def _tag(session: Session, name: str, value: str) -> None:
     """Record a tag at the end of a run; a full disk must not change how the run ends."""
     with contextlib.suppress(OSError):
         session.tracker.tags({name: value})
-
-
-def _final_state(session: Session, error: BaseException) -> tuple[str, BaseException]:
-    """The state in which a run ends with an exception, and the exception that is raised in its place."""
-    if isinstance(error, Stopped | KeyboardInterrupt):
-        return "KILLED", error
-    if isinstance(error, SystemExit):
-        return "FAILED", TrainingFailed(f"sys.exit({error.code!r}) was called during the run")
-    if isinstance(error, TrainingFailed):
-        return "FAILED", error
-    if isinstance(error, OSError) and not place_of(error):
-        return "FAILED", TrainingFailed(_file_failure(session, error))
-    return "FAILED", TrainingFailed(_failure_of_own_code(session, error))
-
-
-def _failure_of_own_code(session: Session, error: BaseException) -> str:
-    """What a person's code raised, and where; the traceback is kept with the run."""
-    with contextlib.suppress(OSError):
-        session.tracker.text("error.txt", "".join(traceback.format_exception(error)))
-    message = " ".join(f"{type(error).__name__}: {error}".split())
-    return (
-        f"{message}{place_of(error)}\n"
-        f"the traceback is in the run's file error.txt; mended, it goes on: lab resume "
-        f"latest:{session.built.experiment.name}"
-    )
-
-
-def _file_failure(session: Session, error: OSError) -> str:
-    """What became of a run that could not read or write a file."""
-    lines = [
-        f"{error.filename or session.tracker.folder}: {error.strerror}",
-        "the run was stopped; what it recorded until then is kept, and runs finished before are untouched",
-    ]
-    if error.errno in DISK_FULL:
-        lines.append(f"free some space, then resume it: lab resume latest:{session.built.experiment.name}")
-    return "\n".join(lines)
 
 
 def _record_start(session: Session, more_tags: Mapping[str, str]) -> None:

@@ -14,11 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torchmetrics import MetricCollection
 
 from lab.data.loaders import Batch
 from lab.errors import LabError, place_of
 from lab.modules.task import TaskModule
 from lab.training.building import Built
+from lab.training.checkpoints import random_state, set_random_state
 
 MIXED = {"bf16-mixed": torch.bfloat16}
 UNIT_SUM = 1e-4  # how near to 1 the outputs of a softmax add up
@@ -29,7 +31,7 @@ def rehearse(built: Built) -> list[tuple[str, str]]:
 
     Returns notes on what is odd but can be trained: (subject, sentence). Weights and random state stay as they are.
     """
-    with torch.random.fork_rng(devices=[]), _copied(built.module) as network:
+    with _same_randomness(), _copied(built.module) as network:
         full, rest = _batches(built)
         outputs, loss = _loss(built, network, full)
         if rest is not None:
@@ -40,6 +42,16 @@ def rehearse(built: Built) -> list[tuple[str, str]]:
         without = _step(built, network, loss, optimizer, schedule)
         _check_checkpoint(network, optimizer, schedule)
     return [*_unused(built.experiment.model.kind, without), *_as_after_softmax(built, outputs)]
+
+
+@contextlib.contextmanager
+def _same_randomness() -> Iterator[None]:
+    """Give the generators of torch, NumPy and Python back as they were."""
+    state = random_state()
+    try:
+        yield
+    finally:
+        set_random_state(state)
 
 
 @contextlib.contextmanager
@@ -79,7 +91,8 @@ def _batches(built: Built) -> tuple[Batch, Batch | None]:
     x, y = next(iter(loader))
     full = x[:size], y[:size]
     rest = len(built.data.splits["train"]) % size  # type: ignore[arg-type]
-    return full, (full[0][:rest], full[1][:rest]) if rest and not loader.drop_last else None
+    dropped = getattr(loader, "drop_last", False)
+    return full, (full[0][:rest], full[1][:rest]) if rest and not dropped else None
 
 
 def _optimizer(built: Built, network: nn.Module) -> tuple[Optimizer, dict[str, Any]]:
@@ -174,12 +187,12 @@ def _check_metrics(built: Built, network: nn.Module, batch: Batch) -> None:
     with torch.no_grad(), _part("model", built.experiment.model.kind, "in evaluation"):
         outputs = network.eval()(batch[0])
         network.train()
-    metrics = built.module.new_metrics()
-    for name, metric in metrics.items(copy_state=False):
+    scored = built.module.scored(outputs, batch)
+    for name, metric in built.module.new_metrics().items():
+        single = MetricCollection({name: metric})  # it hands a metric what it takes
         with _part(f"metrics.{name}", type(getattr(metric, "metric", metric)).__name__, "for the first batch"):
-            metrics.update(**built.module.scored(outputs, batch))
-            float(metric.compute())
-            metrics.reset()
+            single.update(**scored)
+            float(single.compute()[name])
 
 
 def _check_checkpoint(network: nn.Module, optimizer: Optimizer, schedule: dict[str, Any]) -> None:

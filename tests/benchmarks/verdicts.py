@@ -9,7 +9,7 @@ from benchmarks.measuring import Size, Table, Target
 from numpy.typing import NDArray
 from simulations import ALPHA, MOST, NULLS, RULE, Outcomes, simulate, simulate_anytime_valid, simulate_arms
 
-from lab.comparisons import estimates, verdicts
+from lab.comparisons import chances, estimates
 from lab.comparisons.boundaries import critical_values
 
 FIXED = 29  # seeds of the fixed design
@@ -205,7 +205,7 @@ def _chances(comparisons: int) -> list[Row]:
         decided = (low > 0) | (high < 0)
         for row in np.flatnonzero(~decided[:, :now].any(1))[: comparisons // 2]:
             pairs = [(float(value), 0.0) for value in draws[row, :now]]
-            stated.append(verdicts.chance_of_decision(pairs, rule, ALPHA, most))
+            stated.append(chances.chance_of_decision(pairs, rule, ALPHA, most))
             came.append(bool(decided[row].any()))
     rows = []
     for least, most in ((0.0, 0.1), (0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 1.01)):

@@ -77,6 +77,12 @@ def test_list_shows_every_experiment_with_its_question_data_model_and_size(
             ["run", "lstm", "data.batch_size=9999"],
             ["data.batch_size: 9999 is more than the 3601 training samples"],
         ),
+        (
+            ["compare", "activations", "--margin", "0", "--unpaired"],
+            ["--margin: is for runs; activations is a comparison file", "--unpaired: is for runs"],
+        ),
+        (["compare", "abc1", "abc2", "--workers", "0"], ["--workers: is for comparison files"]),
+        (["compare", "abc1", "abc2", "model.hidden=3"], ["model.hidden=3: runs are compared as they are"]),
         (["test", "abc123"], ["no runs yet"]),
         (["mlflow"], ["no runs yet"]),
     ],

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from lab.comparisons import findings
-from lab.comparisons.design import Design
+from lab.comparisons.chances import chance_of_decision
+from lab.comparisons.design import FIXED_PAIRED, Design, Rule, Verdict
 from lab.comparisons.findings import Findings, sentence, sentences
-from lab.comparisons.scores import Scores, StoredScores
-from lab.comparisons.verdicts import FIXED_PAIRED, Rule, Verdict, chance_of_decision
+from lab.comparisons.scores import Plan, Scores, StoredScores
 from lab.formatting import signed
 
 pytestmark = pytest.mark.usefixtures("empty_workplace")
@@ -142,10 +142,11 @@ class TestScores:
         assert found(WORSE, self.scores()).trainings == 8
 
     def test_stored_scores_are_read_again(self, workplace: Path) -> None:
-        stored = StoredScores("mine", 12)
+        stored = StoredScores("mine", Plan(12, 4, 0.1, 0.5))
         stored.add("a", 3, 0.5, {"gradient_ratio": 2.0})
         stored.add("a", 4, math.inf, {})
-        again = StoredScores("mine", 30)
-        assert (again.journal, again.arms, again.horizon) == (stored.journal, {"a": {3: 0.5, 4: None}}, 12)
+        again = StoredScores("mine", Plan())
+        assert (again.journal, again.arms) == (stored.journal, {"a": {3: 0.5, 4: None}})
+        assert again.plan == Plan(12, 4, 0.1, 0.5)
         assert again.extras == {"a": {3: {"gradient_ratio": 2.0}, 4: {}}}
-        assert StoredScores("other", 30).journal != stored.journal
+        assert StoredScores("other", Plan()).journal != stored.journal

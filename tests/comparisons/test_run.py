@@ -176,10 +176,19 @@ def test_the_first_look_stays_where_it_was(tiny: str) -> None:
     with pytest.raises(LabError, match=r"began with a first look at 3 seeds.*; write 3\.\.9, or move"):
         compare(arms, seeds="5..9", margin=0.0)
     with pytest.raises(LabError, match=r"alpha: this comparison began with 0\.05"):
-        compare(arms, seeds="3..9", alpha=0.1)
+        compare(arms, seeds="3..9", margin=0.0, alpha=0.1)
+    with pytest.raises(LabError, match=r"margin: this comparison began with 0, which"):
+        compare(arms, seeds="3..9", margin=0.5)
 
 
 def test_epochs_without_a_validation_are_left_out(tiny: str) -> None:
     arms = {"one": {"optimizer.lr": 0.01}, "two": {"optimizer.lr": 0.02}}
     result = compare(arms, seeds="3..3", settings={"trainer.check_val_every_n_epoch": 2})
     assert result.findings.verdicts["two"].n == 3
+
+
+def test_a_mistake_in_an_arm_is_refused_before_any_training(tiny: str) -> None:
+    arms = {"one": {}, "two": {"loss": {"kind": "torch.nn.CrossEntropyLoss", "reduction": "none"}}}
+    with pytest.raises(LabError, match=r"arms\.two: loss: torch\.nn\.CrossEntropyLoss must return one number"):
+        compare(arms, seeds="3..3")
+    assert not children("comparison")

@@ -9,7 +9,7 @@ from made_runs import EVIL, Filled, make_run
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from lab.comparisons.verdicts import RULE
+from lab.comparisons.design import RULE
 from lab.tracking import edits
 from lab.tracking.writing.outbox import Outbox
 
