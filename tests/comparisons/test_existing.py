@@ -149,3 +149,14 @@ class TestRunsOfOtherTools:
         runs = by_rate("val/loss", *SEPARATE)
         with pytest.raises(LabError, match="is named twice; leave one of them out"):
             existing.compare([*runs, runs[0]], How("val/loss", reduce="last", unpaired=True))
+
+    def test_arms_share_the_error_rate_by_the_procedure_of_holm(self, tiny: str) -> None:
+        near = [(0.3 + noise, 0.3 + noise + wobble) for noise, wobble in zip(NOISE, (0.4, -0.3, 0.1) * 2, strict=True)]
+        runs = [*by_rate("val/loss", *SEPARATE), *by_rate("val/loss", *near)[len(NOISE) :]]
+        for run in runs[2 * len(NOISE) :]:
+            store.client().log_param(run, "kind", "third")
+        found = existing.compare(runs, How("val/loss", reduce="last"))
+        assert [(each.state, each.level) for each in found.verdicts.values()] == [
+            ("better", existing.ALPHA / 2),
+            ("undecided", existing.ALPHA),  # the other one leaves it its share
+        ]

@@ -116,6 +116,8 @@ def test_seeds_that_did_not_reach_the_target_are_no_numbers() -> None:
     one = list(sentences(found(WORSE, scored((3.0, 21.0), (4.0, 7.0)), limit=20.0, higher_is_better=False)))
     assert "b did not reach it on 1 of 2 seeds; each of them counts as 21 epochs, one more than was trained" in one
     assert not any(line.startswith("a did not reach") for line in one)
+    last = list(sentences(found(WORSE, scored((3.0, 20.0)), limit=20.0, higher_is_better=False)))
+    assert not any("did not reach" in line for line in last)  # it was reached in the last epoch
 
 
 def test_the_fixed_design_is_that_of_bouthillier_et_al() -> None:

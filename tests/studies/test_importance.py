@@ -7,7 +7,7 @@ import numpy as np
 import optuna
 import pytest
 
-from lab.studies.importance import LEAST_TRIALS, importance_of
+from lab.studies.importance import LEAST_TRIALS, Importance, Share, importance_figure, importance_of
 
 
 def searched(objective: Callable[[optuna.Trial], float], trials: int, seed: int = 0) -> optuna.Study:
@@ -63,3 +63,17 @@ def test_none_is_a_choice_like_any_other() -> None:
         return (0.0 if clipped is None else 1.0) + 0.01 * trial.suggest_float("idle", 0, 1)
 
     assert importance_of(searched(objective, 40)).shares["clip"].value > 0.7
+
+
+def test_the_least_number_of_trials_is_enough() -> None:
+    least = importance_of(searched(a_choice_a_number_and_a_condition, LEAST_TRIALS))
+    assert least.trials == LEAST_TRIALS
+    assert "not estimated" not in least.sentence()
+
+
+def test_the_figure_shows_the_largest_on_top_with_its_interval() -> None:
+    found = Importance({"rate": Share(0.7, 0.5, 0.8), "idle": Share(0.3, 0.1, 0.4)}, 20)
+    (bars,) = importance_figure(found).data
+    assert (list(bars.y), list(bars.x)) == (["idle", "rate"], [0.3, 0.7])  # plotly draws the first at the bottom
+    assert list(bars.error_x.array) == pytest.approx([0.1, 0.1])
+    assert list(bars.error_x.arrayminus) == pytest.approx([0.2, 0.2])
