@@ -74,7 +74,7 @@ def _facts(result: "Result") -> Iterable[tuple[str, str]]:
     threads = result.experiment.threads
     yield "time", f"{result.seconds:.1f} s on {result.device}, {threads} thread{'' if threads == 1 else 's'}"
     samples = f"{result.test_samples:,} sample{'' if result.test_samples == 1 else 's'}"
-    yield "test", f"{samples}; the 95 % interval is over test sets of this size and does not include the seed"
+    yield "test", f"{samples}; 95 % intervals over test sets of this size, not over seeds"
     yield "seed", f"{seed}; a single seed is no evidence yet"
     if run_id:
         yield "run", run_id
