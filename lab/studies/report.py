@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 
 from rich.console import Console, Group, RenderableType
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
@@ -99,7 +100,7 @@ def summary(result: StudyResult) -> RenderableType:
         verdict = result.verdicts.get(candidate.name)
         cells = [candidate.name, number(candidate.search_score), _fresh_score(candidate), seeds]
         cells.append(verdict.state if verdict else "–")
-        table.add_row(*cells, settings or "as in the file", style="bold" if rank == 0 else "")
+        table.add_row(*cells, escape(settings) or "as in the file", style="bold" if rank == 0 else "")
     return Group("", table, "", *[f"[dim]{name:10}[/dim]  {value}" for name, value in _facts(result)])
 
 
@@ -116,7 +117,7 @@ def _facts(result: StudyResult) -> Iterable[tuple[str, str]]:
     counts, name = result.counts, result.objective.metric.partition("/")[2]
     yield "trials", f"{counts.done}: {counts.finished} finished, {counts.pruned} pruned, {counts.failed} failed"
     for reason in result.reasons[:MOST_REASONS]:
-        yield "failed", reason
+        yield "failed", escape(reason)
     yield "verdict", _verdict(result)
     tested = number(result.final.metrics[f"test/{name}"])
     baseline = result.final.baseline.get(f"test/{name}")

@@ -1,6 +1,7 @@
 """Whole studies on a real storage and a real store: searched, confirmed, interrupted, continued."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import signal
@@ -14,13 +15,14 @@ from pathlib import Path
 import optuna
 import psutil
 import pytest
+from rich.console import Console
 
 from lab.config.experiment import Experiment, load
 from lab.data.base import DataModule
 from lab.errors import LabError, TrainingFailed
 from lab.parallel import jobs
 from lab.parallel.jobs import prepared_data
-from lab.studies import storage, study
+from lab.studies import report, storage, study
 from lab.studies.search import Counts
 from lab.studies.study import Options, StudyResult
 from lab.tracking import store
@@ -326,6 +328,9 @@ class TestWhatFails:
         assert result.counts.failed > 1
         assert all("the loss became" in reason for reason in result.reasons)
         assert result.reasons[0].endswith(f"({result.counts.failed} trials)") or len(result.reasons) > 1
+        console = Console(width=200, record=True)
+        console.print(report.summary(dataclasses.replace(result, reasons=["KeyError: [/x] of [bold]"])))
+        assert "KeyError: [/x] of [bold]" in console.export_text()  # no markup
 
     def test_nothing_wins_where_the_defaults_fail(self, searched: str) -> None:
         diverging = ("optimizer={kind: sgd, lr: 1e30}", "search={optimizer.lr: [0.1, 1e30]}")
