@@ -1,9 +1,11 @@
 """Fixtures: a folder to work in, with the shipped experiments and a store of its own."""
 
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if "gpu" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="needs a GPU"))
+
+
+@pytest.fixture(autouse=True)
+def no_worker_left() -> Iterator[None]:
+    """No loader is left open: its workers would keep the pipes of a later browser or server from ever closing."""
+    yield
+    left = multiprocessing.active_children()
+    for worker in left:
+        worker.kill()
+    assert not left, f"worker processes are still running: {left}"
 
 
 @pytest.fixture(scope="session")

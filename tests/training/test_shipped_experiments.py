@@ -5,7 +5,7 @@ from shipped import SHIPPED
 
 from lab.config.experiment import load
 from lab.training.building import build
-from lab.training.trainer import make_trainer, silence_libraries
+from lab.training.trainer import fit, make_trainer, silence_libraries
 
 pytestmark = pytest.mark.usefixtures("empty_workplace")
 
@@ -15,7 +15,7 @@ def test_a_shipped_experiment_runs_for_a_step(name: str) -> None:
     silence_libraries()
     built = build(load(name, ["trainer.max_epochs=1", "trainer.limit_train_batches=1"]))
     trainer = make_trainer(built.experiment)
-    trainer.fit(built.module, built.data)
+    fit(trainer, built)
     assert trainer.global_step == 1
     published = built.module.take_published()
     assert {f"val/{metric}" for metric in built.module.directions()} <= set(published)
@@ -43,7 +43,7 @@ def test_every_technique_runs(name: str, overrides: tuple[str, ...]) -> None:
     silence_libraries()
     limits = ["trainer.max_epochs=2", "trainer.limit_train_batches=3", "trainer.limit_val_batches=1"]
     built = build(load(name, [*limits, *overrides]))
-    make_trainer(built.experiment).fit(built.module, built.data)
+    fit(make_trainer(built.experiment), built)
     assert built.module.take_published()["val/loss"] > 0
 
 
@@ -53,5 +53,5 @@ def test_every_precision_runs_on_a_gpu(precision: str) -> None:
     silence_libraries()
     built = build(load("conv2d", [f"trainer.precision={precision}", "trainer.max_steps=3"]))
     trainer = make_trainer(built.experiment)
-    trainer.fit(built.module, built.data)
+    fit(trainer, built)
     assert trainer.strategy.root_device.type == "cuda"
