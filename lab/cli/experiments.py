@@ -142,4 +142,4 @@ def _overview_row(name: str) -> tuple[str, str, str]:
         parameters = sum(p.numel() for p in building.build(loaded).module.parameters())
     except LabError as error:
         return name, str(error), "(cannot be run)"
-    return name, f"{loaded.data.kind}, {loaded.model.kind}, {parameters:,} parameters", loaded.question
+    return name, f"{loaded.data.kind}, {loaded.network}, {parameters:,} parameters", loaded.question

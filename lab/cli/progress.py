@@ -1,6 +1,7 @@
 """The progress bar of a run."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -40,10 +41,10 @@ class ProgressBar(Callback):
         if time.monotonic() >= self._next_refresh:
             self._next_refresh = time.monotonic() + REFRESH_SECONDS
             done = trainer.current_epoch + (batch_idx + 1) / max(int(trainer.num_training_batches), 1)
-            self._show(trainer, done, float(outputs["loss"].detach()))
+            loss = outputs.get("loss") if isinstance(outputs, Mapping) else None  # manual optimization may give none
+            self._show(trainer, done, "" if loss is None else f"loss {float(loss.detach()):.4f}")
 
-    def _show(self, trainer: Trainer, epochs: float, loss: float) -> None:
-        values = f"loss {loss:.4f}"
+    def _show(self, trainer: Trainer, epochs: float, values: str) -> None:
         validation = trainer.callback_metrics.get("val/loss")
         if isinstance(validation, torch.Tensor):
             values += f"  val/loss {float(validation):.4f}"

@@ -44,13 +44,18 @@ def run_summary(result: "Result") -> RenderableType:
     table.add_column(result.experiment.name)
     for split in SPLITS:
         table.add_column(split, justify="right")
-    table.add_column("95 %", justify="right")
-    table.add_column(f"baseline, test ({BASELINES[result.task]})", justify="right", style="dim")
+    if result.intervals:
+        table.add_column("95 %", justify="right")
+    if result.baseline:
+        table.add_column(f"baseline, test ({BASELINES[result.task]})", justify="right", style="dim")
     for name in _metric_names(result.metrics):
         cells = [number(result.metrics.get(f"{split}/{name}")) for split in SPLITS]
         cells[-1] = f"[bold]{cells[-1]}[/bold]"
-        cells.append(_interval(result.intervals.get(f"test/{name}")))
-        table.add_row(name, *cells, number(result.baseline.get(f"test/{name}")))
+        if result.intervals:
+            cells.append(_interval(result.intervals.get(f"test/{name}")))
+        if result.baseline:
+            cells.append(number(result.baseline.get(f"test/{name}")))
+        table.add_row(name, *cells)
     lines = [f"[dim]{label:10}[/dim]  {text}" for label, text in _facts(result)]
     return Group("", table, "", *lines)
 
@@ -61,20 +66,22 @@ def _interval(ends: tuple[float, float] | None) -> str:
 
 def _metric_names(metrics: dict[str, float]) -> list[str]:
     """The metrics without their split, the loss last."""
-    names = list(dict.fromkeys(name.partition("/")[2] for name in metrics if name.startswith("test/")))
-    return [name for name in names if name != "loss"] + ["loss"]
+    of_splits = [name.partition("/")[2] for name in metrics if name.partition("/")[0] in SPLITS]
+    return sorted(dict.fromkeys(of_splits), key=lambda name: name == "loss")
 
 
 def _facts(result: "Result") -> Iterable[tuple[str, str]]:
     """Size, time, device, paths and the next commands, as (label, text)."""
     name, seed, run_id = result.experiment.name, result.experiment.seed, result.run_id
     yield from ((label, escape(text)) for label, text in result.notes)
-    yield "best epoch", f"{result.best_epoch} of {result.epochs}, by val/loss"
-    yield "model", f"{result.experiment.model.kind}, {result.parameters:,} parameters"
+    monitor = result.experiment.checkpoints["monitor"]
+    yield "best epoch", f"{result.best_epoch} of {result.epochs}, {f'by {monitor}' if monitor else 'the last one'}"
+    yield "model", f"{result.experiment.network}, {result.parameters:,} parameters"
     threads = result.experiment.threads
     yield "time", f"{result.seconds:.1f} s on {result.device}, {threads} thread{'' if threads == 1 else 's'}"
     samples = f"{result.test_samples:,} sample{'' if result.test_samples == 1 else 's'}"
-    yield "test", f"{samples}; 95 % intervals over test sets of this size, not over seeds"
+    intervals = "; 95 % intervals over test sets of this size, not over seeds" if result.intervals else ""
+    yield "test", f"{samples}{intervals}"
     yield "seed", f"{seed}; a single seed is no evidence yet"
     if run_id:
         yield "run", run_id

@@ -80,7 +80,7 @@ def all_directions(comparison: Comparison) -> dict[str, bool]:
         try:
             built = build(arm, prepared_data(arm))
             whole_batch.rehearse(built)
-            found |= built.module.directions()
+            found |= built.observer.directions()
         except LabError as error:
             errors += [f"arms.{name}: {line}" for line in error.lines]
     if errors:
@@ -118,7 +118,7 @@ def _run(
     def report(verdicts: Mapping[str, Verdict]) -> None:
         on_progress(findings(verdicts))
 
-    replicates = Replicates(comparison, design, rises, scores, ParentRun(outbox, tracker.id, tags), report)
+    replicates = Replicates(comparison, design, rises, scores, ParentRun(outbox, tracker.id, tags, known), report)
     tracker.start(control.name, f"comparison {comparison.name}", control.settings(), {**tags, "lab.kind": "comparison"})
     artifacts.keep_code(tracker)
     report(replicates.verdicts())

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from lab.config import kinds, schema, yaml_files
-from lab.config.sections import Part, checked_sections, top_level, with_overrides
+from lab.config.sections import DECIDED_BY_MODULE, Part, checked_sections, top_level, with_overrides
 from lab.errors import LabError, did_you_mean
 
 FOLDER = Path("experiments")
@@ -22,9 +22,10 @@ class Experiment:
     name: str
     question: str
     data: Part
-    model: Part
-    optimizer: Part
-    scheduler: Part
+    model: Part | None
+    module: Part | None
+    optimizer: Part | None
+    scheduler: Part | None
     loss: Part | None
     metrics: Mapping[str, Part]
     trainer: Mapping[str, Any]
@@ -37,6 +38,19 @@ class Experiment:
     search: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
     written: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # without defaults
+
+    def part(self, section: Literal["model", "optimizer", "scheduler", "loss"]) -> Part:
+        """A section that an experiment has unless it has a module of one's own, or a default loss not yet decided."""
+        part = {"model": self.model, "optimizer": self.optimizer, "scheduler": self.scheduler, "loss": self.loss}[
+            section
+        ]
+        assert part is not None
+        return part
+
+    @property
+    def network(self) -> str:
+        """What is trained: the kind of the module of one's own, of the network inside it, or of the network alone."""
+        return " of ".join(part.kind for part in (self.module, self.model) if part is not None)
 
     def seed_of(self, source: Source) -> int:
         """The seed of one source of chance."""
@@ -52,10 +66,11 @@ class Experiment:
         """The sections of the experiment as in a YAML file, every default included."""
         return {
             "data": self.data.as_mapping(),
-            "model": self.model.as_mapping(),
-            "optimizer": self.optimizer.as_mapping(),
-            "scheduler": self.scheduler.as_mapping(),
-            "loss": self.loss.as_mapping() if self.loss else None,
+            "model": _mapping(self.model),
+            "module": _mapping(self.module),
+            "optimizer": _mapping(self.optimizer),
+            "scheduler": _mapping(self.scheduler),
+            "loss": _mapping(self.loss),
             "metrics": {name: metric.as_mapping() for name, metric in self.metrics.items()},
             "trainer": dict(self.trainer),
             "early_stopping": dict(self.early_stopping) if self.early_stopping is not None else None,
@@ -79,7 +94,7 @@ class Experiment:
 
     def foreign_code(self) -> dict[str, str]:
         """Section to the module and file of the code that it runs, if that is not the lab's."""
-        parts = (self.data, self.model, self.optimizer, self.scheduler, self.loss)
+        parts = (self.data, self.model, self.module, self.optimizer, self.scheduler, self.loss)
         sources = {part.section: kinds.code_of(part.section, part.kind) for part in parts if part is not None}
         return {section: code for section, code in sources.items() if code}
 
@@ -118,11 +133,27 @@ def from_sections(
     complete = schema.defaults(top_level) | sections
     invalid = schema.check(top_level, sections, "")
     errors += invalid
+    errors += _of_model_and_module(sections)
     if not any(line.split(":")[0] in schema.names(top_level) for line in invalid):
         checked = checked_sections(complete, errors)
     if errors:
         raise LabError(*[_with_source(line, overrides, source) for line in errors])
     return Experiment(name=name, question=question, overrides=overrides, written=sections, **(complete | checked))
+
+
+def _mapping(part: Part | None) -> dict[str, Any] | None:
+    return part.as_mapping() if part else None
+
+
+def _of_model_and_module(sections: Mapping[str, Any]) -> list[str]:
+    """Errors where neither section is given, or one that a module of one's own would not use."""
+    if sections.get("module") is None:
+        return [] if sections.get("model") is not None else ["model: is required (or module: a LightningModule)"]
+    return [
+        f"{name}: would not be used, since module: has its own (training_step, configure_optimizers); remove it"
+        for name in DECIDED_BY_MODULE
+        if sections.get(name) not in (None, {})
+    ]
 
 
 def _with_source(line: str, overrides: tuple[str, ...], source: str) -> str:

@@ -31,6 +31,7 @@ SHIPPED = {
         "gru": "lab.architectures.recurrent:GRU",
         "transformer": "lab.architectures.transformer:TransformerEncoder",
     },
+    "module": {},
     "optimizer": {
         "sgd": "lab.modules.optimizers:sgd",
         "adam": "lab.modules.optimizers:adam",
@@ -79,6 +80,7 @@ RENAMED_MODULES = {
 BASES = {
     "data": ("lab.data.base", "DataModule"),
     "model": ("torch.nn", "Module"),
+    "module": ("lightning.pytorch", "LightningModule"),
     "optimizer": ("torch.optim", "Optimizer"),
     "scheduler": ("torch.optim.lr_scheduler", "LRScheduler"),
     "loss": ("torch.nn", "Module"),

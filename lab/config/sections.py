@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from lightning.pytorch.callbacks import EarlyStopping
 
 
+SIZES = ("in_features", "in_channels", "length", "image_size", "out_features", "classes")
+# Sections that a module of one's own leaves no use for: it has its own loss, optimizers, schedules and metrics.
+DECIDED_BY_MODULE = ("optimizer", "scheduler", "loss", "metrics")
 # Constructor arguments that the lab passes itself: they are never settings.
 SUPPLIED: dict[str, tuple[str, ...]] = {
     "data": ("seed",),
-    "model": ("in_features", "in_channels", "length", "image_size", "out_features", "classes"),
+    "model": SIZES,
+    "module": ("model", *SIZES),
     "optimizer": ("params",),
     "scheduler": ("optimizer", "total_steps", "last_epoch"),
     "loss": (),
@@ -72,7 +76,8 @@ class Part:
 
 def top_level(
     data: dict[str, Any],
-    model: dict[str, Any],
+    model: dict[str, Any] | None = None,
+    module: dict[str, Any] | None = None,
     optimizer: dict[str, Any] = {"kind": "adamw"},  # noqa: B006 (never called)
     scheduler: dict[str, Any] = {"kind": "constant"},  # noqa: B006
     loss: dict[str, Any] | None = None,
@@ -116,9 +121,11 @@ def early_stopping(
     return EarlyStopping(monitor, min_delta=min_delta, patience=patience, mode=mode, check_finite=False)
 
 
-def checkpoints(every_seconds: NonNegativeFloat = 30.0) -> float:
-    """The seconds between checkpoints of a run, which are written in addition to those of the best epochs."""
-    return every_seconds
+def checkpoints(every_seconds: NonNegativeFloat = 30.0, monitor: str | None = "val/loss") -> None:
+    """The seconds between checkpoints of a run, which are written in addition to those of the best epochs.
+
+    `monitor` is the metric of the best epoch; null: the last epoch is kept.
+    """
 
 
 def seeds(
@@ -133,9 +140,14 @@ def seeds(
 
 def checked_sections(complete: dict[str, Any], errors: list[str]) -> dict[str, Any]:
     """The sections with every default included, as parts where they have a kind; errors are added to `errors`."""
+    unused = DECIDED_BY_MODULE if complete["module"] is not None else ()
     parts: dict[str, Any] = {
-        section: _part(section, complete[section], errors) for section in kinds.SHIPPED if complete[section] is not None
+        section: _part(section, complete[section], errors)
+        for section in kinds.SHIPPED
+        if complete[section] is not None and section not in unused
     }
+    parts |= {section: None for section in unused if section != "metrics"}
+    errors += _unused_model(parts)
     parts["metrics"] = {
         name: _part(f"metrics.{name}", content, errors) for name, content in complete["metrics"].items()
     }
@@ -154,6 +166,18 @@ def checked_sections(complete: dict[str, Any], errors: list[str]) -> dict[str, A
     errors += schema.check(checkpoints, complete["checkpoints"], "checkpoints")
     parts["checkpoints"] = schema.defaults(checkpoints) | complete["checkpoints"]
     return parts
+
+
+def _unused_model(parts: Mapping[str, Any]) -> list[str]:
+    """An error where a module of one's own does not take the network of `model:`, or takes one that is not given."""
+    module, model = parts.get("module"), parts.get("model")
+    if module is None:
+        return []
+    if model is not None and not schema.accepts(module.target, "model"):
+        return [f"model: would not be used: {module.kind} has no argument `model`; remove the section"]
+    if model is None and schema.requires(module.target, "model"):
+        return [f"model: is required: {module.kind} takes a network as its argument `model`"]
+    return []
 
 
 def part(section: str, content: dict[str, Any]) -> Part:

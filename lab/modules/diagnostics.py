@@ -21,8 +21,8 @@ class GradientSamples:
         self._ratios: list[Tensor] = []
 
     def due(self, batch: int, batches: int) -> bool:
-        """Whether a batch (from 0) of an epoch of so many is one to sample at."""
-        return batch % math.ceil(batches / SAMPLES_PER_EPOCH) == 0
+        """Whether the next sample is due at a batch (from 0) of an epoch of so many."""
+        return batch // math.ceil(batches / SAMPLES_PER_EPOCH) >= len(self._norms)
 
     def sample(self, parameters: Iterable[nn.Parameter]) -> None:
         """Look at the gradients as they are now."""

@@ -148,6 +148,19 @@ class TaskModule(BlockModule):
         published, self._published = self._published, {}
         return published
 
+    def steps(self, outputs: Any) -> dict[int, dict[str, float]]:
+        """Optimizer step to its loss, for the steps taken in a block."""
+        return {step: {"train/loss_step": loss} for step, loss in outputs["step_losses"].items()}
+
+    def take_measured(self) -> dict[str, float]:
+        """Learning rate of the last optimizer step, and what was measured of the gradients of the epoch."""
+        return {"lr": self.learning_rate, **self.gradients.take()}
+
+    @property
+    def samples(self) -> int:
+        """Training samples of the epoch so far."""
+        return self.scores["train"].samples
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the collected scores, gradients and losses to the weights."""
         checkpoint["collected"] = {

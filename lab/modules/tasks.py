@@ -184,3 +184,31 @@ class Predictor(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Predictions for raw inputs."""
         return self.output(self.architecture((x - self.mean) / self.std))
+
+
+def predict_with(module: nn.Module, x: Tensor) -> Tensor:
+    """The outputs (N, ...) of a LightningModule's `predict_step` for inputs (N, ...), by default those of `forward`."""
+    return module.predict_step(x, 0)  # type: ignore[operator]
+
+
+class OwnPredictor(nn.Module):
+    """Standardise the input, let a user's LightningModule predict, flatten its outputs to (N, K).
+
+    `output` is a layer that follows, where the module gives what the task's own networks give.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, module: nn.Module, input_scale: Scale, output: nn.Module | None):
+        super().__init__()
+        self.register_buffer("mean", input_scale.mean)
+        self.register_buffer("std", input_scale.std)
+        self.module = module
+        self.output = output or nn.Flatten()
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Predictions for raw inputs."""
+        outputs = predict_with(self.module, (x - self.mean) / self.std)
+        return self.output(outputs if outputs.ndim > 1 else outputs.unsqueeze(1))

@@ -13,7 +13,7 @@ from lab.files import held, is_locked
 from lab.tracking import store
 from lab.tracking.writing.outbox import Outbox
 from lab.tracking.writing.tracker import Tracker
-from lab.training.best_epoch import BestEpoch
+from lab.training.best_epoch import BestEpoch, best_by
 
 STATUS = {"finished": "FINISHED", "pruned": "FINISHED", "failed": "FAILED", "lost": "KILLED", "stopped": "KILLED"}
 LOCK_TIMEOUT = 2.0  # seconds; `lab runs --reap` holds the lock of a dead driver only for a moment
@@ -24,13 +24,13 @@ class ChildRun:
     """One training below a parent run, and the metrics of its epochs (from 1)."""
 
     tracker: Tracker
+    _best: BestEpoch
     epochs: dict[int, dict[str, float]] = field(default_factory=dict)
-    _best: BestEpoch = field(default_factory=BestEpoch)
 
     def record(self, epoch: int, values: dict[str, float]) -> None:
         """Record an epoch."""
         self.epochs[epoch] = values
-        self._best.update(epoch, values.get("val/loss", math.nan))  # an epoch without a validation has none
+        self._best.update(epoch, values)
         self.tracker.metrics(values, epoch)
 
     @property
@@ -54,18 +54,22 @@ class ChildRun:
 
 @dataclass(frozen=True)
 class ParentRun:
-    """The run below which child runs are recorded; `id` is its tracker id, `tags` are those of every child."""
+    """The run below which child runs are recorded; `id` is its tracker id, `tags` are those of every child.
+
+    `directions` are those of the metrics of all children, without split.
+    """
 
     outbox: Outbox
     id: str
     tags: Mapping[str, str]
+    directions: Mapping[str, bool]
 
     def start_child(self, experiment: Experiment, name: str, kind: str, **tags: str) -> ChildRun:
         """Start the record of a training."""
         tracker = self.outbox.tracker(parent=self.id)
         own = {f"lab.{tag}": value for tag, value in tags.items()}
         tracker.start(experiment.name, name, experiment.settings(), {**self.tags, "lab.kind": kind, **own})
-        return ChildRun(tracker)
+        return ChildRun(tracker, best_by(experiment.checkpoints["monitor"], self.directions))
 
 
 @contextmanager

@@ -18,8 +18,9 @@ from lab.config.sections import Part
 from lab.data.base import DataModule, Split
 from lab.errors import LabError, TrainingFailed, Unavailable
 from lab.modules.diagnostics import dead_fraction
-from lab.training import building
-from lab.training.best_epoch import BestEpoch
+from lab.modules.task import TaskModule
+from lab.training import building, whole_batch
+from lab.training.best_epoch import BestEpoch, best_by
 from lab.training.building import build
 from lab.training.records import Records
 from lab.training.trainer import early_stopping_of, evaluate, fit, make_trainer, silence_libraries
@@ -74,14 +75,16 @@ def train_job(job: Job, on_epoch: OnEpoch, max_threads: int | None = None) -> Ou
 def _train(experiment: Experiment, job: Job, on_epoch: OnEpoch, max_threads: int | None) -> Outcome:
     """Train, and measure what the job asks for."""
     built = building.choose_threads(build(experiment, prepared_data(experiment)), max_threads)
-    records = Records(built.module.directions())
+    if experiment.module is not None:
+        whole_batch.rehearse(built)  # tells what the module logs
+    records = Records(built.observer)
     reporter = _EpochReporter(records, job.number, on_epoch)
-    best = _BestWeights()
+    best = _BestWeights(best_by(experiment.checkpoints["monitor"], built.observer.directions()), records)
     callbacks: Sequence[Callback] = [*early_stopping_of(built), records, reporter, *([best] if job.test else [])]
-    trainer = make_trainer(built.experiment, callbacks)
+    trainer = make_trainer(built, callbacks)
     fit(trainer, built)
     metrics: dict[str, float] = {}
-    if job.count_dead_units:
+    if job.count_dead_units and isinstance(built.module, TaskModule):
         dead = dead_fraction(built.module.architecture, built.data.loader("val"))
         metrics |= {} if dead is None else {"dead_fraction": dead}
     if job.test:
@@ -133,16 +136,17 @@ class _EpochReporter(Checkpoint):
 class _BestWeights(Checkpoint):
     """Holds the weights of the best epoch in memory."""
 
-    def __init__(self) -> None:
-        self._best = BestEpoch()
+    def __init__(self, best: BestEpoch, records: Records) -> None:
+        self._best = best
+        self._records = records
         self._weights: dict[str, torch.Tensor] = {}
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Copy the weights if the epoch is the best so far."""
-        if self._best.update(trainer.current_epoch + 1, float(trainer.callback_metrics["val/loss"])):
+        if self._best.update(trainer.current_epoch + 1, self._records.history[-1]):
             self._weights = {name: value.clone() for name, value in pl_module.state_dict().items()}
 
     def restore(self, module: LightningModule) -> None:
-        """Load the weights of the best epoch; without a finite loss it is the last one, whose weights are loaded."""
+        """Load the weights of the best epoch; without a finite value it is the last one, whose weights are loaded."""
         if self._weights:
             module.load_state_dict(self._weights)

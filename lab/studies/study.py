@@ -26,7 +26,7 @@ from lab.tracking.writing.outbox import Outbox
 from lab.tracking.writing.tracker import Tracker
 from lab.training import artifacts, provenance, whole_batch
 from lab.training import run as training
-from lab.training.building import build
+from lab.training.building import Built, build
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -124,7 +124,7 @@ def _run(
     outbox = Outbox()
     tracker = outbox.tracker(study.user_attrs[storage.PARENT])
     tags = _tags(space.experiment, study.study_name) | directions.as_tag(objective.directions)
-    context = Context(space, study, objective, ParentRun(outbox, tracker.id, tags))
+    context = Context(space, study, objective, ParentRun(outbox, tracker.id, tags, objective.directions))
     _start(context, tracker, options)
     with recorded_status(outbox, tracker):
         _search(context, options, workers, progress)
@@ -153,12 +153,19 @@ def choose_objective(experiment: Experiment, metric: str | None) -> Objective:
     """The metric to optimize; raises LabError if it is not a validation metric of the experiment."""
     built = build(experiment, prepared_data(experiment))
     whole_batch.rehearse(built)
-    known = {f"val/{name}": up for name, up in built.module.directions().items()}
-    metric = metric or next(name for name in DEFAULT_METRICS[built.data.task] if name in known)
+    known = {f"val/{name}": up for name, up in built.observer.directions().items()}
+    metric = metric or _default_metric(built, known)
     if metric not in known:
         why = "test data is for the winner alone" if metric.startswith("test/") else f"no such metric '{metric}'"
         raise LabError(f"--metric: {why}; {did_you_mean(metric, known)}")
-    return Objective(metric, known[metric], built.module.directions())
+    return Objective(metric, known[metric], built.observer.directions())
+
+
+def _default_metric(built: Built, known: Mapping[str, bool]) -> str:
+    """The metric that a study optimizes by default: the task's, or what a module of one's own is monitored by."""
+    if built.experiment.module is not None:
+        return str(built.experiment.checkpoints["monitor"])
+    return next(name for name in DEFAULT_METRICS[built.data.task] if name in known)
 
 
 def _open(space: Space, name: str, objective: Objective, options: Options) -> "Study":

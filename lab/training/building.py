@@ -12,22 +12,36 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau
 
 from lab.architectures.adapters import Embedded, FromLastValue
+from lab.config import schema
 from lab.config.experiment import Experiment
-from lab.config.sections import Part
+from lab.config.sections import SIZES, Part
 from lab.data.base import DataModule, EmbeddedColumns, InputAdapter, RelativeToLastValue
 from lab.data.loaders import Batch
 from lab.errors import LabError, place_of
 from lab.modules import metrics
+from lab.modules.observer import Observer
 from lab.modules.task import TaskModule
-from lab.modules.tasks import ClassificationModule, ForecastingModule, Predictor, RegressionModule
+from lab.modules.tasks import (
+    ClassificationModule,
+    ForecastingModule,
+    OwnPredictor,
+    Predictor,
+    Probabilities,
+    RegressionModule,
+    Unscale,
+    predict_with,
+)
 from lab.modules.training_step import Stepping, block_size
 from lab.training import rehearsal
+from lab.training.own_module import OwnObserver, declared_directions
 from lab.training.rehearsal import check_metrics, check_optimizer
 
 LOSSES = {
@@ -49,12 +63,40 @@ class Built:
 
     experiment: Experiment
     data: DataModule
-    module: TaskModule
+    module: L.LightningModule
+    observer: Observer
 
-    def predictor(self) -> Predictor:
+    @property
+    def task_module(self) -> TaskModule:
+        """The module of an experiment that leaves the training step to the lab."""
+        assert isinstance(self.module, TaskModule)
+        return self.module
+
+    @property
+    def callbacks(self) -> list[Callback]:
+        """The callbacks without which the module cannot be trained as the lab promises."""
+        return [self.observer] if isinstance(self.observer, Callback) else []
+
+    def name_in_module(self, metric: str) -> str:
+        """The name under which the module logs a metric that is recorded as `metric`."""
+        return self.observer.logged.get(metric, metric) if isinstance(self.observer, OwnObserver) else metric
+
+    def predictor(self) -> nn.Module:
         """The model for raw inputs, on the CPU, sharing the module's weights."""
         self.module.cpu()
-        return Predictor(self.module.architecture, self.data.input_scale, self.module.output())
+        if isinstance(self.module, TaskModule):
+            return Predictor(self.module.architecture, self.data.input_scale, self.module.output())
+        return OwnPredictor(self.module, self.data.input_scale, self._output_of_own())
+
+    def _output_of_own(self) -> nn.Module | None:
+        """The layer behind the outputs of a module of one's own: that of the task, if they look like its outputs."""
+        samples, _ = next(iter(self.data.loader("train")))
+        with torch.no_grad():
+            outputs = predict_with(self.module.eval(), samples[:2])
+        if is_overridden("predict_step", self.module) or tuple(outputs.shape) != (2, self.data.sizes.out_features):
+            return None
+        scale = self.data.target_scale
+        return Probabilities() if scale is None else Unscale(scale)
 
 
 def build(experiment: Experiment, data: DataModule | None = None) -> Built:
@@ -69,24 +111,51 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     data = data or experiment.data.build(seed=experiment.seed_of("split"))
     _prepare(data, experiment.data.kind)
     data.order_seed, data.noise_seed = experiment.seed_of("order"), experiment.seed_of("dropout")
-    experiment = dataclasses.replace(experiment, loss=_loss(experiment.loss, data))
-    _check_model(experiment.model)
-    rehearsal.check_kind(experiment.model, experiment.data, data.sizes)
     L.seed_everything(experiment.seed_of("init"), workers=True, verbose=False)
-    architecture: nn.Module = experiment.model.build(**data.sizes.supplied())
-    whole = data.wrap(with_input_adapter(architecture, data.input_adapter))
-    samples, _ = next(iter(data.loader("train")))
-    rehearsal.check_forward(whole, architecture, experiment.model, samples[:2], data.sizes)
-    if missing := next((name for name, p in whole.named_parameters() if isinstance(p, UninitializedParameter)), None):
-        raise LabError(f"model: {experiment.model.kind} never uses its parameter {missing}, which has no shape")
-    if experiment.channels_last:
-        whole = whole.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if experiment.module is not None:
+        return _with_own_module(experiment, experiment.module, data)
+    experiment = dataclasses.replace(experiment, loss=_loss(experiment.loss, data))
+    whole = _network(experiment, experiment.part("model"), data)
     parameters = sum(p.numel() for p in whole.parameters())
     data.block = block_size(experiment.trainer, data.batch_size, parameters, data.sizes.input_shape)
     module = _module(experiment, data, whole)
     check_metrics(experiment, data, module)
     check_optimizer(experiment, module)
-    return Built(experiment, data, module)
+    return Built(experiment, data, module, module)
+
+
+def _network(experiment: Experiment, model: Part, data: DataModule) -> nn.Module:
+    """The architecture behind the layers that the data needs, tried on two samples."""
+    _check_model(model)
+    rehearsal.check_kind(model, experiment.data, data.sizes)
+    architecture: nn.Module = model.build(**data.sizes.supplied())
+    whole = data.wrap(with_input_adapter(architecture, data.input_adapter))
+    samples, _ = next(iter(data.loader("train")))
+    rehearsal.check_forward(whole, architecture, model, samples[:2], data.sizes)
+    if missing := next((name for name, p in whole.named_parameters() if isinstance(p, UninitializedParameter)), None):
+        raise LabError(f"model: {model.kind} never uses its parameter {missing}, which has no shape")
+    return whole.to(memory_format=torch.channels_last) if experiment.channels_last else whole  # type: ignore[call-overload]
+
+
+def _with_own_module(experiment: Experiment, module: Part, data: DataModule) -> Built:
+    """An experiment whose module is the user's own LightningModule, around the network of `model:` if it takes one."""
+    if experiment.threads == "auto":
+        raise LabError("threads: auto cannot be tried for a module of your own; write a number")
+    if data.input_adapter is not None and experiment.model is None:
+        raise LabError(
+            f"module: {experiment.data.kind} needs a layer of its own in front of the network; let {module.kind} take "
+            "the network as its argument `model`, and add model:"
+        )
+    data.block = 1
+    supplied = data.sizes.supplied()
+    if experiment.model is not None:
+        supplied["model"] = _network(experiment, experiment.model, data)
+    for name in (*SIZES,):
+        if schema.requires(module.target, name) and name not in supplied:
+            raise LabError(f"module.kind: {module.kind} requires `{name}`, which {experiment.data.kind} does not have")
+    made: L.LightningModule = module.build(**supplied)
+    observer = OwnObserver(declared_directions(made, module.kind), experiment.seed_of("dropout"))
+    return Built(experiment, data, made, observer)
 
 
 @functools.cache
@@ -107,7 +176,7 @@ def _check_model(model: Part) -> None:
     if isinstance(model.target, type) and issubclass(model.target, L.LightningModule):
         raise LabError(
             f"model.kind: {model.kind} is a LightningModule, whose training_step and configure_optimizers would not be "
-            "called; name the nn.Module inside it"
+            "called; name it under module: instead, or here the nn.Module inside it"
         )
 
 
@@ -149,17 +218,16 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
     """The LightningModule of the data's task."""
 
     def make_scheduler(optimizer: Optimizer, total_steps: int) -> dict[str, Any]:
-        made = experiment.scheduler.build(optimizer=optimizer, total_steps=total_steps)
+        made = experiment.part("scheduler").build(optimizer=optimizer, total_steps=total_steps)
         if isinstance(made, dict):
             return made
         monitor = {"monitor": "val/loss"} if isinstance(made, ReduceLROnPlateau) else {}
         return {"scheduler": made, "interval": "step" if isinstance(made, BY_STEP) else "epoch", **monitor}
 
-    assert experiment.loss is not None, "decided by build"
     task: dict[str, Any] = {
         "architecture": architecture,
-        "loss": experiment.loss.build(),
-        "make_optimizer": lambda params: experiment.optimizer.build(params=params),
+        "loss": experiment.part("loss").build(),
+        "make_optimizer": lambda params: experiment.part("optimizer").build(params=params),
         "make_scheduler": make_scheduler,
         "seed": experiment.seed_of("dropout"),
         "own_metrics": lambda: metrics.build_all(experiment.metrics, data.sizes),
@@ -184,7 +252,7 @@ def choose_threads(built: Built, most: int | None = None) -> Built:
         return built
     x, y = next(iter(built.data.loader("train")))
     size = built.data.batch_size
-    number = fastest(built.module, (x[:size], y[:size]), most or os.cpu_count() or 1)
+    number = fastest(built.task_module, (x[:size], y[:size]), most or os.cpu_count() or 1)
     torch.set_num_threads(number)
     return dataclasses.replace(built, experiment=dataclasses.replace(built.experiment, threads=number))
 

@@ -14,26 +14,27 @@ from torch import Tensor
 
 from lab import signals
 from lab.errors import TrainingFailed
-from lab.modules.task import TaskModule
 from lab.training import checkpoint_files, lightning_internals
 from lab.training.best_epoch import BestEpoch
+from lab.training.records import Records
 
 PATIENCE = 3.0  # seconds that a signal waits for the end of a validation
 
 
 class BestAndLast(Checkpoint):
-    """Saves `best.ckpt`, of the epoch with the lowest validation loss, and `last.ckpt`, the newest state.
+    """Saves `best.ckpt`, of the epoch with the best value of the monitored metric, and `last.ckpt`, the newest state.
 
     A run can be resumed from either as if it had never stopped: a state is saved only between two consecutive
     optimizer steps, or between two epochs. A signal stops a run at these points too; only a second signal, or a
     long validation, stops it elsewhere: then it is resumed from the state saved before.
     """
 
-    def __init__(self, folder: Path, every_seconds: float):
+    def __init__(self, folder: Path, every_seconds: float, best: BestEpoch, records: Records):
         self.best = folder / "best.ckpt"
         self.last = folder / "last.ckpt"
         self._every_seconds = every_seconds
-        self._best = BestEpoch()
+        self._best = best
+        self._records = records
         self._best_weights: dict[str, Tensor] = {}
         self._best_pending = False  # until the end of its epoch
         self._best_saved = False
@@ -69,8 +70,7 @@ class BestAndLast(Checkpoint):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save the state between two steps, when it is due."""
-        assert isinstance(pl_module, TaskModule)
-        if self._is_due() and pl_module.between_steps and lightning_internals.batch_follows(trainer):
+        if self._is_due() and self._records.observer.between_steps and lightning_internals.batch_follows(trainer):
             self._save_last(trainer, batch_idx + 1)
             signals.safe_point()
 
@@ -87,14 +87,13 @@ class BestAndLast(Checkpoint):
         signals.safe_point()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remember the epoch if it is the best so far."""
-        loss = float(trainer.callback_metrics.get("val/loss", math.nan))
-        if self._best.update(trainer.current_epoch + 1, loss):
+        """Remember the epoch if it is the best so far; Lightning calls this after the records'."""
+        if self._best.update(trainer.current_epoch + 1, self._records.history[-1]):
             self._remember_best(pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the end, which is also the best epoch where no validation loss was finite."""
-        if not math.isfinite(self._best.loss):
+        """Save the end, which is also the best epoch where none had a finite value."""
+        if not self._best.found:
             self._remember_best(pl_module)
         if self._best_pending:
             self._save_best(trainer)
@@ -125,14 +124,13 @@ class BestAndLast(Checkpoint):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add what Lightning leaves out of a checkpoint."""
-        assert isinstance(pl_module, TaskModule)
         if self._between_epochs:
             lightning_internals.mark_epoch_as_not_begun(checkpoint)
         checkpoint["lab"] = {
             "block": self._block,
-            "batch": pl_module.batches_done if self._block else 0,
+            "batch": self._records.observer.batches_done if self._block else 0,
             "best_epoch": self.best_epoch,
-            "best_loss": self._best.loss,
+            "best_value": self._best.value,
             "best_weights": {} if self._best_pending else self._best_weights,  # {}: those of the checkpoint itself
             "stopped_early": trainer.should_stop,
             "callback_metrics": dict(trainer.callback_metrics),
@@ -142,7 +140,8 @@ class BestAndLast(Checkpoint):
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Continue where the checkpoint was saved."""
         state = self._loaded = checkpoint["lab"]
-        self._best = BestEpoch(state["best_epoch"], state["best_loss"])
+        self._best.epoch = state["best_epoch"]
+        self._best.value = state.get("best_value", state.get("best_loss", math.nan))  # version 0.3 monitored the loss
         self._best_weights = state["best_weights"] or checkpoint["state_dict"]
         trainer.should_stop = state["stopped_early"]
 

@@ -14,7 +14,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from numpy.typing import NDArray
 
-from lab.modules.task import TaskModule
+from lab.modules.observer import Observer
 from lab.tracking.writing.tracker import Tracker
 
 LOSS_CHAIN_FILE = "loss_chain.npz"  # 8 bytes a batch, less what compression saves
@@ -32,9 +32,9 @@ class Records(Checkpoint):
     It is a Checkpoint because Lightning calls those last, after the module has published the epoch's metrics.
     """
 
-    def __init__(self, directions: dict[str, bool], every_n_steps: int = 0):
+    def __init__(self, observer: Observer, every_n_steps: int = 0):
+        self.observer = observer
         self._every_n_steps = every_n_steps
-        self._directions = directions  # metric without its split, and whether higher is better
         self._seconds_before = 0.0  # of an epoch that a checkpoint interrupted
         self._validation_seconds = 0.0  # of the epoch
         self.history: list[dict[str, float]] = []  # one entry an epoch
@@ -53,12 +53,12 @@ class Records(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Record the losses of single steps, if requested."""
+        """Record the values of single steps, if requested."""
         if self._every_n_steps:
-            for step, loss in outputs["step_losses"].items():
+            for step, values in self.observer.steps(outputs).items():
                 if step % self._every_n_steps == 0:
                     for logger in trainer.loggers:
-                        logger.log_metrics({"train/loss_step": loss}, step=step)
+                        logger.log_metrics(values, step=step)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock of a validation."""
@@ -70,13 +70,12 @@ class Records(Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record the epoch."""
-        assert isinstance(pl_module, TaskModule)
         seconds = time.perf_counter() - self._started
-        values = pl_module.take_published() | {
-            "lr": pl_module.learning_rate,
-            **pl_module.gradients.take(),
+        samples = self.observer.samples
+        values = self.observer.take_published() | {
+            **self.observer.take_measured(),
             "seconds_per_epoch": seconds,
-            "samples_per_second": pl_module.scores["train"].samples / (seconds - self._validation_seconds),
+            "samples_per_second": samples / (seconds - self._validation_seconds),
         }
         epoch = trainer.current_epoch + 1
         self.history.append({"epoch": epoch, **values})
@@ -85,8 +84,9 @@ class Records(Checkpoint):
             logger.log_metrics(values, step=epoch)
 
     def _note_best(self, values: dict[str, float], epoch: int) -> None:
+        directions = self.observer.directions()
         for metric, value in values.items():
-            higher_is_better = self._directions.get(metric.partition("/")[2])
+            higher_is_better = directions.get(metric.partition("/")[2])
             if higher_is_better is not None:
                 sign = 1 if higher_is_better else -1
                 if metric not in self.best or sign * value > sign * self.best[metric][0]:

@@ -177,4 +177,4 @@ def test(built: Built, checkpoint: Path) -> dict[str, float]:
     """The test metrics, by full name, of the weights in a checkpoint."""
     silence_libraries()
     load_weights(built.module, checkpoint)
-    return evaluate(make_trainer(built.experiment), built)
+    return evaluate(make_trainer(built), built)

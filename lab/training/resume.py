@@ -38,6 +38,7 @@ class State:
     epoch: int
     batch: int
     stopped_early: bool
+    schedules: int = 0  # of learning rates
 
     @property
     def position(self) -> str:
@@ -131,10 +132,16 @@ def _check_extension(run: StoredRun, experiment: Experiment, state: State | None
             f"early stopping ended run {run.id} after epoch {state.epoch}, and would again; "
             f"`lab run {experiment.name} {EPOCHS}={epochs} early_stopping=null` starts a run without it"
         )
-    if schema.accepts(experiment.scheduler.target, "total_steps"):
+    if experiment.module is not None:
+        if state.schedules:
+            raise LabError(
+                f"module.kind: {experiment.module.kind} has a schedule of its own, which may depend on the number of "
+                f"epochs; `lab run {experiment.name} {EPOCHS}={epochs}` starts a longer run"
+            )
+    elif schema.accepts(experiment.part("scheduler").target, "total_steps"):
         raise LabError(
-            f"scheduler.kind: {experiment.scheduler.kind} spreads the learning rate over all epochs, so that a run of "
-            f"{epochs} differs from the first step on; `lab run {experiment.name} {EPOCHS}={epochs}` starts one"
+            f"scheduler.kind: {experiment.part('scheduler').kind} spreads the learning rate over all epochs, so that a "
+            f"run of {epochs} differs from the first step on; `lab run {experiment.name} {EPOCHS}={epochs}` starts one"
         )
 
 
@@ -159,7 +166,7 @@ def newest_state(run: StoredRun, say: Say) -> State | None:
 
 def _state(path: Path, checkpoint: dict[str, Any]) -> State:
     extra = checkpoint["lab"]
-    return State(path, checkpoint["epoch"], extra["batch"], extra["stopped_early"])
+    return State(path, checkpoint["epoch"], extra["batch"], extra["stopped_early"], len(checkpoint["lr_schedulers"]))
 
 
 def _same(run: StoredRun, state: State | None) -> StartingPoint:

@@ -19,6 +19,7 @@ from lab.tracking.reading import directions
 from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Recorded, Tracker
 from lab.training import artifacts, failures, provenance, records, whole_batch
+from lab.training.best_epoch import best_by
 from lab.training.building import Built, build, choose_threads
 from lab.training.checkpoints import BestAndLast
 from lab.training.records import Records
@@ -151,9 +152,12 @@ def open_session(
     """Everything that a run needs, with nothing recorded yet; raises LabError."""
     start.check(built)
     notes = whole_batch.rehearse(built)
-    records = Records(built.module.directions(), built.experiment.trainer["log_every_n_steps"])
-    checkpoints = BestAndLast(tracker.folder / "checkpoints", built.experiment.checkpoints["every_seconds"])
-    trainer = make_trainer(built.experiment, [*early_stopping_of(built), *callbacks, records, checkpoints], tracker)
+    records = Records(built.observer, built.experiment.trainer["log_every_n_steps"])
+    settings = built.experiment.checkpoints
+    best = best_by(settings["monitor"], built.observer.directions())
+    folder = tracker.folder / "checkpoints"
+    checkpoints = BestAndLast(folder, settings["every_seconds"], best, records)
+    trainer = make_trainer(built, [*early_stopping_of(built), *callbacks, records, checkpoints], tracker)
     return Session(built, tracker, trainer, records, checkpoints, start, notes)
 
 
@@ -193,7 +197,7 @@ def _record_start(session: Session, more_tags: Mapping[str, str]) -> None:
         "lab.experiment": experiment.name,
         "lab.question": experiment.question,
         "lab.task": data.task,
-        **directions.as_tag(session.built.module.directions()),
+        **directions.as_tag(session.built.observer.directions()),
         "data.fingerprint": data.fingerprint,
         "data.split_fingerprint": data.split_fingerprint(),
         "machine.device": str(session.trainer.strategy.root_device),
@@ -212,7 +216,7 @@ def _score(session: Session) -> Scores:
     baseline = {
         f"{split}/{name}": value
         for split in SPLITS
-        for name, value in built.module.score_trivial(built.data.loader(split)).items()
+        for name, value in built.observer.score_trivial(built.data.loader(split)).items()
     }
     of_best = {name: value for name, value in best.items() if "/" in name}
     return Scores(of_best, tested, baseline)
@@ -220,7 +224,7 @@ def _score(session: Session) -> Scores:
 
 def _record_intervals(session: Session) -> None:
     """Record the intervals of the test metrics, on other test sets of the same size."""
-    found = session.built.module.test_intervals(session.built.data.correlated)
+    found = session.built.observer.test_intervals(session.built.data.correlated)
     session.intervals.update(found)
     ends = {f"{end}/{name}": pair[side] for name, pair in found.items() for side, end in enumerate(ENDS)}
     if ends:
@@ -259,7 +263,7 @@ def _keep_artifacts(session: Session) -> list[str]:
 
 def _keep_training(session: Session) -> None:
     """Keep the losses of all batches, the checkpoints and the learning curves, as far as the training came."""
-    records.keep_loss_chain(session.built.module.losses, session.tracker)
+    records.keep_loss_chain(session.built.observer.losses, session.tracker)
     artifacts.keep_training(session.tracker, session.records.history, session.checkpoints)
 
 

@@ -11,11 +11,12 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.profilers import Profiler, PyTorchProfiler, SimpleProfiler
+from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from lab.config import sections
 from lab.config.experiment import Experiment
 from lab.errors import LabError, did_you_mean
-from lab.tracking.writing.logger import JournalLogger
+from lab.tracking.writing.logger import DirectLogger, JournalLogger
 from lab.tracking.writing.tracker import Tracker
 from lab.training.building import Built
 from lab.training.checkpoint_files import DurableIO
@@ -24,19 +25,18 @@ from lab.training.checkpoint_files import DurableIO
 MODULE_SETTINGS = ("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm")
 
 
-def make_trainer(
-    experiment: Experiment, callbacks: Sequence[Callback] = (), tracker: Tracker | None = None
-) -> L.Trainer:
+def make_trainer(built: Built, callbacks: Sequence[Callback] = (), tracker: Tracker | None = None) -> L.Trainer:
     """Lightning's Trainer with the experiment's settings; raises LabError where Lightning refuses them."""
-    settings = {name: value for name, value in experiment.trainer.items() if name not in MODULE_SETTINGS}
+    experiment = built.experiment
+    settings = trainer_settings(experiment)
     profiler = _profiler(settings.pop("profiler"), tracker.folder if tracker else None)
     if settings["precision"] in (16, "16", "16-mixed") and not torch.cuda.is_available():
         raise LabError("trainer.precision: 16-mixed needs a GPU; on a CPU use bf16-mixed")
     try:
         return L.Trainer(
             **settings,
-            callbacks=list(callbacks),
-            logger=JournalLogger(tracker) if tracker else False,
+            callbacks=[*built.callbacks, *callbacks],
+            logger=_logger(built, tracker),
             plugins=DurableIO(),
             profiler=profiler,
             enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
@@ -48,6 +48,19 @@ def make_trainer(
         raise LabError(f"trainer: {' '.join(str(error).split())}") from error
 
 
+def trainer_settings(experiment: Experiment) -> dict[str, Any]:
+    """The settings of the experiment that are Lightning's to honour."""
+    taken = MODULE_SETTINGS if experiment.module is None else ()
+    return {name: value for name, value in experiment.trainer.items() if name not in taken}
+
+
+def _logger(built: Built, tracker: Tracker | None) -> JournalLogger | bool:
+    """The logger of a run; what a module of one's own logs by `self.log` is recorded by its observer."""
+    if built.experiment.module is not None:
+        return DirectLogger(tracker)
+    return JournalLogger(tracker) if tracker else False
+
+
 def fit(trainer: L.Trainer, built: Built, checkpoint: Path | None = None) -> None:
     """Train all epochs, or those that are left after a checkpoint."""
     with _closed(built.data.train_dataloader(), built.data.val_dataloader()) as (train, val):
@@ -55,10 +68,12 @@ def fit(trainer: L.Trainer, built: Built, checkpoint: Path | None = None) -> Non
 
 
 def evaluate(trainer: L.Trainer, built: Built) -> dict[str, float]:
-    """The test metrics, by full name, of the module's present weights."""
+    """The test metrics, by full name, of the module's present weights; none where the module has no test."""
+    if not is_overridden("test_step", built.module):
+        return {}
     with _closed(built.data.test_dataloader()) as (test,):
         trainer.test(built.module, test, verbose=False)
-    return built.module.take_published()
+    return built.observer.take_published()
 
 
 @contextlib.contextmanager
@@ -83,11 +98,11 @@ def early_stopping_of(built: Built) -> list[Callback]:
     settings = built.experiment.early_stopping
     if settings is None:
         return []
-    known = {f"{split}/{name}": up for split in ("train", "val") for name, up in built.module.directions().items()}
+    known = {f"{split}/{name}": up for split in ("train", "val") for name, up in built.observer.directions().items()}
     monitor = settings["monitor"]
     if monitor not in known:
         raise LabError(f"early_stopping.monitor: no such metric '{monitor}'; {did_you_mean(monitor, known)}")
-    return [sections.early_stopping(known[monitor], **settings)]
+    return [sections.early_stopping(known[monitor], **{**settings, "monitor": built.name_in_module(monitor)})]
 
 
 def _profiler(name: str | None, folder: Path | None) -> Profiler | None:

@@ -19,6 +19,7 @@ from torchmetrics import MetricCollection
 from lab.data.loaders import Batch
 from lab.errors import LabError, place_of
 from lab.modules.task import TaskModule
+from lab.training import own_rehearsal
 from lab.training.building import Built
 from lab.training.checkpoints import random_state, set_random_state
 
@@ -31,7 +32,9 @@ def rehearse(built: Built) -> list[tuple[str, str]]:
 
     Returns notes on what is odd but can be trained: (subject, sentence). Weights and random state stay as they are.
     """
-    with _same_randomness(), _copied(built.module) as network:
+    if built.experiment.module is not None:
+        return own_rehearsal.rehearse(built)
+    with _same_randomness(), _copied(built.task_module) as network:
         full, rest = _batches(built)
         outputs, loss = _loss(built, network, full)
         if rest is not None:
@@ -41,7 +44,7 @@ def rehearse(built: Built) -> list[tuple[str, str]]:
         optimizer, schedule = _optimizer(built, network)
         without = _step(built, network, loss, optimizer, schedule)
         _check_checkpoint(network, optimizer, schedule)
-    return [*_unused(built.experiment.model.kind, without), *_as_after_softmax(built, outputs)]
+    return [*_unused(built.experiment.part("model").kind, without), *_as_after_softmax(built, outputs)]
 
 
 @contextlib.contextmanager
@@ -96,35 +99,35 @@ def _batches(built: Built) -> tuple[Batch, Batch | None]:
 
 
 def _optimizer(built: Built, network: nn.Module) -> tuple[Optimizer, dict[str, Any]]:
-    kind = built.experiment.optimizer.kind
+    kind = built.experiment.part("optimizer").kind
     with _part("optimizer", kind, "to be built"):
-        optimizer = built.module.make_optimizer(network.parameters())
-    with _part("scheduler", built.experiment.scheduler.kind, "to be built"):
-        return optimizer, built.module.make_scheduler(optimizer, 100)
+        optimizer = built.task_module.make_optimizer(network.parameters())
+    with _part("scheduler", built.experiment.part("scheduler").kind, "to be built"):
+        return optimizer, built.task_module.make_scheduler(optimizer, 100)
 
 
 def _step(built: Built, network: nn.Module, loss: Tensor, optimizer: Optimizer, schedule: dict[str, Any]) -> list[str]:
     """Back-propagate, take one step of optimizer and schedule; the parameters that got no gradient."""
     experiment = built.experiment
-    with _part("model", experiment.model.kind, "in the backward pass"):
+    with _part("model", experiment.part("model").kind, "in the backward pass"):
         loss.backward()
     named = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
     without = [name for name, parameter in named if parameter.grad is None]
     if len(without) == len(named):
-        raise LabError(f"model: {experiment.model.kind} gets no gradient, so nothing can be learned")
-    with _part("optimizer", experiment.optimizer.kind, "to take a step"):
+        raise LabError(f"model: {experiment.part('model').kind} gets no gradient, so nothing can be learned")
+    with _part("optimizer", experiment.part("optimizer").kind, "to take a step"):
         optimizer.step()
     bad = next((name for name, parameter in named if bool(torch.isnan(parameter).any())), None)
     if bad is not None:
-        raise LabError(f"optimizer: {experiment.optimizer.kind} makes {bad} NaN in its first step")
-    with _part("scheduler", experiment.scheduler.kind, "to take a step"):
+        raise LabError(f"optimizer: {experiment.part('optimizer').kind} makes {bad} NaN in its first step")
+    with _part("scheduler", experiment.part("scheduler").kind, "to take a step"):
         schedule["scheduler"].step(*([loss.detach()] if schedule.get("monitor") else []))
     return without
 
 
 def _loss(built: Built, network: nn.Module, batch: Batch, which: str = "") -> tuple[Tensor, Tensor]:
     """Outputs (B, ...) and loss () of a batch; raises LabError unless both are what a training needs."""
-    model, loss_part = built.experiment.model.kind, built.experiment.loss
+    model, loss_part = built.experiment.part("model").kind, built.experiment.loss
     assert loss_part is not None, "decided by build"
     dtype = MIXED.get(str(built.experiment.trainer["precision"]))
     with torch.autocast("cpu", dtype, enabled=dtype is not None):
@@ -132,7 +135,7 @@ def _loss(built: Built, network: nn.Module, batch: Batch, which: str = "") -> tu
             outputs = network(batch[0])
         _check_outputs(model, outputs, (len(batch[1]), built.data.sizes.out_features))
         with _part("loss", loss_part.kind, f"for outputs {tuple(outputs.shape)} and targets {tuple(batch[1].shape)}"):
-            loss = built.module.loss(outputs, built.module.loss_target(batch))
+            loss = built.task_module.loss(outputs, built.task_module.loss_target(batch))
     _check_loss(loss_part.kind, loss)
     if not loss.requires_grad:
         raise LabError(_without_gradient(model, loss_part.kind, network, outputs))
@@ -174,7 +177,7 @@ def _unused(model: str, names: list[str]) -> list[tuple[str, str]]:
 
 def _as_after_softmax(built: Built, outputs: Tensor) -> list[tuple[str, str]]:
     """A note where the outputs are probabilities, although the loss takes logits."""
-    if built.data.sizes.classes < 3 or not isinstance(built.module.loss, nn.CrossEntropyLoss):
+    if built.data.sizes.classes < 3 or not isinstance(built.task_module.loss, nn.CrossEntropyLoss):
         return []
     sums, classes = outputs.detach().float().sum(1), outputs.shape[1]
     if bool((outputs >= 0).all()) and bool(((sums - 1).abs() < UNIT_SUM).all()):
@@ -184,11 +187,11 @@ def _as_after_softmax(built: Built, outputs: Tensor) -> list[tuple[str, str]]:
 
 
 def _check_metrics(built: Built, network: nn.Module, batch: Batch) -> None:
-    with torch.no_grad(), _part("model", built.experiment.model.kind, "in evaluation"):
+    with torch.no_grad(), _part("model", built.experiment.part("model").kind, "in evaluation"):
         outputs = network.eval()(batch[0])
         network.train()
-    scored = built.module.scored(outputs, batch)
-    for name, metric in built.module.new_metrics().items():
+    scored = built.task_module.scored(outputs, batch)
+    for name, metric in built.task_module.new_metrics().items():
         single = MetricCollection({name: metric})  # it hands a metric what it takes
         with _part(f"metrics.{name}", type(getattr(metric, "metric", metric)).__name__, "for the first batch"):
             single.update(**scored)

@@ -103,14 +103,14 @@ class TestLosses:
     @pytest.mark.parametrize("loss", ["{kind: l1}", "{kind: huber, delta: 0.5}", "{kind: torch.nn.SmoothL1Loss}"])
     def test_a_loss_can_be_chosen(self, loss: str) -> None:
         built = build(load("diabetes", [f"loss={loss}", "trainer.max_steps=1"]))
-        make_trainer(built.experiment).fit(built.module, built.data)
+        make_trainer(built).fit(built.module, built.data)
 
 
 @pytest.mark.usefixtures("empty_workplace")
 def test_a_loss_that_is_not_finite_stops_at_its_step_and_says_what_to_try() -> None:
     built = build(load("digits", ["optimizer={kind: sgd, lr: 1e30}", "model.norm=none"]))
     with pytest.raises(TrainingFailed) as failure:
-        make_trainer(built.experiment).fit(built.module, built.data)
+        make_trainer(built).fit(built.module, built.data)
     message = str(failure.value)
     assert "the loss became" in message
     assert "at step 2 (epoch 1, batch 2); the last finite loss was" in message
@@ -120,6 +120,6 @@ def test_a_loss_that_is_not_finite_stops_at_its_step_and_says_what_to_try() -> N
 @pytest.mark.usefixtures("empty_workplace")
 def test_the_gradient_norm_is_that_before_clipping() -> None:
     built = build(load("digits", ["trainer.gradient_clip_val=1e-6", "trainer.max_steps=3"]))
-    make_trainer(built.experiment).fit(built.module, built.data)
+    make_trainer(built).fit(built.module, built.data)
     assert built.module.gradients.take()["gradient_norm"] > 1e-3
     assert math.isnan(built.module.gradients.take()["gradient_ratio"])  # taken

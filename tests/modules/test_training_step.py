@@ -43,7 +43,7 @@ class StepLosses(Callback):
 
 
 def trained(built: Built) -> list[Tensor]:
-    make_trainer(built.experiment).fit(built.module, built.data)
+    make_trainer(built).fit(built.module, built.data)
     return weights(built.module.architecture)
 
 
@@ -143,7 +143,7 @@ class TestSteps:
     )
     def test_the_schedule_is_as_long_as_the_run(self, settings: tuple[str, ...], steps: int) -> None:
         built = build(load("digits", [*DIGITS, *settings]))
-        trainer = make_trainer(built.experiment)
+        trainer = make_trainer(built)
         trainer.fit(built.module, built.data)
         schedule: Any = trainer.lr_scheduler_configs[0].scheduler
         assert schedule.total_steps == steps
@@ -151,14 +151,14 @@ class TestSteps:
 
     def test_the_last_batch_of_an_epoch_completes_its_step(self) -> None:
         built = build(load("digits", [*DIGITS, "trainer.accumulate_grad_batches=4"]))
-        make_trainer(built.experiment).fit(built.module, built.data)
+        make_trainer(built).fit(built.module, built.data)
         assert built.module.batches_done == BATCHES
         assert built.module.between_steps
 
     def test_the_loss_of_a_step_is_that_of_the_batch_that_completes_it(self) -> None:
         built = build(load("digits", [*DIGITS, "trainer.accumulate_grad_batches=4"]))
         recorded = StepLosses()
-        make_trainer(built.experiment, [recorded]).fit(built.module, built.data)
+        make_trainer(built, [recorded]).fit(built.module, built.data)
         ends = [4, 8, 12, 16, 20, 21]
         batches = [*ends, *(BATCHES + end for end in ends)]
         losses = built.module.losses
@@ -178,7 +178,7 @@ class TestSteps:
 
         monkeypatch.setattr(built.module, "batch_loss", batch_loss)
         with pytest.raises(TrainingFailed, match=r"inf at step 9 \(epoch 2, batch 10\)"):
-            make_trainer(built.experiment).fit(built.module, built.data)
+            make_trainer(built).fit(built.module, built.data)
         assert len(built.module.losses) == batch
 
 

@@ -5,9 +5,10 @@ import math
 import pytest
 import torch
 
+from lab.errors import LabError
 from lab.parallel.child_runs import ChildRun
 from lab.parallel.jobs import _BestWeights
-from lab.training.best_epoch import BestEpoch
+from lab.training.best_epoch import BestEpoch, best_by
 from lab.training.checkpoints import BestAndLast
 
 NAN, INF = math.nan, math.inf
@@ -25,12 +26,28 @@ LOSSES = [
 
 
 @pytest.mark.parametrize(("losses", "expected"), LOSSES)
-def test_the_best_epoch_has_the_lowest_finite_loss(losses: list[float], expected: int) -> None:
-    best = BestEpoch()
-    improved = [epoch for epoch, loss in enumerate(losses, start=1) if best.update(epoch, loss)]
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_best_epoch_has_the_best_finite_value(losses: list[float], expected: int, sign: int) -> None:
+    best = BestEpoch("val/loss", higher_is_better=sign < 0)
+    values = [{"val/loss": sign * loss} for loss in losses]
+    improved = [epoch for epoch, metrics in enumerate(values, start=1) if best.update(epoch, metrics)]
     assert best.epoch == expected
-    assert math.isfinite(best.loss) == bool(improved) == any(map(math.isfinite, losses))
+    assert best.found == bool(improved) == any(map(math.isfinite, losses))
     assert improved == [] or improved[-1] == expected
+
+
+def test_without_a_monitored_metric_it_is_the_last_epoch() -> None:
+    best = BestEpoch(None)
+    assert [best.update(epoch, {"val/loss": 1 / epoch}) for epoch in (1, 2)] == [False, False]
+    assert best.epoch == 2
+
+
+def test_what_is_monitored_is_a_metric_with_a_direction() -> None:
+    assert best_by("val/accuracy", {"accuracy": True}) == BestEpoch("val/accuracy", higher_is_better=True)
+    assert best_by("train/loss", {"loss": False}).metric == "train/loss"
+    assert best_by(None, {}).metric is None
+    with pytest.raises(LabError, match=r"checkpoints.monitor: no metric 'val/acuracy'.*did you mean val/accuracy"):
+        best_by("val/acuracy", {"accuracy": True})
 
 
 class FakeTrainer:
@@ -38,9 +55,15 @@ class FakeTrainer:
 
     def __init__(self) -> None:
         self.current_epoch = 0
-        self.callback_metrics: dict[str, torch.Tensor] = {}
 
     def save_checkpoint(self, path: object) -> None: ...
+
+
+class FakeRecords:
+    """The history of a training."""
+
+    def __init__(self) -> None:
+        self.history: list[dict[str, float]] = []
 
 
 class FakeTracker:
@@ -51,11 +74,13 @@ class FakeTracker:
 
 @pytest.mark.parametrize(("losses", "expected"), [case for case in LOSSES if case[0]])
 def test_runs_and_trials_choose_the_same_epoch(tmp_path, losses: list[float], expected: int) -> None:  # type: ignore[no-untyped-def]
-    trainer, module = FakeTrainer(), torch.nn.Linear(1, 1)
-    run, job, trial = BestAndLast(tmp_path, INF), _BestWeights(), ChildRun(FakeTracker())  # type: ignore[arg-type]
+    trainer, records, module = FakeTrainer(), FakeRecords(), torch.nn.Linear(1, 1)
+    run = BestAndLast(tmp_path, INF, BestEpoch(), records)  # type: ignore[arg-type]
+    job = _BestWeights(BestEpoch(), records)  # type: ignore[arg-type]
+    trial = ChildRun(FakeTracker(), BestEpoch())  # type: ignore[arg-type]
     for epoch, loss in enumerate(losses, start=1):
         torch.nn.init.constant_(module.weight, epoch)
-        trainer.callback_metrics["val/loss"] = torch.tensor(loss)
+        records.history.append({"val/loss": loss})
         for callback in (run, job):
             callback.on_train_epoch_end(trainer, module)  # type: ignore[arg-type]
         trial.record(epoch, {"val/loss": loss})

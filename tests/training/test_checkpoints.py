@@ -18,6 +18,7 @@ from lab.config.experiment import load
 from lab.errors import Stopped
 from lab.modules import training_step
 from lab.training import checkpoint_files
+from lab.training.best_epoch import BestEpoch
 from lab.training.building import build
 from lab.training.checkpoints import BestAndLast
 from lab.training.records import Records
@@ -59,10 +60,10 @@ def fit(folder: Path, name: str, *overrides: str, stop_at: int | None = None, re
     silence_libraries()
     experiment = load(name, overrides)
     built = build(experiment)
-    records = Records(built.module.directions())
-    checkpoints = BestAndLast(folder, experiment.checkpoints["every_seconds"])
+    records = Records(built.observer)
+    checkpoints = BestAndLast(folder, experiment.checkpoints["every_seconds"], BestEpoch(), records)
     callbacks = [*early_stopping_of(built), StopAt(stop_at), records, checkpoints]
-    trainer = make_trainer(experiment, callbacks)
+    trainer = make_trainer(built, callbacks)
     path = folder / resume if resume else None
     fit_trainer(trainer, built, path)
     weights = {name: value.clone() for name, value in built.module.state_dict().items()}
@@ -181,7 +182,9 @@ def stopped_by(sender: Signal, folder: Path) -> checkpoint_files.Checkpoint:
     silence_libraries()
     experiment = load("digits", ["data.batch_size=256", "trainer.max_epochs=3", "checkpoints.every_seconds=1000"])
     built = build(experiment)
-    trainer = make_trainer(experiment, [sender, BestAndLast(folder, experiment.checkpoints["every_seconds"])])
+    records = Records(built.observer)
+    checkpoints = BestAndLast(folder, experiment.checkpoints["every_seconds"], BestEpoch(), records)
+    trainer = make_trainer(built, [sender, records, checkpoints])
     with pytest.raises(Stopped), signals.stop_on_signals(), signals.stop_at_safe_points():
         trainer.fit(built.module, built.data.train_dataloader(), built.data.val_dataloader())
     return checkpoint_files.read(folder / "last.ckpt")

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.usefixtures("empty_workplace")
 def recorded(*overrides: str, callbacks: tuple[Callback, ...] = ()) -> list[dict[str, float]]:
     """A row for each epoch of a training."""
     built = build(load("digits", ["data.batch_size=256", "trainer.max_epochs=3", *overrides]))
-    records = Records(built.module.directions())
-    make_trainer(built.experiment, [*callbacks, records]).fit(
+    records = Records(built.observer)
+    make_trainer(built, [*callbacks, records]).fit(
         built.module, built.data.train_dataloader(), built.data.val_dataloader()
     )
     return records.history

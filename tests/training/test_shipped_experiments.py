@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("empty_workplace")
 def test_a_shipped_experiment_runs_for_a_step(name: str) -> None:
     silence_libraries()
     built = build(load(name, ["trainer.max_epochs=1", "trainer.limit_train_batches=1"]))
-    trainer = make_trainer(built.experiment)
+    trainer = make_trainer(built)
     fit(trainer, built)
     assert trainer.global_step == 1
     published = built.module.take_published()
@@ -43,7 +43,7 @@ def test_every_technique_runs(name: str, overrides: tuple[str, ...]) -> None:
     silence_libraries()
     limits = ["trainer.max_epochs=2", "trainer.limit_train_batches=3", "trainer.limit_val_batches=1"]
     built = build(load(name, [*limits, *overrides]))
-    fit(make_trainer(built.experiment), built)
+    fit(make_trainer(built), built)
     assert built.module.take_published()["val/loss"] > 0
 
 
@@ -52,6 +52,6 @@ def test_every_technique_runs(name: str, overrides: tuple[str, ...]) -> None:
 def test_every_precision_runs_on_a_gpu(precision: str) -> None:
     silence_libraries()
     built = build(load("conv2d", [f"trainer.precision={precision}", "trainer.max_steps=3"]))
-    trainer = make_trainer(built.experiment)
+    trainer = make_trainer(built)
     fit(trainer, built)
     assert trainer.strategy.root_device.type == "cuda"

@@ -10,9 +10,9 @@ from lab.tracking.writing.tracker import Tracker
 
 
 class JournalLogger(Logger):
-    """Appends metrics to the journal of a run; never waits for the store."""
+    """Appends metrics to the journal of a run, and never waits for the store; without a tracker, does nothing."""
 
-    def __init__(self, tracker: Tracker):
+    def __init__(self, tracker: Tracker | None):
         super().__init__()
         self._tracker = tracker
 
@@ -24,14 +24,24 @@ class JournalLogger(Logger):
     @property
     def version(self) -> str:
         """The id of the run's tracker."""
-        return self._tracker.id
+        return self._tracker.id if self._tracker else ""
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Record values at a step, without the epoch that Lightning adds."""
         values = {name: float(value) for name, value in metrics.items() if name != "epoch"}
-        if values:
+        if values and self._tracker:
             self._tracker.metrics(values, step or 0)
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
         """Do nothing: the run's settings are recorded when it starts."""
+
+
+class DirectLogger(JournalLogger):
+    """Records what a module writes to `self.logger` itself; what it logs by `self.log` is recorded elsewhere."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Record values at a step; Lightning adds an epoch to what it passes on from `self.log`."""
+        if "epoch" not in metrics:
+            super().log_metrics(metrics, step)

@@ -1,0 +1,173 @@
+"""The rehearsal of a user's own LightningModule: Lightning trains, validates and tests a copy on single batches."""
+
+import contextlib
+import copy
+import dataclasses
+import math
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities.model_helpers import is_overridden
+from torch.utils.data import DataLoader
+
+from lab.config.experiment import Experiment
+from lab.data.loaders import Batch
+from lab.errors import LabError, did_you_mean, place_of
+from lab.training import checkpoint_files
+from lab.training.building import Built
+from lab.training.checkpoint_files import Damaged
+from lab.training.checkpoints import random_state, set_random_state
+from lab.training.own_module import OwnObserver
+from lab.training.records import Records
+from lab.training.trainer import make_trainer
+
+# Settings of Trainer that say how long a training is, or what is done at its end.
+LENGTH = ("max_epochs", "min_epochs", "max_steps", "min_steps", "max_time", "overfit_batches", "profiler")
+LIMITS = ("limit_train_batches", "limit_val_batches", "limit_test_batches", "limit_predict_batches")
+VALIDATION = ("val_check_interval", "check_val_every_n_epoch", "log_every_n_steps")
+# Hooks whose work the lab does itself: those of a module would not be called.
+TAKEN_OVER = ("train_dataloader", "val_dataloader", "test_dataloader", "predict_dataloader")
+SHOWN = 3
+
+
+def rehearse(built: Built) -> list[tuple[str, str]]:
+    """Train, validate and test a copy of the module on one batch each; raises LabError for what would fail later.
+
+    The observer learns what the module logs. Returns notes: (subject, sentence).
+    """
+    assert built.experiment.module is not None
+    kind, observer = built.experiment.module.kind, built.observer
+    assert isinstance(observer, OwnObserver)
+    _check_hooks(built.module, kind)
+    with _spare(built.module) as module:
+        trial = dataclasses.replace(
+            built, experiment=_shortened(built.experiment), module=module, observer=copy.deepcopy(observer)
+        )
+        unchanged = _train_once(trial, kind)
+    observer.learn(trial.observer)  # type: ignore[arg-type]
+    _check_monitor(built.experiment.checkpoints["monitor"], observer, kind)
+    return list(_notes(built.module, kind, unchanged))
+
+
+def _check_hooks(module: L.LightningModule, kind: str) -> None:
+    """Raise LabError for hooks that the lab takes over, and for those without which nothing is trained."""
+    for name in TAKEN_OVER:
+        if is_overridden(name, module):
+            raise LabError(f"module: {kind}.{name} would not be called, since the batches come from data:; remove it")
+    for name in ("training_step", "configure_optimizers"):
+        if not is_overridden(name, module):
+            raise LabError(f"module: {kind} has no {name}")
+    with _as_a_line(kind, "in configure_callbacks"):
+        callbacks = module.configure_callbacks()
+    if any(isinstance(each, ModelCheckpoint) for each in (callbacks if isinstance(callbacks, list) else [callbacks])):
+        raise LabError(f"module: {kind}.configure_callbacks gives a ModelCheckpoint, but the lab keeps the checkpoints")
+
+
+@contextlib.contextmanager
+def _spare(module: L.LightningModule) -> Iterator[L.LightningModule]:
+    """A copy of the module; the module itself, its weights restored afterwards, where it cannot be copied."""
+    state = random_state()
+    try:
+        try:
+            yield copy.deepcopy(module)
+        except (TypeError, AttributeError, RuntimeError):  # a lock, a generator, an open file
+            weights = copy.deepcopy(module.state_dict())
+            yield module
+            module.load_state_dict(weights)
+    finally:
+        set_random_state(state)
+
+
+def _shortened(experiment: Experiment) -> Experiment:
+    """The experiment for an epoch of one or two batches."""
+    left_out = (*LENGTH, *LIMITS, *VALIDATION)
+    kept = {name: value for name, value in experiment.trainer.items() if name not in left_out}
+    return dataclasses.replace(experiment, trainer=kept | {"max_epochs": 1, "log_every_n_steps": 0, "profiler": None})
+
+
+def _train_once(trial: Built, kind: str) -> list[str]:
+    """Fit, save and test; returns the parameters that were not changed."""
+    before = {name: p.detach().clone() for name, p in trial.module.named_parameters() if p.requires_grad}
+    records = Records(trial.observer)
+    trainer = make_trainer(trial, [records])
+    train, val = _batches(trial)
+    with _as_a_line(kind, "in its first epoch"), warnings.catch_warnings(action="ignore"):
+        trainer.fit(trial.module, train, val)
+    if math.isnan(records.history[-1].get("gradient_norm", math.nan)):
+        raise LabError(f"module: {kind} takes no optimizer step with a gradient, so nothing can be learned")
+    _check_checkpoint(trainer, kind)
+    if is_overridden("test_step", trial.module):
+        with _as_a_line(kind, "in its test"), warnings.catch_warnings(action="ignore"):
+            trainer.test(trial.module, val, verbose=False)
+        trial.observer.take_published()
+    after = dict(trial.module.named_parameters())
+    return [name for name, value in before.items() if torch.equal(value, after[name].to(value.device))]
+
+
+def _batches(built: Built) -> tuple[DataLoader[Batch], DataLoader[Batch]]:
+    """A full training batch and one as large as the last of an epoch, where that is smaller; a validation batch."""
+    loader = built.data.loader("train", shuffle=True)
+    full = next(iter(loader))
+    rest = len(built.data.splits["train"]) % built.data.batch_size  # type: ignore[arg-type]
+    smaller = [(full[0][:rest], full[1][:rest])] if rest and not getattr(loader, "drop_last", False) else []
+    return _loader([full, *smaller]), _loader([next(iter(built.data.loader("val")))])
+
+
+def _loader(batches: list[Batch]) -> DataLoader[Batch]:
+    return DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
+
+
+def _check_checkpoint(trainer: L.Trainer, kind: str) -> None:
+    """Save and read a checkpoint as a run does."""
+    with tempfile.TemporaryDirectory() as folder, _as_a_line(kind, "to be saved"):
+        path = Path(folder) / "trial.ckpt"
+        trainer.save_checkpoint(path)
+        try:
+            checkpoint_files.read(path)
+        except Damaged:
+            raise LabError(
+                f"module: the checkpoint of {kind} holds more than tensors and plain values, and could not be loaded; "
+                "look at on_save_checkpoint, or write self.save_hyperparameters(ignore=['model'])"
+            ) from None
+
+
+def _check_monitor(monitor: str | None, observer: OwnObserver, kind: str) -> None:
+    """Raise LabError unless the metric of the best epoch is logged, and known to be better high or low."""
+    if monitor is None:
+        return
+    logged = [name for name in observer.logged if not name.startswith("test/")]
+    if monitor not in logged:
+        near = did_you_mean(monitor, logged) if logged else "it logs nothing"
+        raise LabError(f"checkpoints.monitor: {kind} logs no '{monitor}'; {near}; null keeps the last epoch")
+    name = monitor.partition("/")[2]
+    if name not in observer.directions():
+        raise LabError(
+            f"checkpoints.monitor: whether a high {monitor} is good is not known; "
+            f'say it in {kind}: directions = {{"{name}": "min"}}, or "max"'
+        )
+
+
+def _notes(module: L.LightningModule, kind: str, unchanged: list[str]) -> Iterator[tuple[str, str]]:
+    if unchanged:
+        more = f" and {len(unchanged) - SHOWN} more" if len(unchanged) > SHOWN else ""
+        yield "module", f"{kind}: {', '.join(unchanged[:SHOWN])}{more} did not change in the first steps"
+    for name, what in (("validation_step", "validated"), ("test_step", "tested")):
+        if not is_overridden(name, module):
+            yield "module", f"{kind} has no {name}, so nothing is {what}"
+
+
+@contextlib.contextmanager
+def _as_a_line(kind: str, doing: str) -> Iterator[None]:
+    """Turn whatever the user's code raises into one line."""
+    try:
+        yield
+    except LabError:
+        raise
+    except (Exception, SystemExit) as error:
+        message = " ".join(f"{type(error).__name__}: {error}".split())
+        raise LabError(f"module: {kind} fails {doing}: {message}{place_of(error)}") from error
