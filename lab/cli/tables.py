@@ -76,12 +76,14 @@ def _facts(result: "Result") -> Iterable[tuple[str, str]]:
     yield from ((label, escape(text)) for label, text in result.notes)
     monitor = result.experiment.checkpoints["monitor"]
     yield "best epoch", f"{result.best_epoch} of {result.epochs}, {f'by {monitor}' if monitor else 'the last one'}"
-    yield "model", f"{result.experiment.network}, {result.parameters:,} parameters"
+    frozen = f", {result.frozen:,} of them frozen" if result.frozen else ""
+    yield "model", f"{result.experiment.network}, {result.parameters:,} parameters{frozen}"
     threads = result.experiment.threads
     yield "time", f"{result.seconds:.1f} s on {result.device}, {threads} thread{'' if threads == 1 else 's'}"
     samples = f"{result.test_samples:,} sample{'' if result.test_samples == 1 else 's'}"
     intervals = "; 95 % intervals over test sets of this size, not over seeds" if result.intervals else ""
-    yield "test", f"{samples}{intervals}"
+    if result.test_samples:
+        yield "test", f"{samples}{intervals}"
     yield "seed", f"{seed}; a single seed is no evidence yet"
     if run_id:
         yield "run", run_id

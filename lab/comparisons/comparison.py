@@ -79,7 +79,7 @@ class Comparison:
 
     def fingerprint(self) -> str:
         """A hash of what the scores depend on: margin, error rate and number of seeds do not count."""
-        settings = [{k: v for k, v in arm.settings().items() if k != "seed"} for arm in self.arms.values()]
+        settings = [arm.identity() for arm in self.arms.values()]
         parts: list[Any] = [settings, self.metric, self.reaches, self.on]
         if set(self.varies) != set(SOURCES):  # earlier versions had no choice
             parts.append(sorted(self.varies))

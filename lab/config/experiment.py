@@ -11,6 +11,9 @@ from lab.config.sections import DECIDED_BY_MODULE, Part, checked_sections, top_l
 from lab.errors import LabError, did_you_mean
 
 FOLDER = Path("experiments")
+# Settings that later versions added, with the value that says what earlier ones did.
+ADDED = {"checkpoints.monitor": "val/loss"}
+UNKNOWN = object()
 Source = Literal["split", "init", "order", "dropout"]  # of chance
 SOURCES: tuple[Source, ...] = get_args(Source)
 
@@ -91,6 +94,11 @@ class Experiment:
             elif section != "search" and content is not None:
                 flat[section] = content
         return flat
+
+    def identity(self) -> dict[str, Any]:
+        """What studies and comparisons are recognized by: the settings that earlier versions had, without the seed."""
+        settings = self.settings().items()
+        return {name: value for name, value in settings if name != "seed" and ADDED.get(name, UNKNOWN) != value}
 
     def foreign_code(self) -> dict[str, str]:
         """Section to the module and file of the code that it runs, if that is not the lab's."""

@@ -78,7 +78,7 @@ RENAMED_MODULES = {
 
 # The class that a kind must be, or return, by section.
 BASES = {
-    "data": ("lab.data.base", "DataModule"),
+    "data": ("lightning.pytorch", "LightningDataModule"),
     "model": ("torch.nn", "Module"),
     "module": ("lightning.pytorch", "LightningModule"),
     "optimizer": ("torch.optim", "Optimizer"),

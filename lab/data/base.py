@@ -22,7 +22,7 @@ from lab.data.preparation import Scale, fingerprint, hold_out
 from lab.data.samples import Samples, check
 from lab.errors import LabError
 
-Task = Literal["classification", "regression", "forecasting"]
+Task = Literal["classification", "regression", "forecasting", "own"]
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 # The test split is the same for every seed: no run may train on the samples that another one is tested on.
@@ -192,6 +192,15 @@ class DataModule(L.LightningDataModule, ABC):
     def order(self, size: int, shuffle: bool) -> EpochOrder:
         """The order in which the samples of a split are served."""
         return EpochOrder(size, self.order_seed, shuffle)
+
+    def has(self, split: Split) -> bool:
+        """Whether there are samples in a split."""
+        return bool(len(self.splits[split]))  # type: ignore[arg-type]
+
+    def first_samples(self, count: int) -> Tensor:
+        """The first training samples as the network sees them, (n, ...)."""
+        samples, _ = next(iter(self.loader("train")))
+        return samples[:count]
 
     def loader(self, split: Split, shuffle: bool = False, num_workers: int = 0) -> Any:
         """Batches of a split, read in this process or by worker processes, in the same order.

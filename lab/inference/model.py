@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from lab.data import encodings
 from lab.data.encodings import Encoding
@@ -95,6 +96,12 @@ class Model:
         with torch.inference_mode():
             parts = [network(part).numpy() for part in torch.from_numpy(encoded).split(BATCH_SIZE)]
         return np.concatenate(parts)
+
+    def network(self) -> nn.Module:
+        """The trained network alone, without gradients: standardised inputs (N, ...) to raw outputs, such as logits."""
+        whole = torch.export.unflatten(self.program)
+        network = whole.get_submodule("architecture" if hasattr(whole, "architecture") else "module")
+        return network.requires_grad_(False)
 
     @property
     def example(self) -> NDArray[np.float32]:

@@ -19,10 +19,11 @@ from lab.data.base import DataModule, Split
 from lab.errors import LabError, TrainingFailed, Unavailable
 from lab.modules.diagnostics import dead_fraction
 from lab.modules.task import TaskModule
-from lab.training import building, whole_batch
+from lab.training import whole_batch
 from lab.training.best_epoch import BestEpoch, best_by
-from lab.training.building import build
+from lab.training.building import build, open_data
 from lab.training.records import Records
+from lab.training.threads import choose_threads
 from lab.training.trainer import early_stopping_of, evaluate, fit, make_trainer, silence_libraries
 
 # Takes the job's number, an epoch (from 1) and its metrics; returns whether to stop the training.
@@ -74,7 +75,7 @@ def train_job(job: Job, on_epoch: OnEpoch, max_threads: int | None = None) -> Ou
 
 def _train(experiment: Experiment, job: Job, on_epoch: OnEpoch, max_threads: int | None) -> Outcome:
     """Train, and measure what the job asks for."""
-    built = building.choose_threads(build(experiment, prepared_data(experiment)), max_threads)
+    built = choose_threads(build(experiment, prepared_data(experiment)), max_threads)
     if experiment.module is not None:
         whole_batch.rehearse(built)  # tells what the module logs
     records = Records(built.observer)
@@ -106,9 +107,7 @@ def resolution_of(metric: str, experiment: Experiment, split: Split) -> float:
 
 @lru_cache(maxsize=8)
 def _prepared(kind: str, settings: str, seed: int) -> DataModule:
-    data: DataModule = Part("data", kind, json.loads(settings)).build(seed=seed)
-    data.prepare()
-    return data
+    return open_data(Part("data", kind, json.loads(settings)), seed)
 
 
 class _EpochReporter(Checkpoint):

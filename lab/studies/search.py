@@ -154,5 +154,4 @@ def counts(study: "Study") -> Counts:
 
 def settings_key(experiment: Experiment) -> str:
     """A hash of all settings but the seed."""
-    settings = {name: value for name, value in experiment.settings().items() if name != "seed"}
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps(experiment.identity(), sort_keys=True).encode()).hexdigest()[:12]

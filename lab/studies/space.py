@@ -92,8 +92,9 @@ class Space:
 
     def fingerprint(self, *more: str) -> str:
         """A short hash of the space, of all settings and of the strings given."""
-        settings = {name: value for name, value in self.experiment.settings().items() if name != "seed"}
-        content = json.dumps([self.experiment.search, settings, self.experiment.seed, more], sort_keys=True)
+        content = json.dumps(
+            [self.experiment.search, self.experiment.identity(), self.experiment.seed, more], sort_keys=True
+        )
         return hashlib.sha256(content.encode()).hexdigest()[:8]
 
 

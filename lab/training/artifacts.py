@@ -10,7 +10,6 @@ import torch
 from lightning.pytorch.utilities.model_summary import ModelSummary
 
 from lab import files
-from lab.data.base import DataModule
 from lab.data.table import Table
 from lab.tracking import models
 from lab.tracking.writing.tracker import Tracker
@@ -25,7 +24,7 @@ def keep_origin(built: Built, tracker: Tracker, code: bool) -> None:
     """Save encoding, split, model summary and, with `code`, uncommitted changes and imported files unknown to git."""
     if code:
         keep_code(tracker)
-    tracker.text("encoding.json", f"{json.dumps(encoding_of(built.data), indent=1)}\n")
+    tracker.text("encoding.json", f"{json.dumps(encoding_of(built), indent=1)}\n")
     np.savez_compressed(tracker.path("split.npz"), **built.data.split_indices)  # type: ignore[arg-type]
     tracker.artifact("split.npz")
     tracker.text("model_summary.txt", f"{ModelSummary(built.module, max_depth=-1)}\n")
@@ -40,10 +39,13 @@ def keep_code(tracker: Tracker) -> None:
             tracker.text(f"{provenance.CODE}/{path}", text)
 
 
-def encoding_of(data: DataModule) -> dict[str, Any]:
+def encoding_of(built: Built) -> dict[str, Any]:
     """How raw data is encoded for the model, and the names of its outputs."""
-    output = {"task": data.task, "class_names": list(data.class_names), "target_names": list(data.target_names)}
-    return {"input": data.encoding.as_json(), "output": output}
+    data, numbered = built.data, built.numbered_outputs()
+    names = {"class_names": list(data.class_names), "target_names": list(data.target_names)}
+    if numbered:
+        names = {"class_names": [], "target_names": [f"output {number + 1}" for number in range(numbered)]}
+    return {"input": data.encoding.as_json(), "output": {"task": data.task, **names}}
 
 
 def keep_training(tracker: Tracker, history: list[dict[str, float]], checkpoints: BestAndLast) -> None:
@@ -94,11 +96,10 @@ def confusion_counts(true: np.ndarray, predicted: np.ndarray, classes: int) -> n
 
 def keep_model(built: Built, tracker: Tracker) -> None:
     """Save the model of the best epoch, which takes raw inputs and predicts without the lab."""
-    samples, _ = next(iter(built.data.loader("train")))
-    example = built.data.input_scale.invert(samples[:EXAMPLE_ROWS]).numpy()
+    example = built.data.input_scale.invert(built.data.first_samples(EXAMPLE_ROWS)).numpy()
     folder = Path(tracker.path("model"))
     if isinstance(built.data, Table):
-        models.save_for_rows(built.predictor(), encoding_of(built.data), example, built.data.example, folder)
+        models.save_for_rows(built.predictor(), encoding_of(built), example, built.data.example, folder)
     else:
         models.save(built.predictor(), example, folder)
     tracker.model("model", built.data.task)

@@ -1,13 +1,9 @@
 """From an experiment to the objects that it names: data, architecture, module."""
 
 import contextlib
-import copy
 import ctypes
 import dataclasses
 import functools
-import os
-import time
-from collections.abc import Callable
 from typing import Any
 
 import lightning as L
@@ -24,7 +20,7 @@ from lab.config import schema
 from lab.config.experiment import Experiment
 from lab.config.sections import SIZES, Part
 from lab.data.base import DataModule, EmbeddedColumns, InputAdapter, RelativeToLastValue
-from lab.data.loaders import Batch
+from lab.data.lightning_data import LightningData
 from lab.errors import LabError, place_of
 from lab.modules import metrics
 from lab.modules.observer import Observer
@@ -53,8 +49,6 @@ LOSSES = {
 BY_STEP = (OneCycleLR, CyclicLR)  # schedules that are stepped after every optimizer step
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 KEPT_BYTES = 2**30
-SECONDS_PER_TRY = 0.3  # for each number of threads
-REQUIRED_SPEEDUP = 0.95  # more threads must need less than this share of the time: they are taken from other work
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,17 +80,27 @@ class Built:
         self.module.cpu()
         if isinstance(self.module, TaskModule):
             return Predictor(self.module.architecture, self.data.input_scale, self.module.output())
-        return OwnPredictor(self.module, self.data.input_scale, self._output_of_own())
-
-    def _output_of_own(self) -> nn.Module | None:
-        """The layer behind the outputs of a module of one's own: that of the task, if they look like its outputs."""
-        samples, _ = next(iter(self.data.loader("train")))
-        with torch.no_grad():
-            outputs = predict_with(self.module.eval(), samples[:2])
-        if is_overridden("predict_step", self.module) or tuple(outputs.shape) != (2, self.data.sizes.out_features):
-            return None
         scale = self.data.target_scale
-        return Probabilities() if scale is None else Unscale(scale)
+        of_task = Probabilities() if scale is None else Unscale(scale)
+        return OwnPredictor(self.module, self.data.input_scale, None if self.numbered_outputs() else of_task)
+
+    def numbered_outputs(self) -> int:
+        """How many values a module of one's own predicts for a sample; 0 where they are the outputs of the task.
+
+        They are if `forward` gives (N, out_features), as the networks of the lab do; and where it cannot be called.
+        """
+        if isinstance(self.module, TaskModule):
+            return 0
+        training = self.module.training
+        try:
+            with torch.no_grad():
+                outputs = predict_with(self.module.eval(), self.data.first_samples(2).to(self.module.device))
+        except Exception:  # the module takes something else; its export will say what
+            return 0
+        finally:
+            self.module.train(training)
+        of_task = tuple(outputs.shape) == (2, self.data.sizes.out_features)
+        return 0 if of_task and not is_overridden("predict_step", self.module) else outputs[0].numel()
 
 
 def build(experiment: Experiment, data: DataModule | None = None) -> Built:
@@ -104,16 +108,20 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
 
     `data` may be the experiment's data from an earlier build, which is then not read again. Sets the process's
     number of threads: a setting like the others, since small networks are slower on many, and the last bits
-    of a sum depend on it. One thread while it is `auto`, see `choose_threads`.
+    of a sum depend on it. One thread while it is `auto`, see threads.py.
     """
     torch.set_num_threads(1 if experiment.threads == "auto" else experiment.threads)
     reuse_memory()
-    data = data or experiment.data.build(seed=experiment.seed_of("split"))
-    _prepare(data, experiment.data.kind)
+    data = data or open_data(experiment.data, experiment.seed_of("split"))
     data.order_seed, data.noise_seed = experiment.seed_of("order"), experiment.seed_of("dropout")
     L.seed_everything(experiment.seed_of("init"), workers=True, verbose=False)
     if experiment.module is not None:
         return _with_own_module(experiment, experiment.module, data)
+    if isinstance(data, LightningData):
+        raise LabError(
+            f"data: {data.kind} is a LightningDataModule, which only a module of your own can be trained on "
+            "(module:); derive from lab.data.base.SampleDataModule to train a model: on it"
+        )
     experiment = dataclasses.replace(experiment, loss=_loss(experiment.loss, data))
     whole = _network(experiment, experiment.part("model"), data)
     parameters = sum(p.numel() for p in whole.parameters())
@@ -130,8 +138,7 @@ def _network(experiment: Experiment, model: Part, data: DataModule) -> nn.Module
     rehearsal.check_kind(model, experiment.data, data.sizes)
     architecture: nn.Module = model.build(**data.sizes.supplied())
     whole = data.wrap(with_input_adapter(architecture, data.input_adapter))
-    samples, _ = next(iter(data.loader("train")))
-    rehearsal.check_forward(whole, architecture, model, samples[:2], data.sizes)
+    rehearsal.check_forward(whole, architecture, model, data.first_samples(2), data.sizes)
     if missing := next((name for name, p in whole.named_parameters() if isinstance(p, UninitializedParameter)), None):
         raise LabError(f"model: {model.kind} never uses its parameter {missing}, which has no shape")
     return whole.to(memory_format=torch.channels_last) if experiment.channels_last else whole  # type: ignore[call-overload]
@@ -180,8 +187,15 @@ def _check_model(model: Part) -> None:
         )
 
 
+def open_data(part: Part, seed: int) -> DataModule:
+    """The data of an experiment, prepared; raises LabError also for what a data module of one's own raises."""
+    made = part.build(seed=seed)
+    data: DataModule = made if isinstance(made, DataModule) else LightningData(made, part.kind, seed)
+    _prepare(data, part.kind)
+    return data
+
+
 def _prepare(data: DataModule, kind: str) -> None:
-    """Prepare the data; raises LabError also for what a data module of one's own raises."""
     try:
         data.prepare()
     except LabError:
@@ -244,47 +258,3 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
     if data.task == "regression":
         return RegressionModule(data.target_scale, data.target_columns(), **task)
     return ForecastingModule(data.target_scale, data.target_columns(), **task)
-
-
-def choose_threads(built: Built, most: int | None = None) -> Built:
-    """Replace `threads: auto` by the number, at most `most`, that trains the network fastest; that number is set."""
-    if built.experiment.threads != "auto":
-        return built
-    x, y = next(iter(built.data.loader("train")))
-    size = built.data.batch_size
-    number = fastest(built.task_module, (x[:size], y[:size]), most or os.cpu_count() or 1)
-    torch.set_num_threads(number)
-    return dataclasses.replace(built, experiment=dataclasses.replace(built.experiment, threads=number))
-
-
-def fastest(module: TaskModule, batch: Batch, most: int) -> int:
-    """The number of threads, of 1, 2, 4 ... and `most`, that trains a batch in the least time."""
-    best, least = 1, float("inf")
-    for number in sorted({2**power for power in range(most.bit_length())} | {most}):
-        torch.set_num_threads(number)
-        seconds = _least_seconds(_step(module, batch))
-        if seconds < REQUIRED_SPEEDUP * least:
-            best, least = number, seconds
-    return best
-
-
-def _step(module: TaskModule, batch: Batch) -> Callable[[], None]:
-    """A training step of a copy of the network, which leaves weights and randomness as they are."""
-    architecture = copy.deepcopy(module.architecture).train()
-
-    def step() -> None:
-        with torch.random.fork_rng(devices=[]):
-            module.loss(architecture(batch[0]), module.loss_target(batch)).backward()
-
-    return step
-
-
-def _least_seconds(step: Callable[[], None]) -> float:
-    """The shortest time of a step in seconds: disturbances only add."""
-    step()  # the first one allocates
-    least, until = float("inf"), time.perf_counter() + SECONDS_PER_TRY
-    while time.perf_counter() < until:
-        began = time.perf_counter()
-        step()
-        least = min(least, time.perf_counter() - began)
-    return least

@@ -71,7 +71,8 @@ class BestAndLast(Checkpoint):
     ) -> None:
         """Save the state between two steps, when it is due."""
         if self._is_due() and self._records.observer.between_steps and lightning_internals.batch_follows(trainer):
-            self._save_last(trainer, batch_idx + 1)
+            if hasattr(trainer.train_dataloader, "load_state_dict"):  # else it is resumed between two epochs alone
+                self._save_last(trainer, batch_idx + 1)
             signals.safe_point()
 
     def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:

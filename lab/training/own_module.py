@@ -94,8 +94,13 @@ class OwnObserver(Callback):
             if name in self._loaded.get("gradients", {}):
                 parameter.grad = self._loaded["gradients"][name].to(parameter.device)
 
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Make the order of a plain loader a function of (seed, epoch); the lab's loaders have one of their own."""
+        torch.manual_seed(derived_seed(self._seed, trainer.current_epoch, 2))
+
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Make all randomness of a batch a function of (seed, epoch, batch)."""
+        self.batches_done = batch_idx
         torch.manual_seed(derived_seed(self._seed, trainer.current_epoch, 1) + batch_idx)
         if self._loaded:
             lightning_internals.restore_metric_states(pl_module, self._loaded["metrics"])

@@ -8,6 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
@@ -16,6 +17,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch.utils.data import DataLoader
 
 from lab.config.experiment import Experiment
+from lab.data.lightning_data import LightningData
 from lab.data.loaders import Batch
 from lab.errors import LabError, did_you_mean, place_of
 from lab.training import checkpoint_files
@@ -32,6 +34,7 @@ LIMITS = ("limit_train_batches", "limit_val_batches", "limit_test_batches", "lim
 VALIDATION = ("val_check_interval", "check_val_every_n_epoch", "log_every_n_steps")
 # Hooks whose work the lab does itself: those of a module would not be called.
 TAKEN_OVER = ("train_dataloader", "val_dataloader", "test_dataloader", "predict_dataloader")
+BATCHES = 2
 SHOWN = 3
 
 
@@ -44,7 +47,7 @@ def rehearse(built: Built) -> list[tuple[str, str]]:
     kind, observer = built.experiment.module.kind, built.observer
     assert isinstance(observer, OwnObserver)
     _check_hooks(built.module, kind)
-    with _spare(built.module) as module:
+    with warnings.catch_warnings(action="ignore"), _spare(built.module) as module:
         trial = dataclasses.replace(
             built, experiment=_shortened(built.experiment), module=module, observer=copy.deepcopy(observer)
         )
@@ -87,7 +90,9 @@ def _shortened(experiment: Experiment) -> Experiment:
     """The experiment for an epoch of one or two batches."""
     left_out = (*LENGTH, *LIMITS, *VALIDATION)
     kept = {name: value for name, value in experiment.trainer.items() if name not in left_out}
-    return dataclasses.replace(experiment, trainer=kept | {"max_epochs": 1, "log_every_n_steps": 0, "profiler": None})
+    short = {"max_epochs": 1, "log_every_n_steps": 0, "profiler": None}
+    short |= {"limit_train_batches": BATCHES, "limit_val_batches": 1, "limit_test_batches": 1}
+    return dataclasses.replace(experiment, trainer=kept | short)
 
 
 def _train_once(trial: Built, kind: str) -> list[str]:
@@ -95,27 +100,29 @@ def _train_once(trial: Built, kind: str) -> list[str]:
     before = {name: p.detach().clone() for name, p in trial.module.named_parameters() if p.requires_grad}
     records = Records(trial.observer)
     trainer = make_trainer(trial, [records])
-    train, val = _batches(trial)
-    with _as_a_line(kind, "in its first epoch"), warnings.catch_warnings(action="ignore"):
-        trainer.fit(trial.module, train, val)
+    with _as_a_line(kind, "in its first epoch"):
+        trainer.fit(trial.module, **_loaders(trial))
     if math.isnan(records.history[-1].get("gradient_norm", math.nan)):
         raise LabError(f"module: {kind} takes no optimizer step with a gradient, so nothing can be learned")
     _check_checkpoint(trainer, kind)
-    if is_overridden("test_step", trial.module):
-        with _as_a_line(kind, "in its test"), warnings.catch_warnings(action="ignore"):
-            trainer.test(trial.module, val, verbose=False)
+    if is_overridden("test_step", trial.module) and trial.data.has("val"):
+        with _as_a_line(kind, "in its test"):  # of validation data: test data is touched once, at the end
+            trainer.test(trial.module, trainer.val_dataloaders, verbose=False)
         trial.observer.take_published()
     after = dict(trial.module.named_parameters())
     return [name for name, value in before.items() if torch.equal(value, after[name].to(value.device))]
 
 
-def _batches(built: Built) -> tuple[DataLoader[Batch], DataLoader[Batch]]:
-    """A full training batch and one as large as the last of an epoch, where that is smaller; a validation batch."""
+def _loaders(built: Built) -> dict[str, Any]:
+    """The arguments of `fit`: a full batch, one as large as the last of an epoch, and a validation batch."""
+    if isinstance(built.data, LightningData):
+        return {"datamodule": built.data.inner}
     loader = built.data.loader("train", shuffle=True)
     full = next(iter(loader))
     rest = len(built.data.splits["train"]) % built.data.batch_size  # type: ignore[arg-type]
     smaller = [(full[0][:rest], full[1][:rest])] if rest and not getattr(loader, "drop_last", False) else []
-    return _loader([full, *smaller]), _loader([next(iter(built.data.loader("val")))])
+    val = next(iter(built.data.loader("val")))
+    return {"train_dataloaders": _loader([full, *smaller]), "val_dataloaders": _loader([val])}
 
 
 def _loader(batches: list[Batch]) -> DataLoader[Batch]:

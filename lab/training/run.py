@@ -20,9 +20,10 @@ from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Recorded, Tracker
 from lab.training import artifacts, failures, provenance, records, whole_batch
 from lab.training.best_epoch import best_by
-from lab.training.building import Built, build, choose_threads
+from lab.training.building import Built, build
 from lab.training.checkpoints import BestAndLast
 from lab.training.records import Records
+from lab.training.threads import choose_threads
 from lab.training.trainer import early_stopping_of, evaluate, fit, make_trainer, silence_libraries
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -70,6 +71,7 @@ class Result:
     seconds: float
     test_samples: int
     parameters: int
+    frozen: int  # parameters that are not trained
     device: str
     tracker_id: str
     notes: Sequence[tuple[str, str]] = ()
@@ -280,6 +282,7 @@ def _result(session: Session, scores: Scores, seconds: float, missing: Sequence[
         epochs=len(session.records.history),
         seconds=seconds,
         parameters=sum(p.numel() for p in built.module.parameters()),
+        frozen=sum(p.numel() for p in built.module.parameters() if not p.requires_grad),
         device=str(session.trainer.strategy.root_device),
         tracker_id=session.tracker.id,
         notes=(*built.data.notes, *session.notes, *(("incomplete", line) for line in missing)),

@@ -15,6 +15,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from lab.config import sections
 from lab.config.experiment import Experiment
+from lab.data.lightning_data import LightningData
 from lab.errors import LabError, did_you_mean
 from lab.tracking.writing.logger import DirectLogger, JournalLogger
 from lab.tracking.writing.tracker import Tracker
@@ -63,16 +64,22 @@ def _logger(built: Built, tracker: Tracker | None) -> JournalLogger | bool:
 
 def fit(trainer: L.Trainer, built: Built, checkpoint: Path | None = None) -> None:
     """Train all epochs, or those that are left after a checkpoint."""
+    if isinstance(built.data, LightningData):
+        trainer.fit(built.module, datamodule=built.data.inner, ckpt_path=checkpoint)
+        return
     with _closed(built.data.train_dataloader(), built.data.val_dataloader()) as (train, val):
         trainer.fit(built.module, train, val, ckpt_path=checkpoint)
 
 
 def evaluate(trainer: L.Trainer, built: Built) -> dict[str, float]:
     """The test metrics, by full name, of the module's present weights; none where the module has no test."""
-    if not is_overridden("test_step", built.module):
+    if not is_overridden("test_step", built.module) or not built.data.has("test"):
         return {}
-    with _closed(built.data.test_dataloader()) as (test,):
-        trainer.test(built.module, test, verbose=False)
+    if isinstance(built.data, LightningData):
+        trainer.test(built.module, datamodule=built.data.inner, verbose=False)
+    else:
+        with _closed(built.data.test_dataloader()) as (test,):
+            trainer.test(built.module, test, verbose=False)
     return built.observer.take_published()
 
 

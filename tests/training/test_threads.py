@@ -8,12 +8,13 @@ import torch
 from lab.config.experiment import load, parse
 from lab.errors import LabError
 from lab.training import building
+from lab.training.threads import choose_threads
 
 pytestmark = pytest.mark.usefixtures("empty_workplace")
 
 
 def test_auto_becomes_a_number_of_threads_that_is_set_and_written_down() -> None:
-    built = building.choose_threads(building.build(load("conv2d", ["threads=auto"])))
+    built = choose_threads(building.build(load("conv2d", ["threads=auto"])))
     number = built.experiment.threads
     assert number in range(1, (os.cpu_count() or 1) + 1)
     assert torch.get_num_threads() == number
@@ -24,17 +25,17 @@ def test_measuring_changes_neither_weights_nor_randomness() -> None:
     built = building.build(load("mlp", ["threads=auto"]))
     weights = {name: value.clone() for name, value in built.module.state_dict().items()}
     randomness = torch.get_rng_state()
-    building.choose_threads(built)
+    choose_threads(built)
     assert all(torch.equal(value, weights[name]) for name, value in built.module.state_dict().items())
     assert torch.equal(torch.get_rng_state(), randomness)
 
 
 def test_auto_stays_within_a_workers_share_of_the_cores() -> None:
-    assert building.choose_threads(building.build(load("conv2d", ["threads=auto"])), most=1).experiment.threads == 1
+    assert choose_threads(building.build(load("conv2d", ["threads=auto"])), most=1).experiment.threads == 1
 
 
 def test_a_number_is_kept() -> None:
-    assert building.choose_threads(building.build(load("mlp", ["threads=2"]))).experiment.threads == 2
+    assert choose_threads(building.build(load("mlp", ["threads=2"]))).experiment.threads == 2
     with pytest.raises(LabError, match="threads: must be at least 1, or auto, not 0"):
         load("mlp", ["threads=0"])
 

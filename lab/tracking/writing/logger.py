@@ -40,6 +40,11 @@ class JournalLogger(Logger):
 class DirectLogger(JournalLogger):
     """Records what a module writes to `self.logger` itself; what it logs by `self.log` is recorded elsewhere."""
 
+    @property
+    def experiment(self) -> Any:
+        """Raise AttributeError: there is no client of a tracking server to write to."""
+        raise AttributeError("the lab's logger has log_metrics(values, step), and no experiment")
+
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Record values at a step; Lightning adds an epoch to what it passes on from `self.log`."""
