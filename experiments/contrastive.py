@@ -13,7 +13,7 @@ class Contrastive(L.LightningModule):
     The probe's accuracy says how much the features know of the classes (Chen et al. 2020, arXiv 2002.05709).
     """
 
-    def __init__(self, model: nn.Module, classes: int, out_features: int, temperature: float = 0.5, lr: float = 0.002):
+    def __init__(self, model: nn.Module, classes: int, out_features: int, temperature: float = 0.2, lr: float = 0.005):
         super().__init__()
         self.model, self.temperature, self.lr = model, temperature, lr
         width = 64

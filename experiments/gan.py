@@ -14,7 +14,7 @@ class GAN(L.LightningModule):
 
     directions = {"energy_distance": "min"}
 
-    def __init__(self, in_features: int, latent: int = 16, hidden: int = 128, lr: float = 0.0005):
+    def __init__(self, in_features: int, latent: int = 16, hidden: int = 256, lr: float = 0.0002):
         super().__init__()
         self.automatic_optimization = False
         self.latent, self.lr = latent, lr
@@ -23,7 +23,8 @@ class GAN(L.LightningModule):
             *(nn.Linear(hidden, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, in_features)),
         )
         self.discriminator = nn.Sequential(
-            nn.Flatten(), nn.Linear(in_features, hidden), nn.LeakyReLU(0.2), nn.Dropout(0.3), nn.Linear(hidden, 1)
+            *(nn.Flatten(), nn.Linear(in_features, hidden), nn.LeakyReLU(0.2)),
+            *(nn.Linear(hidden, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1)),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -60,5 +61,6 @@ class GAN(L.LightningModule):
 
 
 def energy_distance(x: Tensor, y: Tensor) -> Tensor:
-    """2 E|X-Y| - E|X-X'| - E|Y-Y'| of samples (N, F) and (M, F) (Székely & Rizzo 2013)."""
-    return 2 * torch.cdist(x, y).mean() - torch.cdist(x, x).mean() - torch.cdist(y, y).mean()
+    """2 E|X-Y| - E|X-X'| - E|Y-Y'| of samples (N, F) and (M, F), without bias (Székely & Rizzo 2013)."""
+    within = [torch.cdist(part, part).sum() / (len(part) * (len(part) - 1)) for part in (x, y)]
+    return 2 * torch.cdist(x, y).mean() - within[0] - within[1]

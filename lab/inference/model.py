@@ -1,6 +1,7 @@
 """The model of a run, loaded from its artifacts alone, without training data or experiment file."""
 
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -99,7 +100,8 @@ class Model:
 
     def network(self) -> nn.Module:
         """The trained network alone, without gradients: standardised inputs (N, ...) to raw outputs, such as logits."""
-        whole = torch.export.unflatten(self.program)
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # torch 2.13 about its own pytrees
+            whole = torch.export.unflatten(self.program)
         network = whole.get_submodule("architecture" if hasattr(whole, "architecture") else "module")
         return network.requires_grad_(False)
 
