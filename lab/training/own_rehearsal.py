@@ -26,7 +26,7 @@ from lab.training.checkpoint_files import Damaged
 from lab.training.checkpoints import random_state, set_random_state
 from lab.training.own_module import OwnObserver
 from lab.training.records import Records
-from lab.training.trainer import make_trainer
+from lab.training.trainer import make_trainer, silence_libraries
 
 # Settings of Trainer that say how long a training is, or what is done at its end.
 LENGTH = ("max_epochs", "min_epochs", "max_steps", "min_steps", "max_time", "overfit_batches", "profiler")
@@ -44,6 +44,7 @@ def rehearse(built: Built) -> list[tuple[str, str]]:
     The observer learns what the module logs. Returns notes: (subject, sentence).
     """
     assert built.experiment.module is not None
+    silence_libraries()
     kind, observer = built.experiment.module.kind, built.observer
     assert isinstance(observer, OwnObserver)
     _check_hooks(built.module, kind)
