@@ -63,7 +63,8 @@ def summary_rows(metrics: pd.Series) -> pd.DataFrame:
                 }
             )
     rows.sort(key=lambda row: SPLITS.index(str(row["metric"]).partition("/")[0]))
-    return pd.DataFrame(rows, columns=["metric", "at the best epoch", "low", "high", "baseline", "best", "last"])
+    table = pd.DataFrame(rows, columns=["metric", "at the best epoch", "low", "high", "baseline", "best", "last"])
+    return table.drop(columns=[name for name in ("low", "high", "baseline") if table[name].isna().all()])
 
 
 def _without_summary(name: str) -> str:

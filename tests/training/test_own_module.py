@@ -99,6 +99,19 @@ class Manual(Standard):
             self.optimizers().step()
             self.optimizers().zero_grad()
         self.log("train_loss", loss)
+
+
+class Two(Manual):
+    '''Two optimizers in turn, each with a rate of its own.'''
+
+    def training_step(self, batch, batch_idx):
+        optimizer = self.optimizers()[batch_idx % 2]
+        optimizer.zero_grad()
+        self.manual_backward(nn.functional.cross_entropy(self(batch[0]), batch[1]))
+        optimizer.step()
+
+    def configure_optimizers(self):
+        return [torch.optim.SGD(self.parameters(), lr=rate) for rate in (0.1, 0.2)]
 """
 FILE = """
 data: {kind: digits, batch_size: 256}
@@ -119,7 +132,7 @@ class NoProgress:
 @pytest.fixture(autouse=True)
 def own_modules(workplace: Path) -> None:
     (workplace / "own_modules.py").write_text(STANDARD)
-    for kind in ("Standard", "Logs", "Manual"):
+    for kind in ("Standard", "Logs", "Manual", "Two"):
         (workplace / "experiments" / f"{kind.lower()}.yaml").write_text(FILE.replace("KIND", kind))
 
 
@@ -156,6 +169,12 @@ def test_a_training_that_was_broken_off_goes_on_as_if_nothing_had_happened(
     workplace: Path, name: str, overrides: tuple[str, ...], stops: tuple[int, ...]
 ) -> None:
     assert_goes_on(workplace, name, (*SHORT, *overrides), stops)
+
+
+def test_each_optimizer_has_a_learning_rate(workplace: Path) -> None:
+    (epoch, *_) = fit(workplace / "two", "two").history
+    assert (epoch["lr_1"], epoch["lr_2"]) == (0.1, 0.2)
+    assert epoch["gradient_norm"] > 0
 
 
 def test_whatever_is_logged_is_recorded_for_every_epoch(workplace: Path) -> None:
