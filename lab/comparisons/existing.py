@@ -11,13 +11,13 @@ from lab.comparisons.design import Design, Rule, Verdict
 from lab.comparisons.findings import Findings
 from lab.comparisons.scores import Scores
 from lab.errors import LabError, did_you_mean
+from lab.tracking import store
 from lab.tracking.reading import directions, stored_runs
 from lab.tracking.reading.stored_runs import StoredRun
 from lab.tracking.reading.tables import open_tables
 
 ALPHA = 0.05
 ADVICE = "train them alike, or use --unpaired"
-SEEDS = ("seed", "random_seed", "random_state")  # params that hold the seed of a run
 BUDGETS = ("trainer.max_epochs", "max_epochs", "epochs")
 Reduction = Literal["best", "last"]
 Groups = Mapping[str, list[StoredRun]]
@@ -117,7 +117,7 @@ def _reduced(run: StoredRun, how: How, higher_is_better: bool) -> float:
 
 def _grouped(runs: Sequence[StoredRun]) -> dict[str, list[StoredRun]]:
     """The runs by the settings that differ, except the seed; raises LabError if none differs."""
-    settings = {name for run in runs for name in run.params if name not in SEEDS}
+    settings = {name for run in runs for name in run.params if name not in store.SEED_PARAMS}
     differing = sorted(name for name in settings if len({run.params.get(name) for run in runs}) > 1)
     if not differing:
         raise LabError("these runs differ in nothing but their seeds: there is nothing to compare")
@@ -150,9 +150,11 @@ def _shared_seeds(groups: Groups) -> list[str]:
 
 
 def _seed(run: StoredRun) -> str:
-    seed = _param(run, SEEDS)
+    seed = _param(run, store.SEED_PARAMS)
     if seed is None:
-        raise LabError(f"run {run.id[:8]} records no seed to pair by (a param {' or '.join(SEEDS)}); use --unpaired")
+        raise LabError(
+            f"run {run.id[:8]} records no seed to pair by (a param {' or '.join(store.SEED_PARAMS)}); use --unpaired"
+        )
     return seed
 
 

@@ -101,7 +101,11 @@ def resolve(client: "MlflowClient", experiments: Mapping[str, str], name: str, b
         return latest_of(client, experiments, experiment)
     if colon and prefix == "best":
         return best_of(client, experiments, experiment, by, top=1)[0]
-    found = _of_name(client, experiments, name) or _of_id(client, experiments, name)
+    found = (
+        _of_name(client, experiments, name)
+        or _of_id(client, experiments, name)
+        or _of_version(client, experiments, name)
+    )
     if found is None:
         raise _unknown(client, experiments, name)
     return found
@@ -167,6 +171,15 @@ def _of_id(client: "MlflowClient", experiments: Mapping[str, str], prefix: str) 
     found = client.search_runs(list(experiments.values()), f"attributes.run_id LIKE '{prefix}%'", max_results=5)
     if len(found) > 1:
         raise LabError(f"several run ids start with '{prefix}': {_listed(found)}; write more of the id")
+    return found[0] if found else None
+
+
+def _of_version(client: "MlflowClient", experiments: Mapping[str, str], version: str) -> "Run | None":
+    """The run of that `version` of a logger, which is the id of its tracker."""
+    if not re.fullmatch("[0-9a-f]{32}", version):
+        return None
+    wanted = f"tags.`{store.JOURNAL_TAG}` = '{version}'"
+    found = client.search_runs(list(experiments.values()), wanted, max_results=1)
     return found[0] if found else None
 
 
