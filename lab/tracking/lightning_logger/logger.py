@@ -38,9 +38,9 @@ class Logger(LightningLogger):
 
     `name` is the project, the experiment in MLflow. `version` is a run to continue: its id, the start of it, its name,
     or the `version` of its logger. `run_name` is the name of a new run. Checkpoints go to
-    `save_dir/name/version/checkpoints`, by default below `mlruns/lightning`; with `log_model=True` the best and the last
-    one are recorded when training ends, with "all" each one when it is saved. `directions` says whether a higher value
-    of a metric is better, as in `{"val_acc": "max"}`; what a ModelCheckpoint or EarlyStopping monitors need not be said.
+    `save_dir/name/version/checkpoints`, by default below `mlruns/lightning`; with `log_model=True` the best and the
+    last one are recorded when training ends, with "all" each one when it is saved. `directions` says whether a higher
+    value of a metric is better, as in `{"val_acc": "max"}`, where no ModelCheckpoint or EarlyStopping monitors it.
     Raises LabError.
     """
 
