@@ -13,7 +13,9 @@ from lab.comparisons.scores import Scores
 from lab.errors import LabError, did_you_mean
 from lab.tracking import store
 from lab.tracking.reading import directions, stored_runs
+from lab.tracking.reading.metric_names import TEST, split_of
 from lab.tracking.reading.stored_runs import StoredRun
+from lab.tracking.reading.summaries import best_value
 from lab.tracking.reading.tables import open_tables
 
 ALPHA = 0.05
@@ -96,9 +98,9 @@ def _of_best_epoch(run: StoredRun, metric: str) -> float:
     known = [name.removeprefix("at_best/") for name in run.metrics if name.startswith("at_best/")]
     if metric in known:
         return run.metrics[f"at_best/{metric}"]
-    if metric.startswith("test/") and metric in run.metrics:  # a run is tested once, at its best epoch
+    if split_of(metric)[0] == TEST and metric in run.metrics:  # a run is tested once, at its best epoch
         return run.metrics[metric]
-    if metric in run.metrics and not known:
+    if metric in run.metrics:
         raise LabError(
             f"--metric: run {run.id[:8]} does not say which of its epochs is the best; "
             "add --reduce last or --reduce best"
@@ -111,8 +113,7 @@ def _reduced(run: StoredRun, how: How, higher_is_better: bool) -> float:
         raise LabError(f"--metric: run {run.id[:8]} has no '{how.metric}'; {did_you_mean(how.metric, run.metrics)}")
     if how.reduce == "last":
         return run.metrics[how.metric]
-    values = [value for value in open_tables().histories([run.id], [how.metric])["value"] if math.isfinite(value)]
-    return (max if higher_is_better else min)(values, default=math.nan)
+    return best_value(open_tables().histories([run.id], [how.metric])["value"], higher_is_better)
 
 
 def _grouped(runs: Sequence[StoredRun]) -> dict[str, list[StoredRun]]:

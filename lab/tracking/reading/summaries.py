@@ -1,0 +1,102 @@
+"""What sums up a run: its main metric, and the best values of metrics whose best values no tool has recorded."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from lab.tracking.reading import directions
+from lab.tracking.reading.metric_names import TEST, TRAIN, VALIDATION, is_curve, split_of, without_ending
+from lab.tracking.reading.run_table import RunTable
+from lab.tracking.reading.tables import Tables
+
+MAIN = ("accuracy", "acc", "rmse")  # the first of them that a run has is its main metric
+RANKS = (VALIDATION, "", TEST, TRAIN)  # of splits, where a run has no validation metric
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best value of a run's main metric, or its last value where `higher_is_better` is None."""
+
+    metric: str
+    value: float
+    higher_is_better: bool | None
+
+
+def best_of_runs(tables: Tables, table: RunTable, ids: Sequence[str]) -> dict[str, Best]:
+    """The best value of the main metric of each run: as recorded, else from its history."""
+    found: dict[str, Best] = {}
+    unknown: dict[str, list[str]] = {}  # metric to the runs whose history is read
+    for run in ids:
+        values = table.metrics.loc[run].dropna()
+        metric = main_metric([str(name) for name in values.index])
+        if metric:
+            higher = higher_is_better(table, run, metric)
+            found[run] = Best(metric, float(values.get(f"best/{metric}", values.get(metric, math.nan))), higher)
+            if f"best/{metric}" not in values and higher is not None and split_of(metric)[0] == VALIDATION:
+                unknown.setdefault(metric, []).append(run)
+    for metric, runs in unknown.items():
+        history = tables.histories(runs, [metric])
+        for run in runs:
+            higher = found[run].higher_is_better
+            value = best_value(history.loc[history["run"] == run, "value"], bool(higher))
+            found[run] = Best(metric, found[run].value if math.isnan(value) else value, higher)
+    return found
+
+
+def best_value(values: Iterable[float], higher_is_better: bool) -> float:
+    """The best of the finite values; NaN where there are none."""
+    finite = [value for value in values if math.isfinite(value)]
+    return (max if higher_is_better else min)(finite, default=math.nan)
+
+
+def main_metric(names: Iterable[str]) -> str:
+    """The metric that is shown of a run: a validation metric if there is one, accuracy first; "" where there is none.
+
+    A metric of which only the best value is recorded counts as well.
+    """
+    curves = {name.removeprefix("best/") for name in names if is_curve(name.removeprefix("best/"))}
+    shown = [name for name in curves if not name.endswith("_step")] or list(curves)
+    return min(shown, key=_rank, default="")
+
+
+def _rank(name: str) -> tuple[int, int, str]:
+    split, rest = split_of(without_ending(name))
+    last = rest.rpartition("/")[2].lower()
+    return RANKS.index(split), MAIN.index(last) if last in MAIN else len(MAIN), name
+
+
+def same_metric(metric: str, names: Iterable[str]) -> str:
+    """The name of a metric as runs have it: `val_loss` for `val/loss`, if that is the only one that means it."""
+    known = set(names)
+    if metric in known:
+        return metric
+    alike = [name for name in known if not name.endswith("_step") and _meaning(name) == _meaning(metric)]
+    return alike[0] if len(alike) == 1 else metric
+
+
+def _meaning(name: str) -> tuple[str, str]:
+    return split_of(without_ending(name.lower()))
+
+
+def higher_is_better(table: RunTable, run: str, metric: str) -> bool | None:
+    """Whether a higher value of a metric is better, as a run or the name says; None where nobody does."""
+    tag = table.tags.at[run, directions.TAG] if directions.TAG in table.tags else None
+    return directions.higher_is_better(metric, directions.recorded([tag]))
+
+
+def best_columns(table: RunTable, histories: pd.DataFrame, metrics: Sequence[str]) -> dict[str, Mapping[str, float]]:
+    """For each metric with a known direction and no recorded best value: run to best value, as `best/METRIC`."""
+    found: dict[str, Mapping[str, float]] = {}
+    for metric in metrics:
+        if f"best/{metric}" in table.metrics:
+            continue
+        higher = {run: higher_is_better(table, run, metric) for run in table.ids}
+        parts = histories[histories["metric"] == metric].groupby("run")["value"]
+        values = {
+            str(run): best_value(part, bool(higher[str(run)])) for run, part in parts if higher[str(run)] is not None
+        }
+        if values:
+            found[f"best/{metric}"] = values
+    return found
