@@ -36,6 +36,14 @@ def without_ending(name: str) -> str:
     return ENDINGS.sub("", name)
 
 
+def chart_of(name: str) -> str:
+    """The name of the chart that a metric shares with those of other splits: `loss` for train_loss_epoch and val_loss.
+
+    Values of single steps have their own, since the lab numbers epochs where others number steps.
+    """
+    return split_of(name)[1].removesuffix("_epoch")
+
+
 def is_curve(name: str) -> bool:
     """Whether a metric is one of the training with a value at every epoch or step: no summary, not of the machine."""
     return not name.startswith((*SUMMARIES, SYSTEM)) and name not in ("best_epoch", "epoch")

@@ -1,7 +1,7 @@
 """What sums up a run: its main metric, and the best values of metrics whose best values no tool has recorded."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -86,17 +86,20 @@ def higher_is_better(table: RunTable, run: str, metric: str) -> bool | None:
     return directions.higher_is_better(metric, directions.recorded([tag]))
 
 
-def best_columns(table: RunTable, histories: pd.DataFrame, metrics: Sequence[str]) -> dict[str, Mapping[str, float]]:
-    """For each metric with a known direction and no recorded best value: run to best value, as `best/METRIC`."""
-    found: dict[str, Mapping[str, float]] = {}
+def with_best_values(table: RunTable, histories: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """The metrics of runs, with the best values of these metrics as `best/NAME` where a run has not recorded it.
+
+    They come from the histories; a metric of which nobody says whether higher is better has none.
+    """
+    full = table.metrics.copy()
     for metric in metrics:
-        if f"best/{metric}" in table.metrics:
-            continue
-        higher = {run: higher_is_better(table, run, metric) for run in table.ids}
-        parts = histories[histories["metric"] == metric].groupby("run")["value"]
-        values = {
-            str(run): best_value(part, bool(higher[str(run)])) for run, part in parts if higher[str(run)] is not None
-        }
+        column = f"best/{metric}"
+        values = {}
+        for run, part in histories[histories["metric"] == metric].groupby("run")["value"]:
+            higher = higher_is_better(table, str(run), metric)
+            if higher is not None:
+                values[str(run)] = best_value(part, higher)
         if values:
-            found[f"best/{metric}"] = values
-    return found
+            computed = pd.Series(values, dtype="float64").reindex(full.index)
+            full[column] = full[column].fillna(computed) if column in full else computed
+    return full
