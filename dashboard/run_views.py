@@ -41,8 +41,9 @@ def show_summary(table: RunTable, run: str) -> None:
     """The metrics of each split beside the baseline's; the last values of a run that the lab did not write."""
     rows = summary_rows(_with_best_values(table, run))
     values = table.metrics.loc[run].dropna()
+    values = values[[is_curve(str(name)) for name in values.index]]
     if len(rows):
-        components.show_table(rows)
+        components.show_table(rows.dropna(axis="columns", how="all"))
         seed = table.params.loc[run].dropna().get(selection.SEED)
         st.caption("from one seed, which the run did not record" if seed is None else f"from one seed ({seed})")
     elif len(values):

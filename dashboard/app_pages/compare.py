@@ -137,7 +137,7 @@ def _results(table: RunTable, groups: list[Group], metrics: list[str]) -> pd.Dat
     best = [
         name for name in names if name.startswith("best/") and split_of(name.removeprefix("best/"))[0] == VALIDATION
     ]
-    tested = [name for name in names if split_of(name)[0] == TEST and is_curve(name)]
+    tested = [name for name in names if split_of(name)[0] == TEST and is_curve(name) and not name.endswith("_step")]
     shown = [*dict.fromkeys([*metrics, *best, *tested])][:MAX_RESULT_METRICS]
     return comparison.results_by_group(full, groups, shown)
 

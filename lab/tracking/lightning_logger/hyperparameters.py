@@ -15,6 +15,7 @@ from lab.tracking.writing.tracker import stored_name
 
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # in the repr of an object: another one in every process
 MOST_ELEMENTS = 100  # of a tensor or an array that are written out
+INTERNAL = ("_class_path", "_instantiator")  # entries of LightningCLI's own
 Primitive = bool | int | float | str | None
 
 
@@ -23,7 +24,7 @@ def flatten(params: Mapping[str, Any] | Namespace | None) -> dict[str, Any]:
 
     Other values become text that is the same in every process: two runs must not differ by the address of an object.
     """
-    return {stored_name(name): value for name, value in _flat(params or {}, "")}
+    return {stored_name(name): value for name, value in _flat(params or {}, "") if name not in INTERNAL}
 
 
 def _flat(value: Any, name: str) -> Iterator[tuple[str, Any]]:

@@ -37,11 +37,11 @@ class Logger(LightningLogger):
     """Records what a Trainer, or a LightningModule by `self.log`, logs in a run of the lab; never waits for the store.
 
     `name` is the project, the experiment in MLflow. `version` is a run to continue: its id, the start of it, its name,
-    or the `version` of its logger. `run_name` is the name of a new run. Checkpoints go to
-    `save_dir/name/version/checkpoints`, by default below `mlruns/lightning`; with `log_model=True` the best and the
-    last one are recorded when training ends, with "all" each one when it is saved. `directions` says whether a higher
-    value of a metric is better, as in `{"val_acc": "max"}`, where no ModelCheckpoint or EarlyStopping monitors it.
-    Raises LabError.
+    or the `version` of its logger. `run_name` is the name of a new run. `save_dir` is where Lightning puts checkpoints
+    and other files, by default a folder of the run below `mlruns/lightning`; with `log_model=True` the best and the
+    last checkpoint are recorded when training ends, with "all" each one when it is saved. `directions` says whether a
+    higher value of a metric is better, as in `{"val_acc": "max"}`, where no ModelCheckpoint or EarlyStopping monitors
+    it. Raises LabError.
     """
 
     LOGGER_JOIN_CHAR = "-"
@@ -68,11 +68,12 @@ class Logger(LightningLogger):
         self._name = resumed.experiment if resumed else name or DEFAULT_NAME
         self._version = resumed.version if resumed else version or uuid.uuid4().hex
         self._params = dict(resumed.params) if resumed else {}  # as recorded, as text
-        self._save_dir = os.fspath(save_dir or store.root() / "lightning")
+        self._save_dir = os.fspath(save_dir or store.root() / "lightning" / self._version)
         self._log_model = log_model
         self._tags = dict(known_directions.as_tag(self._directions)) if self._directions else {}
         started_with = {str(tag): str(value) for tag, value in (tags or {}).items()} | self._tags
         self._recorder = Recorder(self._version, self._name, run_name, started_with)
+        self._prepared = False
         self._names: dict[str, str] = {}  # of metrics, as they are stored
         self._latest: dict[str, float] = {}
         self._monitor: str | None = None  # of the Trainer's first ModelCheckpoint
@@ -93,24 +94,30 @@ class Logger(LightningLogger):
 
     @property
     def save_dir(self) -> str:
-        """The folder of all projects' checkpoints."""
+        """Where Lightning puts checkpoints and other files: `trainer.log_dir`."""
         return self._save_dir
 
     @property
     def root_dir(self) -> str:
-        """The folder of the project's checkpoints."""
+        """The folder of the project below `save_dir`."""
         return str(Path(self.save_dir) / self.name)
 
     @property
     def log_dir(self) -> str:
-        """The folder of the run: its checkpoints, and what callbacks write."""
+        """The folder of the run below `root_dir`, with its checkpoints."""
         return str(Path(self.root_dir) / self.version)
 
     @property
     @rank_zero_experiment
     def experiment(self) -> Recorder:
-        """Records values and files of the run directly: `self.logger.experiment.artifact("samples.png")`."""
-        Path(self.log_dir).mkdir(parents=True, exist_ok=True)
+        """Records values and files of the run directly: `self.logger.experiment.artifact("samples.png")`.
+
+        Raises LabError where nothing could be recorded; a Trainer asks for it before it trains.
+        """
+        if not self._prepared:
+            self._recorder.check_writable()
+            Path(self.log_dir).mkdir(parents=True, exist_ok=True)
+            self._prepared = True
         return self._recorder
 
     @property
@@ -143,11 +150,13 @@ class Logger(LightningLogger):
         """Record settings: nested ones by dotted names, objects as text; and initial values of metrics, if any."""
         new = {}
         for name, value in hyperparameters.flatten(params).items():
-            recorded = self._params.setdefault(name, text := as_param(value))
-            if recorded != text:
-                rank_zero_warn(f"{name} is recorded as {recorded} and stays so; for {text}, start a new run")
-            elif name not in new:
+            text = as_param(value)
+            recorded = self._params.get(name)
+            if recorded is None:
+                self._params[name] = text
                 new[name] = value
+            elif recorded != text:
+                rank_zero_warn(f"{name} is recorded as {recorded} and stays so; for {text}, start a new run")
         self._recorder.params(new)
         if metrics:
             self.log_metrics(metrics)

@@ -39,6 +39,10 @@ class Recorder:
         """Whether something was recorded in this process since the last `end`."""
         return open_runs.of_process().get(self.run) is not None
 
+    def check_writable(self) -> None:
+        """Raise LabError where nothing could be recorded; leaves no file behind."""
+        store.check_writable(self._root)
+
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         """Record values at a step; without one, one step after the last."""
         self._last_step = self._last_step + 1 if step is None else int(step)
@@ -87,7 +91,7 @@ class Recorder:
         return runs.get(self.run) or self._start(runs)
 
     def _start(self, runs: open_runs.OpenRuns) -> Tracker:
-        store.check_writable(self._root)
+        self.check_writable()
         tags = {} if self.was_started else environment.tags() | {"lab.kind": "run"} | self._tags
         self.was_started = True
         return runs.start(self._root / store.JOURNALS, self.run, self._experiment, self._name, tags)

@@ -61,10 +61,10 @@ class Outbox:
 
     def _open(self) -> None:
         """Create the outbox and start the sender with the first run; start it again if it was killed."""
-        if self._sender is None:
+        if self._writer_lock is None:
             self._writer_lock = _create_locked(self.folder)
             self._sender = start_sender(self.folder)
-        elif self._sender.poll() is not None:
+        elif self._sender is not None and self._sender.poll() is not None:
             self._sender = start_sender(self.folder)
 
     def close(self) -> Delivery:
