@@ -14,6 +14,7 @@ from lab.tracking.writing.journal import Journal
 LONGEST_PARAM = 6_000  # characters; MLflow's limit
 LONGEST_NAME = 250  # characters of the name of a metric or param; MLflow's limit
 REFUSED_CHARACTERS = re.compile(r"[^\w/.: -]")  # by MLflow, in the name of a metric or param
+LEADING_DOTS = re.compile(r"^\.{2,}")  # which it refuses, too
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,8 @@ class Tracker:
 @cache
 def stored_name(name: str) -> str:
     """The name of a metric or param with what MLflow refuses replaced: `acc@5` is stored as `acc_5`."""
-    parts = REFUSED_CHARACTERS.sub("_", name).split("/")
-    return "/".join(part for part in parts if part not in ("", ".", ".."))[:LONGEST_NAME].rstrip("/") or "_"
+    parts = [part for part in REFUSED_CHARACTERS.sub("_", name).split("/") if part not in ("", ".", "..")]
+    return LEADING_DOTS.sub("_", "/".join(parts))[:LONGEST_NAME].rstrip("/") or "_"
 
 
 def _redacted(values: Mapping[str, str]) -> dict[str, str]:
