@@ -4,6 +4,7 @@ import copy
 import csv
 import json
 import math
+import os
 import pickle
 import signal
 import subprocess
@@ -239,6 +240,17 @@ class TestLife:
         assert sorted(recorded("params")) == ["activation", "lr", "net"]
         assert len(records("params")) == 3  # not recorded again
 
+    def test_a_run_whose_records_are_not_sent_is_found_by_its_version(self) -> None:
+        logger = lab.Logger("p")
+        logger.log_hyperparams({"lr": 0.1})
+        logger.finalize("failed")
+        again = lab.Logger(version=logger.version)
+        assert (again.name, again.version) == ("p", logger.version)
+        with pytest.warns(UserWarning, match=r"lr is recorded as 0\.1"):
+            again.log_hyperparams({"lr": 0.2})
+        with pytest.raises(LabError, match="belongs to the project 'p', not to 'q'"):
+            lab.Logger("q", version=logger.version)
+
     def test_validation_alone_is_a_run(self) -> None:
         trainer(lab.Logger("p")).validate(Line(), loader(), verbose=False)
         assert "val_loss" in recorded("metrics")
@@ -325,27 +337,38 @@ trainer(lab.Logger("lines"), 9).fit(Slow(), loader(), loader())
 
 
 class TestStopped:
-    """A training that a signal ends, then goes on with `version=`."""
+    """A training that a signal ends in its third epoch."""
 
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-    def test_nothing_is_lost_and_the_run_goes_on(self, workplace: Path, number: int) -> None:
-        process = subprocess.Popen([sys.executable, "-c", STOPPED], stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        version = process.stdout.readline().strip()
-        process.send_signal(number)
-        assert process.wait(60) != 0
-        run = _closed(version)
-        assert run.status == "KILLED"
-        assert list(_steps(run, "val_loss")) == [5, 11]
+    def test_ctrl_c_is_no_failure(self, workplace: Path) -> None:
+        run = _stopped_by(signal.SIGINT)
+        assert (run.status, _steps(run, "val_loss")) == ("KILLED", [5, 11])
+        assert "lab.failure" not in run.tags
+        assert run.artifact("checkpoints/last.ckpt").stat().st_size > 0
+
+    def test_a_killed_run_has_lost_nothing_and_goes_on(self, workplace: Path) -> None:
+        run = _stopped_by(signal.SIGKILL)
+        assert (run.status, _steps(run, "val_loss")) == ("KILLED", [5, 11])
         logger = lab.Logger("lines", version=run.id[:12])
         trainer(logger, 1).fit(Line(lr=0.1), loader(), loader())
         sent()
-        assert (logger.version, logger.run_id) == (version, run.id)
-        again = stored_runs.find(version)
-        assert (again.id, again.status) == (run.id, "FINISHED")
-        assert list(_steps(again, "val_loss")) == [5, 5, 11]
+        assert logger.run_id == run.id
+        again = stored_runs.find(logger.version)
+        assert (again.id, again.status, _steps(again, "val_loss")) == (run.id, "FINISHED", [5, 5, 11])
         with pytest.raises(LabError, match="belongs to the project 'lines', not to 'others'"):
-            lab.Logger("others", version=version)
+            lab.Logger("others", version=logger.version)
+        foreign = store.client().create_run(store.client().create_experiment("p")).info.run_id
+        with pytest.raises(LabError, match="was recorded by another tool"):
+            lab.Logger("p", version=foreign)
+
+
+def _stopped_by(number: int) -> StoredRun:
+    here = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    process = subprocess.Popen([sys.executable, "-c", STOPPED], env=here, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    version = process.stdout.readline().strip()
+    process.send_signal(number)
+    assert process.wait(60) != 0
+    return _closed(version)
 
 
 def _closed(version: str) -> StoredRun:
