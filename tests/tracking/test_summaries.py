@@ -65,6 +65,9 @@ def test_what_cannot_be_ranked_is_one_line(workplace: Path) -> None:
         (["val_loss", "val_acc", "train_loss", "epoch"], "val_acc"),
         (["val/loss", "val/f1", "test/accuracy", "best/val/f1"], "val/f1"),
         (["best/val/accuracy"], "val/accuracy"),
+        (["val_a", "val_loss"], "val_loss"),
+        (["val_a", "val_said", "val_loss"], "val_loss"),
+        (["val_a", "val_said", "train_loss"], "val_said"),
         (["valid_rmse", "val_loss_step", "val_loss_epoch"], "valid_rmse"),
         (["val_loss_step", "train_loss"], "train_loss"),
         (["d_loss", "g_loss", "system/cpu", "epoch", "train_x"], "d_loss"),
@@ -73,7 +76,7 @@ def test_what_cannot_be_ranked_is_one_line(workplace: Path) -> None:
     ],
 )
 def test_the_main_metric_of_a_run(names: list[str], main: str) -> None:
-    assert summaries.main_metric(names) == main
+    assert summaries.main_metric(names, {"val_said": True}) == main
 
 
 def test_lab_runs_shows_the_best_value_of_the_main_metric(

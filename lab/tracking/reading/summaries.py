@@ -1,7 +1,7 @@
 """What sums up a run: its main metric, and the best values of metrics whose best values no tool has recorded."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -30,7 +30,7 @@ def best_of_runs(tables: Tables, table: RunTable, ids: Sequence[str]) -> dict[st
     unknown: dict[str, list[str]] = {}  # metric to the runs whose history is read
     for run in ids:
         values = table.metrics.loc[run].dropna()
-        metric = main_metric([str(name) for name in values.index])
+        metric = main_metric([str(name) for name in values.index], _said(table, run))
         if metric:
             higher = higher_is_better(table, run, metric)
             found[run] = Best(metric, float(values.get(f"best/{metric}", values.get(metric, math.nan))), higher)
@@ -51,20 +51,22 @@ def best_value(values: Iterable[float], higher_is_better: bool) -> float:
     return (max if higher_is_better else min)(finite, default=math.nan)
 
 
-def main_metric(names: Iterable[str]) -> str:
-    """The metric that is shown of a run: a validation metric if there is one, accuracy first; "" where there is none.
+def main_metric(names: Iterable[str], said: Mapping[str, bool]) -> str:
+    """The metric that is shown of a run; "" where there is none.
 
-    A metric of which only the best value is recorded counts as well.
+    A validation metric if there is one, of a known direction (`said`, or its name), accuracy first. A metric of which
+    only the best value is recorded counts as well.
     """
     curves = {name.removeprefix("best/") for name in names if is_curve(name.removeprefix("best/"))}
     shown = [name for name in curves if not name.endswith("_step")] or list(curves)
-    return min(shown, key=_rank, default="")
+    return min(shown, key=lambda name: _rank(name, said), default="")
 
 
-def _rank(name: str) -> tuple[int, int, str]:
+def _rank(name: str, said: Mapping[str, bool]) -> tuple[int, bool, int, str]:
     split, rest = split_of(without_ending(name))
     last = rest.rpartition("/")[2].lower()
-    return RANKS.index(split), MAIN.index(last) if last in MAIN else len(MAIN), name
+    unknown = directions.higher_is_better(name, said) is None
+    return RANKS.index(split), unknown, MAIN.index(last) if last in MAIN else len(MAIN), name
 
 
 def same_metric(metric: str, names: Iterable[str]) -> str:
@@ -82,8 +84,12 @@ def _meaning(name: str) -> tuple[str, str]:
 
 def higher_is_better(table: RunTable, run: str, metric: str) -> bool | None:
     """Whether a higher value of a metric is better, as a run or the name says; None where nobody does."""
-    tag = table.tags.at[run, directions.TAG] if directions.TAG in table.tags else None
-    return directions.higher_is_better(metric, directions.recorded([tag]))
+    return directions.higher_is_better(metric, _said(table, run))
+
+
+def _said(table: RunTable, run: str) -> dict[str, bool]:
+    """The directions that a run has recorded."""
+    return directions.recorded([table.tags.at[run, directions.TAG]] if directions.TAG in table.tags else [])
 
 
 def with_best_values(table: RunTable, histories: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
