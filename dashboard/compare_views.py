@@ -1,5 +1,6 @@
 """The views of the page Compare."""
 
+import dataclasses
 import difflib
 from collections.abc import Sequence
 
@@ -10,17 +11,27 @@ import streamlit as st
 from dashboard import charts, comparison, components, selection, store_reads, text
 from dashboard.comparison import CurveOptions, Group
 from lab.errors import LabError
+from lab.tracking.reading import summaries
+from lab.tracking.reading.metric_names import SYSTEM, TEST, VALIDATION, is_curve, split_of
 from lab.tracking.reading.run_table import RunTable
 
 MAX_MATRICES = 12
 MAX_DIMENSIONS = 8
-SINGLE_VALUES = ("best/", "at_best/", "baseline/", "test/", "low/", "high/")  # the lab's summaries, which have no curve
+MAX_SUMMARIES = 6  # metrics whose best values are computed
 
 
 def metric_names(table: RunTable) -> list[str]:
     """The metrics that have curves: validation metrics first, system metrics last."""
-    names = [str(name) for name in table.metrics if not str(name).startswith(SINGLE_VALUES) and name != "best_epoch"]
-    return sorted(names, key=lambda name: (not name.startswith("val/"), name.startswith("system/"), name))
+    curves = [str(name) for name in table.metrics if is_curve(str(name)) and split_of(str(name))[0] != TEST]
+    system = sorted(str(name) for name in table.metrics if str(name).startswith(SYSTEM))
+    return [*sorted(curves, key=lambda name: (split_of(name)[0] != VALIDATION, name)), *system]
+
+
+def with_best_values(table: RunTable) -> RunTable:
+    """The runs with the best values of validation metrics, as `best/NAME`, also where no tool has recorded them."""
+    metrics = [name for name in metric_names(table) if split_of(name)[0] == VALIDATION and not name.endswith("_step")]
+    histories = store_reads.histories(table, table.ids, metrics[:MAX_SUMMARIES])
+    return dataclasses.replace(table, metrics=summaries.with_best_values(table, histories, metrics[:MAX_SUMMARIES]))
 
 
 def show_curves(

@@ -9,6 +9,7 @@ import pandas as pd
 from dashboard import selection
 from lab.tracking.edits import NOTE
 from lab.tracking.reading import run_table
+from lab.tracking.reading.metric_names import TEST, VALIDATION, chart_of, is_curve, split_of
 from lab.tracking.reading.run_table import RunTable
 
 FIRST_COLUMNS = ("state", "name", "experiment")
@@ -16,7 +17,6 @@ LAST_COLUMNS = ("seconds", "started")
 MAX_SETTINGS = 5
 MAX_METRICS = 8
 MAX_MAIN_METRICS = 2
-METRIC_PREFIXES = ("test/", "best/val/", "at_best/val/", "val/")
 SETTING_ORDER = (selection.SEED, "optimizer.", "model.", "scheduler.")
 SEARCHED_TAGS = (NOTE, "lab.question")
 TAG_PREFIX = "tag: "
@@ -99,13 +99,21 @@ def default_columns(table: RunTable) -> list[str]:
     names = selection.differing_settings(table.params)
     shown = sorted(names, key=lambda name: (_setting_rank(name), int(table.params[name].isna().sum())))[:MAX_SETTINGS]
     counts = table.metrics.notna().sum()
-    main = sorted(
-        (str(name).removeprefix("val/") for name in counts.index if str(name).startswith("val/")),
-        key=lambda name: (name.endswith("loss"), -counts[f"val/{name}"]),
-    )[:MAX_MAIN_METRICS]
-    metrics = [f"{prefix}{name}" for name in main for prefix in METRIC_PREFIXES if f"{prefix}{name}" in counts.index]
-    metrics = metrics or [str(name) for name in counts.sort_values(ascending=False).index]
+    metrics = _main_metrics(counts) or [str(name) for name in counts.sort_values(ascending=False).index]
     return [*FIRST_COLUMNS, *shown, *(_column_name(name, table) for name in metrics[:MAX_METRICS]), *LAST_COLUMNS]
+
+
+def _main_metrics(counts: pd.Series) -> list[str]:
+    """The validation metrics that most runs have, the loss last, each after its test value and its best values."""
+    names = [str(name) for name in counts.index]
+    curves = [name for name in names if is_curve(name) and not name.endswith("_step")]
+    validation = [name for name in curves if split_of(name)[0] == VALIDATION]
+    main = sorted(validation, key=lambda name: (chart_of(name).endswith("loss"), -counts[name]))[:MAX_MAIN_METRICS]
+    found = []
+    for name in main:
+        tested = [other for other in curves if split_of(other)[0] == TEST and chart_of(other) == chart_of(name)]
+        found += [*tested, *(each for each in (f"best/{name}", f"at_best/{name}", name) if each in names)]
+    return found
 
 
 def _setting_rank(name: str) -> int:

@@ -11,6 +11,17 @@ from dashboard import charts, components, selection, store_reads, text
 from dashboard.charts import Line
 from dashboard.curve_math import Axis
 from lab.errors import LabError
+from lab.tracking.reading import summaries
+from lab.tracking.reading.metric_names import (
+    SUMMARIES,
+    SYSTEM,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    chart_of,
+    is_curve,
+    split_of,
+)
 from lab.tracking.reading.run_table import RunTable
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -20,25 +31,36 @@ MAX_DOWNLOAD = 500_000_000  # bytes
 MAX_PREDICTIONS = 2_000
 MAX_CHARTS = 24
 DEFAULT_CHARTS = 6  # where there are more than MAX_CHARTS
-SPLITS = ("test", "val", "train")
-SUMMARIES = ("best/", "at_best/", "baseline/", "low/", "high/")
-SYSTEM = "system/"
+SPLITS = (TEST, VALIDATION, TRAIN)
+MAX_COMPUTED = 12  # metrics of a run whose best values are computed
 ENVIRONMENT_TAGS = ("version.", "machine.", "git.", "data.", "mlflow.source", "mlflow.user")
 PROVENANCE_TAGS = ("version.", "machine.", "git.", "data.", "mlflow.")
 
 
 def show_summary(table: RunTable, run: str) -> None:
     """The metrics of each split beside the baseline's; the last values of a run that the lab did not write."""
-    rows = summary_rows(table.metrics.loc[run])
+    rows = summary_rows(_with_best_values(table, run))
     values = table.metrics.loc[run].dropna()
+    values = values[[is_curve(str(name)) for name in values.index]]
     if len(rows):
-        components.show_table(rows)
+        components.show_table(rows.dropna(axis="columns", how="all"))
         seed = table.params.loc[run].dropna().get(selection.SEED)
         st.caption("from one seed, which the run did not record" if seed is None else f"from one seed ({seed})")
     elif len(values):
         components.show_table(pd.DataFrame({"metric": values.index, "last value": values.to_numpy()}))
     else:
         st.info("This run has no metrics.")
+
+
+def _with_best_values(table: RunTable, run: str) -> pd.Series:
+    """The metrics of a run, with the best values that it has not recorded."""
+    recorded = _recorded_metrics(table, run)
+    curves = [name for name in recorded if is_curve(name) and not name.endswith("_step")]
+    splits = (VALIDATION, TRAIN)
+    wanted = [name for name in curves if split_of(name)[0] in splits and f"best/{name}" not in recorded][:MAX_COMPUTED]
+    if not wanted:
+        return table.metrics.loc[run]
+    return summaries.with_best_values(table.only([run]), store_reads.histories(table, [run], wanted), wanted).loc[run]
 
 
 def summary_rows(metrics: pd.Series) -> pd.DataFrame:
@@ -49,20 +71,20 @@ def summary_rows(metrics: pd.Series) -> pd.DataFrame:
     values = metrics.dropna()
     rows = []
     for name in dict.fromkeys(_without_summary(str(key)) for key in values.index):
-        split, slash, _ = name.partition("/")
-        if slash and split in SPLITS:
+        split, _ = split_of(name)
+        if split in SPLITS and not name.endswith("_step"):
             rows.append(
                 {
                     "metric": name,
-                    "at the best epoch": values.get(f"at_best/{name}", values.get(name) if split == "test" else None),
+                    "at the best epoch": values.get(f"at_best/{name}", values.get(name) if split == TEST else None),
                     "low": values.get(f"low/{name}"),
                     "high": values.get(f"high/{name}"),
                     "baseline": values.get(f"baseline/{name}"),
                     "best": values.get(f"best/{name}"),
-                    "last": values.get(name) if split != "test" else None,
+                    "last": values.get(name) if split != TEST else None,
                 }
             )
-    rows.sort(key=lambda row: SPLITS.index(str(row["metric"]).partition("/")[0]))
+    rows.sort(key=lambda row: SPLITS.index(split_of(str(row["metric"]))[0]))
     table = pd.DataFrame(rows, columns=["metric", "at the best epoch", "low", "high", "baseline", "best", "last"])
     return table.drop(columns=[name for name in ("low", "high", "baseline") if table[name].isna().all()])
 
@@ -111,10 +133,8 @@ def metrics_by_chart(names: Sequence[str]) -> dict[str, list[str]]:
     """Metrics that share a chart: `train/loss` and `val/loss` under `loss`. Single values have no curve."""
     found: dict[str, list[str]] = {}
     for name in names:
-        split, slash, rest = name.partition("/")
-        if name.startswith((*SUMMARIES, SYSTEM, "test/")) or name == "best_epoch":
-            continue
-        found.setdefault(rest if slash and split in SPLITS else name, []).append(name)
+        if is_curve(name) and split_of(name)[0] != TEST:
+            found.setdefault(chart_of(name), []).append(name)
     return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
 
 

@@ -17,8 +17,8 @@ from lab.errors import LabError
 from lab.studies import storage
 from lab.studies.importance import Importance, importance_of
 from lab.tracking import store
+from lab.tracking.reading.artifacts import Artifacts
 from lab.tracking.reading.run_table import RunTable
-from lab.tracking.reading.stored_runs import Artifacts
 from lab.tracking.reading.tables import Tables, open_tables
 
 SECONDS_BETWEEN_POLLS = 1.0

@@ -1,9 +1,10 @@
 """The lab: from a short YAML file to a trained, tracked and tested PyTorch model."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lab.inference.model import Model
+    from lab.tracking.lightning_logger.logger import Logger as Logger
 
 
 __version__ = "0.3.0"
@@ -17,3 +18,12 @@ def load(run: str, by: str = "val/loss") -> "Model":
     from lab.inference import model  # only here: `import lab` stays light
 
     return model.load(run, by)
+
+
+def __getattr__(name: str) -> Any:
+    """`lab.Logger`, imported when it is used."""
+    if name == "Logger":
+        from lab.tracking.lightning_logger.logger import Logger
+
+        return Logger
+    raise AttributeError(f"module 'lab' has no attribute '{name}'")

@@ -6,6 +6,7 @@ import streamlit as st
 from dashboard import compare_views, comparison, components, curve_math, report, run_list, selection, store_reads, text
 from dashboard.charts import Chart
 from dashboard.comparison import ALL_BUT_SEED, CurveOptions, Group
+from lab.tracking.reading.metric_names import TEST, VALIDATION, is_curve, split_of
 from lab.tracking.reading.run_table import RunTable
 
 VIEWS = ("curves", "results", "scatter", "parallel", "time", "confusion", "code")
@@ -131,9 +132,14 @@ def _show_view(
 
 def _results(table: RunTable, groups: list[Group], metrics: list[str]) -> pd.DataFrame:
     """The selected metrics, best validation metrics and test metrics of each group."""
-    summaries = [str(name) for name in table.metrics if str(name).startswith(("best/val/", "test/"))]
-    shown = [*dict.fromkeys([*metrics, *summaries])][:MAX_RESULT_METRICS]
-    return comparison.results_by_group(table, groups, shown)
+    full = compare_views.with_best_values(table)
+    names = [str(name) for name in full.metrics]
+    best = [
+        name for name in names if name.startswith("best/") and split_of(name.removeprefix("best/"))[0] == VALIDATION
+    ]
+    tested = [name for name in names if split_of(name)[0] == TEST and is_curve(name) and not name.endswith("_step")]
+    shown = [*dict.fromkeys([*metrics, *best, *tested])][:MAX_RESULT_METRICS]
+    return comparison.results_by_group(full, groups, shown)
 
 
 def _show_export(

@@ -6,6 +6,7 @@ import streamlit as st
 from dashboard import charts, components, run_list, selection, store_reads, text
 from lab.errors import LabError
 from lab.tracking.reading import run_table
+from lab.tracking.reading.metric_names import TEST, TRAIN, VALIDATION, chart_of, is_curve, split_of
 from lab.tracking.reading.run_table import PARTS, RunTable
 
 FIRST_STEPS = """
@@ -16,7 +17,6 @@ make study NAME=mlp TRIALS=20                # tune an experiment, confirm the w
 MAX_RESULTS = 12
 MAX_RUNNING = 6
 FIRST_METRICS = ("test/accuracy", "test/rmse")
-METRIC_PREFIXES = ("test/", "best/val/", "at_best/val/", "val/")
 
 
 def page() -> None:
@@ -66,7 +66,7 @@ def _show_progress(table: RunTable, run: str) -> None:
     """The progress bar and the loss curves of a running run."""
     components.link_to_run(table, run)
     metrics = table.metrics.loc[run].dropna()
-    losses = [name for name in ("train/loss", "val/loss") if name in metrics]
+    losses = [str(name) for name in metrics.index if is_curve(str(name)) and _is_loss(str(name))]
     shown = losses or [str(name) for name in metrics.index if not str(name).startswith("system/")][:1]
     if not shown:
         st.caption("no metric yet")
@@ -81,6 +81,10 @@ def _show_progress(table: RunTable, run: str) -> None:
         st.progress(min(1.0, epoch / max(1, int(str(budget)))), f"epoch {epoch:.0f} of {budget}")
     chart = charts.curve_chart(lines, "loss" if losses else shown[0], "step")
     components.show_chart(chart, f"live-{run}", "live curves")
+
+
+def _is_loss(metric: str) -> bool:
+    return chart_of(metric) == "loss" and split_of(metric)[0] in (TRAIN, VALIDATION)
 
 
 def _show_latest(table: RunTable, states: pd.Series) -> None:
@@ -100,9 +104,8 @@ def _show_latest(table: RunTable, states: pd.Series) -> None:
 def _result(table: RunTable, run: str, state: str) -> dict[str, object]:
     """The main metric of a run and of its baseline: a test metric, else a validation metric, else any."""
     metrics = table.metrics.loc[run].dropna()
-    names = sorted(str(name) for name in metrics.index)
-    by_prefix = (name for prefix in METRIC_PREFIXES for name in names if name.startswith(prefix))
-    main = next((name for name in (*FIRST_METRICS, *by_prefix) if name in names), next(iter(names), ""))
+    names = sorted((str(name) for name in metrics.index), key=_rank)
+    main = next((name for name in FIRST_METRICS if name in names), next(iter(names), ""))
     return {
         "run": table.info.at[run, "name"],
         "state": state,
@@ -112,6 +115,14 @@ def _result(table: RunTable, run: str, state: str) -> dict[str, object]:
         "when": text.age(table.info.at[run, "ended"]),
         "open": f"/run?run={selection.format_ids([run], table)}",
     }
+
+
+def _rank(metric: str) -> tuple[int, str]:
+    """A sort key: test metrics, best validation metrics, last ones, others; summaries and the machine's load last."""
+    if is_curve(metric):
+        return {TEST: 0, VALIDATION: 3}.get(split_of(metric)[0], 4), metric
+    kind, _, rest = metric.partition("/")
+    return ({"best": 1, "at_best": 2}.get(kind, 5) if split_of(rest)[0] == VALIDATION else 5), metric
 
 
 page()

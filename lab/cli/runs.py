@@ -32,6 +32,7 @@ def _runs(options: argparse.Namespace) -> int:
 
     from lab.cli import tables
     from lab.errors import LabError
+    from lab.tracking.reading import summaries
     from lab.tracking.reading.tables import open_tables
 
     if options.limit < 1:
@@ -44,10 +45,12 @@ def _runs(options: argparse.Namespace) -> int:
 
         lines, complete = maintenance.close_dead_runs(options.host)
         console.print("\n".join(lines) or "no dead runs", highlight=False, markup=False, soft_wrap=True)
-    table = open_tables().runs()
+    stored = open_tables()
+    table = stored.runs()
     ids = tables.select_runs(table, options.experiment, options.state, options.where, options.all)
-    shown = tables.runs_table(table, ids[: options.limit], len(ids) - options.limit, console.width)
-    console.print(shown, highlight=False)
+    first = ids[: options.limit]
+    best = summaries.best_of_runs(stored, table, first)
+    console.print(tables.runs_table(table, first, best, len(ids) - options.limit, console.width), highlight=False)
     if not options.reap and (stale := tables.select_runs(table, state="stale", parts=True)):
         count = f"{len(stale)} run{'s' if len(stale) > 1 else ''}"
         console.print(f"{count} stopped reporting: `lab runs --reap` closes those whose process is dead")
@@ -67,8 +70,8 @@ def _best(options: argparse.Namespace) -> int:
     from lab.cli import tables
     from lab.tracking.reading import stored_runs
 
-    runs = stored_runs.best(options.name, options.by, options.top)
-    Console().print(tables.best_runs(runs, options.by), highlight=False, soft_wrap=True)
+    ranking = stored_runs.ranking(options.name, options.by, options.top)
+    Console().print(tables.best_runs(ranking), highlight=False, soft_wrap=True)
     return 0
 
 

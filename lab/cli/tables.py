@@ -1,7 +1,6 @@
 """The tables that the terminal shows: the result of a run, experiments, runs, a new experiment."""
 
-import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,10 @@ from rich.table import Table
 from lab.errors import LabError, did_you_mean
 from lab.formatting import age, duration, number
 from lab.tracking import store
-from lab.tracking.reading import directions, run_table
+from lab.tracking.reading import run_table
 from lab.tracking.reading.run_table import RunTable
-from lab.tracking.reading.stored_runs import StoredRun
+from lab.tracking.reading.stored_runs import Ranking
+from lab.tracking.reading.summaries import Best
 
 if TYPE_CHECKING:
     from lab.config.experiment import Experiment
@@ -28,7 +28,6 @@ BASELINES = {
     "regression": "training mean",
     "forecasting": "last value",
 }
-MAIN_METRICS = ("accuracy", "rmse")  # the first of them that a run has is shown
 STATES = {
     mark.partition(" ")[2]: mark for mark in (*run_table.MARKS.values(), run_table.STALE, *run_table.TRIALS.values())
 }
@@ -178,7 +177,7 @@ def select_runs(
     return [str(run) for run in table.info.index[mask]]
 
 
-def runs_table(table: RunTable, ids: Sequence[str], more: int, width: int) -> Table:
+def runs_table(table: RunTable, ids: Sequence[str], best: Mapping[str, Best], more: int, width: int) -> Table:
     """A row per run, with the columns that fit into `width` characters; `more` runs are not shown."""
     caption = f"and {more:,} more" if more > 0 else None
     shown = Table(box=None, pad_edge=False, header_style="bold", caption=caption, caption_justify="left")
@@ -196,7 +195,7 @@ def runs_table(table: RunTable, ids: Sequence[str], more: int, width: int) -> Ta
             "experiment": escape(str(info["experiment"])),
             "name": escape(_truncated(str(info["name"]), width - OTHER_COLUMNS)),
             "seed": _setting(selected, run, "seed"),
-            "best": _best_value(selected, run),
+            "best": _best_value(best.get(run)),
             "took": duration(max(0.0, float(spans[run]))),
             "started": age(float(info["started"])),
         }
@@ -213,35 +212,26 @@ def _setting(table: RunTable, run: str, name: str) -> str:
     return escape(value) if isinstance(value, str) else ""
 
 
-def _best_value(table: RunTable, run: str) -> str:
-    """The best value of a run's main validation metric."""
-    values = table.metrics.loc[run].dropna()
-    names = [str(name).removeprefix("best/") for name in values.index if str(name).startswith("best/val/")]
-    names = names or [str(name) for name in values.index if str(name).startswith("val/")]
-    if not names:
+def _best_value(best: Best | None) -> str:
+    """The best value of a run's main metric, or the last where nobody says which is better."""
+    if best is None:
         return ""
-    name = min(names, key=lambda each: (_rank(each), each))
-    value = values[f"best/{name}"] if f"best/{name}" in values.index else values[name]
-    tag = table.tags.at[run, directions.TAG] if directions.TAG in table.tags else None
-    arrow = {True: " ↑", False: " ↓", None: ""}[directions.higher_is_better(name, directions.recorded([tag]))]
-    return f"{name} {value:.4g}{arrow}"
+    arrow = {True: " ↑", False: " ↓", None: ""}[best.higher_is_better]
+    return escape(f"{best.metric} {best.value:.4g}{arrow}")
 
 
-def _rank(name: str) -> int:
-    metric = posixpath.basename(name)
-    return MAIN_METRICS.index(metric) if metric in MAIN_METRICS else len(MAIN_METRICS)
-
-
-def best_runs(runs: Sequence[StoredRun], metric: str) -> RenderableType:
-    """The best runs of an experiment by a metric at their best epochs, best first."""
+def best_runs(ranking: Ranking) -> RenderableType:
+    """The best runs of an experiment, best first."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
     table.add_column("run", no_wrap=True)
     table.add_column("name")
-    table.add_column(metric, justify="right")
+    table.add_column(escape(ranking.metric), justify="right")
     table.add_column("seed", justify="right")
-    for rank, run in enumerate(runs, start=1):
-        value = number(run.metrics[f"at_best/{metric}"])
-        table.add_row(str(rank), run.id[:8], run.name, value, run.params.get("seed"))
+    for rank, (run, value) in enumerate(ranking.runs, start=1):
+        table.add_row(str(rank), run.id[:8], escape(run.name), number(value), run.params.get("seed"))
+    best, _ = ranking.runs[0]
     caveat = "each value is of one seed, and the best of several is partly luck"
-    return Group(table, "", f"best  {runs[0].id}", f"[dim]{caveat}[/dim]")
+    if any(f"at_best/{ranking.metric}" not in run.metrics for run, _ in ranking.runs):
+        caveat += "; of runs that do not say which epoch is their best, the best of all"
+    return Group(table, "", f"best  {best.id}", f"[dim]{caveat}[/dim]")

@@ -11,13 +11,15 @@ from lab.comparisons.design import Design, Rule, Verdict
 from lab.comparisons.findings import Findings
 from lab.comparisons.scores import Scores
 from lab.errors import LabError, did_you_mean
+from lab.tracking import store
 from lab.tracking.reading import directions, stored_runs
+from lab.tracking.reading.metric_names import TEST, split_of
 from lab.tracking.reading.stored_runs import StoredRun
+from lab.tracking.reading.summaries import best_value
 from lab.tracking.reading.tables import open_tables
 
 ALPHA = 0.05
 ADVICE = "train them alike, or use --unpaired"
-SEEDS = ("seed", "random_seed", "random_state")  # params that hold the seed of a run
 BUDGETS = ("trainer.max_epochs", "max_epochs", "epochs")
 Reduction = Literal["best", "last"]
 Groups = Mapping[str, list[StoredRun]]
@@ -96,9 +98,9 @@ def _of_best_epoch(run: StoredRun, metric: str) -> float:
     known = [name.removeprefix("at_best/") for name in run.metrics if name.startswith("at_best/")]
     if metric in known:
         return run.metrics[f"at_best/{metric}"]
-    if metric.startswith("test/") and metric in run.metrics:  # a run is tested once, at its best epoch
+    if split_of(metric)[0] == TEST and metric in run.metrics:  # a run is tested once, at its best epoch
         return run.metrics[metric]
-    if metric in run.metrics and not known:
+    if metric in run.metrics:
         raise LabError(
             f"--metric: run {run.id[:8]} does not say which of its epochs is the best; "
             "add --reduce last or --reduce best"
@@ -111,13 +113,12 @@ def _reduced(run: StoredRun, how: How, higher_is_better: bool) -> float:
         raise LabError(f"--metric: run {run.id[:8]} has no '{how.metric}'; {did_you_mean(how.metric, run.metrics)}")
     if how.reduce == "last":
         return run.metrics[how.metric]
-    values = [value for value in open_tables().histories([run.id], [how.metric])["value"] if math.isfinite(value)]
-    return (max if higher_is_better else min)(values, default=math.nan)
+    return best_value(open_tables().histories([run.id], [how.metric])["value"], higher_is_better)
 
 
 def _grouped(runs: Sequence[StoredRun]) -> dict[str, list[StoredRun]]:
     """The runs by the settings that differ, except the seed; raises LabError if none differs."""
-    settings = {name for run in runs for name in run.params if name not in SEEDS}
+    settings = {name for run in runs for name in run.params if name not in store.SEED_PARAMS}
     differing = sorted(name for name in settings if len({run.params.get(name) for run in runs}) > 1)
     if not differing:
         raise LabError("these runs differ in nothing but their seeds: there is nothing to compare")
@@ -150,9 +151,11 @@ def _shared_seeds(groups: Groups) -> list[str]:
 
 
 def _seed(run: StoredRun) -> str:
-    seed = _param(run, SEEDS)
+    seed = _param(run, store.SEED_PARAMS)
     if seed is None:
-        raise LabError(f"run {run.id[:8]} records no seed to pair by (a param {' or '.join(SEEDS)}); use --unpaired")
+        raise LabError(
+            f"run {run.id[:8]} records no seed to pair by (a param {' or '.join(store.SEED_PARAMS)}); use --unpaired"
+        )
     return seed
 
 

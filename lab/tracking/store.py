@@ -21,6 +21,9 @@ HOST_TAG = "machine.host"
 HEARTBEAT_TAG = "lab.heartbeat"  # when the run's sender last reported, in milliseconds since 1970
 INCOMPLETE_TAG = "lab.incomplete"  # what a finished run could not keep, and why
 PROBE_BYTES = 65_536
+DATABASE = "mlflow.db"
+JOURNALS = "journal"
+SEED_PARAMS = ("seed", "random_seed", "random_state")  # that hold the seed of a run, whoever recorded it
 
 
 def client(retries: int = 1, timeout: int = 10) -> "MlflowClient":
@@ -55,16 +58,17 @@ def quiet_mlflow() -> None:
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 
-def check_writable() -> None:
-    """Raise LabError where a run could not be recorded; leaves no file behind."""
+def check_writable(folder: Path | None = None) -> None:
+    """Raise LabError where a run could not be recorded in the local store, or in that folder; leaves no file behind."""
     tracking_uri()
-    probe = journals() / f".probe-{os.getpid()}"
+    local = folder or root()
+    probe = local / JOURNALS / f".probe-{os.getpid()}"
     try:
-        journals().mkdir(parents=True, exist_ok=True)
+        probe.parent.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"\0" * PROBE_BYTES)
         probe.unlink()
-        if is_local() and database().exists():
-            with database().open("r+b"):
+        if is_local() and (local / DATABASE).exists():
+            with (local / DATABASE).open("r+b"):
                 pass
     except OSError as error:
         with suppress(OSError):
@@ -108,9 +112,9 @@ def root() -> Path:
 
 def database() -> Path:
     """The SQLite file of the local store."""
-    return root() / "mlflow.db"
+    return root() / DATABASE
 
 
 def journals() -> Path:
     """The folder of the journals that are being written or not sent yet."""
-    return root() / "journal"
+    return root() / JOURNALS

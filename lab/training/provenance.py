@@ -1,81 +1,39 @@
 """Where a run came from: code, data, versions, machine; and how that differs from the present state."""
 
-import os
-import platform
-import subprocess
 import sys
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
-import lab
 from lab.config.experiment import Experiment, parse
 from lab.errors import LabError, is_own_file
+from lab.tracking import environment
 from lab.tracking.reading.stored_runs import StoredRun
 from lab.training.building import Built
 
-PACKAGES = ("torch", "lightning", "torchmetrics", "mlflow", "numpy")
-COMMIT = "mlflow.source.git.commit"
-DIRTY = "git.dirty"
+COMMIT = environment.COMMIT
+DIRTY = environment.DIRTY
 CODE = "code"  # the folder of a run for files that git does not track
 OTHER_CHANGES = "code: the same commit, but other uncommitted changes"
 ENVIRONMENT = ("version.", "machine.cpu", "machine.gpu", "machine.system")
 
 
 def tags() -> dict[str, str]:
-    """Tags of a run: git commit and whether it is modified, versions, processor, threads."""
-    import torch
-
-    found = {f"version.{package}": version(package) for package in PACKAGES}
-    found |= {
-        "version.lab": lab.__version__,  # the installed one may be that of an earlier checkout
-        "version.python": platform.python_version(),
-        "machine.host": platform.node(),
-        "machine.system": platform.platform(),
-        "machine.cpu": _cpu(),
-        "machine.cores": str(os.cpu_count()),
-        "machine.threads": str(torch.get_num_threads()),
-        "machine.gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
-    }
-    commit = _git("rev-parse", "HEAD")
-    if commit:
-        found |= {
-            "mlflow.source.git.commit": commit.strip(),
-            "git.dirty": str(bool(_git("status", "--porcelain"))),
-        }
-    return found
+    """Tags of a run: git commit and whether it is modified, versions, processor, threads, GPU."""
+    return environment.tags() | {"machine.gpu": environment.gpu()}
 
 
 def uncommitted_changes() -> str:
     """The uncommitted changes as `git diff` prints them; "" where there are none."""
-    return _git("diff", "HEAD")
+    return environment.git("diff", "HEAD")
 
 
 def untracked_code() -> dict[str, str]:
     """The Python files below the working directory that are imported and that git does not track: path to text."""
-    here, tracked = Path.cwd(), set(_git("ls-files", "-z").split("\0"))
+    here, tracked = Path.cwd(), set(environment.git("ls-files", "-z").split("\0"))
     files = {Path(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))}
     own = sorted(str(file.relative_to(here)) for file in files if is_own_file(file, here))
     return {path: Path(path).read_text("utf-8", errors="replace") for path in own if path not in tracked}
-
-
-def _git(*arguments: str) -> str:
-    """The output of a git command; "" outside a repository or without git."""
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.decode("utf-8", errors="replace")
-
-
-def _cpu() -> str:
-    """The processor's name."""
-    try:
-        with open("/proc/cpuinfo") as lines:  # noqa: PTH123 (no file of ours)
-            return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def recorded_experiment(run: StoredRun) -> Experiment:

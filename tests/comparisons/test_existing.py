@@ -105,6 +105,25 @@ class TestRunsOfOtherTools:
         assert last.scores.of("lr=0.1")[1] == pytest.approx(0.3)
         assert best.scores.of("lr=0.1")[1] == pytest.approx(0.2)
 
+    def test_a_run_that_says_its_best_epoch_needs_no_reduction_and_is_tested_there(self, tiny: str) -> None:
+        runs = [
+            run
+            for side, rate in enumerate(("0.1", "0.2"))
+            for seed, pair in enumerate(SEPARATE, start=1)
+            for run in foreign(
+                (
+                    {"lr": rate, "seed": seed},
+                    {"at_best/val_loss": [9.0, pair[side]], "val_loss": [0], "test_acc": [0.5]},
+                )
+            )
+        ]
+        found = existing.compare(runs, How("val_loss"))
+        assert found.scores.of("lr=0.1")[1] == pytest.approx(0.3)
+        assert existing.compare(runs, How("test_acc")).scores.of("lr=0.1")[1] == 0.5
+        plain = by_rate("val_loss", *SEPARATE)
+        with pytest.raises(LabError, match="does not say which of its epochs is the best"):
+            existing.compare([*runs[:6], *plain[6:]], How("val_loss"))
+
     def test_a_lower_error_is_better_whatever_its_name(self, tiny: str) -> None:
         (verdict,) = existing.compare(by_rate("val/mape", *SEPARATE), How("val/mape", reduce="last")).verdicts.values()
         assert verdict.state == "better"

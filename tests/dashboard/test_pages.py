@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 import dashboard
 from lab.comparisons.design import RULE
-from lab.tracking import edits
+from lab.tracking import edits, store
+from lab.tracking.reading.tables import open_tables
 from lab.tracking.writing.outbox import Outbox
 
 APP = Path(dashboard.__path__[0]) / "app.py"
@@ -142,6 +143,18 @@ def test_compare_groups_by_all_but_the_seed(opened: Open, filled: Filled) -> Non
 def test_each_view_of_compare(opened: Open, filled: Filled, view: str) -> None:
     opened("compare", runs=",".join([*filled.seeds, filled.broken, filled.empty, filled.evil]), view=view)
     opened("compare", runs=filled.empty, view=view)
+
+
+def test_best_values_that_no_tool_recorded_are_computed(opened: Open, workplace: Path) -> None:
+    client = store.client()
+    for seed, values in enumerate(([3.0, 0.25, 1.0], [4.0, 0.75, 2.0])):
+        run = make_run(client, "p", f"run {seed}", {"seed": str(seed)}, {"val_loss": values, "d": values})
+    ids = ",".join(open_tables().runs().ids)
+    (results,) = opened("compare", runs=ids, group="all but the seed", view="results").dataframe[:1]
+    assert results.value["best/val_loss"].tolist() == [0.5]
+    (summary,) = opened("run", run=run).dataframe[:1]
+    assert summary.value.to_dict("records") == [{"metric": "val_loss", "best": 0.75, "last": 2.0}]
+    assert opened("home").dataframe[0].value["metric"].tolist() == ["val_loss", "val_loss"]
 
 
 def test_compare_warns(opened: Open, filled: Filled) -> None:

@@ -3,15 +3,17 @@
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from made_runs import EVIL, Filled
+from made_runs import EVIL, Filled, make_run
 
-from dashboard import charts, comparison, curve_math, report, selection, text
+from dashboard import charts, compare_views, comparison, curve_math, report, run_list, run_views, selection, text
 from dashboard.charts import Line
 from dashboard.store_reads import LiveTable
+from lab.tracking import store
 from lab.tracking.reading import run_table
 from lab.tracking.reading.run_table import RunTable
 from lab.tracking.reading.tables import open_tables
@@ -116,6 +118,24 @@ def test_pareto_front() -> None:
     scores = np.array([0.5, 0.7, 0.6, 0.9, 1.0, 0.7])
     assert list(np.flatnonzero(comparison.pareto_front(costs, scores, True))) == [0, 1, 3]
     assert list(np.flatnonzero(comparison.pareto_front(costs, scores, False))) == [0]
+
+
+def test_metrics_of_lightnings_loggers_are_shown_like_our_own(workplace: Path) -> None:
+    metrics = {name: [0.1, 0.3] for name in ("train_loss_step", "train_loss_epoch", "val_loss", "val_acc", "epoch")}
+    run = make_run(store.client(), "p", "a", {}, metrics | {"at_best/val_acc": [0.2], "test_acc": [0.6]})
+    table = open_tables().runs()
+    columns = run_list.default_columns(table)
+    assert columns[3:7] == ["test_acc", "at_best/val_acc", "val_acc", "val_loss"]
+    assert compare_views.metric_names(table) == ["val_acc", "val_loss", "train_loss_epoch", "train_loss_step"]
+    names = [str(name) for name in table.metrics]
+    assert run_views.metrics_by_chart(names) == {
+        "loss": ["train_loss_epoch", "val_loss"],
+        "acc": ["val_acc"],
+        "loss_step": ["train_loss_step"],
+    }
+    rows = run_views.summary_rows(table.metrics.loc[run]).set_index("metric")
+    assert list(rows.index) == ["test_acc", "val_acc", "val_loss", "train_loss_epoch"]
+    assert rows.loc["val_acc", ["at the best epoch", "last"]].tolist() == [0.2, 0.3]
 
 
 @pytest.fixture

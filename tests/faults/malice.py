@@ -16,7 +16,7 @@ from damage import _artifact, lab, refused, unattended, unsent
 from lab import files
 from lab.errors import LabError, redacted
 from lab.tracking import store
-from lab.tracking.reading.stored_runs import Artifacts
+from lab.tracking.reading.artifacts import Artifacts
 from lab.tracking.writing import journal, sender
 from lab.tracking.writing.tracker import Tracker
 

@@ -12,6 +12,7 @@ from lab.tracking.reading import directions
         *[(name, True) for name in ("val/skill", "at_best/val/r2", "samples_per_second", "Validation/Accuracy")],
         *[(name, False) for name in ("val/loss", "train_loss_step", "val/mape", "val/nll", "val/brier", "valid_rmse")],
         *[(name, False) for name in ("best/val/perplexity", "eval/error-rate", "seconds_per_epoch")],
+        *[(name, False) for name in ("val_loss_epoch/dataloader_idx_1", "loss/val", "metrics/val_Loss")],
         *[(name, None) for name in ("val/wonder", "lossless", "gradient_norm", "lr", "val/f1_of_cats", "")],
     ],
 )
@@ -24,6 +25,15 @@ def test_what_the_run_says_comes_first() -> None:
     assert said == {"loss": True, "wonder": False}
     assert directions.higher_is_better("val/loss", said) is True
     assert directions.higher_is_better("at_best/test/wonder", said) is False
+
+
+def test_a_name_is_found_as_the_run_says_it_or_without_what_stands_around() -> None:
+    said = {"val_wonder": True, "train/odd": False, "wonder": False}
+    assert directions.higher_is_better("val_wonder", said) is True
+    assert directions.higher_is_better("at_best/val_wonder_epoch", said) is True
+    assert directions.higher_is_better("val/wonder/dataloader_idx_0", said) is False
+    assert directions.higher_is_better("train/odd", said) is False
+    assert directions.higher_is_better("train_wonder", said) is None
 
 
 def test_damaged_tags_say_nothing() -> None:

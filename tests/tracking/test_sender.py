@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from mlflow.entities import Run
+from mlflow.utils.validation import _validate_metric_name
 
 from lab.tracking import store
 from lab.tracking.writing import leftovers, sender
 from lab.tracking.writing.outbox import Outbox, start_sender
-from lab.tracking.writing.tracker import Tracker
+from lab.tracking.writing.tracker import Tracker, stored_name
 from lab.tracking.writing.upload import STATE, Upload
 
 
@@ -148,6 +149,32 @@ def test_more_metrics_and_params_than_fit_into_a_call_arrive(outbox: Outbox) -> 
     tracker.end("FINISHED")
     run = store.client().get_run(outbox.close().run_ids[tracker.id])
     assert (len(run.data.params), len([m for m in run.data.metrics if m.startswith("m")])) == (250, 90)
+
+
+def test_a_setting_that_is_recorded_twice_keeps_its_first_value(tracker: Tracker, outbox: Outbox) -> None:
+    tracker.params({"a": 1, "optimizer.lr": 0.2, "b": "x" * 9_000})
+    tracker.params({"a": 2, "c": [None, True]})
+    tracker.end("FINISHED")
+    assert outbox.close().pending == 0
+    params = runs_of("digits")[0].data.params
+    assert params == {"optimizer.lr": "0.1", "widths": "[1, 2]", "a": "1", "b": f"{'x' * 5_999}…", "c": "[null, true]"}
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        ("val/acc", "val/acc"),
+        ("lr-Adam: 1.5_x y", "lr-Adam: 1.5_x y"),
+        ("acc@5(macro)", "acc_5_macro_"),
+        ("/a//../b/./", "a/b"),
+        (".../x", "_/x"),
+        ("x" * 249 + "/y", "x" * 249),
+        ("..", "_"),
+    ],
+)
+def test_names_are_stored_as_mlflow_accepts_them(name: str, stored: str) -> None:
+    assert stored_name(name) == stored
+    _validate_metric_name(stored)
 
 
 def test_a_record_that_the_store_never_accepts_blocks_no_other(tracker: Tracker, outbox: Outbox) -> None:

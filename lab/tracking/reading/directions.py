@@ -1,10 +1,11 @@
 """Whether a metric is better when it is higher: as its run says, else by a table of known names, else unknown."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-TAG = "lab.directions"  # of a run: its metrics without their split, and whether higher is better
-SPLITS = ("train", "training", "val", "valid", "validation", "dev", "test", "eval")
+from lab.tracking.reading.metric_names import split_of, without_ending
+
+TAG = "lab.directions"  # of a run: its metrics, whole or without their split, and whether higher is better
 # Names in use outside the lab: nothing is guessed from a part of a name.
 HIGHER = """
     acc accuracy balanced_accuracy top1 top5 f1 f1_score fbeta auc auroc roc_auc prauc auprc average_precision map
@@ -37,22 +38,39 @@ def recorded(tags: Iterable[object]) -> dict[str, bool]:
 
 def higher_is_better(metric: str, said: Mapping[str, bool]) -> bool | None:
     """Whether a metric, such as `val/accuracy`, is better when it is higher; None where nobody says so."""
-    name = metric
-    while name.partition("/")[0] in (*SPLITS, "best", "at_best", "baseline"):
-        name = name.partition("/")[2]
-    if name in said:
+    if (name := _said(metric, said)) is not None:
         return said[name]
-    last = name.rpartition("/")[2].lower().replace("-", "_")
-    first, _, rest = last.partition("_")
-    known = rest if first in SPLITS else last
-    names = {known, known.removesuffix("_epoch"), known.removesuffix("_step")}  # as Lightning adds them
+    names = {_plain(each) for each in (metric, without_ending(metric))}
     return True if names & set(HIGHER.split()) else False if names & set(LOWER.split()) else None
+
+
+def _plain(metric: str) -> str:
+    """The last part of a name, without the split, as it stands in the table: `mine/val_Error-Rate` as `error_rate`."""
+    last = split_of(metric)[1].rpartition("/")[2]
+    return split_of(last)[1].lower().replace("-", "_")
+
+
+def _said(metric: str, said: Mapping[str, bool]) -> str | None:
+    """The name under which the direction of a metric is recorded: the whole, or without what stands around it."""
+    return next((name for name in _shorter(metric) if name in said), None)
+
+
+def _shorter(metric: str) -> Iterator[str]:
+    """A name, and what remains of it without Lightning's endings, a summary, a split: `at_best/val/f1` to `f1`."""
+    name = metric
+    while True:
+        yield name
+        yield without_ending(name)
+        first, slash, rest = name.partition("/")
+        if not slash or not (split_of(name)[0] or first in ("best", "at_best", "baseline")):
+            return
+        name = rest
 
 
 def of_runs(metric: str, tags: Iterable[Mapping[str, str]], metrics: Iterable[Mapping[str, float]]) -> bool | None:
     """The same for some runs, from their tags and metrics; None where nobody says so."""
     said = recorded(each.get(TAG) for each in tags)
-    shown = None if metric.partition("/")[2] in said else _shown(metric, metrics)
+    shown = None if _said(metric, said) else _shown(metric, metrics)
     return higher_is_better(metric, said) if shown is None else shown
 
 

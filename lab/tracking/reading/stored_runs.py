@@ -1,4 +1,4 @@
-"""Runs in the store: found by id, name, `latest:EXPERIMENT` or `best:EXPERIMENT`, and their artifacts."""
+"""Runs in the store: found by id, name, `latest:EXPERIMENT` or `best:EXPERIMENT`, and ranked."""
 
 import math
 import re
@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 from lab.errors import LabError, did_you_mean
 from lab.tracking import store
 from lab.tracking.reading import directions
+from lab.tracking.reading.metric_names import TEST, VALIDATION, is_curve, split_of
+from lab.tracking.reading.summaries import best_value, same_metric
+from lab.tracking.reading.tables import open_tables
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -19,11 +22,10 @@ if TYPE_CHECKING:
 
 BEST_BY = "val/loss"  # the metric of `best:`, which also chose the best epoch
 TESTED_KINDS = ("run", "winner")  # values of the tag lab.kind: neither trials of studies nor arms of comparisons
+OTHER_TOOL = ""  # for runs without that tag
 RUNS_PER_CALL = 1_000
 NEWEST_FIRST = "attributes.start_time DESC"
 HOW = "name a run by its id, its name, latest:EXPERIMENT or best:EXPERIMENT; `make mlflow` shows all runs"
-MOST_FILES = 500  # of a run that are listed
-LARGEST_TEXT = 2_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,25 @@ def find(name: str, by: str = BEST_BY) -> StoredRun:
     return _stored(resolve(client, experiments, name, by), experiments, client)
 
 
+@dataclass(frozen=True)
+class Ranking:
+    """The best runs of an experiment by a metric, best first, each with its value."""
+
+    metric: str
+    runs: list[tuple[StoredRun, float]]
+
+
 def best(experiment: str, by: str = BEST_BY, top: int = 5) -> list[StoredRun]:
     """The finished runs of an experiment with the best values of a metric, best first; raises LabError."""
+    return [run for run, _ in ranking(experiment, by, top).runs]
+
+
+def ranking(experiment: str, by: str = BEST_BY, top: int = 5) -> Ranking:
+    """The same with the values, and the metric as the runs spell it."""
     client = connect()
     experiments = _experiments(client)
-    return [_stored(run, experiments, client) for run in best_of(client, experiments, experiment, by, top)]
+    metric, ranked = _ranked(client, experiments, experiment, by)
+    return Ranking(metric, [(_stored(run, experiments, client), value) for run, value in ranked[:top]])
 
 
 def connect() -> "MlflowClient":
@@ -101,7 +117,11 @@ def resolve(client: "MlflowClient", experiments: Mapping[str, str], name: str, b
         return latest_of(client, experiments, experiment)
     if colon and prefix == "best":
         return best_of(client, experiments, experiment, by, top=1)[0]
-    found = _of_name(client, experiments, name) or _of_id(client, experiments, name)
+    found = (
+        _of_name(client, experiments, name)
+        or _of_id(client, experiments, name)
+        or _of_version(client, experiments, name)
+    )
     if found is None:
         raise _unknown(client, experiments, name)
     return found
@@ -117,31 +137,55 @@ def latest_of(client: "MlflowClient", experiments: Mapping[str, str], experiment
 def best_of(
     client: "MlflowClient", experiments: Mapping[str, str], experiment: str, by: str = BEST_BY, top: int = 5
 ) -> "list[Run]":
-    """The finished runs of an experiment with the best values of a metric at their best epochs, best first.
+    """The finished runs of an experiment with the best values of a metric, best first; raises LabError."""
+    return [run for run, _ in _ranked(client, experiments, experiment, by)[1][:top]]
 
-    Raises LabError where there are none, and for test metrics, which must not be used for model selection.
+
+def _ranked(
+    client: "MlflowClient", experiments: Mapping[str, str], experiment: str, by: str
+) -> "tuple[str, list[tuple[Run, float]]]":
+    """The metric as the runs spell it, and the finished runs with a value of it, best first.
+
+    The value is that of a run's best epoch where the run says which that is, else the best of all. Raises LabError
+    where there are none, and for test metrics, which must not be used for model selection.
     """
-    split, _, _ = by.partition("/")
-    if split == "test":
-        raise LabError(
-            f"--by {by}: test data is for the final evaluation, not for model selection; use val/{by.partition('/')[2]}"
-        )
+    split, name = split_of(by)
+    if split == TEST:
+        raise LabError(f"--by {by}: test data is for the final evaluation, not for model selection; use val/{name}")
     finished = list(_tested_runs(client, _experiment(experiments, experiment), "attributes.status = 'FINISHED'"))
-    having = [run for run in finished if math.isfinite(run.data.metrics.get(f"at_best/{by}", math.nan))]
-    if not having:
+    metric = same_metric(by, {name.removeprefix("at_best/") for run in finished for name in run.data.metrics})
+    having = [run for run in finished if {metric, f"at_best/{metric}"} & run.data.metrics.keys()]
+    higher = directions.of_runs(metric, (run.data.tags for run in having), (run.data.metrics for run in having))
+    if having and higher is None:
+        raise LabError(f"--by {metric}: the runs do not say whether higher is better; choose another metric")
+    values = {run: value for run, value in _values(having, metric, bool(higher)).items() if math.isfinite(value)}
+    if not values:
         raise LabError(f"no run of experiment '{experiment}' {_why_none(finished, by)}")
-    higher = directions.of_runs(by, (run.data.tags for run in having), (run.data.metrics for run in having))
-    if higher is None:
-        raise LabError(f"--by {by}: the runs do not say whether higher is better; choose another metric")
     sign = -1 if higher else 1
-    return sorted(having, key=lambda run: sign * run.data.metrics[f"at_best/{by}"])[:top]
+    ranked = sorted(
+        (run for run in having if run.info.run_id in values), key=lambda run: sign * values[run.info.run_id]
+    )
+    return metric, [(run, values[run.info.run_id]) for run in ranked]
+
+
+def _values(runs: "list[Run]", metric: str, higher_is_better: bool) -> dict[str, float]:
+    """The value of each run at its best epoch; of those that do not say which that is, the best."""
+    at_best = {run.info.run_id: run.data.metrics.get(f"at_best/{metric}") for run in runs}
+    said = {run: value for run, value in at_best.items() if value is not None}
+    if len(said) == len(runs):
+        return said
+    histories = open_tables().histories([run for run in at_best if run not in said], [metric]).groupby("run")["value"]
+    return said | {str(run): best_value(values, higher_is_better) for run, values in histories}
 
 
 def _why_none(finished: "list[Run]", by: str) -> str:
     """Why no run of an experiment has a metric."""
     if not finished:
         return "is finished; `lab run` makes one"
-    known = {name.removeprefix("at_best/") for run in finished for name in run.data.metrics if "at_best/val/" in name}
+    names = {name.removeprefix("at_best/") for run in finished for name in run.data.metrics}
+    known = {name for name in names if is_curve(name) and split_of(name)[0] == VALIDATION} or set(
+        filter(is_curve, names)
+    )
     return f"has '{by}'; {did_you_mean(by, known)}"
 
 
@@ -170,6 +214,15 @@ def _of_id(client: "MlflowClient", experiments: Mapping[str, str], prefix: str) 
     return found[0] if found else None
 
 
+def _of_version(client: "MlflowClient", experiments: Mapping[str, str], version: str) -> "Run | None":
+    """The run of that `version` of a logger, which is the id of its tracker."""
+    if not re.fullmatch("[0-9a-f]{32}", version):
+        return None
+    wanted = f"tags.`{store.JOURNAL_TAG}` = '{version}'"
+    found = client.search_runs(list(experiments.values()), wanted, max_results=1)
+    return found[0] if found else None
+
+
 def _unknown(client: "MlflowClient", experiments: Mapping[str, str], name: str) -> LabError:
     """The error for a name that no run has, with similar names."""
     recent = client.search_runs(list(experiments.values()), max_results=RUNS_PER_CALL, order_by=[NEWEST_FIRST])
@@ -186,11 +239,11 @@ def _experiment(experiments: Mapping[str, str], name: str) -> str:
 
 
 def _tested_runs(client: "MlflowClient", experiment_id: str, wanted: str = "") -> "Iterator[Run]":
-    """The runs of an experiment that trained and tested a model, newest first, read page by page."""
+    """The runs of an experiment that are no part of a study or comparison, newest first, read page by page."""
     token = None
     while True:
         page = client.search_runs([experiment_id], wanted, 1, RUNS_PER_CALL, [NEWEST_FIRST], token)
-        yield from (run for run in page if run.data.tags.get("lab.kind") in TESTED_KINDS)
+        yield from (run for run in page if run.data.tags.get("lab.kind", OTHER_TOOL) in (*TESTED_KINDS, OTHER_TOOL))
         if not (token := page.token):
             return
 
@@ -201,47 +254,6 @@ def _listed(runs: "list[Run]") -> str:
 
 def _when(run: "Run") -> str:
     return f"{datetime.fromtimestamp(run.info.start_time / 1000):%Y-%m-%d %H:%M}"
-
-
-class Artifacts:
-    """Reads the artifacts of runs; every method raises LabError where the store or the file cannot be read."""
-
-    def __init__(self) -> None:
-        self._client: MlflowClient = connect()
-
-    def sizes(self, run: str) -> dict[str, int]:
-        """The sizes of the artifacts of a run in bytes, of at most about MOST_FILES."""
-        from mlflow.exceptions import MlflowException
-
-        found: dict[str, int] = {}
-        folders = [""]
-        try:
-            while folders and len(found) < MOST_FILES:
-                for entry in self._client.list_artifacts(run, folders.pop() or None):
-                    if entry.is_dir:
-                        folders.append(entry.path)
-                    else:
-                        found[entry.path] = entry.file_size or 0
-        except (MlflowException, OSError) as error:
-            raise LabError(f"the files of this run cannot be listed: {str(error).partition(chr(10))[0]}") from None
-        return dict(sorted(found.items()))
-
-    def file(self, run: str, path: str) -> Path:
-        """Download an artifact; returns its local path."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return Path(self._client.download_artifacts(run, path))
-        except (MlflowException, OSError) as error:
-            raise LabError(f"{path} cannot be read: {str(error).partition(chr(10))[0]}") from None
-
-    def text(self, run: str, path: str) -> str:
-        """An artifact as text, cut at LARGEST_TEXT bytes."""
-        local = self.file(run, path)
-        with local.open("rb") as file:
-            content = file.read(LARGEST_TEXT).decode(errors="replace")
-        cut = local.stat().st_size > LARGEST_TEXT
-        return content + ("\n… (the rest is in the file)" if cut else "")
 
 
 def _first_line(error: Exception) -> str:

@@ -1,7 +1,7 @@
 """The journal: an append-only local file of what happened in a run, one JSON record per line, with its checksum.
 
-Records by `kind`: start (experiment, name, params, tags, parent, continued), metrics (values, step), tags (values),
-artifact (path), model (path, task), end (status). Each has `time`, in milliseconds since 1970.
+Records by `kind`: start (experiment, name, params, tags, parent, continued), metrics (values, step), params (values),
+tags (values), artifact (path), model (path, task), end (status). Each has `time`, in milliseconds since 1970.
 """
 
 import errno

@@ -43,8 +43,8 @@ class Delivery:
 class Outbox:
     """Creates trackers and waits until their records are sent. Nothing is written before the first tracker starts."""
 
-    def __init__(self) -> None:
-        self.folder = store.journals() / uuid.uuid4().hex
+    def __init__(self, journals: Path | None = None) -> None:
+        self.folder = (journals or store.journals()) / uuid.uuid4().hex
         self.delivery = Delivery({})  # known once closed
         self._sender: subprocess.Popen[bytes] | None = None
         self._writer_lock: FileLock | None = None
@@ -60,9 +60,11 @@ class Outbox:
         return Tracker(folder, self._open, parent, tracker_id is not None, recorded)
 
     def _open(self) -> None:
-        """Create the outbox and start the sender with the first run."""
-        if self._sender is None:
+        """Create the outbox and start the sender with the first run; start it again if it was killed."""
+        if self._writer_lock is None:
             self._writer_lock = _create_locked(self.folder)
+            self._sender = start_sender(self.folder)
+        elif self._sender is not None and self._sender.poll() is not None:
             self._sender = start_sender(self.folder)
 
     def close(self) -> Delivery:
@@ -121,10 +123,14 @@ def _create_locked(folder: Path) -> "FileLock":
 
 
 def start_sender(folder: Path) -> subprocess.Popen[bytes]:
-    """Start a sender for an outbox, in a process and terminal session of its own, so that Ctrl-C does not reach it."""
+    """Start a sender for an outbox, in a process and terminal session of its own, so that Ctrl-C does not reach it.
+
+    Its working directory is that of the store, wherever this process has gone since.
+    """
     with (folder / sender.LOG).open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "lab.tracking.writing.sender", str(folder)],
+            cwd=folder.parents[2],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -1,8 +1,10 @@
 """The tracker: the interface through which training records a run, in a journal and a folder of files."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,9 @@ from lab.errors import redacted
 from lab.tracking.writing.journal import Journal
 
 LONGEST_PARAM = 6_000  # characters; MLflow's limit
+LONGEST_NAME = 250  # characters of the name of a metric or param; MLflow's limit
+REFUSED_CHARACTERS = re.compile(r"[^\w/.: -]")  # by MLflow, in the name of a metric or param
+LEADING_DOTS = re.compile(r"^\.{2,}")  # which it refuses, too
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class Tracker:
         for path, text in (files or {}).items():
             self.path(path).write_text(redacted(text), encoding="utf-8")
         self._journal = Journal(self.folder)
-        params = {key: _as_param(value) for key, value in settings.items()}
+        params = {key: as_param(value) for key, value in settings.items()}
         content = {"experiment": experiment, "name": redacted(name), "params": params, "tags": _redacted(tags)}
         self._journal.append("start", **content, **self._origin)
         for path in files or ():
@@ -71,6 +76,14 @@ class Tracker:
         """Record metric values of an earlier run; later calls do not record them again."""
         self.metrics(values, step)
         self._recorded.metrics.update((name, step) for name in values)
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Record settings that became known after the start; a setting cannot be changed.
+
+        One record each: one that the store refuses takes no other with it.
+        """
+        for name, value in values.items():
+            self._journal.append("params", values={name: as_param(value)})
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Set tags."""
@@ -102,11 +115,18 @@ class Tracker:
         self._journal.close()
 
 
+@cache
+def stored_name(name: str) -> str:
+    """The name of a metric or param with what MLflow refuses replaced: `acc@5` is stored as `acc_5`."""
+    parts = [part for part in REFUSED_CHARACTERS.sub("_", name).split("/") if part not in ("", ".", "..")]
+    return LEADING_DOTS.sub("_", "/".join(parts))[:LONGEST_NAME].rstrip("/") or "_"
+
+
 def _redacted(values: Mapping[str, str]) -> dict[str, str]:
     return {name: redacted(value) for name, value in values.items()}
 
 
-def _as_param(value: Any) -> str:
+def as_param(value: Any) -> str:
     """A setting as the text of an MLflow param: text as it is, everything else as JSON."""
     text = redacted(value if isinstance(value, str) else json.dumps(value))
     return text if len(text) <= LONGEST_PARAM else text[: LONGEST_PARAM - 1] + "…"

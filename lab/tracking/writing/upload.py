@@ -143,8 +143,6 @@ class Upload:
                 self._send(kind, [record])
 
     def _send_start(self, records: list[Record]) -> None:
-        from mlflow.entities import Param
-
         record = records[0]
         experiment_id = self._experiment_id(record["experiment"])
         tags = {**record["tags"], **self._origin_tags(record["time"])}
@@ -164,9 +162,7 @@ class Upload:
         elif record["continued"]:
             self.client.update_run(self.run_id, status="RUNNING")
             self._send_tags([{"values": self._origin_tags(record["time"])}])
-        params = [Param(name, value) for name, value in record["params"].items()]
-        for first in range(0, len(params), PARAMS_PER_CALL):
-            self.client.log_batch(self.run_id, params=params[first : first + PARAMS_PER_CALL])
+        self._send_params([{"values": record["params"]}])
 
     def _origin_tags(self, time_ms: int) -> dict[str, str]:
         """Tags that name the journal of the run and the machine that writes it."""
@@ -226,6 +222,13 @@ class Upload:
             for name, value in record["values"].items()
         ]
         self.client.log_batch(self.run_id, metrics=metrics)
+
+    def _send_params(self, records: list[Record]) -> None:
+        from mlflow.entities import Param
+
+        params = [Param(name, value) for record in records for name, value in record["values"].items()]
+        for first in range(0, len(params), PARAMS_PER_CALL):
+            self.client.log_batch(self.run_id, params=params[first : first + PARAMS_PER_CALL])
 
     def _send_tags(self, records: list[Record]) -> None:
         from mlflow.entities import RunTag
