@@ -1,0 +1,129 @@
+"""Rich's tables and bars where a person works: redrawn in place in a terminal or a notebook, as text, as HTML."""
+
+import html
+import io
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+WIDTH = 120  # characters of a result as text, in which no column is cut off
+TABLE = '<table class="dataframe">'  # the class that notebooks style, for light and dark themes
+DIM = '<span style="opacity: 0.65">'
+# Rich's own format sets a background, which would be that of a light theme.
+BLOCK = '<pre style="white-space: pre; overflow-x: auto; line-height: normal">{code}</pre>'
+
+
+class Screen(Protocol):
+    """Where something is drawn again and again, and removed at the end."""
+
+    def show(self, renderable: RenderableType) -> None:
+        """Draw, in place of what was drawn before."""
+
+    def clear(self) -> None:
+        """Remove what was drawn, if anything was."""
+
+
+def screen(console: Console) -> Screen:
+    """The screen of a console: the output of the running cell in a notebook, else the terminal."""
+    return Notebook() if console.is_jupyter and not console.quiet else Terminal(console)
+
+
+class Terminal:
+    """Draws in a terminal; in a file, nothing."""
+
+    def __init__(self, console: Console):
+        self._live = Live(console=console, transient=True, auto_refresh=False)
+
+    def show(self, renderable: RenderableType) -> None:
+        """Draw, in place of what was drawn before."""
+        self._live.start()
+        self._live.update(renderable, refresh=True)
+
+    def clear(self) -> None:
+        """Remove what was drawn, if anything was."""
+        self._live.stop()
+
+
+class Notebook:
+    """Draws in the output of a cell. Rich's own way needs ipywidgets, without which it draws nothing."""
+
+    def __init__(self) -> None:
+        self._output: Any = None
+
+    def show(self, renderable: RenderableType) -> None:
+        """Draw, in place of what was drawn before."""
+        self._draw(as_html(renderable))
+
+    def clear(self) -> None:
+        """Remove what was drawn, if anything was."""
+        if self._output is not None:
+            self._draw("")
+
+    def _draw(self, content: str) -> None:
+        from IPython.display import HTML, display
+
+        if self._output is None:
+            self._output = display(HTML(content), display_id=True)
+        else:
+            self._output.update(HTML(content))
+
+
+def as_text(renderable: RenderableType) -> str:
+    """What a terminal shows, without colours."""
+    console = Console(file=io.StringIO(), width=WIDTH)
+    with console.capture() as captured:
+        console.print(renderable, highlight=False, soft_wrap=True)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n")
+
+
+def as_html(renderable: RenderableType) -> str:
+    """The same as HTML: tables of texts as tables, lines as lines, everything else as a terminal would show it."""
+    if isinstance(renderable, Group):
+        return "".join(as_html(part) for part in renderable.renderables)
+    if isinstance(renderable, str):
+        return f"<div>{_marked_up(renderable)}</div>" if renderable else ""
+    if isinstance(renderable, Table) and all(isinstance(cell, str) for cell in _cells(renderable)):
+        return _table(renderable)
+    recorder = Console(file=io.StringIO(), width=WIDTH, record=True)
+    recorder.print(renderable)
+    return recorder.export_html(inline_styles=True, code_format=BLOCK)
+
+
+def _cells(table: Table) -> Iterator[RenderableType]:
+    return (cell for column in table.columns for cell in (column.header, *column.cells))
+
+
+def _table(table: Table) -> str:
+    head = "".join(f"<th>{_marked_up(str(column.header))}</th>" for column in table.columns)
+    rows = zip(table.rows, zip(*(column.cells for column in table.columns), strict=True), strict=True)
+    body = "".join(f"<tr>{_row(table, cells, str(row.style or ''))}</tr>" for row, cells in rows)
+    return f"{TABLE}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _row(table: Table, cells: tuple[RenderableType, ...], style: str) -> str:
+    return "".join(
+        f'<td style="text-align: {column.justify}">{_marked_up(str(cell), f"{style} {column.style}")}</td>'
+        for column, cell in zip(table.columns, cells, strict=True)
+    )
+
+
+def _marked_up(markup: str, style: str = "") -> str:
+    """Text in rich's markup as HTML: escaped, with bold and dim parts; colours would not suit every theme."""
+    parts = Text.from_markup(markup, style=style.strip()).render(Console(file=io.StringIO()))
+    return "".join(
+        _styled(html.escape(part.text).replace("\n", "<br>"), bool(part.style and part.style.bold), _dim(part.style))
+        for part in parts
+    )
+
+
+def _dim(style: Any) -> bool:
+    return bool(style and style.dim)
+
+
+def _styled(text: str, bold: bool, dim: bool) -> str:
+    text = f"<b>{text}</b>" if bold else text
+    return f"{DIM}{text}</span>" if dim else text
