@@ -72,6 +72,20 @@ class Notebook:
             self._output.update(HTML(content))
 
 
+class Shown:
+    """A result that shows its report: as text where it is printed, as HTML in a notebook."""
+
+    def report(self) -> RenderableType:
+        """What is shown of the result."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return as_text(self.report())
+
+    def _repr_html_(self) -> str:
+        return as_html(self.report())
+
+
 def as_text(renderable: RenderableType) -> str:
     """What a terminal shows, without colours."""
     console = Console(file=io.StringIO(), width=WIDTH)
