@@ -2,16 +2,17 @@
 
 import html
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 WIDTH = 120  # characters of a result as text, in which no column is cut off
 TABLE = '<table class="dataframe">'  # the class that notebooks style, for light and dark themes
+LINE = '<div style="font-family: monospace; white-space: pre-wrap">'  # labels and texts in columns
 DIM = '<span style="opacity: 0.65">'
 # Rich's own format sets a background, which would be that of a light theme.
 BLOCK = '<pre style="white-space: pre; overflow-x: auto; line-height: normal">{code}</pre>'
@@ -99,10 +100,10 @@ def as_html(renderable: RenderableType) -> str:
     if isinstance(renderable, Group):
         return "".join(as_html(part) for part in renderable.renderables)
     if isinstance(renderable, str):
-        return f"<div>{_marked_up(renderable)}</div>" if renderable else ""
+        return f"{LINE}{_marked_up(renderable)}</div>" if renderable else ""
     if isinstance(renderable, Table) and all(isinstance(cell, str) for cell in _cells(renderable)):
         return _table(renderable)
-    recorder = Console(file=io.StringIO(), width=WIDTH, record=True)
+    recorder = Console(file=io.StringIO(), width=WIDTH, record=True, color_system="truecolor")
     recorder.print(renderable)
     return recorder.export_html(inline_styles=True, code_format=BLOCK)
 
@@ -112,32 +113,30 @@ def _cells(table: Table) -> Iterator[RenderableType]:
 
 
 def _table(table: Table) -> str:
-    head = "".join(f"<th>{_marked_up(str(column.header))}</th>" for column in table.columns)
+    head = _row("th", table, [column.header for column in table.columns], "")
     rows = zip(table.rows, zip(*(column.cells for column in table.columns), strict=True), strict=True)
-    body = "".join(f"<tr>{_row(table, cells, str(row.style or ''))}</tr>" for row, cells in rows)
-    return f"{TABLE}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    body = "".join(_row("td", table, cells, str(row.style or "")) for row, cells in rows)
+    return f"{TABLE}<thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
-def _row(table: Table, cells: tuple[RenderableType, ...], style: str) -> str:
-    return "".join(
-        f'<td style="text-align: {column.justify}">{_marked_up(str(cell), f"{style} {column.style}")}</td>'
-        for column, cell in zip(table.columns, cells, strict=True)
-    )
+def _row(tag: str, table: Table, cells: Sequence[RenderableType], style: str) -> str:
+    shown = (_cell(tag, column, str(cell), style) for column, cell in zip(table.columns, cells, strict=True))
+    return f"<tr>{''.join(shown)}</tr>"
 
 
-def _marked_up(markup: str, style: str = "") -> str:
+def _cell(tag: str, column: Column, markup: str, style: str) -> str:
+    content = _styled(_marked_up(markup), f"{style} {column.style}")
+    return f'<{tag} style="text-align: {column.justify}">{content}</{tag}>'
+
+
+def _marked_up(markup: str) -> str:
     """Text in rich's markup as HTML: escaped, with bold and dim parts; colours would not suit every theme."""
-    parts = Text.from_markup(markup, style=style.strip()).render(Console(file=io.StringIO()))
-    return "".join(
-        _styled(html.escape(part.text).replace("\n", "<br>"), bool(part.style and part.style.bold), _dim(part.style))
-        for part in parts
-    )
+    parts = Text.from_markup(markup).render(Console(file=io.StringIO()))
+    return "".join(_styled(html.escape(part.text).replace("\n", "<br>"), str(part.style or "")) for part in parts)
 
 
-def _dim(style: Any) -> bool:
-    return bool(style and style.dim)
-
-
-def _styled(text: str, bold: bool, dim: bool) -> str:
-    text = f"<b>{text}</b>" if bold else text
-    return f"{DIM}{text}</span>" if dim else text
+def _styled(content: str, style: str) -> str:
+    """HTML in a style such as "bold dim"."""
+    names = style.split()
+    content = f"<b>{content}</b>" if "bold" in names else content
+    return f"{DIM}{content}</span>" if "dim" in names else content

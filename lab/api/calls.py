@@ -1,6 +1,7 @@
 """A call in a process that lives on: what a command gets from its own process, each call gets from here."""
 
 import importlib
+import random
 import signal
 import sys
 import threading
@@ -10,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import psutil
 import torch
-from lightning.pytorch.utilities.seed import isolate_rng
 from rich.console import Console
 
 from lab.cli import maintenance
@@ -63,9 +64,12 @@ def reload_changed_code() -> None:
 @contextmanager
 def _process_restored() -> Iterator[None]:
     """Leave the caller's random numbers, number of threads and warning filters as they were."""
-    threads = torch.get_num_threads()
-    with warnings.catch_warnings(), isolate_rng():
+    threads, numbers, more_numbers = torch.get_num_threads(), random.getstate(), np.random.get_state()
+    gpus = range(torch.cuda.device_count())
+    with warnings.catch_warnings(), torch.random.fork_rng(gpus):  # Lightning's isolate_rng forgets it at an exception
         try:
             yield
         finally:
             torch.set_num_threads(threads)
+            random.setstate(numbers)
+            np.random.set_state(more_numbers)

@@ -31,7 +31,8 @@ def chosen(
 
 def checked_name(name: Any) -> str:
     """A name, which may become that of a file; raises LabError for one that cannot."""
-    if not isinstance(name, str) or Path(name).name != name or name.startswith(".") or len(name) > LONGEST_NAME:
+    valid = isinstance(name, str) and Path(name).name == name and name.strip() and not name.startswith(".")
+    if not valid or len(name) > LONGEST_NAME:
         raise LabError(f"name: must be text that can be the name of a file, not {name!r}")
     return name
 
