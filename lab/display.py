@@ -89,10 +89,9 @@ class Shown:
 
 def as_text(renderable: RenderableType) -> str:
     """What a terminal shows, without colours."""
-    console = Console(file=io.StringIO(), width=WIDTH)
-    with console.capture() as captured:
-        console.print(renderable, highlight=False, soft_wrap=True)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n")
+    console = _paper()
+    console.print(renderable, highlight=False, soft_wrap=True)
+    return "\n".join(line.rstrip() for line in console.export_text().splitlines()).strip("\n")
 
 
 def as_html(renderable: RenderableType) -> str:
@@ -103,9 +102,14 @@ def as_html(renderable: RenderableType) -> str:
         return f"{LINE}{_marked_up(renderable)}</div>" if renderable else ""
     if isinstance(renderable, Table) and all(isinstance(cell, str) for cell in _cells(renderable)):
         return _table(renderable)
-    recorder = Console(file=io.StringIO(), width=WIDTH, record=True, color_system="truecolor")
-    recorder.print(renderable)
-    return recorder.export_html(inline_styles=True, code_format=BLOCK)
+    console = _paper()
+    console.print(renderable)
+    return console.export_html(inline_styles=True, code_format=BLOCK)
+
+
+def _paper() -> Console:
+    """A console that draws nowhere but records; by default, one in a notebook would also draw in the cell's output."""
+    return Console(file=io.StringIO(), width=WIDTH, record=True, color_system="truecolor", force_jupyter=False)
 
 
 def _cells(table: Table) -> Iterator[RenderableType]:
@@ -131,7 +135,7 @@ def _cell(tag: str, column: Column, markup: str, style: str) -> str:
 
 def _marked_up(markup: str) -> str:
     """Text in rich's markup as HTML: escaped, with bold and dim parts; colours would not suit every theme."""
-    parts = Text.from_markup(markup).render(Console(file=io.StringIO()))
+    parts = Text.from_markup(markup).render(_paper())
     return "".join(_styled(html.escape(part.text).replace("\n", "<br>"), str(part.style or "")) for part in parts)
 
 
