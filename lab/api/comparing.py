@@ -124,11 +124,11 @@ def _of_arms(
         raise LabError(
             'compare: give both, such as base="mlp", arms={"relu": {}, "tanh": {"model.activation": "tanh"}}'
         )
-    content = {
-        "base": str(base),  # its text says nothing more: it is loaded here
-        "arms": {arm: experiments.dotted(changes, f"arms.{arm}") for arm, changes in arms.items()},
-        **{key: experiments.plain(value, key) for key, value in given.items() if key != "question"},
+    changed = {
+        arm: experiments.dotted(changes, f"arms.{arm}") for arm, changes in experiments.named(arms, "arms").items()
     }
+    rule = {key: experiments.plain(value, key) for key, value in given.items() if key != "question"}
+    content = {"base": str(base), "arms": changed, **rule}
     wanted, first = _seeds(seeds)
     name = experiments.checked_name(experiments.UNNAMED if name is None else name)
     experiment = experiments.chosen(base, name=name if isinstance(base, Mapping) else None)

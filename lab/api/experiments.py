@@ -75,7 +75,7 @@ def dotted(settings: Overrides | None, where: str) -> dict[str, Any]:
 def plain(value: Any, where: str) -> Any:
     """A value as YAML could hold it, NumPy's numbers included; a class becomes its address. Raises LabError."""
     if isinstance(value, Mapping):
-        return {_as_name(name, where): plain(content, f"{where}.{name}") for name, content in value.items()}
+        return {name: plain(content, f"{where}.{name}") for name, content in named(value, where).items()}
     if isinstance(value, list | tuple):
         return [plain(each, where) for each in value]
     if hasattr(value, "tolist"):
@@ -89,10 +89,11 @@ def plain(value: Any, where: str) -> Any:
     raise LabError(f"{where}: must be a number, text, list or mapping, not {type(value).__name__}")
 
 
-def _as_name(name: Any, where: str) -> str:
-    if not isinstance(name, str):
-        raise LabError(f"{where}: the name of a setting must be text, not {name!r}")
-    return name
+def named(mapping: Mapping[Any, Any], where: str) -> Mapping[str, Any]:
+    """A mapping as it is; raises LabError for a name that is not text."""
+    if strange := [name for name in mapping if not isinstance(name, str)]:
+        raise LabError(f"{where}: a name must be text, not {strange[0]!r}")
+    return mapping
 
 
 def _as_text(value: Any) -> str:

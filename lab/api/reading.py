@@ -40,8 +40,12 @@ def runs(
 
 
 def _metrics(table: RunTable, metrics: str | Sequence[str] | None) -> list[str] | None:
-    names = [metrics] if isinstance(metrics, str) else None if metrics is None else list(metrics)
-    for name in names or []:
+    if metrics is None:
+        return None
+    if not isinstance(metrics, Iterable):
+        raise LabError(f"metrics: must be names of metrics, not {metrics!r}")
+    names = [metrics] if isinstance(metrics, str) else list(metrics)
+    for name in names:
         if name not in table.metrics:
             raise LabError(f"metrics: no run has '{name}'; {did_you_mean(str(name), map(str, table.metrics))}")
     return names

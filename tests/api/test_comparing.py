@@ -84,6 +84,7 @@ def test_a_comparison_of_a_file_is_that_of_the_command(tiny: str, workplace: Pat
         ({"base": "mpl", "arms": ARMS}, ["no experiment 'mpl' in experiments/; did you mean mlp?"]),
         ({"base": "mlp", "arms": {"a": {}}}, ["arms: a comparison needs at least two, the control first"]),
         ({"base": "mlp", "arms": {"a": {}, "b": 3}}, ["arms.b: must be a mapping"]),
+        ({"base": "mlp", "arms": {"a": {}, 2: {"seed": 3}}}, ["arms: a name must be text, not 2"]),
         ({"base": "mlp", "arms": {"a": {}, "b": {}}}, ["arms.b: has the same settings as a"]),
         (
             {"base": "mlp", "arms": {"a": {}, "b": {"model": {"hiden": 3}}}},

@@ -38,7 +38,7 @@ def test_overrides_are_those_of_the_command_line(overrides: Any, texts: tuple[st
     ("overrides", "message"),
     [
         (["optimizer.lr=1"], "overrides: must be a mapping such as"),
-        ({1: 2}, "overrides: the name of a setting must be text, not 1"),
+        ({1: 2}, "overrides: a name must be text, not 1"),
         ({"model.hidden": object()}, "overrides.model.hidden: must be a number, text, list or mapping, not object"),
         ({"optimizer.lr": 1, "optimizer": {"lr": 2}}, "overrides: optimizer.lr is given twice"),
         ({"seed": 1}, "seed: is given twice"),

@@ -72,6 +72,7 @@ class TestRuns:
             ({"state": "finishd"}, "--state: no such state 'finishd'; did you mean finished"),
             ({"filter": "loss <"}, "filter: "),
             ({"filter": ["a"]}, "filter: must be text, not list"),
+            ({"metrics": 5}, "metrics: must be names of metrics, not 5"),
             ({"metrics": ["val/los"]}, "metrics: no run has 'val/los'; did you mean val/loss"),
         ]:
             with pytest.raises(lab.LabError, match=message):
