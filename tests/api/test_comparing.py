@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import lab
-from lab.cli import main
+from lab.comparisons import comparison
 from lab.tracking import store
 
 ARMS = {"slow": {"optimizer.lr": 1e-5}, "fast": {"optimizer": {"lr": np.float32(0.015625)}}}
@@ -20,7 +20,7 @@ def test_a_comparison_in_python(tiny: str) -> None:
     check_verdict(result)
     check_table(result)
     check_seeds(result)
-    check_again(result, tiny)
+    check_plan(tiny)
 
 
 def check_verdict(result: Any) -> None:
@@ -50,13 +50,10 @@ def check_seeds(result: Any) -> None:
     assert [row["seed"] for row in content["narrowing"]["fast"]] == [0, 1, 2]
 
 
-def check_again(result: Any, tiny: str) -> None:
-    """The same call continues, so it trains nothing anew; seeds from 1 are another comparison."""
-    arguments = {"base": tiny, "arms": ARMS, "metric": "loss", "progress": False}
-    again = lab.compare(**arguments, margin=0.01, seeds=range(3))
-    assert (again.run_id, again.verdicts) == (result.run_id, result.verdicts)
+def check_plan(tiny: str) -> None:
+    """The plan is that of the first call."""
     with pytest.raises(lab.LabError, match=r"margin: this comparison began with 0\.01"):
-        lab.compare(**arguments, margin=0.5, seeds=range(3))
+        lab.compare(base=tiny, arms=ARMS, metric="loss", margin=0.5, seeds=range(3))
 
 
 def test_a_comparison_of_a_file_is_that_of_the_command(tiny: str, workplace: Path) -> None:
@@ -64,11 +61,10 @@ def test_a_comparison_of_a_file_is_that_of_the_command(tiny: str, workplace: Pat
         "base: tiny\narms:\n  slow: {optimizer.lr: 1e-5}\n  fast: {optimizer.lr: 0.01}\nseeds: 3..3\n"
     )
     result = lab.compare("mine", {"trainer": {"max_epochs": 1}}, progress=False)
-    with pytest.raises(SystemExit) as ended:
-        main.main(["compare", "mine", "trainer.max_epochs=1"])
-    assert not ended.value.code
-    assert list(lab.runs(filter="tags.`lab.kind` = 'comparison'").index) == [result.run_id]  # the command continued it
-    assert len(lab.runs(parts=True, filter="tags.`lab.kind` = 'replicate'")) == 6
+    of_command = comparison.load("mine", ["trainer.max_epochs=1"])
+    (scores,) = (store.root() / "comparisons").iterdir()
+    assert scores.name == f"mine-{of_command.fingerprint()}.json"  # so that the command continues it
+    assert result.findings.design.rule.horizon == 3
 
 
 @pytest.mark.parametrize(

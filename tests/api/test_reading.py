@@ -90,7 +90,7 @@ class TestCurves:
     def check_tidy(self, filled: Filled) -> None:
         found = lab.curves(lab.runs("digits", state="finished"), "val/loss")
         assert list(found.columns) == ["run", "name", "step", "value"]
-        assert len(found) == 30
+        assert list(found.index) == list(range(30))
         one = found[found["run"] == filled.seeds[0]]
         assert list(one["step"]) == [1, 2, 3, 4, 5]
         assert list(one["value"]) == [pytest.approx(1 / (step + 0.11)) for step in range(1, 6)]
