@@ -16,7 +16,7 @@ ARMS = {"slow": {"optimizer.lr": 1e-5}, "fast": {"optimizer": {"lr": np.float32(
 
 
 def test_a_comparison_in_python(tiny: str) -> None:
-    result = lab.compare(base=tiny, arms=ARMS, seeds=range(3), metric="loss", margin=0.01, progress=False)
+    result = lab.compare("rates", base=tiny, arms=ARMS, seeds=range(3), metric="loss", margin=0.01, progress=False)
     check_verdict(result)
     check_table(result)
     check_seeds(result)
@@ -44,6 +44,7 @@ def check_table(result: Any) -> None:
 def check_seeds(result: Any) -> None:
     replicates = lab.runs(parts=True, filter="tags.`lab.kind` = 'replicate'")
     assert sorted(replicates["seed"]) == [0, 0, 1, 1, 2, 2]
+    assert set(replicates["experiment"]) == {"tiny"}
     assert set(replicates["name"]) == {f"{arm}, seed {seed}" for arm in ARMS for seed in range(3)}
     content = json.loads(Path(store.client().download_artifacts(result.run_id, "comparison.json")).read_text())
     assert list(content["scores"]["fast"]) == ["0", "1", "2"]
@@ -53,7 +54,7 @@ def check_seeds(result: Any) -> None:
 def check_plan(tiny: str) -> None:
     """The plan is that of the first call."""
     with pytest.raises(lab.LabError, match=r"margin: this comparison began with 0\.01"):
-        lab.compare(base=tiny, arms=ARMS, metric="loss", margin=0.5, seeds=range(3))
+        lab.compare("rates", base=tiny, arms=ARMS, metric="loss", margin=0.5, seeds=range(3))
 
 
 def test_a_comparison_of_a_file_is_that_of_the_command(tiny: str, workplace: Path) -> None:

@@ -30,6 +30,8 @@ def check_winner(result: Any) -> None:
 
 def check_table(result: Any) -> None:
     assert list(result.table.index) == [result.winner.name, "defaults"]
+    assert list(result.table["seeds"]) == [2, 2]
+    assert list(result.table["failed"]) == [0, 0]
     assert list(result.table["verdict"]) == [result.verdict.state, "control"]
     assert result.table.loc[result.winner.name, "mean"] == pytest.approx(result.winner.mean)
     assert result.table.loc[result.winner.name, "model.hidden"] == result.best["model.hidden"]
