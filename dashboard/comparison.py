@@ -9,7 +9,7 @@ from scipy.special import stdtrit
 
 from dashboard import charts, curve_math, selection, text
 from dashboard.charts import Line
-from lab.tracking.reading import run_table
+from lab.tracking.reading import run_frame, run_table
 from lab.tracking.reading.run_table import RunTable
 
 ALL_BUT_SEED = "all but the seed"
@@ -164,7 +164,7 @@ def results_by_group(table: RunTable, groups: Sequence[Group], metrics: Sequence
 
 def scatter_columns(table: RunTable) -> pd.DataFrame:
     """What a scatter plot can show: settings that differ, last values of metrics, and the duration in seconds."""
-    settings = table.params[selection.differing_settings(table.params)].apply(selection.to_numeric)
+    settings = table.params[selection.differing_settings(table.params)].apply(run_frame.to_numeric)
     columns = pd.concat([settings, table.metrics.loc[:, table.metrics.notna().any()]], axis=1)
     columns = columns.loc[:, ~columns.columns.duplicated()]
     columns["training seconds"] = run_table.seconds(table.info)

@@ -1,4 +1,4 @@
-"""The table of runs: filters and columns."""
+"""The table of runs: filters, and the columns that are shown at first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,19 +8,15 @@ import pandas as pd
 
 from dashboard import selection
 from lab.tracking.edits import NOTE
-from lab.tracking.reading import run_table
+from lab.tracking.reading import run_frame, run_table
 from lab.tracking.reading.metric_names import TEST, VALIDATION, chart_of, is_curve, split_of
 from lab.tracking.reading.run_table import RunTable
 
-FIRST_COLUMNS = ("state", "name", "experiment")
-LAST_COLUMNS = ("seconds", "started")
 MAX_SETTINGS = 5
 MAX_METRICS = 8
 MAX_MAIN_METRICS = 2
 SETTING_ORDER = (selection.SEED, "optimizer.", "model.", "scheduler.")
 SEARCHED_TAGS = (NOTE, "lab.question")
-TAG_PREFIX = "tag: "
-METRIC_SUFFIX = " (metric)"  # of a metric that has the name of a setting
 
 
 @dataclass(frozen=True)
@@ -43,7 +39,7 @@ def filter_runs(table: RunTable, filters: Filters) -> list[str]:
     if filters.states:
         mask &= run_table.states(table).isin(filters.states)
     if filters.kinds:
-        mask &= run_kinds(table).isin(filters.kinds)
+        mask &= run_frame.kinds(table).isin(filters.kinds)
     if filters.tag.strip():
         mask &= _has_tag(table, filters.tag)
     for word in filters.text.lower().split():
@@ -51,13 +47,6 @@ def filter_runs(table: RunTable, filters: Filters) -> list[str]:
     if filters.query.strip():
         mask &= run_table.matching(table, filters.query)
     return list(table.info.index[mask])
-
-
-def run_kinds(table: RunTable) -> pd.Series:
-    """The kind of each run (run, study, trial, ...); `other` for runs that the lab did not write."""
-    if "lab.kind" not in table.tags:
-        return pd.Series("other", index=table.info.index)
-    return table.tags["lab.kind"].fillna("other")
 
 
 def _has_tag(table: RunTable, tag: str) -> "pd.Series[bool]":
@@ -73,24 +62,11 @@ def _contains(table: RunTable, word: str) -> "pd.Series[bool]":
     """Whether each run has the word in its name, experiment, note, question or settings, or its id starts with it."""
     columns = [table.info["name"], table.info["experiment"]]
     columns += [table.tags[tag] for tag in SEARCHED_TAGS if tag in table.tags]
-    columns += [column for _, column in settings(table).items() if not pd.api.types.is_numeric_dtype(column)]
+    columns += [column for _, column in run_frame.settings(table).items() if not pd.api.types.is_numeric_dtype(column)]
     found = pd.Series(table.info.index.str.startswith(word), index=table.info.index)
     for column in columns:
         found |= column.str.contains(word, case=False, regex=False, na=False).astype(bool)
     return found
-
-
-@lru_cache(maxsize=2)
-def settings(table: RunTable) -> pd.DataFrame:
-    """The settings of all runs; a column is numeric if all of its values are."""
-    return table.params.apply(selection.to_numeric)
-
-
-def all_columns(table: RunTable) -> list[str]:
-    """The names of all columns that can be shown."""
-    metrics = [_column_name(str(name), table) for name in table.metrics]
-    tags = [f"{TAG_PREFIX}{name}" for name in table.tags]
-    return [*FIRST_COLUMNS, "kind", *table.params, *metrics, *LAST_COLUMNS, *tags, "id"]
 
 
 @lru_cache(maxsize=2)
@@ -100,7 +76,12 @@ def default_columns(table: RunTable) -> list[str]:
     shown = sorted(names, key=lambda name: (_setting_rank(name), int(table.params[name].isna().sum())))[:MAX_SETTINGS]
     counts = table.metrics.notna().sum()
     metrics = _main_metrics(counts) or [str(name) for name in counts.sort_values(ascending=False).index]
-    return [*FIRST_COLUMNS, *shown, *(_column_name(name, table) for name in metrics[:MAX_METRICS]), *LAST_COLUMNS]
+    return [
+        *run_frame.FIRST_COLUMNS,
+        *shown,
+        *(run_frame.metric_column(name, table) for name in metrics[:MAX_METRICS]),
+        *run_frame.LAST_COLUMNS,
+    ]
 
 
 def _main_metrics(counts: pd.Series) -> list[str]:
@@ -120,32 +101,3 @@ def _setting_rank(name: str) -> int:
     """The position of a setting among the columns: the seed, then what is varied most."""
     prefixes = enumerate(SETTING_ORDER)
     return next((rank for rank, prefix in prefixes if name.startswith(prefix)), len(SETTING_ORDER))
-
-
-def _column_name(metric: str, table: RunTable) -> str:
-    return f"{metric}{METRIC_SUFFIX}" if metric in table.params else metric
-
-
-def to_frame(table: RunTable, ids: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
-    """The runs with these columns; unknown columns are left out, times are in UTC, `seconds` is the duration."""
-    info = table.info.loc[list(ids)]
-    computed = {
-        "state": lambda: run_table.states(table).loc[info.index],
-        "name": lambda: info["name"],
-        "experiment": lambda: info["experiment"],
-        "kind": lambda: run_kinds(table).loc[info.index],
-        "seconds": lambda: run_table.seconds(info).round(1),
-        "started": lambda: pd.to_datetime(info["started"], unit="ms", utc=True),
-        "id": lambda: pd.Series(info.index, index=info.index),
-    }
-    found = {}
-    for name in columns:
-        if name in computed:
-            found[name] = computed[name]()
-        elif name in table.params:
-            found[name] = settings(table)[name].loc[info.index]
-        elif name.startswith(TAG_PREFIX) and name.removeprefix(TAG_PREFIX) in table.tags:
-            found[name] = table.tags[name.removeprefix(TAG_PREFIX)].loc[info.index]
-        elif name.removesuffix(METRIC_SUFFIX) in table.metrics:
-            found[name] = table.metrics[name.removesuffix(METRIC_SUFFIX)].loc[info.index]
-    return pd.DataFrame(found, index=info.index)

@@ -77,14 +77,6 @@ def format_settings(values: pd.Series, names: dict[str, str]) -> str:
     return " ".join(f"{names[str(name)]}={text.truncate(str(value), 24)}" for name, value in present.items())
 
 
-def to_numeric(column: pd.Series) -> pd.Series:
-    """A column of settings as numbers if all of its values are, else unchanged."""
-    if pd.api.types.is_numeric_dtype(column):
-        return column
-    numbers = pd.to_numeric(column, errors="coerce")
-    return numbers if numbers.notna().sum() == column.notna().sum() else column
-
-
 def higher_is_better(table: RunTable, metric: str) -> bool | None:
     """Whether a higher value of the metric is better; None where neither the runs nor its name say so."""
     tags = table.tags[directions.TAG].dropna().unique() if directions.TAG in table.tags else ()

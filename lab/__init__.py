@@ -1,29 +1,41 @@
-"""The lab: from a short YAML file to a trained, tracked and tested PyTorch model."""
+"""The lab: from a short YAML file to a trained, tracked and tested PyTorch model.
 
+Each name is imported when it is first used, so that `import lab` stays light.
+"""
+
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lab.inference.model import Model
-    from lab.tracking.lightning_logger.logger import Logger as Logger
-
+    from lab.api.comparing import compare
+    from lab.api.reading import curves, runs
+    from lab.api.training import run
+    from lab.api.tuning import study
+    from lab.errors import LabError, TrainingFailed
+    from lab.inference.model import load
+    from lab.tracking.lightning_logger.logger import Logger
 
 __version__ = "0.3.0"
+__all__ = ["LabError", "Logger", "TrainingFailed", "compare", "curves", "load", "run", "runs", "study"]
 
-
-def load(run: str, by: str = "val/loss") -> "Model":
-    """The model of a run, to `predict` with; raises lab.errors.LabError.
-
-    The run is named by id, the first letters of it, name, `latest:lstm` or `best:lstm`, the best `by` a metric.
-    """
-    from lab.inference import model  # only here: `import lab` stays light
-
-    return model.load(run, by)
+_MODULES = {
+    "LabError": "lab.errors",
+    "Logger": "lab.tracking.lightning_logger.logger",
+    "TrainingFailed": "lab.errors",
+    "compare": "lab.api.comparing",
+    "curves": "lab.api.reading",
+    "load": "lab.inference.model",
+    "run": "lab.api.training",
+    "runs": "lab.api.reading",
+    "study": "lab.api.tuning",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """`lab.Logger`, imported when it is used."""
-    if name == "Logger":
-        from lab.tracking.lightning_logger.logger import Logger
+    if name not in _MODULES:
+        raise AttributeError(f"module 'lab' has no attribute '{name}'")
+    return getattr(importlib.import_module(_MODULES[name]), name)
 
-        return Logger
-    raise AttributeError(f"module 'lab' has no attribute '{name}'")
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_MODULES])

@@ -18,7 +18,15 @@ LEAST_SIMILAR = 0.6  # ratio of difflib
 MUCH_LESS_SIMILAR = 0.1  # of the ratio, by which a second name must not be behind the first
 
 
-class LabError(Exception):
+class _OneLine(Exception):
+    """An exception whose message says everything: a notebook shows it without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class LabError(_OneLine):
     """Errors that the user can fix, one line each; the command line prints them and exits with 2."""
 
     def __init__(self, *lines: str):
@@ -30,7 +38,7 @@ class Unavailable(LabError):
     """Something that the settings name is missing where they are used: a module or a file."""
 
 
-class TrainingFailed(Exception):
+class TrainingFailed(_OneLine):
     """A run that started and failed; the command line prints the message and exits with 1."""
 
 

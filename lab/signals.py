@@ -1,4 +1,7 @@
-"""Ctrl-C, SIGTERM and SIGHUP as one exception, Stopped, raised where stopping does no harm."""
+"""Ctrl-C, SIGTERM and SIGHUP as one exception, Stopped, raised where stopping does no harm.
+
+Signals reach the main thread alone: in another one, all of this does nothing.
+"""
 
 import signal
 import threading
@@ -20,7 +23,7 @@ _pending: list[tuple[int, float]] = []  # the signal that is deferred, and when 
 @contextmanager
 def stop_on_signals() -> Iterator[None]:
     """Raise Stopped when a signal asks the process to end; later signals are ignored while it does."""
-    if threading.current_thread() is not threading.main_thread():
+    if not _in_main_thread():
         yield
         return
 
@@ -48,7 +51,7 @@ def stop_on_signals() -> Iterator[None]:
 
 def reinstall_handlers() -> None:
     """Replace the handlers that Lightning has installed: its own exit at SIGTERM, at points that it chooses."""
-    if _handlers and threading.current_thread() is threading.main_thread():
+    if _handlers and _in_main_thread():
         for number in SIGNALS:
             signal.signal(number, _handlers[-1])
 
@@ -71,13 +74,16 @@ def stop_at_safe_points() -> Iterator[None]:
         with _deferred(_at_safe_points):
             yield
     except Exception as error:
-        if _pending:
+        if stop_requested():
             raise Stopped(_pending.pop()[0]) from error
         raise
 
 
 @contextmanager
 def _deferred(blocks: list[bool]) -> Iterator[None]:
+    if not _in_main_thread():
+        yield
+        return
     blocks.append(True)
     try:
         yield
@@ -89,10 +95,14 @@ def _deferred(blocks: list[bool]) -> Iterator[None]:
 
 def safe_point(patience: float = 0.0) -> None:
     """Raise Stopped where a signal asked the process to end at least `patience` seconds ago."""
-    if _pending and time.monotonic() - _pending[0][1] >= patience:
+    if stop_requested() and time.monotonic() - _pending[0][1] >= patience:
         raise Stopped(_pending.pop()[0])
 
 
 def stop_requested() -> bool:
     """Whether a signal asked the process to end, and Stopped is still to be raised."""
-    return bool(_pending)
+    return bool(_pending) and _in_main_thread()
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

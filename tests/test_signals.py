@@ -153,3 +153,43 @@ def test_other_threads_leave_the_handlers_alone() -> None:
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+def test_a_signal_is_not_raised_in_another_thread() -> None:
+    reached = []
+
+    def work() -> None:
+        with signals.stop_at_safe_points(), signals.uninterrupted():
+            reached.append(signals.stop_requested())
+            signals.safe_point()
+        reached.append("end")
+
+    with pytest.raises(Stopped), signals.stop_on_signals(), signals.stop_at_safe_points():  # noqa: PT012
+        send()
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        assert signals.stop_requested()
+        signals.safe_point()
+        pytest.fail("not stopped")
+    assert reached == [False, "end"]
+
+
+def test_a_block_of_another_thread_does_not_defer_a_signal() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with signals.stop_at_safe_points():
+            entered.set()
+            leave.wait()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        with pytest.raises(Stopped), signals.stop_on_signals():  # noqa: PT012
+            entered.wait()
+            send()
+            pytest.fail("not stopped")
+    finally:
+        leave.set()
+        thread.join()

@@ -3,9 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import compare_views, comparison, components, curve_math, report, run_list, selection, store_reads, text
+from dashboard import compare_views, comparison, components, curve_math, report, selection, store_reads, text
 from dashboard.charts import Chart
 from dashboard.comparison import ALL_BUT_SEED, CurveOptions, Group
+from lab.tracking.reading import run_frame
 from lab.tracking.reading.metric_names import TEST, VALIDATION, is_curve, split_of
 from lab.tracking.reading.run_table import RunTable
 
@@ -45,7 +46,7 @@ def _suggest_runs(table: RunTable) -> None:
     """Links to the page Runs and to the latest runs of each experiment."""
     st.info("No runs are selected. Select some on the page Runs, then press Compare.")
     st.page_link("app_pages/runs.py", label="Select runs", icon=":material/table_rows:")
-    single_runs = ~run_list.run_kinds(table).isin(["trial", "study"])
+    single_runs = ~run_frame.kinds(table).isin(["trial", "study"])
     for experiment in table.info["experiment"].unique()[:MAX_EXPERIMENTS]:
         runs = table.info.index[(table.info["experiment"] == experiment) & single_runs]
         if len(runs) > 1:

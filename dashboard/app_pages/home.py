@@ -3,9 +3,9 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, components, run_list, selection, store_reads, text
+from dashboard import charts, components, selection, store_reads, text
 from lab.errors import LabError
-from lab.tracking.reading import run_table
+from lab.tracking.reading import run_frame, run_table
 from lab.tracking.reading.metric_names import TEST, TRAIN, VALIDATION, chart_of, is_curve, split_of
 from lab.tracking.reading.run_table import PARTS, RunTable
 
@@ -90,7 +90,7 @@ def _is_loss(metric: str) -> bool:
 def _show_latest(table: RunTable, states: pd.Series) -> None:
     """The results of the latest runs that have ended, without the trials and fresh seeds of studies."""
     st.subheader("Latest results")
-    part_of_study = run_list.run_kinds(table).isin(PARTS)
+    part_of_study = run_frame.kinds(table).isin(PARTS)
     shown = table.info.index[(table.info["status"] != "RUNNING") & ~part_of_study][:MAX_RESULTS]
     st.dataframe(
         pd.DataFrame([_result(table, run, states[run]) for run in shown]),

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import components, run_edits, run_list, selection, store_reads, text
 from dashboard.run_list import Filters
 from lab.errors import LabError
-from lab.tracking.reading import run_table
+from lab.tracking.reading import run_frame, run_table
 from lab.tracking.reading.run_table import RunTable
 
 TABLE_HEIGHT = 620
@@ -33,7 +33,7 @@ def page() -> None:
         ids = table.ids
     actions = st.container()
     if ids:
-        _show_table(table, ids, run_list.to_frame(table, ids, columns))
+        _show_table(table, ids, run_frame.to_frame(table, ids, columns))
     else:
         st.info("No run matches these filters.")
     selected = components.runs_from_url(table, "select")
@@ -50,7 +50,7 @@ def _controls(table: RunTable) -> tuple[Filters, list[str]]:
     experiment = first.multiselect("Experiment", experiments, key="experiment", bind="query-params")
     states = sorted(run_table.states(table).unique())
     state = second.multiselect("State", states, key="state", bind="query-params")
-    kinds = sorted(run_list.run_kinds(table).unique())
+    kinds = sorted(run_frame.kinds(table).unique())
     kind = third.multiselect("Kind", kinds, key="kind", bind="query-params")
     words = fourth.text_input("Text", key="text", bind="query-params", placeholder="in name, settings, note, id")
     with st.expander("More filters, columns"):
@@ -64,7 +64,7 @@ def _controls(table: RunTable) -> tuple[Filters, list[str]]:
         )
         default = run_list.default_columns(table)
         columns = st.multiselect(
-            "Columns", run_list.all_columns(table), default=default, key="columns", bind="query-params"
+            "Columns", run_frame.all_columns(table), default=default, key="columns", bind="query-params"
         )
     return Filters(experiment, state, kind, words or "", tag or "", query or ""), columns
 
@@ -117,7 +117,7 @@ def _show_actions(table: RunTable, ids: list[str], selected: list[str], archived
             st.button("Clear", on_click=_clear_selection, icon=":material/close:")
         st.download_button(
             "CSV",
-            lambda: run_list.to_frame(table, selected or ids, ["id", *columns]).to_csv(index=False),
+            lambda: run_frame.to_frame(table, selected or ids, ["id", *columns]).to_csv(index=False),
             "runs.csv",
             "text/csv",
             icon=":material/download:",

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, run_list, selection, store_reads, studies, text
+from dashboard import components, selection, store_reads, studies, text
 from dashboard.charts import Chart
 from lab.errors import LabError
 from lab.studies.importance import importance_figure
+from lab.tracking.reading import run_frame
 from lab.tracking.reading.run_table import RunTable
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _show_link(table: RunTable, name: str) -> None:
     """A link to the runs of the study."""
     if "lab.study" in table.tags:
         of_study = table.tags["lab.study"] == name
-        kinds = run_list.run_kinds(table).isin(["trial", "fresh seed", "tested seed", "winner"])
+        kinds = run_frame.kinds(table).isin(["trial", "fresh seed", "tested seed", "winner"])
         runs = list(table.info.index[of_study & kinds])
         if runs:
             components.link_to_compare(table, runs[:MAX_LINKED_RUNS], f"compare its {len(runs)} runs")

@@ -5,9 +5,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, run_list, store_reads, text, verdicts
+from dashboard import components, store_reads, text, verdicts
 from dashboard.charts import Chart
 from lab.comparisons import figures
+from lab.tracking.reading import run_frame
 from lab.tracking.reading.run_table import RunTable
 
 MAX_LINKED_RUNS = 100
@@ -48,7 +49,7 @@ def _show_comparison(table: RunTable, run: str, content: dict[str, Any]) -> None
 def _show_link(table: RunTable, parent: str) -> None:
     """A link to the runs of all arms."""
     children = table.tags.get("mlflow.parentRunId", pd.Series(dtype=object)) == parent
-    replicates = run_list.run_kinds(table) == "replicate"
+    replicates = run_frame.kinds(table) == "replicate"
     runs = list(table.info.index[children.reindex(table.info.index, fill_value=False) & replicates])
     if runs:
         components.link_to_compare(table, runs[:MAX_LINKED_RUNS], f"compare its {len(runs)} runs")

@@ -54,44 +54,43 @@ def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from lab.cli import maintenance, tables
-    from lab.cli.progress import ProgressBar
     from lab.config import experiment
+    from lab.training import report
     from lab.training import run as training
+    from lab.training.progress import ProgressBar
 
     loaded = experiment.load(options.name, options.overrides)
     maintenance.start_in_background()
     console = Console()
     console.print(f"[bold]{loaded.name}[/bold]  {tables.question_of(loaded)}", highlight=False)
     result = training.run(loaded, [ProgressBar(console)])
-    console.print(tables.run_summary(result), highlight=False, soft_wrap=True)
+    console.print(report.summary(result), highlight=False, soft_wrap=True)
     return 0
 
 
 def _resume(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from lab.cli import tables
-    from lab.cli.progress import ProgressBar
-    from lab.training import resume
+    from lab.training import report, resume
+    from lab.training.progress import ProgressBar
 
     console = Console()
     say = functools.partial(console.print, highlight=False, soft_wrap=True, markup=False)
     result = resume.resume(options.run, options.overrides, [ProgressBar(console)], say)
-    console.print(tables.run_summary(result), highlight=False, soft_wrap=True)
+    console.print(report.summary(result), highlight=False, soft_wrap=True)
     return 0
 
 
 def _reproduce(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from lab.cli import tables
-    from lab.cli.progress import ProgressBar
-    from lab.training import reproduce
+    from lab.training import report, reproduce
+    from lab.training.progress import ProgressBar
 
     console = Console()
     say = functools.partial(console.print, highlight=False, soft_wrap=True, markup=False)
     reproduction = reproduce.reproduce(options.run, [ProgressBar(console)], say)
-    console.print(tables.run_summary(reproduction.result), highlight=False, soft_wrap=True)
+    console.print(report.summary(reproduction.result), highlight=False, soft_wrap=True)
     say("\n" + "\n".join(reproduce.as_lines(reproduction)))
     return 1 if reproduction.verdict == "DIFFERS" else 0
 

@@ -32,7 +32,7 @@ def _runs(options: argparse.Namespace) -> int:
 
     from lab.cli import tables
     from lab.errors import LabError
-    from lab.tracking.reading import summaries
+    from lab.tracking.reading import run_table, summaries
     from lab.tracking.reading.tables import open_tables
 
     if options.limit < 1:
@@ -47,11 +47,11 @@ def _runs(options: argparse.Namespace) -> int:
         console.print("\n".join(lines) or "no dead runs", highlight=False, markup=False, soft_wrap=True)
     stored = open_tables()
     table = stored.runs()
-    ids = tables.select_runs(table, options.experiment, options.state, options.where, options.all)
+    ids = run_table.select(table, options.experiment, options.state, options.where, options.all)
     first = ids[: options.limit]
     best = summaries.best_of_runs(stored, table, first)
     console.print(tables.runs_table(table, first, best, len(ids) - options.limit, console.width), highlight=False)
-    if not options.reap and (stale := tables.select_runs(table, state="stale", parts=True)):
+    if not options.reap and (stale := run_table.select(table, state="stale", parts=True)):
         count = f"{len(stale)} run{'s' if len(stale) > 1 else ''}"
         console.print(f"{count} stopped reporting: `lab runs --reap` closes those whose process is dead")
     return 0 if complete else 1

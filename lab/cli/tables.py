@@ -1,17 +1,13 @@
-"""The tables that the terminal shows: the result of a run, experiments, runs, a new experiment."""
+"""The tables that the terminal shows: experiments, runs, a new experiment."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from lab.errors import LabError, did_you_mean
 from lab.formatting import age, duration, number
-from lab.tracking import store
 from lab.tracking.reading import run_table
 from lab.tracking.reading.run_table import RunTable
 from lab.tracking.reading.stored_runs import Ranking
@@ -20,89 +16,11 @@ from lab.tracking.reading.summaries import Best
 if TYPE_CHECKING:
     from lab.config.experiment import Experiment
     from lab.scaffold.writing import Scaffold
-    from lab.training.run import Result
 
-SPLITS = ("train", "val", "test")
-BASELINES = {
-    "classification": "majority class",
-    "regression": "training mean",
-    "forecasting": "last value",
-}
-STATES = {
-    mark.partition(" ")[2]: mark for mark in (*run_table.MARKS.values(), run_table.STALE, *run_table.TRIALS.values())
-}
 COLOURS = {"● running": "cyan", "✓ finished": "green", "✕ failed": "red", "■ stopped": "yellow", "◌ stale": "magenta"}
 COLUMNS = ("run", "state", "experiment", "name", "seed", "best", "took", "started")
 NARROW = 120  # characters; a narrower terminal gets two columns fewer, so that none is cut off
 OTHER_COLUMNS = 94  # characters that the columns other than the name take
-
-
-def run_summary(result: "Result") -> RenderableType:
-    """The result of a run: every metric on every split, beside the trivial baseline."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(result.experiment.name)
-    for split in SPLITS:
-        table.add_column(split, justify="right")
-    if result.intervals:
-        table.add_column("95 %", justify="right")
-    if result.baseline:
-        table.add_column(f"baseline, test ({BASELINES[result.task]})", justify="right", style="dim")
-    for name in _metric_names(result.metrics):
-        cells = [number(result.metrics.get(f"{split}/{name}")) for split in SPLITS]
-        cells[-1] = f"[bold]{cells[-1]}[/bold]"
-        if result.intervals:
-            cells.append(_interval(result.intervals.get(f"test/{name}")))
-        if result.baseline:
-            cells.append(number(result.baseline.get(f"test/{name}")))
-        table.add_row(name, *cells)
-    lines = [f"[dim]{label:10}[/dim]  {text}" for label, text in _facts(result)]
-    return Group("", table, "", *lines)
-
-
-def _interval(ends: tuple[float, float] | None) -> str:
-    return escape(f"[{number(ends[0])}, {number(ends[1])}]") if ends else ""
-
-
-def _metric_names(metrics: dict[str, float]) -> list[str]:
-    """The metrics without their split, the loss last."""
-    of_splits = [name.partition("/")[2] for name in metrics if name.partition("/")[0] in SPLITS]
-    return sorted(dict.fromkeys(of_splits), key=lambda name: name == "loss")
-
-
-def _facts(result: "Result") -> Iterable[tuple[str, str]]:
-    """Size, time, device, paths and the next commands, as (label, text)."""
-    name, seed, run_id = result.experiment.name, result.experiment.seed, result.run_id
-    yield from ((label, escape(text)) for label, text in result.notes)
-    monitor = result.experiment.checkpoints["monitor"]
-    yield "best epoch", f"{result.best_epoch} of {result.epochs}, {f'by {monitor}' if monitor else 'the last one'}"
-    frozen = f", {result.frozen:,} of them frozen" if result.frozen else ""
-    yield "model", f"{result.experiment.network}, {result.parameters:,} parameters{frozen}"
-    threads = result.experiment.threads
-    yield "time", f"{result.seconds:.1f} s on {result.device}, {threads} thread{'' if threads == 1 else 's'}"
-    samples = f"{result.test_samples:,} sample{'' if result.test_samples == 1 else 's'}"
-    intervals = "; 95 % intervals over test sets of this size, not over seeds" if result.intervals else ""
-    if result.test_samples:
-        yield "test", f"{samples}{intervals}"
-    yield "seed", f"{seed}; a single seed is no evidence yet"
-    if run_id:
-        yield "run", run_id
-        yield "checkpoint", _checkpoint_path(name, run_id)
-    if result.delivery.pending:
-        yield "tracking", f"[yellow]{result.delivery.message}[/yellow]"
-    others = [override for override in result.experiment.overrides if not override.startswith("seed=")]
-    yield "next", escape(f'make experiment NAME={name} ARGS="{" ".join([*others, f"seed={seed + 1}"])}"')
-    if run_id:
-        yield "", f".venv/bin/lab test {run_id[:8]}"
-    if run_id and not any(about == "incomplete" for about, _ in result.notes):
-        yield "", f".venv/bin/lab predict {run_id[:8]} new-data"
-    yield "", "make dashboard"
-
-
-def _checkpoint_path(experiment: str, run_id: str) -> str:
-    """The best checkpoint of a run: a path in a local store, else its MLflow URI."""
-    if store.is_local():
-        return str(Path("mlruns") / "artifacts" / experiment / run_id / "artifacts" / "checkpoints" / "best.ckpt")
-    return f"runs:/{run_id}/checkpoints/best.ckpt"
 
 
 def retest(again: dict[str, float], logged: dict[str, float]) -> Table:
@@ -154,27 +72,6 @@ def scaffold(made: "Scaffold") -> RenderableType:
 
 def _line(label: str, text: str) -> str:
     return f"[dim]{label:10}[/dim]  {escape(text)}"
-
-
-def select_runs(
-    table: RunTable, experiment: str = "", state: str = "", where: str = "", parts: bool = False
-) -> list[str]:
-    """The ids of the runs that match, latest first; raises LabError for an unknown experiment or state."""
-    mask = pd.Series(True, index=table.info.index)
-    if experiment:
-        known = table.info["experiment"].unique()
-        if experiment not in known:
-            raise LabError(f"no experiment '{experiment}' has runs; {did_you_mean(experiment, map(str, known))}")
-        mask &= table.info["experiment"] == experiment
-    if state:
-        if state not in STATES:
-            raise LabError(f"--state: no such state '{state}'; {did_you_mean(state, STATES)}")
-        mask &= run_table.states(table) == STATES[state]
-    if where:
-        mask &= run_table.matching(table, where)
-    if not parts and "lab.kind" in table.tags:
-        mask &= ~table.tags["lab.kind"].isin(run_table.PARTS)
-    return [str(run) for run in table.info.index[mask]]
 
 
 def runs_table(table: RunTable, ids: Sequence[str], best: Mapping[str, Best], more: int, width: int) -> Table:

@@ -41,15 +41,20 @@ class Comparison:
     min_seeds: int
     max_seeds: int
     varies: Sequence[Source] = SOURCES
+    first_seed: int = 1
 
-    def replicate(self, arm: str, seed: int) -> Experiment:
+    def seed(self, number: int) -> int:
+        """The seed of that number; scores and pairs are numbered from 1."""
+        return self.first_seed + number - 1
+
+    def replicate(self, arm: str, number: int) -> Experiment:
         """An arm on one seed; the sources of chance that do not vary keep the seed of the experiment."""
         experiment = self.arms[arm]
         seeds: dict[str, int | None] = {
             source: experiment.seed_of(source) for source in SOURCES if source not in self.varies
         }
         given = {source: value for source, value in experiment.seeds.items() if value is not None}
-        return dataclasses.replace(experiment, seed=seed, seeds=seeds | given)
+        return dataclasses.replace(experiment, seed=self.seed(number), seeds=seeds | given)
 
     @property
     def control(self) -> str:
@@ -75,7 +80,7 @@ class Comparison:
             resolution if self.reaches is None else 1.0,
             math.inf if self.reaches is None else self.arms[self.control].trainer["max_epochs"],
         )
-        return Design(self.name, self.question, tuple(self.arms), self.changes, self.measure, rule)
+        return Design(self.name, self.question, tuple(self.arms), self.changes, self.measure, rule, self.first_seed)
 
     def fingerprint(self) -> str:
         """A hash of what the scores depend on: margin, error rate and number of seeds do not count."""
@@ -83,6 +88,8 @@ class Comparison:
         parts: list[Any] = [settings, self.metric, self.reaches, self.on]
         if set(self.varies) != set(SOURCES):  # earlier versions had no choice
             parts.append(sorted(self.varies))
+        if self.first_seed != 1:
+            parts.append(self.first_seed)
         content = json.dumps(parts, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:8]
 
@@ -122,15 +129,20 @@ def parse(
     content: Any,
     overrides: tuple[str, ...] = (),
     seeds: str | None = None,
-    path: Path = FOLDER,
+    path: Path | None = FOLDER,
+    base: Experiment | None = None,
 ) -> Comparison:
-    """A comparison from the content of its file; raises LabError with all errors."""
+    """A comparison from the content of its file; raises LabError with all errors.
+
+    `base` is the experiment of that name in the content, if it is not one in experiments/.
+    """
+    source = f"{path}: " if path else ""
     errors = schema.check(_schema, content, "")
     if errors:
-        raise LabError(*[f"{path}: {line}" for line in errors])
+        raise LabError(*[f"{source}{line}" for line in errors])
     whole = schema.defaults(_schema) | content
     min_seeds, max_seeds = parse_seeds(seeds or whole["seeds"])
-    arms, errors = _arms(whole, overrides)
+    arms, errors = _arms(base or experiment.load(whole["base"]), whole, overrides)
     if len(whole["arms"]) < 2:
         errors.append("arms: a comparison needs at least two, the control first")
     if whole["on"] == "test" and whole["reaches"] is not None:
@@ -144,7 +156,7 @@ def parse(
         errors.append("reaches: needs a metric of every epoch, not seconds_per_epoch")
     errors += _duplicates(arms)
     if errors:
-        raise LabError(*[f"{path}: {line}" for line in errors])
+        raise LabError(*[f"{source}{line}" for line in errors])
     rest = {key: whole[key] for key in ("metric", "reaches", "on", "margin", "alpha", "varies")}
     return Comparison(name, question, arms, whole["arms"], min_seeds=min_seeds, max_seeds=max_seeds, **rest)
 
@@ -162,9 +174,10 @@ def parse_seeds(text: str) -> tuple[int, int]:
     return low, high
 
 
-def _arms(whole: Mapping[str, Any], overrides: tuple[str, ...]) -> tuple[dict[str, Experiment], list[str]]:
+def _arms(
+    base: Experiment, whole: Mapping[str, Any], overrides: tuple[str, ...]
+) -> tuple[dict[str, Experiment], list[str]]:
     """Every arm as an experiment, and the errors in them."""
-    base = experiment.load(whole["base"])
     arms: dict[str, Experiment] = {}
     errors: list[str] = []
     for arm, changes in whole["arms"].items():

@@ -41,6 +41,7 @@ class Design:
     changes: Mapping[str, Mapping[str, Any]]
     measure: str
     rule: Rule
+    first_seed: int = 1
 
     @property
     def control(self) -> str:

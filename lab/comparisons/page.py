@@ -2,6 +2,8 @@
 
 import html
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from lab.comparisons import verdicts
 from lab.comparisons.figures import figure
@@ -23,11 +25,15 @@ def as_json(findings: Findings) -> str:
         "changes": design.changes,
         "verdicts": {arm: vars(verdict) for arm, verdict in findings.verdicts.items()},
         "sentences": list(sentences(findings)),
-        "scores": findings.scores.arms,
-        "extras": findings.scores.extras,
+        "scores": {arm: _by_seed(findings, scores) for arm, scores in findings.scores.arms.items()},
+        "extras": {arm: _by_seed(findings, extras) for arm, extras in findings.scores.extras.items()},
         "narrowing": {arm: sequence(findings, arm) for arm in findings.verdicts},
     }
     return json.dumps(content, indent=1) + "\n"
+
+
+def _by_seed(findings: Findings, numbered: Mapping[int, Any]) -> dict[int, Any]:
+    return {findings.design.first_seed + number - 1: value for number, value in numbered.items()}
 
 
 def as_html(findings: Findings) -> str:
@@ -48,4 +54,4 @@ def sequence(findings: Findings, arm: str) -> list[dict[str, float]]:
     """For each seed the difference from the control, and the mean and its interval up to it."""
     pairs = findings.scores.pairs(arm, findings.design.control)
     rows = verdicts.narrowing(pairs, findings.design.rule, findings.verdicts[arm])
-    return [{"seed": seed, **row} for seed, row in enumerate(rows, start=1)]
+    return [{"seed": seed, **row} for seed, row in enumerate(rows, start=findings.design.first_seed)]

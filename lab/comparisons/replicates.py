@@ -18,10 +18,10 @@ EXTRAS = ("seconds_per_epoch", "gradient_ratio")  # their means over the epochs 
 
 @dataclass
 class _Replicate:
-    """One arm on one seed, while it is trained."""
+    """One arm on the seed of a number, while it is trained."""
 
     arm: str
-    seed: int
+    number: int
     child: ChildRun
 
 
@@ -47,7 +47,7 @@ class Replicates:
         self.scores = scores
         self.parent = parent
         self._on_progress = on_progress
-        self._losses: dict[str, tuple[int, list[float]]] = {}  # of the first training of each arm: its seed, its epochs
+        self._losses: dict[str, tuple[int, list[float]]] = {}  # of the first training of each arm: number, epochs
         self._running: dict[int, _Replicate] = {}
         self._number = 0
 
@@ -71,18 +71,18 @@ class Replicates:
         undecided = [arm for arm, verdict in self.verdicts().items() if not verdict.ended]
         if not undecided:
             return None
-        running = {(replicate.arm, replicate.seed) for replicate in self._running.values()}
-        for seed in range(1, self.comparison.max_seeds + 1):
+        running = {(replicate.arm, replicate.number) for replicate in self._running.values()}
+        for number in range(1, self.comparison.max_seeds + 1):
             for arm in [self.comparison.control, *undecided]:
-                if seed not in self.scores.of(arm) and (arm, seed) not in running:
-                    return self._start(arm, seed)
+                if number not in self.scores.of(arm) and (arm, number) not in running:
+                    return self._start(arm, number)
         return None
 
-    def _start(self, arm: str, seed: int) -> Job:
-        experiment = self.comparison.replicate(arm, seed)
-        child = self.parent.start_child(experiment, f"{arm}, seed {seed}", "replicate", arm=arm)
+    def _start(self, arm: str, number: int) -> Job:
+        experiment = self.comparison.replicate(arm, number)
+        child = self.parent.start_child(experiment, f"{arm}, seed {experiment.seed}", "replicate", arm=arm)
         self._number += 1
-        self._running[self._number] = _Replicate(arm, seed, child)
+        self._running[self._number] = _Replicate(arm, number, child)
         test = self.comparison.on == "test" and self.comparison.metric != "seconds_per_epoch"
         return Job(self._number, experiment.name, experiment.to_yaml(), count_dead_units=True, test=test)
 
@@ -99,7 +99,7 @@ class Replicates:
             score = score_of(self.comparison, self.rises, child, outcome) if finished else math.nan
             extras = {name: _mean(child, name) for name in EXTRAS} if child.epochs else {}
             extras |= {name: value for name, value in outcome.metrics.items() if name == "dead_fraction"}
-            self.scores.add(replicate.arm, replicate.seed, score, extras)
+            self.scores.add(replicate.arm, replicate.number, score, extras)
         if outcome.metrics:
             child.tracker.metrics(outcome.metrics, child.best_epoch)
         child.end(outcome.state, outcome.reason)
@@ -110,9 +110,10 @@ class Replicates:
         losses = [values["train/loss"] for values in replicate.child.epochs.values()]
         if not losses:
             return
-        seed, first = self._losses.setdefault(replicate.arm, (replicate.seed, losses))
-        if seed != replicate.seed and losses == first:
-            same = f"{replicate.arm}: seeds {seed} and {replicate.seed} gave the same training"
+        number, first = self._losses.setdefault(replicate.arm, (replicate.number, losses))
+        if number != replicate.number and losses == first:
+            seeds = " and ".join(str(self.comparison.seed(each)) for each in (number, replicate.number))
+            same = f"{replicate.arm}: seeds {seeds} gave the same training"
             replicate.child.end("failed", same)
             raise TrainingFailed(
                 f"{same}, so more seeds are no evidence; let varies: name a source of chance that this training has"

@@ -4,10 +4,10 @@ import math
 import statistics
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from lab import display
 from lab.comparisons.design import RULE
 from lab.comparisons.findings import Findings, failures, sentence, sentences
 from lab.comparisons.run import ComparisonResult
@@ -18,18 +18,17 @@ class LiveTable:
     """The table of a comparison while it runs."""
 
     def __init__(self, console: Console):
-        self._live = Live(console=console, transient=True, auto_refresh=False)
+        self._screen = display.screen(console)
 
     def __enter__(self) -> "LiveTable":
-        self._live.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._live.stop()
+        self._screen.clear()
 
     def show(self, findings: Findings) -> None:
         """Redraw the table."""
-        self._live.update(table(findings), refresh=True)
+        self._screen.show(table(findings))
 
 
 def table(findings: Findings) -> Table:

@@ -114,11 +114,15 @@ class Experiment:
 
 def load(name: str, overrides: Iterable[str] = ()) -> Experiment:
     """Load the experiment of that name and apply overrides (`optimizer.lr=0.01`); raises LabError."""
-    path = FOLDER / f"{name}.yaml"
     if name not in names():
         raise LabError(f"no experiment '{name}' in {FOLDER}/; {did_you_mean(name, names())}")
+    return read(FOLDER / f"{name}.yaml", overrides)
+
+
+def read(path: Path, overrides: Iterable[str] = ()) -> Experiment:
+    """The experiment in a YAML file, named like it, with overrides; raises LabError."""
     sections, question = yaml_files.read(path)
-    return from_sections(name, question, sections, tuple(overrides), source=str(path))
+    return from_sections(path.stem, question, sections, tuple(overrides), source=str(path))
 
 
 def parse(name: str, text: str) -> Experiment:

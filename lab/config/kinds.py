@@ -100,6 +100,8 @@ def find(section: str, kind: object) -> Callable[..., Any]:
         near = did_you_mean(kind, shipped)
         raise LabError(f"{section}.kind: no such kind '{kind}'; {near} (your own: package.module:Class)")
     module_name, name = _address(kind)
+    if module_name == "__main__":  # of a notebook or script: nothing could run it again
+        raise LabError(f"{section}.kind: {name} needs a file of its own; write it to my_ideas.py, name my_ideas:{name}")
     found = _imported(f"{section}.kind", module_name, name)
     _check_fits(section, f"{module_name}:{name}", found)
     return found

@@ -32,12 +32,15 @@ if TYPE_CHECKING:
 BATCH_SIZE = 4_096  # samples that go through the network together
 
 
-def load(name: str, by: str = stored_runs.BEST_BY) -> "Model":
-    """The model of a run, given by id, start of the id, name, `latest:lstm` or `best:lstm`; raises LabError."""
-    run = stored_runs.find(name, by)
-    program = torch.export.load(_program_file(models.download(run), run))
-    content = json.loads(run.artifact("encoding.json").read_text(encoding="utf-8"))
-    return Model(run, encodings.from_json(content["input"]), Output(**content["output"]), program)
+def load(run: str, by: str = stored_runs.BEST_BY) -> "Model":
+    """The model of a run, to `predict` with; raises LabError.
+
+    The run is named by id, the first letters of it, name, `latest:lstm` or `best:lstm`, the best `by` a metric.
+    """
+    found = stored_runs.find(run, by)
+    program = torch.export.load(_program_file(models.download(found), found))
+    content = json.loads(found.artifact("encoding.json").read_text(encoding="utf-8"))
+    return Model(found, encodings.from_json(content["input"]), Output(**content["output"]), program)
 
 
 def _program_file(folder: Path, run: StoredRun) -> Path:
@@ -63,6 +66,9 @@ class Model:
     encoding: Encoding
     output: Output
     program: "ExportedProgram"
+
+    def __repr__(self) -> str:
+        return f"the model of run {self.run.id} ({self.run.name}): {self.output.task}"
 
     def predict(self, raw: Any) -> pd.DataFrame:
         """The predictions for raw samples, a row each, in their order; raises LabError for invalid samples.

@@ -76,18 +76,20 @@ class ParentRun:
 def recorded_status(outbox: Outbox, parent: Tracker) -> Iterator[None]:
     """Record how the block ends as the status of a parent run, then wait until all records are sent.
 
-    A block that is stopped does not wait: the sender is a process that finishes without this one.
+    A block that is stopped does not wait: the sender is a process of its own, which sends the rest.
     """
     status = "FAILED"
     try:
         yield
         status = "FINISHED"
-    except Stopped:
+    except (Stopped, KeyboardInterrupt):
         status = "KILLED"
         raise
     finally:
         parent.end(status)
-        if status != "KILLED":
+        if status == "KILLED":
+            outbox.release()
+        else:
             outbox.close()
 
 

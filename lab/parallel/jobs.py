@@ -99,6 +99,11 @@ def prepared_data(experiment: Experiment) -> DataModule:
     return _prepared(experiment.data.kind, json.dumps(dict(experiment.data.settings)), experiment.seed_of("split"))
 
 
+def forget_prepared_data() -> None:
+    """Read data anew from now on: a file may have changed since it was prepared."""
+    _prepared.cache_clear()
+
+
 def resolution_of(metric: str, experiment: Experiment, split: Split) -> float:
     """The step in which a metric of a split moves: an accuracy on n samples moves by 1 / n; 0 for other metrics."""
     samples: Any = prepared_data(experiment).splits[split]

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from lab import display
 from lab.config import experiment, yaml_files
 from lab.files import atomic_output, may_replace
 from lab.formatting import number, signed
@@ -31,9 +32,9 @@ class ProgressLine:
             BarColumn(bar_width=24),
             TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[text]}"),
             console=console,
-            transient=True,
             auto_refresh=False,
         )
+        self._screen = display.screen(console)
         self._task = self._bar.add_task("trials", total=options.trials, text="")
         self._next_refresh = 0.0
         self._started = time.monotonic()
@@ -43,8 +44,7 @@ class ProgressLine:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._phase is not None:
-            self._bar.stop()
+        self._screen.clear()
 
     def searching(self, counts: Counts, running: int, best: tuple[int, float] | None) -> None:
         """Show the trials done, pruned, failed and running, the best so far, and the time left."""
@@ -65,7 +65,6 @@ class ProgressLine:
     def _show(self, phase: str, done: float, total: float, text: str, limit: float = math.inf) -> None:
         now = time.monotonic()
         if self._phase is None or self._phase[0] != phase:
-            self._bar.start()  # not earlier: an error in the settings is printed without an empty line before it
             self._phase, self._next_refresh = (phase, now, done), 0.0
         if now < self._next_refresh:
             return
@@ -75,7 +74,7 @@ class ProgressLine:
             left = min((now - started) / (done - before) * (total - done), limit)
             text += f"  {_as_time(left)} left"
         self._bar.update(self._task, description=phase, completed=done, total=total, text=text)
-        self._bar.refresh()
+        self._screen.show(self._bar.get_renderable())
 
 
 def _as_time(seconds: float) -> str:

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Callback
 
 from lab.config.experiment import Experiment
 from lab.data.base import Split
-from lab.errors import Stopped, TrainingFailed
+from lab.errors import TrainingFailed
 from lab.signals import stop_at_safe_points, stop_on_signals
 from lab.tracking import store
 from lab.tracking.reading import directions
@@ -119,7 +119,7 @@ def run(experiment: Experiment, callbacks: Sequence[Callback] = (), start: Start
     except TrainingFailed:
         outbox.close()
         raise
-    except Stopped:
+    except BaseException:
         outbox.release()
         raise
     return dataclasses.replace(result, delivery=outbox.close())

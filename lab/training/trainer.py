@@ -94,8 +94,12 @@ def _closed(*loaders: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def silence_libraries() -> None:
-    """Silence the messages of Lightning and torch that nobody can act on."""
-    for name in ("lightning", "lightning.pytorch", "lightning.fabric", "torch.utils.flop_counter"):
+    """Silence the messages of Lightning and torch that nobody can act on.
+
+    MLflow imports Lightning under its second name, pytorch_lightning, under which all of it logs from then on.
+    """
+    loggers = ("lightning", "lightning.pytorch", "lightning.fabric", "pytorch_lightning", "torch.utils.flop_counter")
+    for name in loggers:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"(lightning|torch|torchmetrics|mlflow)\b.*")
 

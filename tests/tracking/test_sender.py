@@ -294,3 +294,9 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.1)
+
+
+def test_an_outbox_that_vanishes_while_it_is_listed_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "is_dir", lambda path: True)  # what glob asks first, just before the sender deletes it
+    assert sender.runs(tmp_path / "sent") == []
+    assert sender.progress(tmp_path / "sent") == (0,)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.errors import LabError
+from lab.errors import LabError, did_you_mean
 from lab.tracking import mlflow_internals, store
 
 INFO = ("name", "experiment", "status", "started", "ended", "reported", "heartbeat")
@@ -28,6 +28,7 @@ MARKS = {
 STALE = "◌ stale"
 PARTS = ("trial", "fresh seed", "tested seed", "replicate")  # kinds of runs that belong to a study or comparison
 TRIALS = {"pruned": "✂ pruned", "lost": "✕ lost"}
+STATES = {mark.partition(" ")[2]: mark for mark in (*MARKS.values(), STALE, *TRIALS.values())}
 ATTRIBUTES = {
     "run_name": "name",
     "run name": "name",
@@ -91,6 +92,28 @@ def seconds(info: pd.DataFrame) -> pd.Series:
     """The duration of each run so far; of a stale one, until its last report."""
     until = info["ended"].fillna(last_report(info).where(stale(info), time.time() * 1000))
     return (until - info["started"]) / 1000
+
+
+def select(table: RunTable, experiment: str = "", state: str = "", where: str = "", parts: bool = False) -> list[str]:
+    """The ids of the runs that match, latest first; raises LabError for an unknown experiment or state.
+
+    `where` is a filter in MLflow's language; with `parts`, trials, fresh seeds and replicates are included.
+    """
+    mask = pd.Series(True, index=table.info.index)
+    if experiment:
+        known = table.info["experiment"].unique()
+        if experiment not in known:
+            raise LabError(f"no experiment '{experiment}' has runs; {did_you_mean(experiment, map(str, known))}")
+        mask &= table.info["experiment"] == experiment
+    if state:
+        if state not in STATES:
+            raise LabError(f"--state: no such state '{state}'; {did_you_mean(state, STATES)}")
+        mask &= states(table) == STATES[state]
+    if where:
+        mask &= matching(table, where)
+    if not parts and "lab.kind" in table.tags:
+        mask &= ~table.tags["lab.kind"].isin(PARTS)
+    return [str(run) for run in table.info.index[mask]]
 
 
 def matching(table: RunTable, text: str) -> "pd.Series[bool]":

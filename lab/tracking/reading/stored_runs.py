@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 BEST_BY = "val/loss"  # the metric of `best:`, which also chose the best epoch
 TESTED_KINDS = ("run", "winner")  # values of the tag lab.kind: neither trials of studies nor arms of comparisons
 OTHER_TOOL = ""  # for runs without that tag
+ID_LENGTH = 32  # characters
 RUNS_PER_CALL = 1_000
 NEWEST_FIRST = "attributes.start_time DESC"
 HOW = "name a run by its id, its name, latest:EXPERIMENT or best:EXPERIMENT; `make mlflow` shows all runs"
@@ -206,7 +207,7 @@ def _of_name(client: "MlflowClient", experiments: Mapping[str, str], name: str) 
 
 def _of_id(client: "MlflowClient", experiments: Mapping[str, str], prefix: str) -> "Run | None":
     """The run whose id is, or starts with, `prefix`."""
-    if not re.fullmatch("[0-9a-f]{1,32}", prefix):
+    if not re.fullmatch(f"[0-9a-f]{{1,{ID_LENGTH}}}", prefix):
         return None
     found = client.search_runs(list(experiments.values()), f"attributes.run_id LIKE '{prefix}%'", max_results=5)
     if len(found) > 1:

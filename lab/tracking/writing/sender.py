@@ -164,7 +164,9 @@ class Sender:
 
 def runs(folder: Path) -> list[Path]:
     """The folders of the runs in an outbox, parents first, then in the order in which they started."""
-    journals = [path.parent for path in folder.glob(f"*/{journal.FILE}")]
+    journals: list[Path] = []
+    with contextlib.suppress(FileNotFoundError):  # glob raises it where the outbox is deleted at that moment
+        journals = [path.parent for path in folder.glob(f"*/{journal.FILE}")]
     return sorted(journals, key=lambda run: (journal.origin(run), run.name))
 
 

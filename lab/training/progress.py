@@ -10,6 +10,8 @@ from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lab import display
+
 REFRESH_SECONDS = 0.2
 
 
@@ -24,15 +26,15 @@ class ProgressBar(Callback):
             TextColumn("{task.fields[values]}"),
             TimeRemainingColumn(),
             console=console,
-            transient=True,
             auto_refresh=False,
         )
+        self._screen = display.screen(console)
         self._next_refresh = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Show the bar."""
         self._task = self._progress.add_task("train", total=trainer.max_epochs, values="")
-        self._progress.start()
+        self._screen.show(self._progress.get_renderable())
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -49,12 +51,12 @@ class ProgressBar(Callback):
         if isinstance(validation, torch.Tensor):
             values += f"  val/loss {float(validation):.4f}"
         self._progress.update(self._task, completed=int(epochs * 100) / 100, values=values)
-        self._progress.refresh()
+        self._screen.show(self._progress.get_renderable())
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remove the bar."""
-        self._progress.stop()
+        self._screen.clear()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Remove the bar, so that messages are printed below it."""
-        self._progress.stop()
+        self._screen.clear()

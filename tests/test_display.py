@@ -1,0 +1,88 @@
+"""Tables and bars, as text, as HTML, redrawn in a terminal or a notebook."""
+
+import io
+
+from rich.console import Console, Group
+from rich.progress import BarColumn, Progress
+from rich.table import Table
+
+from lab import display
+
+
+def example() -> Table:
+    table = Table(box=None, header_style="bold")
+    table.add_column("name")
+    table.add_column("score\nof all", justify="right", style="dim")
+    table.add_row("<b>&", "[bold]0.5[/bold]")
+    table.add_row("best", "[1, 2]", style="bold")
+    return table
+
+
+def test_a_report_as_text_has_no_escapes_and_no_empty_ends() -> None:
+    shown = display.as_text(Group("", example(), "", "[dim]label[/dim]  text", ""))
+    lines = shown.splitlines()
+    assert lines[1].split() == ["name", "of", "all"]
+    assert lines[-1] == "label  text"
+    assert "\x1b" not in shown
+    assert lines == [line.rstrip() for line in lines]
+
+
+def test_a_line_longer_than_the_terminal_is_not_broken() -> None:
+    line = "word " * 100
+    assert display.as_text(line) == line.rstrip()
+
+
+def test_a_table_becomes_an_html_table_escaped_and_styled() -> None:
+    shown = display.as_html(example())
+    assert shown.startswith('<table class="dataframe"><thead><tr><th style="text-align: left">name</th>')
+    assert f'<th style="text-align: right">{display.DIM}score<br>of all</span></th>' in shown
+    assert '<td style="text-align: left">&lt;b&gt;&amp;</td>' in shown
+    assert f'<td style="text-align: right">{display.DIM}<b>0.5</b></span></td>' in shown
+    assert f'<td style="text-align: left"><b>best</b></td><td style="text-align: right">{display.DIM}<b>[1, 2]' in shown
+    assert shown.count("<tr>") == 3
+
+
+def test_lines_become_lines_and_empty_ones_vanish() -> None:
+    shown = display.as_html(Group("", "[dim]run[/dim]  <x>", "two"))
+    assert shown == f"{display.LINE}{display.DIM}run</span>  &lt;x&gt;</div>{display.LINE}two</div>"
+
+
+def test_a_bar_becomes_a_block_without_a_background() -> None:
+    bar = Progress("{task.description}", BarColumn(), auto_refresh=False)
+    bar.add_task("<epoch>", total=4, completed=2)
+    shown = display.as_html(bar.get_renderable())
+    assert shown.startswith("<pre")
+    assert "&lt;epoch&gt;" in shown
+    assert "━" in shown
+    assert "background" not in shown
+
+
+def test_a_terminal_draws_in_place_and_leaves_nothing() -> None:
+    file = io.StringIO()
+    screen = display.screen(Console(file=file, force_terminal=True, width=40))
+    screen.clear()
+    assert file.getvalue() == ""
+    screen.show("one")
+    screen.show("two")
+    assert "one" in file.getvalue()
+    assert "two" in file.getvalue()
+    screen.clear()
+    assert file.getvalue().endswith("\x1b[2K")  # the last line is erased
+
+
+def test_a_file_gets_no_progress() -> None:
+    file = io.StringIO()
+    screen = display.screen(Console(file=file))
+    screen.show("one")
+    screen.clear()
+    assert file.getvalue().strip() == ""
+
+
+class Report(display.Shown):
+    def report(self) -> Group:
+        return Group(example())
+
+
+def test_a_result_shows_its_report_as_text_and_as_html() -> None:
+    assert repr(Report()) == display.as_text(example())
+    assert Report()._repr_html_() == display.as_html(example())

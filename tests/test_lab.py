@@ -1,0 +1,41 @@
+"""What `import lab` offers, and what it costs."""
+
+import subprocess
+import sys
+
+import pytest
+
+import lab
+
+
+def test_importing_the_lab_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, lab\n"
+        "assert 'run' in dir(lab)\n"
+        "heavy = {'torch', 'lightning', 'mlflow', 'pandas', 'numpy', 'rich', 'lab.errors'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_reading_runs_imports_no_training_code() -> None:
+    code = (
+        "import sys, lab\n"
+        "lab.runs, lab.curves\n"
+        "heavy = {'torch', 'lightning', 'mlflow'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_name_is_there_documented_and_listed() -> None:
+    assert set(lab.__all__) == set(lab._MODULES)
+    for name in lab.__all__:
+        assert getattr(lab, name).__doc__
+        assert name in dir(lab)
+    assert lab.load.__module__ == "lab.inference.model"
+
+
+def test_other_names_are_unknown() -> None:
+    with pytest.raises(AttributeError, match="module 'lab' has no attribute 'runn'"):
+        lab.runn  # noqa: B018
