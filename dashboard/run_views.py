@@ -66,22 +66,25 @@ def _with_best_values(table: RunTable, run: str) -> pd.Series:
 def summary_rows(metrics: pd.Series) -> pd.DataFrame:
     """Each metric at the best epoch, with the baseline's, its best and its last value.
 
-    Test metrics are as tested, from `low` to `high` on other test sets of the same size (95 %).
+    Test metrics are as tested, from `low` to `high` on other test sets of the same size (95 %): at the best epoch, or
+    the last value where the run does not say which epoch is its best.
     """
     values = metrics.dropna()
+    knows_best = any(str(key).startswith(("at_best/", "baseline/")) for key in values.index)
     rows = []
     for name in dict.fromkeys(_without_summary(str(key)) for key in values.index):
         split, _ = split_of(name)
+        tested = split == TEST and knows_best
         if split in SPLITS and not name.endswith("_step"):
             rows.append(
                 {
                     "metric": name,
-                    "at the best epoch": values.get(f"at_best/{name}", values.get(name) if split == TEST else None),
+                    "at the best epoch": values.get(f"at_best/{name}", values.get(name) if tested else None),
                     "low": values.get(f"low/{name}"),
                     "high": values.get(f"high/{name}"),
                     "baseline": values.get(f"baseline/{name}"),
                     "best": values.get(f"best/{name}"),
-                    "last": values.get(name) if split != TEST else None,
+                    "last": values.get(name) if not tested else None,
                 }
             )
     rows.sort(key=lambda row: SPLITS.index(split_of(str(row["metric"]))[0]))

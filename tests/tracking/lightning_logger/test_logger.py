@@ -349,6 +349,7 @@ class TestStopped:
         run = _stopped_by(signal.SIGKILL)
         assert (run.status, _steps(run, "val_loss")) == ("KILLED", [5, 11])
         logger = lab.Logger("lines", version=run.id[:12])
+        assert logger.run_id == run.id
         trainer(logger, 1).fit(Line(lr=0.1), loader(), loader())
         sent()
         assert logger.run_id == run.id
