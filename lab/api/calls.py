@@ -52,7 +52,9 @@ def reload_changed_code() -> None:
     """Forget a person's own modules below the working directory if a file of theirs has changed since it was read."""
     global _code_read
     here, now = Path.cwd(), time.time()
-    files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items() if name != "__main__"}
+    files = {
+        name: getattr(module, "__file__", None) for name, module in list(sys.modules.items()) if name != "__main__"
+    }
     own = {name: Path(file) for name, file in files.items() if file and is_own_file(Path(file), here)}
     if any(file.stat().st_mtime >= _code_read for file in own.values()):
         for name in own:
