@@ -78,7 +78,7 @@ class TestChosen:
             ("lsmt", None, ["no experiment 'lsmt' in experiments/; did you mean lstm?"]),
             ("nowhere.yaml", None, ["nowhere.yaml: cannot be read: No such file or directory"]),
             ("lstm", {"optimizer.lrr": 1}, ["optimizer.lrr: no such setting; did you mean optimizer.lr?"]),
-            (SMALL | {"modle": {}}, None, ["modle: no such setting; did you mean model?"]),
+            (SMALL | {"dta": {}}, None, ["dta: no such setting; did you mean data?"]),
             (SMALL | {"model": {"kind": "mlp", "hiden": 8}}, None, ["model.hiden: no such setting; did you mean"]),
             ({"data": {"kind": "digits"}}, None, ["model: is required"]),
             (3, None, ["experiment: must be a name, a path or a mapping of sections, not int"]),
