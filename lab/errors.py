@@ -1,4 +1,4 @@
-"""The exceptions of the lab, hints for misspelt names, and the redaction of secrets in messages."""
+"""The exceptions of the lab, hints for misspelt names, and messages that are safe to print: one line, no secrets."""
 
 import difflib
 import logging
@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import traceback
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +15,10 @@ SECRET_NAME = re.compile(r"PASSW|SECRET|TOKEN|CREDENTIAL|(API|ACCESS|PRIVATE)_?K
 SHORTEST_SECRET = 8  # characters; a shorter value may be an ordinary word
 HIDDEN = "***"
 LAB = Path(__file__).parent
+# Characters that a terminal obeys instead of showing them: escapes, bells, line ends, and marks that reverse a text.
+CONTROL = ("Cc", "Cf", "Cs", "Zl", "Zp")  # of Unicode
+LONGEST_LINE = 2_000  # characters of a message
+LONGEST_VALUE = 80  # characters of a value inside a message
 LEAST_SIMILAR = 0.6  # ratio of difflib
 MUCH_LESS_SIMILAR = 0.1  # of the ratio, by which a second name must not be behind the first
 
@@ -22,7 +27,7 @@ class LabError(Exception):
     """Errors that the user can fix, one line each; the command line prints them and exits with 2."""
 
     def __init__(self, *lines: str):
-        self.lines = tuple(redacted(line) for line in lines)
+        self.lines = tuple(abbreviated(printable(redacted(line)), LONGEST_LINE) for line in lines)
         super().__init__("\n".join(self.lines))
 
 
@@ -75,6 +80,26 @@ def redacted(text: str) -> str:
     for secret in _secrets():
         text = text.replace(secret, HIDDEN)
     return text
+
+
+def printable(text: str, lines: bool = False) -> str:
+    r"""A text with each character that a terminal would obey escaped (`\x1b`); line ends too, unless it has `lines`."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character
+        if character.isprintable() or (lines and character == "\n") or unicodedata.category(character) not in CONTROL
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def abbreviated(text: str, length: int = LONGEST_VALUE) -> str:
+    """A text with its middle left out where it is longer than `length`."""
+    if len(text) <= length:
+        return text
+    kept = (length - 3) // 2
+    return f"{text[:kept]} … {text[-kept:]}"
 
 
 class RedactingFormatter(logging.Formatter):

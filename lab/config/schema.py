@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 import pydantic
 
-from lab.errors import did_you_mean
+from lab.errors import abbreviated, did_you_mean
 
 
 def check(
@@ -143,7 +143,8 @@ def _joined(messages: list[str]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value as it is written in YAML."""
+    """A value as it is written in YAML, abbreviated."""
     if value is None:
         return "null"
-    return repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    shown = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    return abbreviated(shown)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lab.config import kinds, schema, yaml_files
 from lab.config.types import Count, NonNegativeFloat, PositiveInt
-from lab.errors import LabError, place_of
+from lab.errors import LabError, abbreviated, place_of
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import EarlyStopping
@@ -195,10 +195,10 @@ def with_overrides(sections: Any, overrides: Iterable[str], errors: list[str]) -
     for override in overrides:
         name, equals, text = override.partition("=")
         section, _, setting = name.strip().partition(".")
-        if not equals or not section:
-            errors.append(f"{override}: write a setting and its value, such as optimizer.lr=0.01")
+        if not equals or not section or not name.isprintable():
+            errors.append(f"{abbreviated(override)}: write a setting and its value, such as optimizer.lr=0.01")
             continue
-        value = yaml_files.parse(text, override)
+        value = yaml_files.parse(text, abbreviated(override))
         content = changed.get(section)
         if content is None:
             content = schema.defaults(top_level).get(section) or {}
