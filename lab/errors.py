@@ -7,7 +7,7 @@ import re
 import sys
 import traceback
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 CREDENTIALS = re.compile(r"(?<=://)[^\s/@'\"<>]+@")
@@ -17,6 +17,8 @@ HIDDEN = "***"
 LAB = Path(__file__).parent
 # Characters that a terminal obeys instead of showing them: escapes, bells, line ends, and marks that reverse a text.
 CONTROL = ("Cc", "Cf", "Cs", "Zl", "Zp")  # of Unicode
+ALLOCATION = re.compile(r"tried to allocate ([\d.]+) ?(bytes|[KMGT]iB)")  # torch, on a CPU and on a GPU
+UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 LONGEST_LINE = 2_000  # characters of a message
 LONGEST_VALUE = 80  # characters of a value inside a message
 LEAST_SIMILAR = 0.6  # ratio of difflib
@@ -66,11 +68,40 @@ def is_own_file(file: Path, folder: Path) -> bool:
 
 
 def place_of(error: BaseException) -> str:
-    """The last line of a person's own code on the way to an error, such as ` (my_ideas.py:12)`; "" where none is."""
+    """The last line of a person's own code on the way to an error, such as ` (my_ideas.py:12)`; "" where none is.
+
+    Where the error itself came from elsewhere, the way to its cause counts.
+    """
     here = Path.cwd()
-    frames = reversed(traceback.extract_tb(error.__traceback__))
-    own = next((frame for frame in frames if is_own_file(Path(frame.filename), here)), None)
-    return f" ({Path(own.filename).relative_to(here)}:{own.lineno})" if own else ""
+    for each in _with_causes(error):
+        for frame in reversed(traceback.extract_tb(each.__traceback__)):
+            if is_own_file(Path(frame.filename), here):
+                return f" ({Path(frame.filename).relative_to(here)}:{frame.lineno})"
+    return ""
+
+
+def _with_causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, what it was raised from or during, and so on."""
+    seen: list[BaseException] = []
+    following: BaseException | None = error
+    while following is not None and following not in seen:
+        seen.append(following)
+        yield following
+        following = following.__cause__ or following.__context__
+
+
+def described(error: BaseException) -> str:
+    """An exception as one line, its type and message; one of torch about memory in words."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # a person's own __str__ may raise
+        text = "(its message cannot be read)"
+    if found := ALLOCATION.search(text):
+        wanted = float(found[1]) * UNITS[found[2]]
+        return (
+            f"not enough memory: {wanted / 1e9:.3g} GB more are needed; a smaller network or data.batch_size needs less"
+        )
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def redacted(text: str) -> str:

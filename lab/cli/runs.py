@@ -28,9 +28,8 @@ def _register_runs(commands: Commands) -> None:
 
 
 def _runs(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from lab.cli import tables
+    from lab.cli.terminal import Terminal
     from lab.errors import LabError
     from lab.tracking.reading.tables import open_tables
 
@@ -38,7 +37,7 @@ def _runs(options: argparse.Namespace) -> int:
         raise LabError(f"--limit: must be at least 1, not {options.limit}")
     if options.host and not options.reap:
         raise LabError("--host: only valid with --reap")
-    console, complete = Console(), True
+    console, complete = Terminal(), True
     if options.reap:
         from lab.cli import maintenance
 
@@ -62,13 +61,12 @@ def _register_best(commands: Commands) -> None:
 
 
 def _best(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from lab.cli import tables
+    from lab.cli.terminal import Terminal
     from lab.tracking.reading import stored_runs
 
     runs = stored_runs.best(options.name, options.by, options.top)
-    Console().print(tables.best_runs(runs, options.by), highlight=False, soft_wrap=True)
+    Terminal().print(tables.best_runs(runs, options.by), highlight=False, soft_wrap=True)
     return 0
 
 

@@ -9,7 +9,7 @@ import yaml
 from lab.errors import LabError, abbreviated
 
 LONGEST_TEXT = 300_000  # characters: PyYAML takes half a second for as many
-MOST_VALUES = 10_000  # with each alias counted as often as it is used: nine lists of nine aliases are 9^9 values
+MOST_VALUES = 5_000  # with each alias counted as often as it is used: nine lists of nine aliases are 9^9 values
 DEEPEST = 50  # levels of lists and mappings; PyYAML, JSON and pydantic each recurse
 STANDARD = "tag:yaml.org,2002:"
 MERGE = f"{STANDARD}merge"
@@ -92,7 +92,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _error(place: yaml.Node | yaml.Event, problem: str) -> yaml.MarkedYAMLError:
-    return yaml.MarkedYAMLError(problem=problem, problem_mark=place.start_mark)
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=place.start_mark)  # type: ignore[arg-type]
 
 
 _Loader.add_implicit_resolver(

@@ -18,16 +18,18 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau
 
 from lab.architectures.adapters import Embedded, FromLastValue
+from lab.config import kinds
 from lab.config.experiment import Experiment
 from lab.config.sections import Part
 from lab.data.base import DataModule, EmbeddedColumns, InputAdapter, RelativeToLastValue
 from lab.data.loaders import Batch
-from lab.errors import LabError, place_of
+from lab.errors import LabError, described, place_of
 from lab.modules import metrics
 from lab.modules.task import TaskModule
 from lab.modules.tasks import ClassificationModule, ForecastingModule, Predictor, RegressionModule
 from lab.modules.training_step import Stepping, block_size
 from lab.training import rehearsal
+from lab.training.memory import bounded_parameters
 from lab.training.rehearsal import check_metrics, check_optimizer
 
 LOSSES = {
@@ -53,7 +55,7 @@ class Built:
 
     def predictor(self) -> Predictor:
         """The model for raw inputs, on the CPU, sharing the module's weights."""
-        self.module.cpu()
+        self.module.cpu().float()
         return Predictor(self.module.architecture, self.data.input_scale, self.module.output())
 
 
@@ -73,8 +75,11 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     _check_model(experiment.model)
     rehearsal.check_kind(experiment.model, experiment.data, data.sizes)
     L.seed_everything(experiment.seed_of("init"), workers=True, verbose=False)
-    architecture: nn.Module = experiment.model.build(**data.sizes.supplied())
+    with bounded_parameters(experiment.model.kind):
+        architecture: nn.Module = experiment.model.build(**data.sizes.supplied())
     whole = data.wrap(with_input_adapter(architecture, data.input_adapter))
+    if not isinstance(whole, nn.Module):
+        raise LabError(f"data: {experiment.data.kind}.wrap() must return a network, not {type(whole).__name__}")
     samples, _ = next(iter(data.loader("train")))
     rehearsal.check_forward(whole, architecture, experiment.model, samples[:2], data.sizes)
     if missing := next((name for name, p in whole.named_parameters() if isinstance(p, UninitializedParameter)), None):
@@ -118,10 +123,9 @@ def _prepare(data: DataModule, kind: str) -> None:
     except LabError:
         raise
     except (Exception, SystemExit) as error:
-        if not (place := place_of(error)):
+        if not kinds.code_of("data", kind):  # a bug, which needs its traceback
             raise
-        message = " ".join(f"{type(error).__name__}: {error}".split())
-        raise LabError(f"data: {kind} cannot be read: {message}{place}") from error
+        raise LabError(f"data: {kind} cannot be read: {described(error)}{place_of(error)}") from error
 
 
 def with_input_adapter(architecture: nn.Module, adapter: InputAdapter | None) -> nn.Module:

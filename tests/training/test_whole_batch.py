@@ -224,7 +224,7 @@ def test_an_optimizer_that_needs_a_closure_is_refused() -> None:
 )
 def test_what_is_odd_but_can_be_trained_is_a_note(name: str, note: str) -> None:
     built = build(load("digits", [f"model={{kind: 'mistakes:{name}'}}"]))
-    assert ("model", note) in whole_batch.rehearse(built)
+    assert ("model", note) in whole_batch.rehearse(built).notes
 
 
 @pytest.mark.parametrize("name", ["mistakes:Net", "mistakes:Locked"])
@@ -232,7 +232,7 @@ def test_the_rehearsal_leaves_weights_and_randomness_as_they_are(name: str) -> N
     built = build(load("digits", [f"model={{kind: '{name}'}}"]))
     before = {key: value.clone() for key, value in built.module.state_dict().items()}
     state = torch.get_rng_state()
-    assert whole_batch.rehearse(built) == []
+    assert whole_batch.rehearse(built).notes == []
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(before[key], value) for key, value in built.module.state_dict().items())
     assert all(parameter.grad is None for parameter in built.module.parameters())
@@ -263,4 +263,4 @@ def test_schedules_by_their_dotted_path_are_stepped_as_they_need(schedule: str) 
 
 def test_a_learning_rate_that_diverges_is_a_result_and_no_mistake() -> None:
     built = build(load("digits", ["optimizer={kind: sgd, lr: 1e30}", "model.norm=none"]))
-    assert whole_batch.rehearse(built) == []
+    assert whole_batch.rehearse(built).notes == []
