@@ -17,7 +17,7 @@ HIDDEN = "***"
 LAB = Path(__file__).parent
 # Characters that a terminal obeys instead of showing them: escapes, bells, line ends, and marks that reverse a text.
 CONTROL = ("Cc", "Cf", "Cs", "Zl", "Zp")  # of Unicode
-ALLOCATION = re.compile(r"tried to allocate ([\d.]+) ?(bytes|[KMGT]iB)")  # torch, on a CPU and on a GPU
+ALLOCATION = re.compile(r"[Tt]ried to allocate ([\d.]+) ?(bytes|[KMGT]iB)")  # torch, on a CPU and on a GPU
 UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 LONGEST_LINE = 2_000  # characters of a message
 LONGEST_VALUE = 80  # characters of a value inside a message

@@ -6,9 +6,11 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from lab.errors import abbreviated
 from lab.formatting import duration
 from lab.training.check import Findings
 
+LONGEST_REASON = 300  # characters
 MOST_LAYERS = 24  # of a larger network, the first and the last half of them
 GUESSES = {
     "classification": "the same probability for every class",
@@ -32,14 +34,12 @@ def _facts(found: Findings) -> Iterator[tuple[str, str]]:
     parts = ", ".join(f"{name} {_bytes(count)}" for name, count in found.memory.items())
     yield "memory", f"{_bytes(sum(found.memory.values()))} for a training step: {parts}"
     threads = f"{experiment.threads} thread{'' if experiment.threads == 1 else 's'}"
-    epoch = f"{found.steps} steps, {duration(found.steps * found.seconds_per_step)} an epoch"
+    epoch = f"{found.steps} steps, {_seconds(found.steps * found.seconds_per_step)} an epoch"
     yield "time", f"{_seconds(found.seconds_per_step)} a step on the CPU, {threads}; {epoch}"
     guess = "" if found.guess is None else f"; a guess, {GUESSES[found.task]}, costs {found.guess:.4f}"
     yield "first loss", f"{found.loss:.4f}{guess}"
-    yield (
-        "export",
-        f"none: {found.not_exported[:300]}" if found.not_exported else "a model that predicts without the lab",
-    )
+    reason = f"none: {abbreviated(found.not_exported, LONGEST_REASON)}"
+    yield "export", reason if found.not_exported else "a model that predicts without the lab"
     yield "recorded", f"nothing; `lab run {experiment.name}` trains, tracks and tests it"
 
 

@@ -217,7 +217,7 @@ def _check_loss(kind: str, loss: Any) -> None:
     if loss.ndim:
         raise LabError(f"loss: {kind} must return one number, but returns {tuple(loss.shape)}; take its mean")
     if not bool(torch.isfinite(loss)):
-        raise LabError(f"loss: {kind} is {float(loss)} for the first batch")
+        raise LabError(f"loss: {kind} is {float(loss.detach())} for the first batch")
 
 
 def _without_gradient(model: str, loss: str, network: nn.Module, outputs: Tensor) -> str:
