@@ -14,7 +14,7 @@ from lab.training.building import build
 
 
 def test_a_network_that_is_too_large_for_memory_is_refused_before_memory_is_used(tiny: str) -> None:
-    width = int((memory.available() / 4 / 3) ** 0.5) * 2  # of a matrix with four times as many weights as fit
+    width = int((memory.available() / 2 / 4) ** 0.5)  # of a matrix that fits into memory, but not three times
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(LabError, match=r"model: mlp is too large for this machine's memory: .* GB are free"):
         build(load(tiny, [f"model.hidden={width}", "model.layers=3"]))
@@ -27,8 +27,7 @@ def test_parameters_are_counted_while_they_are_made_and_only_then(monkeypatch: p
         nn.Linear(10, 10)
         nn.LazyLinear(10)  # of a size that is not known
     with pytest.raises(LabError, match="model: large is too large"), memory.bounded_parameters("large"):
-        nn.Linear(10, 10)
-        nn.Linear(1, 1)
+        nn.Sequential(nn.Linear(10, 10), nn.Linear(1, 1))
     nn.Linear(100, 100)
 
 
@@ -69,9 +68,7 @@ def test_a_batch_that_is_too_large_for_memory_is_refused(tiny: str, monkeypatch:
     monkeypatch.setattr(memory, "available", lambda: needed)
     whole_batch.rehearse(built)
     monkeypatch.setattr(memory, "available", lambda: needed - 1)
-    with pytest.raises(
-        LabError, match=r"data.batch_size: a batch of 128 samples needs about .* GB for its backward pass"
-    ):
+    with pytest.raises(LabError, match=r"data\.batch_size: a batch of 128 samples needs about .* GB for its"):
         whole_batch.rehearse(built)
 
 
@@ -79,8 +76,7 @@ def test_what_torch_says_about_memory_is_said_in_words() -> None:
     with pytest.raises(RuntimeError) as failed:
         torch.empty(10**15)
     assert described(failed.value).startswith("not enough memory: 4e+06 GB more are needed")
-    assert described(RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB.")).startswith(
-        "not enough memory: 2.15"
-    )
+    on_gpu = described(RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."))
+    assert on_gpu.startswith("not enough memory: 2.15 GB")
     assert described(KeyError("x")) == "KeyError: 'x'"
     assert described(GeneratorExit()) == "GeneratorExit"

@@ -28,7 +28,7 @@ class Observer(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.validations += 1
 
-    def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+    def on_test_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         self.seen["inference"] = torch.is_inference_mode_enabled()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
@@ -114,7 +114,9 @@ def test_max_time_ends_a_training_with_a_validation() -> None:
     ],
 )
 def test_switches_are_honoured(setting: str, seen: str, value: bool) -> None:
-    assert trained(f"trainer.{setting}", "trainer.max_epochs=1")[2].seen[seen] is value
+    built, trainer, observer = trained(f"trainer.{setting}", "trainer.max_epochs=1")
+    evaluate(trainer, built)
+    assert observer.seen[seen] is value
 
 
 @pytest.mark.usefixtures("tiny")
