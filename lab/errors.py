@@ -93,7 +93,7 @@ def _with_causes(error: BaseException) -> Iterator[BaseException]:
 def described(error: BaseException) -> str:
     """An exception as one line, its type and message; one of torch about memory in words."""
     try:
-        text = " ".join(str(error).split())
+        text = abbreviated(" ".join(str(error).split()), LONGEST_LINE)
     except Exception:  # a person's own __str__ may raise
         text = "(its message cannot be read)"
     if found := ALLOCATION.search(text):

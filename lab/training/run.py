@@ -251,7 +251,8 @@ def _keep_artifacts(session: Session) -> list[str]:
     missing = []
     for what, keep in steps.items():
         try:
-            keep()
+            with same_folder():  # the export runs a person's own network
+                keep()
         except Exception as error:  # whatever torch.export, matplotlib or a full disk raises
             missing.append(f"without {what}: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
     if missing:
