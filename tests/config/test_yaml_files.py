@@ -82,9 +82,15 @@ REFUSED = {
 }
 
 
+@pytest.fixture
+def imported(empty_workplace: Path) -> None:
+    """What a first experiment imports, which takes seconds, is imported."""
+    load("mlp")
+
+
 @pytest.mark.parametrize("kind", REFUSED)
 @pytest.mark.parametrize("where", ["file", "override"])
-def test_what_yaml_cannot_say_is_one_line_within_a_second(kind: str, where: str, empty_workplace: Path) -> None:
+def test_what_yaml_cannot_say_is_one_line_within_a_second(kind: str, where: str, imported: None) -> None:
     value, message = REFUSED[kind]
     if where == "file":
         refusal = refused("data: {kind: digits}\nmodel: {kind: mlp}\nseed: " + value)
@@ -110,7 +116,7 @@ def _refused(read: Callable[[], object]) -> str:
     return line
 
 
-def test_a_name_with_control_characters_is_shown_escaped(empty_workplace: Path) -> None:
+def test_a_name_with_control_characters_is_shown_escaped(imported: None) -> None:
     line = refused('data: {kind: digits}\nmodel: {kind: mlp}\n"\\e[31m\\nlab: fine": 3')
     assert r"\x1b[31m\nlab: fine: no such setting" in line
     assert r"mo\x1bdel.kind=x: write a setting" in _refused(lambda: load("mlp", ["mo\x1bdel.kind=x"]))
@@ -128,14 +134,12 @@ def test_a_name_with_control_characters_is_shown_escaped(empty_workplace: Path) 
         (lambda path: path.write_bytes(b"# " + b"x" * 3_000_000), "more than 300,000 bytes"),
     ],
 )
-def test_what_is_no_experiment_file_is_one_line(
-    make: Callable[[Path], object], message: str, empty_workplace: Path
-) -> None:
+def test_what_is_no_experiment_file_is_one_line(make: Callable[[Path], object], message: str, imported: None) -> None:
     make(Path("experiments/odd.yaml"))
     assert message in _refused(lambda: load("odd"))
 
 
-def test_a_byte_order_mark_is_no_part_of_the_text(empty_workplace: Path) -> None:
+def test_a_byte_order_mark_is_no_part_of_the_text(imported: None) -> None:
     Path("experiments/odd.yaml").write_text("\ufeff# Why?\ndata: {kind: digits}\nmodel: {kind: mlp}", encoding="utf-8")
     assert load("odd").question == "Why?"
 
