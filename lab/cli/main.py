@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from lab import __version__
 from lab.cli import experiments, runs, services, studies
@@ -51,8 +52,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong with the arguments, which may contain anything, and exit with 2."""
+        super().error(printable(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="lab", description="Find out whether an idea for a neural network works.")
+    parser = _Parser(prog="lab", description="Find out whether an idea for a neural network works.")
     parser.add_argument("--version", action="version", version=f"lab {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for group in GROUPS:

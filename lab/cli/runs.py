@@ -4,6 +4,7 @@ import argparse
 
 from lab.cli import arguments
 from lab.cli.arguments import Commands, add
+from lab.errors import printable
 
 
 def register(commands: Commands) -> None:
@@ -96,7 +97,7 @@ def _predict(options: argparse.Namespace) -> int:
         files.print_predictions(predictions)
         return 0
     files.write_predictions(predictions, output)
-    print(f"{output}: {len(predictions):,} predictions of run {loaded.run.id[:8]} ({loaded.run.name})")
+    print(f"{output}: {len(predictions):,} predictions of run {loaded.run.id[:8]} ({printable(loaded.run.name)})")
     return 0
 
 
@@ -118,7 +119,9 @@ def _export(options: argparse.Namespace) -> int:
     output = Path(options.output) if options.output else None
     loaded = model.load(options.run, options.by)
     path, difference = export.export(loaded, options.to, output, options.yes)
-    print(f"{path}: run {loaded.run.id[:8]} ({loaded.run.name}); largest difference from its outputs {difference:.2g}")
+    print(
+        f"{path}: run {loaded.run.id[:8]} ({printable(loaded.run.name)}); largest difference from its outputs {difference:.2g}"
+    )
     return 0
 
 

@@ -236,3 +236,9 @@ def test_text_of_a_person_is_printed_with_its_control_characters_escaped(capsys:
     printed = capsys.readouterr().out
     assert r"b\u202ec d\x9be f\x1b[2Jg" in printed
     assert not set(printed) & set("\x1b\x07\u202e\x9b\r")
+
+
+def test_arguments_are_shown_escaped_too(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = lab(capsys, "list", "\x1b[31m")
+    assert code == 2
+    assert err.endswith(r"unrecognized arguments: \x1b[31m" + "\n")
