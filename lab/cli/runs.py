@@ -119,9 +119,8 @@ def _export(options: argparse.Namespace) -> int:
     output = Path(options.output) if options.output else None
     loaded = model.load(options.run, options.by)
     path, difference = export.export(loaded, options.to, output, options.yes)
-    print(
-        f"{path}: run {loaded.run.id[:8]} ({printable(loaded.run.name)}); largest difference from its outputs {difference:.2g}"
-    )
+    run = f"run {loaded.run.id[:8]} ({printable(loaded.run.name)})"
+    print(f"{path}: {run}; largest difference from its outputs {difference:.2g}")
     return 0
 
 
