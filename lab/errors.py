@@ -1,4 +1,4 @@
-"""The exceptions of the lab, hints for misspelt names, and the redaction of secrets in messages."""
+"""The exceptions of the lab, hints for misspelt names, and messages that are safe to print: one line, no secrets."""
 
 import difflib
 import logging
@@ -6,7 +6,8 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 CREDENTIALS = re.compile(r"(?<=://)[^\s/@'\"<>]+@")
@@ -14,6 +15,12 @@ SECRET_NAME = re.compile(r"PASSW|SECRET|TOKEN|CREDENTIAL|(API|ACCESS|PRIVATE)_?K
 SHORTEST_SECRET = 8  # characters; a shorter value may be an ordinary word
 HIDDEN = "***"
 LAB = Path(__file__).parent
+# Characters that a terminal obeys instead of showing them: escapes, bells, line ends, and marks that reverse a text.
+CONTROL = ("Cc", "Cf", "Cs", "Zl", "Zp")  # of Unicode
+ALLOCATION = re.compile(r"[Tt]ried to allocate ([\d.]+) ?(bytes|[KMGT]iB)")  # torch, on a CPU and on a GPU
+UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+LONGEST_LINE = 2_000  # characters of a message
+LONGEST_VALUE = 80  # characters of a value inside a message
 LEAST_SIMILAR = 0.6  # ratio of difflib
 MUCH_LESS_SIMILAR = 0.1  # of the ratio, by which a second name must not be behind the first
 
@@ -30,7 +37,7 @@ class LabError(_OneLine):
     """Errors that the user can fix, one line each; the command line prints them and exits with 2."""
 
     def __init__(self, *lines: str):
-        self.lines = tuple(redacted(line) for line in lines)
+        self.lines = tuple(abbreviated(printable(redacted(line)), LONGEST_LINE) for line in lines)
         super().__init__("\n".join(self.lines))
 
 
@@ -69,11 +76,40 @@ def is_own_file(file: Path, folder: Path) -> bool:
 
 
 def place_of(error: BaseException) -> str:
-    """The last line of a person's own code on the way to an error, such as ` (my_ideas.py:12)`; "" where none is."""
+    """The last line of a person's own code on the way to an error, such as ` (my_ideas.py:12)`; "" where none is.
+
+    Where the error itself came from elsewhere, the way to its cause counts.
+    """
     here = Path.cwd()
-    frames = reversed(traceback.extract_tb(error.__traceback__))
-    own = next((frame for frame in frames if is_own_file(Path(frame.filename), here)), None)
-    return f" ({Path(own.filename).relative_to(here)}:{own.lineno})" if own else ""
+    for each in _with_causes(error):
+        for frame in reversed(traceback.extract_tb(each.__traceback__)):
+            if is_own_file(Path(frame.filename), here):
+                return f" ({Path(frame.filename).relative_to(here)}:{frame.lineno})"
+    return ""
+
+
+def _with_causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, what it was raised from or during, and so on."""
+    seen: list[BaseException] = []
+    following: BaseException | None = error
+    while following is not None and following not in seen:
+        seen.append(following)
+        yield following
+        following = following.__cause__ or following.__context__
+
+
+def described(error: BaseException) -> str:
+    """An exception as one line, its type and message; one of torch about memory in words."""
+    try:
+        text = abbreviated(" ".join(str(error).split()), LONGEST_LINE)
+    except Exception:  # a person's own __str__ may raise
+        text = "(its message cannot be read)"
+    if found := ALLOCATION.search(text):
+        wanted = float(found[1]) * UNITS[found[2]]
+        return (
+            f"not enough memory: {wanted / 1e9:.3g} GB more are needed; a smaller network or data.batch_size needs less"
+        )
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def redacted(text: str) -> str:
@@ -83,6 +119,26 @@ def redacted(text: str) -> str:
     for secret in _secrets():
         text = text.replace(secret, HIDDEN)
     return text
+
+
+def printable(text: str, lines: bool = False) -> str:
+    r"""A text with each character that a terminal would obey escaped (`\x1b`); line ends too, unless it has `lines`."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character
+        if character.isprintable() or (lines and character == "\n") or unicodedata.category(character) not in CONTROL
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def abbreviated(text: str, length: int = LONGEST_VALUE) -> str:
+    """A text with its middle left out where it is longer than `length`."""
+    if len(text) <= length:
+        return text
+    kept = (length - 3) // 2
+    return f"{text[:kept]} … {text[-kept:]}"
 
 
 class RedactingFormatter(logging.Formatter):

@@ -69,6 +69,19 @@ def may_replace(path: Path, yes: bool) -> bool:
     return sys.stdin.isatty() and input(f"replace {path}? [y/N] ").strip().lower() in ("y", "yes")
 
 
+# Folders
+
+
+@contextmanager
+def same_folder() -> Iterator[None]:
+    """Return to the working directory after the block, which runs a person's own code: the store lies below it."""
+    here = Path.cwd()
+    try:
+        yield
+    finally:
+        os.chdir(here)
+
+
 # Locking. filelock is imported late, which saves `lab --help` 30 ms. Its FileLock would create a missing folder, in
 # which nobody looks for a lock any more; lock_descriptor takes the same lock on a file that is already open.
 

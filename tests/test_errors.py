@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import LabError, RedactingFormatter, Stopped, did_you_mean, redacted
+from lab.errors import (
+    LabError,
+    RedactingFormatter,
+    Stopped,
+    abbreviated,
+    described,
+    did_you_mean,
+    place_of,
+    printable,
+    redacted,
+)
 
 
 @pytest.mark.parametrize(
@@ -111,3 +121,50 @@ def test_being_stopped_is_not_caught_as_an_ordinary_error() -> None:
 )
 def test_similar_names_are_suggested_else_all_are_listed(name: str, names: list[str], path: str, hint: str) -> None:
     assert did_you_mean(name, names, path) == hint
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain – ü, 漢字 🙂", "plain – ü, 漢字 🙂"),
+        ("no\u00a0break", "no\u00a0break"),
+        ("\x1b[31m\a\x7f\x9b", r"\x1b[31m\x07\x7f\x9b"),
+        ("a\nb\tc\r", r"a\nb\tc\r"),
+        ("\u202e\u2066\u2028\ud800", r"\u202e\u2066\u2028\ud800"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_escaped(text: str, shown: str) -> None:
+    assert printable(text) == shown
+    assert LabError(text).lines == (shown,)
+
+
+def test_line_ends_of_a_text_with_lines_stay() -> None:
+    assert printable("a\nb\r\x1b", lines=True) == "a\nb\\r\\x1b"
+
+
+def test_a_long_text_loses_its_middle() -> None:
+    assert abbreviated("x" * 80) == "x" * 80
+    assert abbreviated("a" * 50 + "b" * 50, 21) == "aaaaaaaaa … bbbbbbbbb"
+    assert len(LabError("x" * 5_000).lines[0]) <= 2_000
+    assert len(described(RuntimeError("x" * 100_000))) <= 2_100
+
+
+def test_the_place_is_that_of_the_cause_where_the_error_itself_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "caused.py").write_text("def fail():\n    raise KeyError\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    import caused  # type: ignore[import-not-found]
+
+    def error(cause: bool) -> RuntimeError:
+        try:
+            try:
+                caused.fail()
+            except KeyError as key_error:
+                raise RuntimeError from (key_error if cause else None)
+        except RuntimeError as raised:
+            return raised
+
+    assert place_of(error(cause=True)) == place_of(error(cause=False)) == " (caused.py:2)"
+    assert place_of(RuntimeError()) == ""

@@ -1,4 +1,4 @@
-"""Commands for experiments: new, run, list, show, resume, reproduce, test."""
+"""Commands for experiments: new, check, run, list, show, resume, reproduce, test."""
 
 import argparse
 import functools
@@ -11,8 +11,11 @@ OWN_CODE = "# runs only code of the lab"
 
 
 def register(commands: Commands) -> None:
-    """Add new, run, list, show, resume, reproduce and test."""
+    """Add new, check, run, list, show, resume, reproduce and test."""
     _register_new(commands)
+    checked = add(commands, "check", _check, "try an experiment on one batch, and record nothing; without a name, all")
+    checked.add_argument("name", nargs="?", help="a file in experiments/, without .yaml")
+    arguments.overrides(checked, "optimizer.lr=0.01 seed=3")
     killed = "the run is recorded as KILLED, with its checkpoints"
     arguments.experiment(add(commands, "run", _run, "train, track and test an experiment", killed))
     add(commands, "list", _list, "list all experiments in experiments/")
@@ -38,22 +41,51 @@ def _register_new(commands: Commands) -> None:
 
 
 def _new(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from lab.cli import tables
+    from lab.cli.terminal import Terminal
     from lab.scaffold import writing
 
     made = writing.new(
         options.name, options.data, options.target, options.model, options.kind, options.yes, options.overrides
     )
-    Console().print(tables.scaffold(made), highlight=False, soft_wrap=True)
+    Terminal().print(tables.scaffold(made), highlight=False, soft_wrap=True)
     return 0
 
 
-def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
+def _check(options: argparse.Namespace) -> int:
+    from lab.cli import check_report
+    from lab.cli.terminal import Terminal
+    from lab.config import experiment
+    from lab.training import check
 
+    if options.name is None:
+        return _check_all()
+    found = check.check(experiment.load(options.name, options.overrides))
+    Terminal().print(check_report.findings(found), highlight=False, soft_wrap=True)
+    return 0
+
+
+def _check_all() -> int:
+    """Check all experiments, a line each."""
+    from lab.cli.terminal import Terminal
+    from lab.config import experiment
+    from lab.training import check
+
+    code = 0
+    for name in experiment.names():
+        try:
+            _, rehearsal = check.rehearsed(experiment.load(name))
+            notes = [f"{subject}: {text}" for subject, text in rehearsal.notes]
+            line = "; ".join([f"first loss {rehearsal.loss:.4g}", *notes])
+        except LabError as error:
+            line, code = f"lab: {error.lines[0]}", 2
+        Terminal().print(f"{name:20}  {line}", highlight=False, soft_wrap=True, markup=False)
+    return code
+
+
+def _run(options: argparse.Namespace) -> int:
     from lab.cli import maintenance, tables
+    from lab.cli.terminal import Terminal
     from lab.config import experiment
     from lab.training import report
     from lab.training import run as training
@@ -61,7 +93,7 @@ def _run(options: argparse.Namespace) -> int:
 
     loaded = experiment.load(options.name, options.overrides)
     maintenance.start_in_background()
-    console = Console()
+    console = Terminal()
     console.print(f"[bold]{loaded.name}[/bold]  {tables.question_of(loaded)}", highlight=False)
     result = training.run(loaded, [ProgressBar(console)])
     console.print(report.summary(result), highlight=False, soft_wrap=True)
@@ -69,12 +101,11 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _resume(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from lab.cli.terminal import Terminal
     from lab.training import report, resume
     from lab.training.progress import ProgressBar
 
-    console = Console()
+    console = Terminal()
     say = functools.partial(console.print, highlight=False, soft_wrap=True, markup=False)
     result = resume.resume(options.run, options.overrides, [ProgressBar(console)], say)
     console.print(report.summary(result), highlight=False, soft_wrap=True)
@@ -82,12 +113,11 @@ def _resume(options: argparse.Namespace) -> int:
 
 
 def _reproduce(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from lab.cli.terminal import Terminal
     from lab.training import report, reproduce
     from lab.training.progress import ProgressBar
 
-    console = Console()
+    console = Terminal()
     say = functools.partial(console.print, highlight=False, soft_wrap=True, markup=False)
     reproduction = reproduce.reproduce(options.run, [ProgressBar(console)], say)
     console.print(report.summary(reproduction.result), highlight=False, soft_wrap=True)
@@ -96,11 +126,10 @@ def _reproduce(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from lab.cli import tables
+    from lab.cli.terminal import Terminal
 
-    Console().print(tables.experiment_list(overview()), highlight=False)
+    Terminal().print(tables.experiment_list(overview()), highlight=False)
     return 0
 
 
@@ -115,13 +144,12 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _test(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from lab.cli import tables
+    from lab.cli.terminal import Terminal
     from lab.training import reproduce
 
     again, logged = reproduce.test_again(options.run)
-    Console().print(tables.retest(again, logged), highlight=False)
+    Terminal().print(tables.retest(again, logged), highlight=False)
     return 0 if again == logged else 1
 
 

@@ -3,10 +3,11 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from lab import __version__
 from lab.cli import experiments, runs, services, studies
-from lab.errors import LabError, Stopped, TrainingFailed, redacted
+from lab.errors import LabError, Stopped, TrainingFailed, described, place_of, printable, redacted
 
 GROUPS = (experiments, studies, runs, services)
 
@@ -21,13 +22,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"lab: {line}", file=sys.stderr)
         code = 2
     except TrainingFailed as error:
-        print(f"lab: {redacted(str(error))}", file=sys.stderr)
+        print(f"lab: {printable(redacted(str(error)), lines=True)}", file=sys.stderr)
         code = 1
     except Stopped as stop:
         print(f"lab: stopped; {options.when_stopped}", file=sys.stderr)
         code = 128 + stop.signal_number
-    except (KeyboardInterrupt, BrokenPipeError):
+    except KeyboardInterrupt as error:
+        print(f"lab: interrupted{place_of(error)}", file=sys.stderr)
         code = 130
+    except BrokenPipeError:
+        code = 130
+    except BaseException as error:  # of a person's own code; one of the lab's own is a bug, which needs its traceback
+        if not (place := place_of(error)):
+            raise
+        print(f"lab: {printable(redacted(described(error)))}{place}", file=sys.stderr)
+        code = 2
     sys.exit(code)
 
 
@@ -43,8 +52,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong with the arguments, which may contain anything, and exit with 2."""
+        super().error(printable(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="lab", description="Find out whether an idea for a neural network works.")
+    parser = _Parser(prog="lab", description="Find out whether an idea for a neural network works.")
     parser.add_argument("--version", action="version", version=f"lab {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for group in GROUPS:

@@ -4,6 +4,7 @@ import argparse
 
 from lab.cli import arguments
 from lab.cli.arguments import Commands, add
+from lab.errors import printable
 
 
 def register(commands: Commands) -> None:
@@ -28,9 +29,8 @@ def _register_runs(commands: Commands) -> None:
 
 
 def _runs(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from lab.cli import tables
+    from lab.cli.terminal import Terminal
     from lab.errors import LabError
     from lab.tracking.reading import run_table, summaries
     from lab.tracking.reading.tables import open_tables
@@ -39,7 +39,7 @@ def _runs(options: argparse.Namespace) -> int:
         raise LabError(f"--limit: must be at least 1, not {options.limit}")
     if options.host and not options.reap:
         raise LabError("--host: only valid with --reap")
-    console, complete = Console(), True
+    console, complete = Terminal(), True
     if options.reap:
         from lab.cli import maintenance
 
@@ -65,13 +65,12 @@ def _register_best(commands: Commands) -> None:
 
 
 def _best(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from lab.cli import tables
+    from lab.cli.terminal import Terminal
     from lab.tracking.reading import stored_runs
 
     ranking = stored_runs.ranking(options.name, options.by, options.top)
-    Console().print(tables.best_runs(ranking), highlight=False, soft_wrap=True)
+    Terminal().print(tables.best_runs(ranking), highlight=False, soft_wrap=True)
     return 0
 
 
@@ -101,7 +100,7 @@ def _predict(options: argparse.Namespace) -> int:
         files.print_predictions(predictions)
         return 0
     files.write_predictions(predictions, output)
-    print(f"{output}: {len(predictions):,} predictions of run {loaded.run.id[:8]} ({loaded.run.name})")
+    print(f"{output}: {len(predictions):,} predictions of run {loaded.run.id[:8]} ({printable(loaded.run.name)})")
     return 0
 
 
@@ -123,7 +122,8 @@ def _export(options: argparse.Namespace) -> int:
     output = Path(options.output) if options.output else None
     loaded = model.load(options.run, options.by)
     path, difference = export.export(loaded, options.to, output, options.yes)
-    print(f"{path}: run {loaded.run.id[:8]} ({loaded.run.name}); largest difference from its outputs {difference:.2g}")
+    run = f"run {loaded.run.id[:8]} ({printable(loaded.run.name)})"
+    print(f"{path}: {run}; largest difference from its outputs {difference:.2g}")
     return 0
 
 

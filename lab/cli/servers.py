@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from lab.errors import LabError
+from lab.errors import LabError, printable
 from lab.tracking import models, store
 from lab.tracking.reading.stored_runs import StoredRun
 
@@ -96,7 +96,7 @@ def serve_model(run: StoredRun, port: int) -> None:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     os.environ["MLFLOW_TRACKING_URI"] = store.tracking_uri()
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
-    print(f"run {run.id[:8]} ({run.name}) on http://{HOST}:{port} (Ctrl-C ends it)\n")
+    print(f"run {run.id[:8]} ({printable(run.name)}) on http://{HOST}:{port} (Ctrl-C ends it)\n")
     print(example_request(folder, port), flush=True)
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(folder)]
     os.execv(sys.executable, [*command, "--host", HOST, "--port", str(port), "--env-manager", "local"])

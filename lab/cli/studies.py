@@ -29,9 +29,8 @@ def _register_study(commands: Commands) -> None:
 
 
 def _study(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from lab.cli import maintenance
+    from lab.cli.terminal import Terminal
     from lab.config import experiment
     from lab.studies import report, study
     from lab.studies.report import ProgressLine
@@ -40,7 +39,7 @@ def _study(options: argparse.Namespace) -> int:
     chosen = study.Options(**{name: getattr(options, name) for name in names})
     loaded = experiment.load(options.name, options.overrides)
     maintenance.start_in_background()
-    console = Console()
+    console = Terminal()
     with ProgressLine(console, chosen) as line:
         result = study.run(loaded, chosen, line)
     console.print(report.summary(result), highlight=False, soft_wrap=True)
@@ -76,9 +75,10 @@ def _refuse(options: argparse.Namespace, names: tuple[str, ...], why: str) -> No
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from rich.console import Console
+    from rich.markup import escape
 
     from lab.cli import maintenance
+    from lab.cli.terminal import Terminal
     from lab.comparisons import comparison, existing, report, run
 
     run_ids = [options.name, *(argument for argument in options.overrides if "=" not in argument)]
@@ -90,13 +90,13 @@ def _compare(options: argparse.Namespace) -> int:
         metric = options.metric or existing.How.metric
         how = existing.How(metric, options.margin or 0.0, options.unpaired, options.reduce, higher)
         findings = existing.compare(run_ids, how)
-        Console().print(report.of_runs(findings, options.unpaired), highlight=False, soft_wrap=True)
+        Terminal().print(report.of_runs(findings, options.unpaired), highlight=False, soft_wrap=True)
         return 0
     _refuse(options, OF_RUNS, f"is for runs; {options.name} is a comparison file, which says it itself")
     loaded = comparison.load(options.name, options.overrides, options.seeds)
     maintenance.start_in_background()
-    console = Console()
-    console.print(f"[bold]{loaded.name}[/bold]  {loaded.question}", highlight=False)
+    console = Terminal()
+    console.print(f"[bold]{loaded.name}[/bold]  {escape(loaded.question)}", highlight=False)
     with report.LiveTable(console) as table:
         result = run.run(loaded, 1 if options.workers is None else options.workers, table.show)
     console.print(report.summary(result), highlight=False, soft_wrap=True)

@@ -42,13 +42,13 @@ def experiment_list(rows: Iterable[tuple[str, str, str]]) -> RenderableType:
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
     for name, parts, question in rows:
-        table.add_row(name, Group(question, f"[dim]{parts}[/dim]"))
+        table.add_row(name, Group(escape(question), f"[dim]{escape(parts)}[/dim]"))
     return table
 
 
 def question_of(experiment: "Experiment") -> str:
     """The experiment's question, or how to write one."""
-    return experiment.question or "(write the question as the file's first comment)"
+    return escape(experiment.question) or "(write the question as the file's first comment)"
 
 
 def scaffold(made: "Scaffold") -> RenderableType:

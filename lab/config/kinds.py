@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from lab.errors import LabError, Unavailable, did_you_mean
+from lab.errors import LabError, Unavailable, described, did_you_mean, place_of
+from lab.files import same_folder
 
 SHIPPED = {
     "data": {
@@ -155,13 +156,14 @@ def _imported(path: str, module_name: str, name: str) -> Callable[..., Any]:
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        module = importlib.import_module(module_name)
+        with same_folder():
+            module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise Unavailable(
             f"{path}: no module '{error.name}'; kind: {module_name}:{name} is looked up from {here}"
         ) from None
-    except Exception as error:  # importing a user's file may raise anything
-        raise LabError(f"{path}: importing {module_name} failed: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # importing a user's file may raise anything
+        raise LabError(f"{path}: importing {module_name} failed: {described(error)}{place_of(error)}") from error
     found = getattr(module, name, None)
     if not callable(found):
         public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]

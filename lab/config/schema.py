@@ -8,7 +8,9 @@ from typing import Any, get_type_hints
 
 import pydantic
 
-from lab.errors import did_you_mean
+from lab.errors import abbreviated, did_you_mean
+
+NO_YAML = "must be an object that cannot be written in YAML"
 
 
 def check(
@@ -105,6 +107,8 @@ def _messages(error: pydantic.ValidationError, model: type[pydantic.BaseModel], 
 def _message(detail: Any, known: list[str], path: str) -> str:
     """The message for one pydantic error."""
     kind, value = detail["type"], detail["input"]
+    if "isinstance" in detail["msg"]:  # pydantic's way to say that JSON has no such type
+        return f"{NO_YAML}, not {_shown(value)}"
     context = detail.get("ctx", {})
     if kind == "extra_forbidden":
         near = did_you_mean(str(detail["loc"][0]), known, f"{path}." if path else "")
@@ -133,6 +137,7 @@ def _message(detail: Any, known: list[str], path: str) -> str:
 
 def _joined(messages: list[str]) -> str:
     """Several messages for one setting as one: 'must be a number, or text, not [1]'."""
+    messages = [message for message in messages if not message.startswith(NO_YAML)] or messages
     if len(messages) == 1:
         return messages[0]
     ends = {message.rpartition(", not ")[2] for message in messages}
@@ -143,7 +148,8 @@ def _joined(messages: list[str]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value as it is written in YAML."""
+    """A value as it is written in YAML, abbreviated."""
     if value is None:
         return "null"
-    return repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    shown = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    return abbreviated(shown)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from lab.config import kinds, schema, yaml_files
-from lab.config.types import Count, NonNegativeFloat, PositiveInt
-from lab.errors import LabError, place_of
+from lab.config.types import Count, NonNegativeFloat, PositiveInt, Share
+from lab.errors import LabError, abbreviated, described, place_of
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import EarlyStopping
@@ -39,7 +39,14 @@ SUPPLIED: dict[str, tuple[str, ...]] = {
         "fast_dev_run",
         "num_sanity_val_steps",
         "use_distributed_sampler",
+        "limit_predict_batches",
     ),
+}
+# Arguments of Trainer that cannot be honoured, and why.
+REFUSED = {
+    "overfit_batches": "not with the lab's loaders; limit_train_batches=1 trains on one batch of each epoch",
+    "reload_dataloaders_every_n_epochs": "the data of a run stays the same",
+    "sync_batchnorm": "a run trains on one device",
 }
 
 
@@ -65,8 +72,9 @@ class Part:
         except LabError:
             raise
         except (Exception, SystemExit) as error:  # whatever a person's own constructor raises
-            plain = isinstance(error, ValueError | TypeError)
-            message = " ".join(str(error if plain else f"{type(error).__name__}: {error}").split())
+            message = described(error)
+            if isinstance(error, ValueError | TypeError):
+                message = message.removeprefix(f"{type(error).__name__}: ")
             raise LabError(f"{self.section}: {self.kind} cannot be built: {message}{place_of(error)}") from error
 
     def as_mapping(self) -> dict[str, Any]:
@@ -105,7 +113,23 @@ def _trainer_bounds(
     log_every_n_steps: Count = 0,
     profiler: Literal["simple", "pytorch"] | None = None,
 ) -> None:
-    """The arguments of Trainer for which the lab has its own default or a narrower type."""
+    """The arguments of Trainer for which the lab has its own default."""
+
+
+def _trainer_types(
+    max_steps: PositiveInt | Literal[-1] = -1,
+    min_epochs: PositiveInt | None = None,
+    min_steps: PositiveInt | None = None,
+    max_time: str | dict[Literal["weeks", "days", "hours", "minutes", "seconds"], Count] | None = None,
+    limit_train_batches: PositiveInt | Share | None = None,
+    limit_val_batches: PositiveInt | Share | None = None,
+    limit_test_batches: PositiveInt | Share | None = None,
+    val_check_interval: PositiveInt | Share | None = None,
+    check_val_every_n_epoch: PositiveInt = 1,
+    num_nodes: Literal[1] = 1,
+    strategy: Literal["auto"] = "auto",
+) -> None:
+    """The arguments of Trainer of which the lab takes fewer values: each split is used, on one device."""
 
 
 def early_stopping(
@@ -151,13 +175,8 @@ def checked_sections(complete: dict[str, Any], errors: list[str]) -> dict[str, A
     parts["metrics"] = {
         name: _part(f"metrics.{name}", content, errors) for name, content in complete["metrics"].items()
     }
-    bounds = schema.defaults(_trainer_bounds)
-    given = complete["trainer"]
-    narrower = {name: value for name, value in given.items() if name in bounds}
-    errors += schema.check(_trainer_bounds, narrower, "trainer")
-    others = {name: value for name, value in given.items() if name not in bounds}
-    errors += schema.check(kinds.trainer(), others, "trainer", SUPPLIED["trainer"])
-    parts["trainer"] = bounds | given
+    parts["trainer"] = schema.defaults(_trainer_bounds) | complete["trainer"]
+    errors += _trainer_errors(complete["trainer"])
     if complete["early_stopping"] is not None:
         supplied = SUPPLIED["early_stopping"]
         errors += schema.check(early_stopping, complete["early_stopping"], "early_stopping", supplied)
@@ -178,6 +197,16 @@ def _unused_model(parts: Mapping[str, Any]) -> list[str]:
     if model is None and schema.requires(module.target, "model"):
         return [f"model: is required: {module.kind} takes a network as its argument `model`"]
     return []
+
+
+def _trainer_errors(given: dict[str, Any]) -> list[str]:
+    """One line per setting of Trainer that Lightning, or the lab, does not accept."""
+    errors = [f"trainer.{name}: {why}" for name, why in REFUSED.items() if name in given]
+    rest = {name: value for name, value in given.items() if name not in REFUSED}
+    for types in (_trainer_bounds, _trainer_types):
+        typed = {name: rest.pop(name) for name in schema.names(types) if name in rest}
+        errors += schema.check(types, typed, "trainer")
+    return errors + schema.check(kinds.trainer(), rest, "trainer", (*SUPPLIED["trainer"], *REFUSED))
 
 
 def part(section: str, content: dict[str, Any]) -> Part:
@@ -219,10 +248,10 @@ def with_overrides(sections: Any, overrides: Iterable[str], errors: list[str]) -
     for override in overrides:
         name, equals, text = override.partition("=")
         section, _, setting = name.strip().partition(".")
-        if not equals or not section:
-            errors.append(f"{override}: write a setting and its value, such as optimizer.lr=0.01")
+        if not equals or not section or not name.isprintable():
+            errors.append(f"{abbreviated(override)}: write a setting and its value, such as optimizer.lr=0.01")
             continue
-        value = yaml_files.parse(text, override)
+        value = yaml_files.parse(text, abbreviated(override))
         content = changed.get(section)
         if content is None:
             content = schema.defaults(top_level).get(section) or {}

@@ -274,7 +274,10 @@ class SampleDataModule(DataModule):
         """Class numbers (N,), or standardised values (N, T)."""
         if self.class_names:
             y = torch.as_tensor(samples.y, dtype=torch.int64)
-            self.majority = int(torch.bincount(y[train]).argmax())
+            counts = torch.bincount(y[train], minlength=len(self.class_names))
+            self.majority = int(counts.argmax())
+            if missing := [name for name, count in zip(self.class_names, counts.tolist(), strict=True) if not count]:
+                self.notes.append(("classes", f"no training sample is of class {', '.join(missing)}"))
             return y
         y = torch.as_tensor(samples.y, dtype=torch.float32)
         count = y.shape[1]

@@ -46,6 +46,8 @@ def _shapes(samples: Samples) -> str:
         return f"x of shape {tuple(samples.x.shape)}; a sample needs at least one dimension, (N, ...)"
     if len(samples.x) != len(samples.y):
         return f"{len(samples.x):,} samples x but {len(samples.y):,} targets y"
+    if samples.test_size < 0:
+        return f"test_size {samples.test_size}; it must be 0 or more"
     least = 1 + samples.test_size + 2
     return f"{len(samples.x):,} samples; at least {least} are needed" if len(samples.x) < least else ""
 
@@ -70,6 +72,8 @@ def _values(samples: Samples) -> str:
         return f"y of shape {y.shape}; without class names it must be values (N, T), such as y[:, None]"
     if not np.issubdtype(y.dtype, np.number):
         return f"y of type {y.dtype}; without class names it must be numbers"
+    if len(samples.target_names) not in (0, y.shape[1]):
+        return f"{len(samples.target_names)} target names for {y.shape[1]} targets"
     if not np.isfinite(y).all():
         row, column = (int(index[0]) for index in np.nonzero(~np.isfinite(y)))
         return f"y[{row}, {column}] = {y[row, column]}; all values must be finite"

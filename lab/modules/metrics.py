@@ -97,6 +97,10 @@ class EpochScores:
 
 def as_floats(values: dict[str, Tensor]) -> dict[str, float]:
     """Metric values as the shortest decimals that stand for them: 0.462, not 0.4620000123977661."""
+    for name, value in values.items():
+        if not isinstance(value, Tensor) or value.numel() != 1:
+            given = f"a tensor {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+            raise TypeError(f"the metric {name} gave {given}; it must give one number")
     return {name: float(str(value.cpu().numpy())) for name, value in values.items()}
 
 

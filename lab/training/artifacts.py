@@ -96,10 +96,14 @@ def confusion_counts(true: np.ndarray, predicted: np.ndarray, classes: int) -> n
 
 def keep_model(built: Built, tracker: Tracker) -> None:
     """Save the model of the best epoch, which takes raw inputs and predicts without the lab."""
+    write_model(built, Path(tracker.path("model")))
+    tracker.model("model", built.data.task)
+
+
+def write_model(built: Built, folder: Path) -> None:
+    """Write the model with its present weights to a folder; raises what torch.export raises."""
     example = built.data.input_scale.invert(built.data.first_samples(EXAMPLE_ROWS)).numpy()
-    folder = Path(tracker.path("model"))
     if isinstance(built.data, Table):
         models.save_for_rows(built.predictor(), encoding_of(built), example, built.data.example, folder)
     else:
         models.save(built.predictor(), example, folder)
-    tracker.model("model", built.data.task)

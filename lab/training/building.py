@@ -16,12 +16,12 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau
 
 from lab.architectures.adapters import Embedded, FromLastValue
-from lab.config import schema
+from lab.config import kinds, schema
 from lab.config.experiment import Experiment
 from lab.config.sections import SIZES, Part
 from lab.data.base import DataModule, EmbeddedColumns, InputAdapter, RelativeToLastValue
 from lab.data.lightning_data import LightningData
-from lab.errors import LabError, place_of
+from lab.errors import LabError, described, place_of
 from lab.modules import metrics
 from lab.modules.observer import Observer
 from lab.modules.task import TaskModule
@@ -37,6 +37,7 @@ from lab.modules.tasks import (
 )
 from lab.modules.training_step import Stepping, block_size
 from lab.training import rehearsal
+from lab.training.memory import bounded_parameters
 from lab.training.own_module import OwnObserver, declared_directions
 from lab.training.rehearsal import check_metrics, check_optimizer
 
@@ -77,7 +78,7 @@ class Built:
 
     def predictor(self) -> nn.Module:
         """The model for raw inputs, on the CPU, sharing the module's weights."""
-        self.module.cpu()
+        self.module.cpu().float()
         if isinstance(self.module, TaskModule):
             return Predictor(self.module.architecture, self.data.input_scale, self.module.output())
         scale = self.data.target_scale
@@ -136,8 +137,11 @@ def _network(experiment: Experiment, model: Part, data: DataModule) -> nn.Module
     """The architecture behind the layers that the data needs, tried on two samples."""
     _check_model(model)
     rehearsal.check_kind(model, experiment.data, data.sizes)
-    architecture: nn.Module = model.build(**data.sizes.supplied())
+    with bounded_parameters(model.kind):
+        architecture: nn.Module = model.build(**data.sizes.supplied())
     whole = data.wrap(with_input_adapter(architecture, data.input_adapter))
+    if not isinstance(whole, nn.Module):
+        raise LabError(f"data: {experiment.data.kind}.wrap() must return a network, not {type(whole).__name__}")
     rehearsal.check_forward(whole, architecture, model, data.first_samples(2), data.sizes)
     if missing := next((name for name, p in whole.named_parameters() if isinstance(p, UninitializedParameter)), None):
         raise LabError(f"model: {model.kind} never uses its parameter {missing}, which has no shape")
@@ -160,7 +164,8 @@ def _with_own_module(experiment: Experiment, module: Part, data: DataModule) -> 
     for name in (*SIZES,):
         if schema.requires(module.target, name) and name not in supplied:
             raise LabError(f"module.kind: {module.kind} requires `{name}`, which {experiment.data.kind} does not have")
-    made: L.LightningModule = module.build(**supplied)
+    with bounded_parameters(module.kind):
+        made: L.LightningModule = module.build(**supplied)
     observer = OwnObserver(declared_directions(made, module.kind), experiment.seed_of("dropout"))
     return Built(experiment, data, made, observer)
 
@@ -201,10 +206,9 @@ def _prepare(data: DataModule, kind: str) -> None:
     except LabError:
         raise
     except (Exception, SystemExit) as error:
-        if not (place := place_of(error)):
+        if not kinds.code_of("data", kind):  # a bug, which needs its traceback
             raise
-        message = " ".join(f"{type(error).__name__}: {error}".split())
-        raise LabError(f"data: {kind} cannot be read: {message}{place}") from error
+        raise LabError(f"data: {kind} cannot be read: {described(error)}{place_of(error)}") from error
 
 
 def with_input_adapter(architecture: nn.Module, adapter: InputAdapter | None) -> nn.Module:

@@ -19,11 +19,11 @@ from torch.utils.data import DataLoader
 from lab.config.experiment import Experiment
 from lab.data.lightning_data import LightningData
 from lab.data.loaders import Batch
-from lab.errors import LabError, did_you_mean, place_of
+from lab.errors import LabError, described, did_you_mean, place_of
 from lab.training import checkpoint_files
 from lab.training.building import Built
 from lab.training.checkpoint_files import Damaged
-from lab.training.checkpoints import random_state, set_random_state
+from lab.training.isolation import copied, same_randomness
 from lab.training.own_module import OwnObserver
 from lab.training.records import Records
 from lab.training.trainer import make_trainer, silence_libraries
@@ -38,24 +38,24 @@ BATCHES = 2
 SHOWN = 3
 
 
-def rehearse(built: Built) -> list[tuple[str, str]]:
+def rehearse(built: Built) -> tuple[list[tuple[str, str]], float]:
     """Train, validate and test a copy of the module on one batch each; raises LabError for what would fail later.
 
-    The observer learns what the module logs. Returns notes: (subject, sentence).
+    The observer learns what the module logs. Returns notes, (subject, sentence), and
+    the first loss, NaN where the module returns none.
     """
     assert built.experiment.module is not None
     silence_libraries()
     kind, observer = built.experiment.module.kind, built.observer
     assert isinstance(observer, OwnObserver)
     _check_hooks(built.module, kind)
-    with warnings.catch_warnings(action="ignore"), _spare(built.module) as module:
-        trial = dataclasses.replace(
-            built, experiment=_shortened(built.experiment), module=module, observer=copy.deepcopy(observer)
-        )
+    with warnings.catch_warnings(action="ignore"), same_randomness(), copied(built) as twin:
+        trial = dataclasses.replace(twin, experiment=_shortened(built.experiment), observer=copy.deepcopy(observer))
         unchanged = _train_once(trial, kind)
     observer.learn(trial.observer)  # type: ignore[arg-type]
     _check_monitor(built.experiment.checkpoints["monitor"], observer, kind)
-    return list(_notes(built.module, kind, unchanged))
+    losses = trial.observer.losses
+    return list(_notes(built.module, kind, unchanged)), losses[0] if losses else math.nan
 
 
 def _check_hooks(module: L.LightningModule, kind: str) -> None:
@@ -70,21 +70,6 @@ def _check_hooks(module: L.LightningModule, kind: str) -> None:
         callbacks = module.configure_callbacks()
     if any(isinstance(each, ModelCheckpoint) for each in (callbacks if isinstance(callbacks, list) else [callbacks])):
         raise LabError(f"module: {kind}.configure_callbacks gives a ModelCheckpoint, but the lab keeps the checkpoints")
-
-
-@contextlib.contextmanager
-def _spare(module: L.LightningModule) -> Iterator[L.LightningModule]:
-    """A copy of the module; the module itself, its weights restored afterwards, where it cannot be copied."""
-    state = random_state()
-    try:
-        try:
-            yield copy.deepcopy(module)
-        except (TypeError, AttributeError, RuntimeError):  # a lock, a generator, an open file
-            weights = copy.deepcopy(module.state_dict())
-            yield module
-            module.load_state_dict(weights)
-    finally:
-        set_random_state(state)
 
 
 def _shortened(experiment: Experiment) -> Experiment:
@@ -177,5 +162,4 @@ def _as_a_line(kind: str, doing: str) -> Iterator[None]:
     except LabError:
         raise
     except (Exception, SystemExit) as error:
-        message = " ".join(f"{type(error).__name__}: {error}".split())
-        raise LabError(f"module: {kind} fails {doing}: {message}{place_of(error)}") from error
+        raise LabError(f"module: {kind} fails {doing}: {described(error)}{place_of(error)}") from error

@@ -9,7 +9,7 @@ from lab.config import kinds, schema
 from lab.config.experiment import Experiment
 from lab.config.sections import SUPPLIED, Part
 from lab.data.base import DataModule, Sizes
-from lab.errors import LabError, place_of
+from lab.errors import LabError, described, place_of
 from lab.modules.task import TaskModule
 
 
@@ -45,12 +45,12 @@ def check_forward(network: nn.Module, architecture: nn.Module, model: Part, samp
     try:
         with torch.no_grad():
             outputs = network(samples)
-    except Exception as error:  # whatever a person's own network raises
+    except (Exception, SystemExit) as error:  # whatever a person's own network raises
         where = ""
         if entered:
             name, layer, x = entered[-1]
             where = f"layer {name or 'itself'}, {layer}, got {_shape(('N', *x.shape[1:]))}: "
-        message = " ".join(str(error).split())
+        message = described(error)
         raise LabError(
             f"model: {model.kind} cannot take {_shape(('N', *sizes.input_shape))}: {where}{message}{place_of(error)}"
         ) from error
@@ -58,10 +58,14 @@ def check_forward(network: nn.Module, architecture: nn.Module, model: Part, samp
         for hook in hooks:
             hook.remove()
         network.train()
-    expected = (len(samples), sizes.out_features)
-    if not isinstance(outputs, Tensor) or outputs.shape != expected:
-        came = _shape(("N", *outputs.shape[1:])) if isinstance(outputs, Tensor) else type(outputs).__name__
-        raise LabError(f"model: {model.kind} must return (N, {sizes.out_features}), but returns {came}")
+    expected: tuple[Any, ...] = (len(samples), sizes.out_features)
+    given: tuple[Any, ...] = tuple(outputs.shape) if isinstance(outputs, Tensor) else ()
+    if given == expected:
+        return
+    if given[:1] != expected[:1] and given:  # the number of samples is wrong: it is shown
+        raise LabError(f"model: {model.kind} must return {_shape(expected)} for 2 samples, but returns {_shape(given)}")
+    came = _shape(("N", *given[1:])) if given else type(outputs).__name__
+    raise LabError(f"model: {model.kind} must return (N, {sizes.out_features}), but returns {came}")
 
 
 def _remember(entered: list[tuple[str, nn.Module, Tensor]], name: str) -> Any:
@@ -92,8 +96,8 @@ def check_metrics(experiment: Experiment, data: DataModule, module: TaskModule) 
         try:
             metric.update(scored["preds"], scored["target"])
             float(metric.compute())
-        except Exception as error:  # whatever a person's own metric raises
-            message = " ".join(str(error).split())
+        except (Exception, SystemExit) as error:  # whatever a person's own metric raises
+            message = described(error)
             raise LabError(
                 f"metrics.{name}: {experiment.metrics[name].kind} cannot measure predictions "
                 f"{tuple(scored['preds'].shape)} against {tuple(scored['target'].shape)} as one number: "
@@ -103,5 +107,5 @@ def check_metrics(experiment: Experiment, data: DataModule, module: TaskModule) 
 
 def check_optimizer(experiment: Experiment, module: TaskModule) -> None:
     """Build optimizer and schedule once, so that wrong settings are reported before the run."""
-    parameters = [nn.Parameter(torch.zeros(1))]
+    parameters = list(module.parameters()) or [nn.Parameter(torch.zeros(1))]  # that there are none is found later
     module.make_scheduler(module.make_optimizer(parameters), 100)

@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from lab.config.experiment import Experiment
 from lab.data.base import Split
 from lab.errors import TrainingFailed
+from lab.files import same_folder
 from lab.signals import stop_at_safe_points, stop_on_signals
 from lab.tracking import store
 from lab.tracking.reading import directions
@@ -134,11 +135,12 @@ def train(
 ) -> Result:
     """As `run`, recorded by `tracker` with further tags, without waiting until the records are sent."""
     silence_libraries()
-    session = open_session(choose_threads(build(experiment)), tracker, callbacks, start)
+    with same_folder():
+        session = open_session(choose_threads(build(experiment)), tracker, callbacks, start)
     store.check_writable()
     began = time.perf_counter()
     with stop_on_signals(), _recorded(session, tags or {}):
-        with stop_at_safe_points():
+        with stop_at_safe_points(), same_folder():
             fit(session.trainer, session.built, session.start.checkpoint)
             session.checkpoints.restore_best(session.built.module)
             scores = _score(session)
@@ -153,7 +155,7 @@ def open_session(
 ) -> Session:
     """Everything that a run needs, with nothing recorded yet; raises LabError."""
     start.check(built)
-    notes = whole_batch.rehearse(built)
+    notes = whole_batch.rehearse(built).notes
     records = Records(built.observer, built.experiment.trainer["log_every_n_steps"])
     settings = built.experiment.checkpoints
     best = best_by(settings["monitor"], built.observer.directions())
@@ -255,7 +257,8 @@ def _keep_artifacts(session: Session) -> list[str]:
     missing = []
     for what, keep in steps.items():
         try:
-            keep()
+            with same_folder():  # the export runs a person's own network
+                keep()
         except Exception as error:  # whatever torch.export, matplotlib or a full disk raises
             missing.append(f"without {what}: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
     if missing:

@@ -3,18 +3,19 @@
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, Checkpoint
+from lightning.pytorch.callbacks import Callback, Checkpoint, Timer
 from lightning.pytorch.profilers import Profiler, PyTorchProfiler, SimpleProfiler
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from lab.config import sections
 from lab.config.experiment import Experiment
+from lab.data.base import SPLITS, Split
 from lab.data.lightning_data import LightningData
 from lab.errors import LabError, did_you_mean
 from lab.tracking.writing.logger import DirectLogger, JournalLogger
@@ -34,9 +35,9 @@ def make_trainer(built: Built, callbacks: Sequence[Callback] = (), tracker: Trac
     if settings["precision"] in (16, "16", "16-mixed") and not torch.cuda.is_available():
         raise LabError("trainer.precision: 16-mixed needs a GPU; on a CPU use bf16-mixed")
     try:
-        return L.Trainer(
+        trainer = L.Trainer(
             **settings,
-            callbacks=[*built.callbacks, *callbacks],
+            callbacks=[*built.callbacks, *callbacks, ValidationAtEnd()],
             logger=_logger(built, tracker),
             plugins=DurableIO(),
             profiler=profiler,
@@ -45,8 +46,85 @@ def make_trainer(built: Built, callbacks: Sequence[Callback] = (), tracker: Trac
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-    except (ValueError, TypeError, RuntimeError, ModuleNotFoundError) as error:
+    except Exception as error:  # of a dozen kinds, whatever Lightning does not like about its arguments
         raise LabError(f"trainer: {' '.join(str(error).split())}") from error
+    _check_devices(trainer)
+    _check_time(trainer)
+    return trainer
+
+
+class ValidationAtEnd(Callback):
+    """Validates after the last step also where `max_steps` ends in the middle of an epoch."""
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any) -> None:
+        """Stop as early stopping does, after which Lightning validates."""
+        if trainer.global_step == trainer.max_steps:
+            trainer.should_stop = True
+
+
+def _check_devices(trainer: L.Trainer) -> None:
+    if trainer.num_devices > 1:
+        raise LabError(
+            f"trainer.devices: a run trains on one device, not on {trainer.num_devices}; "
+            "set devices: 1, or the number of a GPU as a list, such as [0]"
+        )
+
+
+def _check_time(trainer: L.Trainer) -> None:
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    timer = next((callback for callback in callbacks if isinstance(callback, Timer)), None)
+    if timer is not None and (timer.time_remaining() or 0) <= 0:
+        raise LabError("trainer.max_time: must be longer than 0 seconds")
+
+
+def check_counts(built: Built) -> None:
+    """Raise LabError for settings of Trainer that leave no batch, no validation, or ask for more steps than there are.
+
+    Lightning finds some of them in the middle of a run, and others never.
+    """
+    settings = built.experiment.trainer
+    batches = {split: _batches(built, split) for split in SPLITS}
+    for split, count in batches.items():
+        share = settings.get(f"limit_{split}_batches")
+        if isinstance(share, float) and int(share * count) < 1:
+            raise LabError(
+                f"trainer.limit_{split}_batches: {share:g} of {count} batches is none; use at least {1 / count:.2g}"
+            )
+    epochs, every = settings["max_epochs"], settings.get("check_val_every_n_epoch", 1)
+    if every > epochs:
+        raise LabError(
+            f"trainer.check_val_every_n_epoch: {every} is more than the {epochs} epochs: no epoch is validated"
+        )
+    if (settings.get("min_epochs") or 1) > epochs:
+        raise LabError(f"trainer.min_epochs: {settings['min_epochs']} is more than trainer.max_epochs, {epochs}")
+    _check_steps(settings, _limited(batches["train"], settings.get("limit_train_batches")))
+    if settings["gradient_clip_algorithm"] == "value" and not settings["gradient_clip_val"]:
+        raise LabError("trainer.gradient_clip_algorithm: without trainer.gradient_clip_val nothing is clipped")
+
+
+def _check_steps(settings: Mapping[str, Any], batches: int) -> None:
+    """Raise LabError for more steps than a run has, of so many batches in an epoch."""
+    interval = settings.get("val_check_interval")
+    if isinstance(interval, int) and interval > batches:
+        raise LabError(f"trainer.val_check_interval: {interval} is more than the {batches} batches of an epoch")
+    if isinstance(interval, float) and int(interval * batches) < 1:
+        raise LabError(f"trainer.val_check_interval: {interval:g} of {batches} batches is none")
+    steps = -(-batches // settings["accumulate_grad_batches"]) * settings["max_epochs"]
+    if (least := settings.get("min_steps") or 0) > steps:
+        raise LabError(f"trainer.min_steps: {least} is more than the {steps} steps of the run")
+
+
+def _batches(built: Built, split: Split) -> int:
+    """The batches of a split in an epoch."""
+    loader = built.data.loader(split, shuffle=split == "train")
+    return int(getattr(loader, "batches", 0) or len(loader))
+
+
+def _limited(batches: int, limit: float | None) -> int:
+    """How many of the batches a limit leaves: a number, or a share of them."""
+    if limit is None:
+        return batches
+    return min(limit, batches) if isinstance(limit, int) else int(limit * batches)
 
 
 def trainer_settings(experiment: Experiment) -> dict[str, Any]:

@@ -5,10 +5,11 @@ smaller one of an epoch. A mistake in a person's own code is one line that names
 """
 
 import contextlib
-import copy
 import io
+import math
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,63 +17,76 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 
+from lab.data.lightning_data import LightningData
 from lab.data.loaders import Batch
-from lab.errors import LabError, place_of
-from lab.modules.task import TaskModule
-from lab.training import own_rehearsal
+from lab.errors import LabError, described, did_you_mean, place_of
+from lab.training import memory, own_rehearsal, sanity_checks
 from lab.training.building import Built
-from lab.training.checkpoints import random_state, set_random_state
+from lab.training.isolation import copied, in_precision, same_randomness
+from lab.training.sanity_checks import Note
+from lab.training.trainer import check_counts, make_trainer
 
-MIXED = {"bf16-mixed": torch.bfloat16}
-UNIT_SUM = 1e-4  # how near to 1 the outputs of a softmax add up
+MIXED = {"bf16-mixed": torch.bfloat16, "bf16": torch.bfloat16}
+SCHEDULE = {"scheduler", "interval", "monitor"}  # keys that the training loop honours
+# What to do about messages of torch that do not say it.
+HINTS = {
+    "Expected more than 1 value per channel": "batch norm needs a data.batch_size of 2 or more",
+    "required positional argument: 'closure'": "the training loop gives an optimizer no closure; choose another",
+}
 
 
-def rehearse(built: Built) -> list[tuple[str, str]]:
+@dataclass(frozen=True)
+class Rehearsal:
+    """What the rehearsal found: notes for the user as (subject, sentence), and figures of the first batch.
+
+    `gradients` has the norm of each parameter's gradient, None for one that got none; memory is in bytes.
+    """
+
+    notes: list[Note]
+    loss: float
+    gradients: Mapping[str, float | None]
+    activations: int
+    optimizer_state: int
+
+
+def rehearse(built: Built) -> Rehearsal:
     """Train a copy of the network on one batch; raises LabError for what would fail later.
 
-    Returns notes on what is odd but can be trained: (subject, sentence). Weights and random state stay as they are.
+    Weights and random state stay as they are.
     """
     if built.experiment.module is not None:
-        return own_rehearsal.rehearse(built)
-    with _same_randomness(), _copied(built.task_module) as network:
-        full, rest = _batches(built)
-        outputs, loss = _loss(built, network, full)
-        if rest is not None:
-            _loss(built, network, rest, f" for the last batch of an epoch, of {len(rest[1])} samples")
-        _check_metrics(built, network, full)
-        # Only then a step is taken: a learning rate that makes the network diverge is a result, and no mistake.
-        optimizer, schedule = _optimizer(built, network)
-        without = _step(built, network, loss, optimizer, schedule)
-        _check_checkpoint(network, optimizer, schedule)
-    return [*_unused(built.experiment.part("model").kind, without), *_as_after_softmax(built, outputs)]
+        return _rehearse_own(built)
+    check_counts(built)
+    make_trainer(built)
+    with same_randomness(), copied(built) as rehearsed, in_precision(rehearsed) as cast:
+        return _rehearse(rehearsed, *(cast(batch) for batch in batches(rehearsed)))
 
 
-@contextlib.contextmanager
-def _same_randomness() -> Iterator[None]:
-    """Give the generators of torch, NumPy and Python back as they were."""
-    state = random_state()
-    try:
-        yield
-    finally:
-        set_random_state(state)
+def _rehearse_own(built: Built) -> Rehearsal:
+    """Let Lightning train a copy of a module of one's own; what its steps need is not known."""
+    if not isinstance(built.data, LightningData):
+        check_counts(built)
+    notes, loss = own_rehearsal.rehearse(built)
+    return Rehearsal(notes, loss, {}, 0, 0)
 
 
-@contextlib.contextmanager
-def _copied(module: TaskModule) -> Iterator[nn.Module]:
-    """A copy of the network; the network itself, restored afterwards, where it cannot be copied."""
-    network = module.architecture
-    try:
-        copied = copy.deepcopy(network)
-    except Exception:  # a lock, a generator, an open file
-        before = copy.deepcopy({name: value.detach() for name, value in network.named_parameters()})
-        buffers = copy.deepcopy(dict(network.named_buffers()))
-        yield network.train()
-        with torch.no_grad():
-            for name, value in (*network.named_parameters(), *network.named_buffers()):
-                value.copy_({**before, **buffers}[name])
-        network.zero_grad()
-    else:
-        yield copied.train()
+def _rehearse(built: Built, full: Batch, rest: Batch | None) -> Rehearsal:
+    network = built.task_module.architecture.train()
+    activations = _check_memory(built, network, full)
+    outputs, loss = _loss(built, network, full)
+    if rest is not None:
+        _loss(built, network, rest, f" for the last batch of an epoch, of {len(rest[1])} samples")
+    _check_metrics(built, network, full)
+    with _part("loss", type(built.task_module.loss).__name__, "in the backward pass"):
+        notes = sanity_checks.of_batch(built, outputs, full, loss)
+    # Only then a step is taken: a learning rate that makes the network diverge is a result, and no mistake.
+    optimizer, schedule = _optimizer(built, network)
+    _backward(built, network, loss)
+    gradients = sanity_checks.gradient_norms(network)
+    changed = _step(built, network, loss, optimizer, schedule)
+    notes += sanity_checks.of_step(built, optimizer, changed)
+    _check_checkpoint(network, optimizer, schedule)
+    return Rehearsal(notes, float(loss.detach()), gradients, activations, memory.of_optimizer(optimizer))
 
 
 @contextlib.contextmanager
@@ -83,11 +97,29 @@ def _part(section: str, kind: str, doing: str) -> Iterator[None]:
     except LabError:
         raise
     except (Exception, SystemExit) as error:
-        message = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-        raise LabError(f"{section}: {kind} fails {doing}: {message}{place_of(error)}") from error
+        message = described(error)
+        hint = next((f"; {hint}" for text, hint in HINTS.items() if text in message), "")
+        raise LabError(f"{section}: {kind} fails {doing}: {message}{hint}{place_of(error)}") from error
 
 
-def _batches(built: Built) -> tuple[Batch, Batch | None]:
+def _check_memory(built: Built, network: nn.Module, batch: Batch) -> int:
+    """The bytes that a batch keeps for its backward pass, from two of its samples; raises LabError for too many."""
+    few = len(batch[1]) if len(batch[1]) < 2 else 2
+    with (
+        _part("model", built.experiment.part("model").kind, "in the forward pass"),
+        memory.Activations(network) as kept,
+    ):
+        network(batch[0][:few].clone())  # with memory of their own
+    wanted, most = kept.take() / few * len(batch[1]), memory.available()
+    if wanted > most:
+        raise LabError(
+            f"data.batch_size: a batch of {len(batch[1])} samples needs about {wanted / 1e9:.3g} GB for its backward "
+            f"pass, {most / 1e9:.3g} GB are free"
+        )
+    return int(wanted)
+
+
+def batches(built: Built) -> tuple[Batch, Batch | None]:
     """A full batch of training samples, and as many as the last batch of an epoch has, where that is smaller."""
     size = built.data.batch_size
     loader = built.data.loader("train", shuffle=True)
@@ -103,32 +135,73 @@ def _optimizer(built: Built, network: nn.Module) -> tuple[Optimizer, dict[str, A
     with _part("optimizer", kind, "to be built"):
         optimizer = built.task_module.make_optimizer(network.parameters())
     with _part("scheduler", built.experiment.part("scheduler").kind, "to be built"):
-        return optimizer, built.task_module.make_scheduler(optimizer, 100)
+        schedule = built.task_module.make_scheduler(optimizer, 100)
+    _check_schedule(built, schedule)
+    return optimizer, schedule
 
 
-def _step(built: Built, network: nn.Module, loss: Tensor, optimizer: Optimizer, schedule: dict[str, Any]) -> list[str]:
-    """Back-propagate, take one step of optimizer and schedule; the parameters that got no gradient."""
-    experiment = built.experiment
-    with _part("model", experiment.part("model").kind, "in the backward pass"):
+def _check_schedule(built: Built, schedule: dict[str, Any]) -> None:
+    """Raise LabError for a mapping, as Lightning has it, of which the training loop would ignore a part."""
+    kind, interval, monitor = built.experiment.part("scheduler").kind, schedule.get("interval"), schedule.get("monitor")
+    known = [f"{split}/{name}" for split in ("val", "train") for name in built.task_module.directions()]
+    if "scheduler" not in schedule or interval not in ("epoch", "step") or set(schedule) - SCHEDULE:
+        raise LabError(
+            f"scheduler: {kind} must return {{'scheduler': ..., 'interval': 'epoch' or 'step', 'monitor': a metric or "
+            f"nothing}}, but returns {', '.join(f'{name}: {_plain(value)}' for name, value in schedule.items())}"
+        )
+    if monitor is not None and monitor not in known:
+        raise LabError(f"scheduler: {kind} monitors '{monitor}'; {did_you_mean(monitor, known)}")
+    if monitor is not None and interval == "step":
+        raise LabError(
+            f"scheduler: {kind} monitors {monitor}, which is known once an epoch; its interval must be epoch"
+        )
+
+
+def _plain(value: Any) -> str:
+    return str(value) if isinstance(value, str | int | float | None) else type(value).__name__
+
+
+def _backward(built: Built, network: nn.Module, loss: Tensor) -> None:
+    """Back-propagate; raises LabError where no parameter gets a gradient."""
+    kind = built.experiment.part("model").kind
+    with _part("model", kind, "in the backward pass"):
         loss.backward()
-    named = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
-    without = [name for name, parameter in named if parameter.grad is None]
-    if len(without) == len(named):
-        raise LabError(f"model: {experiment.part('model').kind} gets no gradient, so nothing can be learned")
-    with _part("optimizer", experiment.part("optimizer").kind, "to take a step"):
-        optimizer.step()
-    bad = next((name for name, parameter in named if bool(torch.isnan(parameter).any())), None)
-    if bad is not None:
+    if all(parameter.grad is None for parameter in network.parameters()):
+        raise LabError(f"model: {kind} gets no gradient, so nothing can be learned")
+
+
+def _step(built: Built, network: nn.Module, loss: Tensor, optimizer: Optimizer, schedule: dict[str, Any]) -> bool:
+    """Take steps of optimizer and schedule, a second one where the first has no effect; whether a weight changed."""
+    experiment = built.experiment
+    watched = min((p for p in network.parameters() if p.grad is not None), key=_smallest_with_slope)
+    before, changed = watched.detach().clone(), False
+    for _ in range(2):  # a warm-up may start with a rate of 0
+        with _part("optimizer", experiment.part("optimizer").kind, "to take a step"):
+            optimizer.step()
+        with _part("scheduler", experiment.part("scheduler").kind, "to take a step"):
+            schedule["scheduler"].step(*([loss.detach()] if schedule.get("monitor") else []))
+        if changed := not torch.equal(watched, before):
+            break
+    named = network.named_parameters()
+    if bad := next((name for name, parameter in named if bool(torch.isnan(parameter).any())), None):
         raise LabError(f"optimizer: {experiment.part('optimizer').kind} makes {bad} NaN in its first step")
-    with _part("scheduler", experiment.part("scheduler").kind, "to take a step"):
-        schedule["scheduler"].step(*([loss.detach()] if schedule.get("monitor") else []))
-    return without
+    rates = [float(group["lr"]) for group in optimizer.param_groups if "lr" in group]
+    if rates and not 0 <= min(rates) <= max(rates) < math.inf:
+        raise LabError(f"scheduler: {experiment.part('scheduler').kind} makes the learning rate {min(rates):g}")
+    return changed
+
+
+def _smallest_with_slope(parameter: nn.Parameter) -> tuple[bool, int]:
+    """Orders parameters: those with a gradient other than 0 first, small ones before large ones."""
+    return parameter.grad is None or not bool(parameter.grad.any()), parameter.numel()
 
 
 def _loss(built: Built, network: nn.Module, batch: Batch, which: str = "") -> tuple[Tensor, Tensor]:
     """Outputs (B, ...) and loss () of a batch; raises LabError unless both are what a training needs."""
     model, loss_part = built.experiment.part("model").kind, built.experiment.loss
     assert loss_part is not None, "decided by build"
+    if isinstance(built.task_module.loss, nn.CrossEntropyLoss) and built.data.sizes.out_features == 1:
+        raise LabError(f"loss: {loss_part.kind} takes a logit per class, but two classes have a single one; use bce")
     dtype = MIXED.get(str(built.experiment.trainer["precision"]))
     with torch.autocast("cpu", dtype, enabled=dtype is not None):
         with _part("model", model, f"in the forward pass{which}"):
@@ -158,7 +231,7 @@ def _check_loss(kind: str, loss: Any) -> None:
     if loss.ndim:
         raise LabError(f"loss: {kind} must return one number, but returns {tuple(loss.shape)}; take its mean")
     if not bool(torch.isfinite(loss)):
-        raise LabError(f"loss: {kind} is {float(loss)} for the first batch")
+        raise LabError(f"loss: {kind} is {float(loss.detach())} for the first batch")
 
 
 def _without_gradient(model: str, loss: str, network: nn.Module, outputs: Tensor) -> str:
@@ -168,22 +241,6 @@ def _without_gradient(model: str, loss: str, network: nn.Module, outputs: Tensor
     if not outputs.requires_grad:
         return f"model: {model} returns outputs without a gradient (detach() or no_grad()), so nothing can be learned"
     return f"loss: {loss} returns a number without a gradient, so nothing can be learned"
-
-
-def _unused(model: str, names: list[str]) -> list[tuple[str, str]]:
-    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return [("model", f"{model}: {shown} got no gradient from the first batch")] if names else []
-
-
-def _as_after_softmax(built: Built, outputs: Tensor) -> list[tuple[str, str]]:
-    """A note where the outputs are probabilities, although the loss takes logits."""
-    if built.data.sizes.classes < 3 or not isinstance(built.task_module.loss, nn.CrossEntropyLoss):
-        return []
-    sums, classes = outputs.detach().float().sum(1), outputs.shape[1]
-    if bool((outputs >= 0).all()) and bool(((sums - 1).abs() < UNIT_SUM).all()):
-        perfect = float(nn.functional.cross_entropy(torch.eye(classes), torch.arange(classes)))
-        return [("model", f"its outputs add up to 1; after softmax a perfect prediction still costs {perfect:.2f}")]
-    return []
 
 
 def _check_metrics(built: Built, network: nn.Module, batch: Batch) -> None:

@@ -6,8 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.table import Table
 
 from lab.cli import main
+from lab.cli.terminal import Terminal
 from lab.tracking import store
 
 
@@ -138,3 +140,105 @@ def test_doctor_shows_versions_device_and_store(workplace: Path, capsys: pytest.
     assert code == 0
     for word in ("torch", "device", "precisions", "threads", "mlflow.db", "yes, 1 experiments"):
         assert word in out
+
+
+class TestCheck:
+    """`lab check` tries an experiment and records nothing."""
+
+    def test_the_figures_are_printed(self, tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
+        code, out, _ = lab(capsys, "check", tiny, "model.dropout=0.5")
+        assert code == 0
+        assert "mlp, 1,210 parameters" in out
+        assert "a guess, the same probability for every class, costs 2.3026" in out
+        assert "export      a model that predicts without the lab" in out
+        assert [line.split()[0] for line in out.splitlines()[-2:]] == ["linears.0", "head"]
+        assert not store.client().search_runs(["0", "1"])
+
+    def test_a_mistake_is_one_line(self, tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
+        code, out, err = lab(capsys, "check", tiny, "optimizer={kind: torch.optim.LBFGS}")
+        assert (code, out) == (2, "")
+        assert err.startswith("lab: optimizer: torch.optim.LBFGS fails to take a step")
+        assert err.count("\n") == 1
+
+    def test_without_a_name_every_experiment_has_a_line(
+        self, tiny: str, workplace: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for path in (workplace / "experiments").glob("*.yaml"):
+            if path.stem not in (tiny, "linear"):
+                path.unlink()
+        (workplace / "experiments" / "broken.yaml").write_text("data: {kind: nothing}\nmodel: {kind: mlp}\n")
+        code, out, _ = lab(capsys, "check")
+        broken, linear, last = out.splitlines()
+        assert code == 2
+        assert "no such kind 'nothing'" in broken
+        assert linear.startswith("linear                first loss 2.")
+        assert last.startswith("tiny  ")
+
+
+OWN = """
+import os
+from lab.data.base import SampleDataModule
+from torch import nn
+
+class Interrupts(nn.Module):
+    def __init__(self, in_features: int):
+        raise KeyboardInterrupt
+
+class OwnError(BaseException):
+    def __str__(self):
+        raise ValueError("no text")
+
+class Raises(nn.Module):
+    def __init__(self, in_features: int):
+        raise OwnError
+
+class Escapes(nn.Module):
+    def __init__(self, in_features: int):
+        raise RuntimeError("red \\x1b[31m")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message"),
+    [
+        ("Interrupts", 130, "lab: interrupted (raising.py:8)"),
+        ("Raises", 2, "lab: OwnError: (its message cannot be read) (raising.py:16)"),
+        ("Escapes", 2, r"lab: model: raising:Escapes cannot be built: RuntimeError: red \x1b[31m (raising.py:20)"),
+    ],
+)
+def test_whatever_own_code_raises_is_one_line_with_its_place(
+    name: str,
+    code: int,
+    message: str,
+    tiny: str,
+    workplace: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (workplace / "raising.py").write_text(OWN)
+    monkeypatch.delitem(sys.modules, "raising", raising=False)
+    ended, _, err = lab(capsys, "check", tiny, f"model={{kind: 'raising:{name}'}}")
+    assert (ended, err) == (code, f"{message}\n")
+
+
+def test_sys_exit_while_a_file_is_imported_is_no_success(
+    tiny: str, workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (workplace / "ends.py").write_text("import os, sys\nos.chdir('/')\nsys.exit(0)\n")
+    monkeypatch.delitem(sys.modules, "ends", raising=False)
+    code, _, err = lab(capsys, "run", tiny, "model={kind: 'ends:Net'}")
+    assert (code, err) == (2, "lab: model.kind: importing ends failed: SystemExit: 0 (ends.py:3)\n")
+    assert Path.cwd() == workplace
+
+
+def test_text_of_a_person_is_printed_with_its_control_characters_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal(width=80).print(Table("a\x1b[31m\x07"), "b\u202ec", "d\x9be", "f\x1b[2Jg")
+    printed = capsys.readouterr().out
+    assert r"b\u202ec d\x9be f\x1b[2Jg" in printed
+    assert not set(printed) & set("\x1b\x07\u202e\x9b\r")
+
+
+def test_arguments_are_shown_escaped_too(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = lab(capsys, "list", "\x1b[31m")
+    assert code == 2
+    assert err.endswith(r"unrecognized arguments: \x1b[31m" + "\n")

@@ -38,6 +38,8 @@ def test_samples_that_can_be_trained_on_are_returned(samples: Samples) -> None:
         (Samples(X[:, 0], VALUES), r"gives x of shape \(5,\); a sample needs at least one dimension"),
         (Samples(X, VALUES[:4]), "gives 5 samples x but 4 targets y"),
         (Samples(X, VALUES, test_size=3), "gives 5 samples; at least 6 are needed"),
+        (Samples(X, VALUES, test_size=-1), "gives test_size -1; it must be 0 or more"),
+        (Samples(X, VALUES, target_names=("a", "b")), "gives 2 target names for 1 targets"),
         (Samples(X, CLASSES, class_names=("a", "a")), "they must be different texts"),
         (Samples(X, CLASSES, class_names=(1, 2)), "they must be different texts"),  # type: ignore[arg-type]
         (Samples(X, CLASSES * 0, class_names=("a",)), "a single class; there is nothing to tell apart"),

@@ -15,10 +15,15 @@ from lab.training import whole_batch
 from lab.training.building import build
 
 OWN = '''
+import dataclasses
+import os
 import sys
+import numpy as np
 import torch
 from torch import nn
 from torchmetrics import Metric
+
+from lab.data.base import SampleDataModule, Samples
 
 
 class Net(nn.Module):
@@ -102,6 +107,38 @@ class LateError(Net):
         return y
 
 
+class LateExit(Net):
+    def change(self, y):
+        if self.calls > 30:
+            sys.exit(0)
+        return y
+
+
+class LateInterrupt(Net):
+    def change(self, y):
+        if self.calls > 30:
+            raise KeyboardInterrupt
+        return y
+
+
+class Leaves(Net):
+    def change(self, y):
+        os.chdir("/")
+        return y
+
+
+class LateVector(Metric):
+    higher_is_better = True
+    calls = 0
+
+    def update(self, preds, target):
+        pass
+
+    def compute(self):
+        LateVector.calls += 1
+        return torch.zeros(3) if LateVector.calls > 2 else torch.zeros(())
+
+
 class LateStop(Net):
     def change(self, y):
         if self.calls > 30:
@@ -150,6 +187,31 @@ class Schedule(torch.optim.lr_scheduler.LRScheduler):
         if self.last_epoch > 0:
             raise RuntimeError("no rate")
         return [0.1]
+
+
+class Data(SampleDataModule):
+    def read(self):
+        return Samples(np.random.default_rng(0).random((99, 3), np.float32), np.arange(99) % 2, class_names=["a", "b"])
+
+
+class Unprepared(Data):
+    def __init__(self):
+        pass
+
+
+class ShortEncoding(Data):
+    def encode(self, raw, train):
+        return super().encode(raw, train)[:9]
+
+
+class NoWrapper(Data):
+    def wrap(self, architecture):
+        return None
+
+
+class Unseen(Data):
+    def read(self):
+        return dataclasses.replace(super().read(), class_names=["a", "b", "c"])
 
 
 class Lightning(__import__("lightning").LightningModule):
@@ -210,6 +272,28 @@ def test_a_mistake_is_one_line(section: str, name: str, message: str) -> None:
     assert message in refusal(section, name)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "Unprepared",
+            "data: mistakes:Unprepared cannot be read: AttributeError: 'Unprepared' object has no",
+        ),
+        ("ShortEncoding", "data: mistakes:ShortEncoding cannot be read: IndexError: index"),
+        ("NoWrapper", r"data: mistakes:NoWrapper.wrap\(\) must return a network, not NoneType"),
+    ],
+)
+def test_a_mistake_in_a_data_module_is_one_line(name: str, message: str) -> None:
+    with pytest.raises(LabError, match=message) as refused:
+        build(load("digits", [f"data={{kind: 'mistakes:{name}'}}", "model={kind: linear}"]))
+    assert len(refused.value.lines) == 1
+
+
+def test_a_class_without_a_training_sample_is_a_note() -> None:
+    built = build(load("digits", ["data={kind: 'mistakes:Unseen'}", "model={kind: linear}"]))
+    assert ("classes", "no training sample is of class c") in built.data.notes
+
+
 def test_an_optimizer_that_needs_a_closure_is_refused() -> None:
     with pytest.raises(LabError, match=r"optimizer: torch.optim.LBFGS fails to take a step: .*closure"):
         training.run(load("digits", ["optimizer={kind: torch.optim.LBFGS}"]))
@@ -224,7 +308,7 @@ def test_an_optimizer_that_needs_a_closure_is_refused() -> None:
 )
 def test_what_is_odd_but_can_be_trained_is_a_note(name: str, note: str) -> None:
     built = build(load("digits", [f"model={{kind: 'mistakes:{name}'}}"]))
-    assert ("model", note) in whole_batch.rehearse(built)
+    assert ("model", note) in whole_batch.rehearse(built).notes
 
 
 @pytest.mark.parametrize("name", ["mistakes:Net", "mistakes:Locked"])
@@ -232,7 +316,7 @@ def test_the_rehearsal_leaves_weights_and_randomness_as_they_are(name: str) -> N
     built = build(load("digits", [f"model={{kind: '{name}'}}"]))
     before = {key: value.clone() for key, value in built.module.state_dict().items()}
     state = torch.get_rng_state()
-    assert whole_batch.rehearse(built) == []
+    assert whole_batch.rehearse(built).notes == []
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(before[key], value) for key, value in built.module.state_dict().items())
     assert all(parameter.grad is None for parameter in built.module.parameters())
@@ -240,7 +324,15 @@ def test_the_rehearsal_leaves_weights_and_randomness_as_they_are(name: str) -> N
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("LateError", f"KeyError: 'late' {place('KeyError')}"), ("LateStop", "RuntimeError: StopIteration was raised")],
+    [
+        ("LateError", f"KeyError: 'late' {place('KeyError')}"),
+        (
+            "LateStop",
+            f"RuntimeError: StopIteration was raised in the forward pass or in the loss {place('raise StopIteration')}",
+        ),
+        ("LateExit", f"sys.exit(0) was called during the run {place('sys.exit(0)')}"),
+        ("LateInterrupt", f"KeyboardInterrupt was raised during the run {place('raise KeyboardInterrupt')}"),
+    ],
 )
 def test_a_late_mistake_is_a_line_too_and_its_traceback_is_kept(name: str, reason: str) -> None:
     with pytest.raises(TrainingFailed, match=r"the traceback is in the run's file error\.txt") as failed:
@@ -250,6 +342,18 @@ def test_a_late_mistake_is_a_line_too_and_its_traceback_is_kept(name: str, reaso
     assert run.info.status == "FAILED"
     kept = stored_runs.find(run.info.run_id).artifact("error.txt").read_text()
     assert kept.startswith("Traceback")
+
+
+def test_a_metric_that_gives_several_numbers_late_is_named(tiny: str) -> None:
+    with pytest.raises(TrainingFailed, match=r"the metric mine gave a tensor \(3,\); it must give one number"):
+        training.run(load(tiny, ["metrics={mine: {kind: 'mistakes:LateVector'}}"]))
+
+
+def test_code_that_leaves_the_folder_does_not_move_the_store(tiny: str, workplace: Path) -> None:
+    result = training.run(load(tiny, ["model={kind: 'mistakes:Leaves'}"]))
+    assert Path.cwd() == workplace
+    assert result.run_id is not None
+    assert str(workplace) in str(store.client().get_run(result.run_id).info.artifact_uri)
 
 
 @pytest.mark.parametrize(
@@ -263,4 +367,4 @@ def test_schedules_by_their_dotted_path_are_stepped_as_they_need(schedule: str) 
 
 def test_a_learning_rate_that_diverges_is_a_result_and_no_mistake() -> None:
     built = build(load("digits", ["optimizer={kind: sgd, lr: 1e30}", "model.norm=none"]))
-    assert whole_batch.rehearse(built) == []
+    assert whole_batch.rehearse(built).notes == []

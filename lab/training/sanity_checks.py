@@ -1,0 +1,162 @@
+"""Notes on what can be trained but is most likely a mistake: each is a (subject, sentence) for the user."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lab.data.loaders import Batch
+from lab.training.building import Built
+
+Note = tuple[str, str]
+
+UNIT_SUM = 1e-4  # how near to 1 the outputs of a softmax add up
+SAME_LOSS = 1e-6  # relative difference below which two losses are the same; float32 has 7 digits
+SHOWN = 3  # names in a list
+
+
+def of_batch(built: Built, outputs: Tensor, batch: Batch, loss: Tensor) -> list[Note]:
+    """Notes on the outputs and the loss of a batch, before the backward pass."""
+    return [
+        *_of_outputs(built, outputs),
+        *_of_loss(built, outputs, batch, loss),
+        *_of_unknown_tensors(built, loss),
+    ]
+
+
+def of_step(built: Built, optimizer: Optimizer, changed: bool) -> list[Note]:
+    """Notes on the gradients, and on the first steps of the optimizer, which have changed the weights or not."""
+    experiment, network = built.experiment, built.task_module.architecture
+    return [
+        *_of_gradients(experiment.part("model").kind, network),
+        *_of_optimizer(experiment.part("optimizer").kind, network, optimizer, changed),
+    ]
+
+
+def _of_outputs(built: Built, outputs: Tensor) -> list[Note]:
+    """Outputs that are probabilities, or logits, although the loss takes the other."""
+    loss, values = built.task_module.loss, outputs.detach().float()
+    between = bool((values >= 0).all() and (values <= 1).all())
+    if isinstance(loss, nn.CrossEntropyLoss) and between:
+        perfect = nn.functional.cross_entropy(torch.eye(outputs.shape[1]), torch.arange(outputs.shape[1]))
+        costs = f"a perfect prediction still costs {float(perfect):.2f}"
+        if _sums_to_one(values):
+            return [("model", f"its outputs add up to 1; after softmax {costs}")]
+        return [("model", f"its outputs lie between 0 and 1; after a sigmoid {costs}")]
+    if isinstance(loss, nn.BCEWithLogitsLoss) and between:
+        costs = f"{math.log1p(math.exp(-1)):.3f} for the second class and {math.log(2):.3f} for the first"
+        return [("model", f"its outputs lie between 0 and 1; after a sigmoid a perfect prediction still costs {costs}")]
+    if isinstance(loss, nn.NLLLoss) and not _sums_to_one(values.exp()):
+        return [("loss", "NLLLoss takes log-probabilities, which the outputs are not; use cross_entropy")]
+    return []
+
+
+def _sums_to_one(values: Tensor) -> bool:
+    return bool(((values.sum(1) - 1).abs() < UNIT_SUM).all())
+
+
+def _of_loss(built: Built, outputs: Tensor, batch: Batch, loss: Tensor) -> list[Note]:
+    """A negative loss, one without a slope, and one that does not compare each output with its own target."""
+    kind, notes = built.experiment.part("loss").kind, []
+    if float(loss.detach()) < 0:
+        notes.append(
+            ("loss", f"{kind} is negative, {float(loss.detach()):.3g} for the first batch, and is made smaller still")
+        )
+    slope = torch.autograd.grad(loss, outputs, retain_graph=True, allow_unused=True)[0]
+    if slope is None or not bool(slope.any()):
+        notes.append(("loss", f"the gradient of {kind} is 0 for every output of the first batch"))
+    elif _ignores_order(built, outputs, batch):
+        shapes = f"outputs {tuple(outputs.shape)}, targets {tuple(built.task_module.loss_target(batch).shape)}"
+        notes.append(
+            ("loss", f"{kind} does not change when the targets are shuffled ({shapes}): check its broadcasting")
+        )
+    return notes
+
+
+@torch.no_grad()
+def _ignores_order(built: Built, outputs: Tensor, batch: Batch) -> bool:
+    """Whether the loss stays the same when every output gets the target of another sample.
+
+    (N,) against (N, 1) broadcasts to N × N differences, whose mean no order of the targets changes.
+    """
+    target = built.task_module.loss_target(batch)
+    others = target.roll(1, 0)
+    if len(target) < 3 or bool((target == others).all()):
+        return False
+    # Other outputs than the network's own, which may be equal for all samples.
+    made = outputs.detach() + torch.randn_like(outputs)
+    try:
+        own, other = (float(built.task_module.loss(made, each)) for each in (target, others))
+    except Exception:  # a loss that takes probabilities, for one
+        return False
+    return math.isclose(own, other, rel_tol=SAME_LOSS)
+
+
+def _of_gradients(kind: str, network: nn.Module) -> list[Note]:
+    """Parameters that are frozen, or got no gradient in the backward pass."""
+    named = dict(network.named_parameters())
+    frozen = [name for name, parameter in named.items() if not parameter.requires_grad]
+    without = [name for name, parameter in named.items() if parameter.requires_grad and parameter.grad is None]
+    notes = []
+    if frozen:
+        count = sum(named[name].numel() for name in frozen)
+        notes.append(("model", f"{kind}: {_names(frozen)} require no gradient: {count:,} parameters stay as they are"))
+    if without:
+        notes.append(("model", f"{kind}: {_names(without)} got no gradient from the first batch"))
+    return notes
+
+
+def _of_unknown_tensors(built: Built, loss: Tensor) -> list[Note]:
+    """Tensors that a loss depends on and that are no parameters: layers in a Python list, or made in each pass."""
+    known = {id(parameter) for parameter in built.task_module.parameters()}
+    unknown = [tensor for tensor in _leaves(loss) if id(tensor) not in known]
+    if not unknown:
+        return []
+    shapes = _names([str(tuple(tensor.shape)) for tensor in unknown])
+    kind = built.experiment.part("model").kind
+    sentence = f"{kind}: tensors {shapes} are no parameters of the network and are not trained: layers in a plain list?"
+    return [("model", f"{sentence} Use nn.ModuleList")]
+
+
+def _leaves(loss: Tensor) -> Iterator[Tensor]:
+    """The tensors to which gradients go from a loss."""
+    seen, waiting = set(), [loss.grad_fn]
+    while waiting:
+        function = waiting.pop()
+        if function is None or function in seen:
+            continue
+        seen.add(function)
+        if (leaf := getattr(function, "variable", None)) is not None:
+            yield leaf
+        waiting += [following for following, _ in function.next_functions]
+
+
+def _of_optimizer(kind: str, network: nn.Module, optimizer: Optimizer, changed: bool) -> list[Note]:
+    """Parameters that the optimizer does not have, a rate of 0, and steps uphill or without effect."""
+    groups = optimizer.param_groups
+    held = {id(parameter) for group in groups for parameter in group["params"]}
+    left_out = [name for name, parameter in network.named_parameters() if id(parameter) not in held]
+    notes = []
+    if left_out:
+        notes.append(("optimizer", f"{kind} does not update {_names(left_out)}"))
+    if any(group.get("maximize") for group in groups):
+        notes.append(("optimizer", f"{kind} maximizes the loss (maximize: true)"))
+    if not changed:
+        zero = all(float(group["lr"]) == 0 for group in groups if "lr" in group)
+        why = "the learning rate is 0" if zero else f"{kind}.step() has no effect"
+        notes.append(("optimizer", f"no weight changed in the first steps: {why}"))
+    return notes
+
+
+def gradient_norms(network: nn.Module) -> Mapping[str, float | None]:
+    """The norm of each parameter's gradient, by the parameter's name; None for one that got none."""
+    return {
+        name: None if parameter.grad is None else float(parameter.grad.norm())
+        for name, parameter in network.named_parameters()
+    }
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
