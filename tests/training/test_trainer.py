@@ -49,7 +49,7 @@ def restored() -> Iterator[None]:
 def trained(*overrides: str) -> tuple[Built, Trainer, Observer]:
     built = build(load("tiny", overrides))
     observer = Observer()
-    trainer = make_trainer(built.experiment, [observer, *early_stopping_of(built)])
+    trainer = make_trainer(built, [observer, *early_stopping_of(built)])
     fit(trainer, built)
     return built, trainer, observer
 
@@ -135,7 +135,7 @@ def test_a_precision_is_that_of_the_weights_and_is_rehearsed(precision: str, dty
     assert whole_batch.rehearse(built).notes == []
     assert torch.get_default_dtype() == torch.float32
     assert {weights.dtype for weights in built.module.parameters()} == {torch.float32}  # a copy was rehearsed
-    fit(make_trainer(built.experiment), built)
+    fit(make_trainer(built), built)
     assert {weights.dtype for weights in built.module.parameters()} == {dtype}
     # The model that is kept takes the numbers of a data file.
     assert built.predictor()(torch.zeros(2, 1, 8, 8)).dtype == torch.float32
