@@ -51,7 +51,7 @@ def _others(size: Size) -> dict[str, tuple[int, float]]:
         for logger, _ in loggers.values():
             _log(logger, 1)  # makes its file or database
         rounds: dict[str, Callable[[], float]] = {name: _round(*each) for name, each in loggers.items()}
-        measured = interleaved(rounds, 1 + 2 * size.pairs)
+        measured = interleaved(rounds, size.pairs)
     open_runs.of_process().close()
     return {name: (loggers[name][1], 1e6 * statistics.median(times)) for name, times in measured.items()}
 

@@ -111,6 +111,9 @@ class TestTraining:
     def test_the_values_at_the_best_checkpoint_are_known(self, trained: Trained) -> None:
         best = max(value for _, value in trained.by_csv("val/wonder"))
         assert trained.run.metrics["at_best/val/wonder"] == pytest.approx(best) == float(trained.best.best_model_score)
+        assert (
+            trained.stored("at_best/val/wonder")[-1][0] == max(trained.by_csv("val/wonder"), key=lambda row: row[1])[0]
+        )
         assert trained.run.metrics["at_best/val_loss"] == pytest.approx(10 - best)
         assert not any(name.startswith("at_best/train") for name in trained.run.metrics)
 

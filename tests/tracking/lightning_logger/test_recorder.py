@@ -51,6 +51,13 @@ def test_files_and_folders_are_copied(recorder: Recorder, tmp_path: Path) -> Non
         recorder.artifact(tmp_path / "nowhere")
 
 
+def test_what_sums_up_a_run_is_recorded_at_its_last_step(recorder: Recorder) -> None:
+    for step in (0, 5):
+        recorder.summary({"at_best/x": 1.0})
+        assert last("metrics")["step"] == step
+        recorder.metrics({"x": 1.0}, 5)
+
+
 def test_scalars_and_texts(recorder: Recorder) -> None:
     recorder.add_scalar("loss", torch.tensor(0.5), 3)
     assert (last("metrics")["values"], last("metrics")["step"]) == ({"loss": 0.5}, 3)
