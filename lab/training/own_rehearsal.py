@@ -26,7 +26,7 @@ from lab.training.checkpoint_files import Damaged
 from lab.training.isolation import copied, same_randomness
 from lab.training.own_module import OwnObserver
 from lab.training.records import Records
-from lab.training.trainer import make_trainer, silence_libraries
+from lab.training.trainer import make_trainer
 
 # Settings of Trainer that say how long a training is, or what is done at its end.
 LENGTH = ("max_epochs", "min_epochs", "max_steps", "min_steps", "max_time", "overfit_batches", "profiler")
@@ -45,7 +45,6 @@ def rehearse(built: Built) -> tuple[list[tuple[str, str]], float]:
     the first loss, NaN where the module returns none.
     """
     assert built.experiment.module is not None
-    silence_libraries()
     kind, observer = built.experiment.module.kind, built.observer
     assert isinstance(observer, OwnObserver)
     _check_hooks(built.module, kind)

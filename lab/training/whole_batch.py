@@ -24,7 +24,7 @@ from lab.training import memory, own_rehearsal, sanity_checks
 from lab.training.building import Built
 from lab.training.isolation import copied, in_precision, same_randomness
 from lab.training.sanity_checks import Note
-from lab.training.trainer import check_counts, make_trainer
+from lab.training.trainer import check_counts, make_trainer, silence_libraries
 
 MIXED = {"bf16-mixed": torch.bfloat16, "bf16": torch.bfloat16}
 SCHEDULE = {"scheduler", "interval", "monitor"}  # keys that the training loop honours
@@ -54,6 +54,7 @@ def rehearse(built: Built) -> Rehearsal:
 
     Weights and random state stay as they are.
     """
+    silence_libraries()
     if built.experiment.module is not None:
         return _rehearse_own(built)
     check_counts(built)

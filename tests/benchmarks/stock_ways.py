@@ -131,7 +131,7 @@ def checked_at_once(module_class: type[TaskModule]) -> Callable[[TaskModule, Ten
     return checked
 
 
-def model_checkpoint(folder: Path, every_seconds: float) -> ModelCheckpoint:
+def model_checkpoint(folder: Path, *_: Any) -> ModelCheckpoint:
     """Best and last, as Lightning keeps them."""
     return ModelCheckpoint(folder, "best", monitor="val/loss", save_last=True)
 

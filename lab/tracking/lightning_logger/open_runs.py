@@ -89,7 +89,7 @@ def of_process() -> OpenRuns:
 
 
 def _close_at_exit(process: int) -> None:
-    if process == os.getpid():
+    if process == os.getpid() and process in _of_processes:
         with suppress(KeyboardInterrupt):  # the sender goes on without this process
             _of_processes[process].close()
 
