@@ -19,8 +19,7 @@ class Contrastive(L.LightningModule):
         width = 64
         self.features = nn.Sequential(nn.ReLU(), nn.Linear(out_features, width))
         self.probe = nn.Linear(width, classes)
-        self.val_accuracy = MulticlassAccuracy(classes, average="micro")
-        self.test_accuracy = MulticlassAccuracy(classes, average="micro")
+        self.accuracy = MulticlassAccuracy(classes, average="micro")
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of the probe, (N, classes)."""
@@ -37,13 +36,10 @@ class Contrastive(L.LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Measure the probe."""
-        self.val_accuracy(self(batch[0]), batch[1])
-        self.log("val/accuracy", self.val_accuracy)
+        self.accuracy(self(batch[0]), batch[1])
+        self.log("test/accuracy" if self.trainer.testing else "val/accuracy", self.accuracy)
 
-    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Measure the probe."""
-        self.test_accuracy(self(batch[0]), batch[1])
-        self.log("test/accuracy", self.test_accuracy)
+    test_step = validation_step
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW."""

@@ -3,29 +3,22 @@
 import lightning as L
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
 
 
 class GAN(L.LightningModule):
-    """A generator learns to draw samples that a discriminator takes for real ones.
+    """A generator learns to draw samples that a discriminator takes for real ones."""
 
-    The losses say little about the drawings; the energy distance between drawn and real samples does (0: same).
-    """
-
-    directions = {"energy_distance": "min"}
+    directions = {"energy_distance": "min"}  # between drawn and real samples; the losses say little about the drawings
 
     def __init__(self, in_features: int, latent: int = 16, hidden: int = 256, lr: float = 0.0002):
         super().__init__()
         self.automatic_optimization = False
         self.latent, self.lr = latent, lr
         self.generator = nn.Sequential(
-            *(nn.Linear(latent, hidden), nn.BatchNorm1d(hidden), nn.ReLU()),
-            *(nn.Linear(hidden, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, in_features)),
+            nn.Linear(latent, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, in_features)
         )
-        self.discriminator = nn.Sequential(
-            *(nn.Flatten(), nn.Linear(in_features, hidden), nn.LeakyReLU(0.2)),
-            *(nn.Linear(hidden, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1)),
-        )
+        layers = nn.Linear(in_features, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, hidden), nn.LeakyReLU(0.2)
+        self.discriminator = nn.Sequential(nn.Flatten(), *layers, nn.Linear(hidden, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """How real each sample looks, a logit, (N, 1)."""
@@ -40,9 +33,11 @@ class GAN(L.LightningModule):
         for optimizer, part in zip(self.optimizers(), (self.discriminator, self.generator), strict=True):
             drawn = self.draw(len(batch[0]))
             if part is self.discriminator:
-                loss = softplus(-self(batch[0])).mean() + softplus(self(drawn.detach())).mean()
+                loss = (
+                    nn.functional.softplus(-self(batch[0])).mean() + nn.functional.softplus(self(drawn.detach())).mean()
+                )
             else:
-                loss = softplus(-self(drawn)).mean()
+                loss = nn.functional.softplus(-self(drawn)).mean()
             optimizer.zero_grad()
             self.manual_backward(loss)
             optimizer.step()
@@ -56,11 +51,10 @@ class GAN(L.LightningModule):
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Adam for each network."""
-        parts = (self.discriminator, self.generator)
-        return [torch.optim.Adam(part.parameters(), lr=self.lr, betas=(0.5, 0.999)) for part in parts]
+        parameters = self.discriminator.parameters(), self.generator.parameters()
+        return [torch.optim.Adam(each, lr=self.lr, betas=(0.5, 0.999)) for each in parameters]
 
 
 def energy_distance(x: Tensor, y: Tensor) -> Tensor:
     """2 E|X-Y| - E|X-X'| - E|Y-Y'| of samples (N, F) and (M, F), without bias (Székely & Rizzo 2013)."""
-    within = [torch.cdist(part, part).sum() / (len(part) * (len(part) - 1)) for part in (x, y)]
-    return 2 * torch.cdist(x, y).mean() - within[0] - within[1]
+    return 2 * torch.cdist(x, y).mean() - sum(torch.cdist(z, z).sum() / (len(z) * (len(z) - 1)) for z in (x, y))
