@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 from shipped import PROJECT
@@ -11,7 +12,8 @@ from shipped import PROJECT
 import lab
 
 
-def test_the_notebook_runs_and_shows_tables_and_a_plot(workplace: Path) -> None:
+def test_the_notebook_runs_and_shows_tables_and_a_plot(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # Streamlit sets it in the process that has run its tests
     (workplace / "docs").mkdir()
     notebook = nbformat.read(PROJECT / "docs" / "notebook.ipynb", as_version=4)
     stored = kinds(notebook)

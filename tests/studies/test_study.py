@@ -231,7 +231,7 @@ def test_workers_on_ray_run_the_same_study(searched: str, monkeypatch: pytest.Mo
         assert one.fresh == pytest.approx(same.fresh, abs=0.02)  # other thread counts may round otherwise
 
 
-EPOCHS = 60  # of a trial: enough that a signal arrives during training even on a slow machine
+EPOCHS = 100  # of a trial: enough that a signal arrives during training even on a slow machine
 
 
 def start(name: str, *options: str) -> subprocess.Popen[str]:
