@@ -16,8 +16,8 @@ from lab.errors import LabError
 
 LOADERS = {"train": "train_dataloader", "val": "val_dataloader", "test": "test_dataloader"}
 NOTE = (
-    "is a LightningDataModule: its own loaders are used, their order is seeded for each epoch, and a run is "
-    "continued at the beginning of an epoch"
+    "is a LightningDataModule: its own loaders are used, their order is seeded for each epoch, its splits are its own "
+    "(it gets `seed` if it takes it), and a run is continued at the beginning of an epoch"
 )
 
 
@@ -59,9 +59,13 @@ class LightningData(DataModule):
         self.fingerprint = fingerprint(*(np.asarray(tensor) for tensor in tensors))
         self.example = tensors[0]
         self.batch_size = len(self.example)
-        datasets: dict[str, Any] = {split: getattr(self.loader(split), "dataset", []) for split in SPLITS}
-        self.splits = datasets
+        self.splits = {split: self._dataset(split) for split in SPLITS}
         self.notes = [("data", f"{self.kind} {NOTE}")]
+
+    def _dataset(self, split: Split) -> Any:
+        """The dataset of a split; an empty list where there is none, or one without a length."""
+        dataset = getattr(self.loader(split), "dataset", [])
+        return dataset if hasattr(dataset, "__len__") else []
 
     def loader(self, split: Split, shuffle: bool = False, num_workers: int = 0) -> Any:
         """The data module's own loader of a split; an empty list where it has none."""
@@ -77,7 +81,7 @@ class LightningData(DataModule):
 
     def split_fingerprint(self) -> str:
         """A hash of the sizes of the splits: their indices are not known."""
-        return fingerprint(np.asarray([_length(self.splits[split]) for split in SPLITS]))
+        return fingerprint(np.asarray([len(self.splits[split]) for split in SPLITS]))  # type: ignore[arg-type]
 
 
 def tensors_in(batch: Any) -> list[Tensor]:
@@ -86,7 +90,3 @@ def tensors_in(batch: Any) -> list[Tensor]:
         return [batch] if batch.ndim else []
     parts = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, list | tuple) else ()
     return [tensor for part in parts for tensor in tensors_in(part)]
-
-
-def _length(dataset: Any) -> int:
-    return len(dataset) if hasattr(dataset, "__len__") else 0

@@ -104,6 +104,16 @@ def derived_seed(seed: int, *position: int) -> int:
     return int(np.random.SeedSequence((seed, *position)).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
+def seed_generators(seed: int, device: torch.device) -> None:
+    """Seed the generators of the CPU and of the device on which a network runs.
+
+    torch.manual_seed formats three stack traces at every call on a machine without a GPU.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+
+
 class EpochOrder(Sampler[int]):
     """The order of the samples in an epoch: a function of (seed, epoch) if `shuffle`, else ascending."""
 

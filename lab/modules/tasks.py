@@ -187,8 +187,16 @@ class Predictor(nn.Module):
 
 
 def predict_with(module: nn.Module, x: Tensor) -> Tensor:
-    """The outputs (N, ...) of a LightningModule's `predict_step` for inputs (N, ...), by default those of `forward`."""
-    return module.predict_step(x, 0)  # type: ignore[operator]
+    """The outputs (N, ...) of a LightningModule's `predict_step` for inputs (N, ...), by default those of `forward`.
+
+    Raises TypeError where they are anything else.
+    """
+    outputs = module.predict_step(x, 0)  # type: ignore[operator]
+    if not isinstance(outputs, Tensor):
+        raise TypeError(f"predict_step (by default forward) returns {type(outputs).__name__}, not a tensor (N, ...)")
+    if outputs.shape[:1] != x.shape[:1]:
+        raise TypeError(f"predict_step (by default forward) returns {tuple(outputs.shape)} for {len(x)} samples")
+    return outputs
 
 
 class OwnPredictor(nn.Module):

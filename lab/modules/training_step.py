@@ -34,7 +34,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lab.data.loaders import Batch, derived_seed
+from lab.data.loaders import Batch, derived_seed, seed_generators
 from lab.errors import TrainingFailed
 from lab.modules.diagnostics import GradientSamples
 
@@ -42,8 +42,8 @@ MAX_BATCHES = 16  # in a block: more save nothing
 MAX_WORK = 2e10  # multiplications in a block, roughly a second on one core: between blocks, signals are handled
 # Settings of Trainer that count batches, or act between two of them.
 COUNTING = (
-    *("max_steps", "min_steps", "overfit_batches", "val_check_interval", "profiler"),
-    *("limit_train_batches", "limit_val_batches", "limit_test_batches", "limit_predict_batches"),
+    *("max_steps", "min_steps", "val_check_interval", "profiler"),
+    *("limit_train_batches", "limit_val_batches", "limit_test_batches"),
 )
 
 
@@ -142,10 +142,7 @@ class BlockModule(L.LightningModule):
         """Make all randomness of a batch (dropout, noise) a function of (seed, epoch, batch)."""
         if batch == 0:
             self._seed_epoch()
-        # torch.manual_seed formats three stack traces at every call on a machine without a GPU.
-        torch.default_generator.manual_seed(self._epoch_seed + batch)
-        if self.device.type == "cuda":
-            torch.cuda.manual_seed(self._epoch_seed + batch)
+        seed_generators(self._epoch_seed + batch, self.device)
 
     def _seed_epoch(self) -> None:
         self._epoch_seed = derived_seed(self.seed, self.current_epoch, 1)

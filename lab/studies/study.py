@@ -164,7 +164,10 @@ def choose_objective(experiment: Experiment, metric: str | None) -> Objective:
 def _default_metric(built: Built, known: Mapping[str, bool]) -> str:
     """The metric that a study optimizes by default: the task's, or what a module of one's own is monitored by."""
     if built.experiment.module is not None:
-        return str(built.experiment.checkpoints["monitor"])
+        monitor: str | None = built.experiment.checkpoints["monitor"]
+        if monitor is None:
+            raise LabError(f"--metric: is required where checkpoints.monitor is null; one of {', '.join(known)}")
+        return monitor
     return next(name for name in DEFAULT_METRICS[built.data.task] if name in known)
 
 

@@ -92,16 +92,18 @@ class Built:
         """
         if isinstance(self.module, TaskModule):
             return 0
-        training = self.module.training
+        training, samples = self.module.training, self.data.first_samples(2)
         try:
             with torch.no_grad():
-                outputs = predict_with(self.module.eval(), self.data.first_samples(2).to(self.module.device))
+                outputs = predict_with(self.module.eval(), samples.to(self.module.device))
         except Exception:  # the module takes something else; its export will say what
             return 0
         finally:
             self.module.train(training)
-        of_task = tuple(outputs.shape) == (2, self.data.sizes.out_features)
-        return 0 if of_task and not is_overridden("predict_step", self.module) else outputs[0].numel()
+        of_task = tuple(outputs.shape) == (len(samples), self.data.sizes.out_features)
+        if of_task and not is_overridden("predict_step", self.module):
+            return 0
+        return outputs.numel() // len(samples)
 
 
 def build(experiment: Experiment, data: DataModule | None = None) -> Built:
@@ -161,12 +163,15 @@ def _with_own_module(experiment: Experiment, module: Part, data: DataModule) -> 
     supplied = data.sizes.supplied()
     if experiment.model is not None:
         supplied["model"] = _network(experiment, experiment.model, data)
-    for name in (*SIZES,):
+    for name in SIZES:
         if schema.requires(module.target, name) and name not in supplied:
             raise LabError(f"module.kind: {module.kind} requires `{name}`, which {experiment.data.kind} does not have")
     with bounded_parameters(module.kind):
         made: L.LightningModule = module.build(**supplied)
-    observer = OwnObserver(declared_directions(made, module.kind), experiment.seed_of("dropout"))
+    if experiment.channels_last:
+        made.to(memory_format=torch.channels_last)
+    directions = declared_directions(made, module.kind)
+    observer = OwnObserver(directions, experiment.seed_of("dropout"), experiment.seed_of("order"))
     return Built(experiment, data, made, observer)
 
 

@@ -17,10 +17,11 @@ from lab.modules.task import TaskModule
 from lab.training import artifacts, memory
 from lab.training.building import Built, build
 from lab.training.isolation import copied, in_precision, same_randomness
+from lab.training.rehearsal import batches
 from lab.training.sanity_checks import Note
 from lab.training.threads import choose_threads
-from lab.training.trainer import early_stopping_of, silence_libraries
-from lab.training.whole_batch import Rehearsal, batches, rehearse
+from lab.training.trainer import silence_libraries
+from lab.training.whole_batch import Rehearsal, rehearse
 
 SECONDS_OF_STEPS = 0.5  # for which training steps are timed
 LEAST_STEPS = 3
@@ -83,7 +84,6 @@ def rehearsed(experiment: Experiment) -> tuple[Built, Rehearsal]:
     """An experiment, built and rehearsed; raises LabError as a run would before it is recorded."""
     silence_libraries()
     built = build(experiment)
-    early_stopping_of(built)
     return built, rehearse(built)
 
 
@@ -95,7 +95,7 @@ def _steps(built: Built) -> int:
 def _seconds_per_step(built: Built) -> float:
     """The median time of a training step: forward and backward pass, and the optimizer's part."""
     with same_randomness(), copied(built) as tried, in_precision(tried) as cast:
-        module, batch = tried.task_module.train(), cast(batches(tried)[0])
+        module, batch = tried.task_module.train(), cast(batches(tried.data)[0])
         optimizer = module.make_optimizer(module.parameters())
         times: list[float] = []
         until = time.perf_counter() + SECONDS_OF_STEPS
@@ -111,7 +111,7 @@ def _seconds_per_step(built: Built) -> float:
 @torch.no_grad()
 def _loss_of_guess(built: Built) -> float | None:
     """The loss where every output is 0: the same probability for each class, or the mean of the training targets."""
-    batch, _ = batches(built)
+    batch, _ = batches(built.data)
     outputs = torch.zeros(len(batch[1]), built.data.sizes.out_features)
     try:
         guess = float(built.task_module.loss(outputs, built.task_module.loss_target(batch)))

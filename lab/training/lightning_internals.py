@@ -21,7 +21,7 @@ def batch_follows(trainer: Trainer) -> bool:
     loop = trainer.fit_loop.epoch_loop
     fetcher = trainer.fit_loop._data_fetcher
     assert fetcher is not None, "set while a training runs"
-    at_end = loop._num_ready_batches_reached() or trainer.global_step == trainer.max_steps
+    at_end = loop._num_ready_batches_reached() or 0 <= trainer.max_steps <= trainer.global_step
     return not (at_end or loop._should_check_val_fx(fetcher))
 
 

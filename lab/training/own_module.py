@@ -16,30 +16,21 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torchmetrics import Metric
 
-from lab.data.loaders import Batch, derived_seed
+from lab.data.lightning_data import tensors_in
+from lab.data.loaders import Batch, derived_seed, seed_generators
 from lab.errors import LabError, TrainingFailed
 from lab.modules.diagnostics import GradientSamples
 from lab.tracking.reading.directions import higher_is_better
+from lab.tracking.reading.metric_names import split_of
 from lab.training import lightning_internals
 
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-}
 DIRECTIONS = {"max": True, "min": False}
 
 
 def recorded_name(name: str, split: str) -> str:
     """The name under which a value logged while a split is processed is recorded: `val_loss` as `val/loss`."""
-    for separator in "/_":
-        first, _, rest = name.partition(separator)
-        if rest and first in SPLITS:
-            return f"{SPLITS[first]}/{rest}"
-    return f"{split}/{name}"
+    named, rest = split_of(name)
+    return f"{named or split}/{rest}"
 
 
 def declared_directions(module: LightningModule, kind: str) -> dict[str, bool]:
@@ -53,11 +44,13 @@ def declared_directions(module: LightningModule, kind: str) -> dict[str, bool]:
 class OwnObserver(Callback):
     """Seeds the batches of a user's LightningModule and collects what it logs.
 
+    `order_seed` is for loaders that shuffle by the global generator.
+
     A value logged for steps alone (`on_step=True`, Lightning's default in a training step) is recorded as its mean
     over the batches of the epoch.
     """
 
-    def __init__(self, declared: Mapping[str, bool], seed: int):
+    def __init__(self, declared: Mapping[str, bool], seed: int, order_seed: int):
         self.losses = array("d")
         self.test_outputs: list[dict[str, Tensor]] = []
         self.samples = 0
@@ -66,6 +59,8 @@ class OwnObserver(Callback):
         self.logged: dict[str, str] = {}  # recorded name to the name in the module
         self._directions = dict(declared)
         self._seed = seed
+        self._order_seed = order_seed
+        self._epoch_seed = 0
         self._published: dict[str, float] = {}
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
@@ -90,18 +85,23 @@ class OwnObserver(Callback):
         """Seed the epoch, and continue with the gradients of a checkpoint."""
         self._trainer = trainer
         self._steps_done = trainer.global_step
+        self._seed_epoch(trainer)
         for name, parameter in pl_module.named_parameters():
             if name in self._loaded.get("gradients", {}):
                 parameter.grad = self._loaded["gradients"][name].to(parameter.device)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Make the order of a plain loader a function of (seed, epoch); the lab's loaders have one of their own."""
-        torch.manual_seed(derived_seed(self._seed, trainer.current_epoch, 2))
+        self._seed_epoch(trainer)
+        seed_generators(derived_seed(self._order_seed, trainer.current_epoch, 2), pl_module.device)
+
+    def _seed_epoch(self, trainer: Trainer) -> None:
+        self._epoch_seed = derived_seed(self._seed, trainer.current_epoch, 1)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Make all randomness of a batch a function of (seed, epoch, batch)."""
         self.batches_done = batch_idx
-        torch.manual_seed(derived_seed(self._seed, trainer.current_epoch, 1) + batch_idx)
+        seed_generators(self._epoch_seed + batch_idx, pl_module.device)
         if self._loaded:
             lightning_internals.restore_metric_states(pl_module, self._loaded["metrics"])
 
@@ -124,7 +124,7 @@ class OwnObserver(Callback):
         last = self.batches_done == trainer.num_training_batches
         accumulated = trainer.accumulate_grad_batches if pl_module.automatic_optimization else 1
         self.between_steps = last or self.batches_done % accumulated == 0
-        self.samples += samples_in(batch)
+        self.samples += next((len(tensor) for tensor in tensors_in(batch)), 0)
         self._step_values = lightning_internals.step_values(trainer)
         for name, value in self._step_values.items():
             self._sums[name] = self._sums[name] + value if name in self._sums else value.clone()
@@ -171,17 +171,17 @@ class OwnObserver(Callback):
 
     def take_published(self) -> dict[str, float]:
         """The metrics of the epoch, or of the test, that were published since the last call."""
-        if self.samples:
+        if self.batches_done:  # an epoch has been trained, and not only tested
             means = {name: total / self._counts[name] for name, total in self._sums.items()}
             self._publish(means | lightning_internals.epoch_values(self._trainer), "train")
             self._note_directions(lightning_internals.logged_metrics(self._trainer))
-            self.samples, self._sums, self._counts = 0, {}, {}
+            self.batches_done, self.samples, self._sums, self._counts = 0, 0, {}, {}
         published, self._published = self._published, {}
         return published
 
     def take_measured(self) -> dict[str, float]:
         """The learning rate of each optimizer's last step, and what was measured of the gradients of the epoch."""
-        several = len(self._rates) > 1
+        several = len(self._trainer.optimizers) > 1
         rates = {f"lr_{number + 1}" if several else "lr": rate for number, rate in sorted(self._rates.items())}
         return rates | self._gradients.take()
 
@@ -209,7 +209,8 @@ class OwnObserver(Callback):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Save what Lightning leaves out: values collected in the epoch, states of metrics, gradients not yet used."""
-        parameters = pl_module.named_parameters()
+        # Under automatic optimization a state is saved between two steps, where no gradient is pending.
+        parameters = () if pl_module.automatic_optimization else pl_module.named_parameters()
         checkpoint["own_module"] = {
             "collected": lightning_internals.collected(trainer),
             "metrics": lightning_internals.metric_states(pl_module),
@@ -232,11 +233,3 @@ class OwnObserver(Callback):
         self.losses = array("d", state["losses"].tolist())
         self._rates = state["rates"]
         self._gradients.load_state_dict(state, device)
-
-
-def samples_in(batch: Any) -> int:
-    """The number of samples in a batch: the length of its first tensor."""
-    if isinstance(batch, Tensor):
-        return len(batch) if batch.ndim else 1
-    parts = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, list | tuple) else ()
-    return next((count for part in parts if (count := samples_in(part))), 0)

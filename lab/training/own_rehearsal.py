@@ -1,6 +1,5 @@
 """The rehearsal of a user's own LightningModule: Lightning trains, validates and tests a copy on single batches."""
 
-import contextlib
 import copy
 import dataclasses
 import math
@@ -19,18 +18,19 @@ from torch.utils.data import DataLoader
 from lab.config.experiment import Experiment
 from lab.data.lightning_data import LightningData
 from lab.data.loaders import Batch
-from lab.errors import LabError, described, did_you_mean, place_of
+from lab.errors import LabError, did_you_mean
 from lab.training import checkpoint_files
 from lab.training.building import Built
 from lab.training.checkpoint_files import Damaged
 from lab.training.isolation import copied, same_randomness
 from lab.training.own_module import OwnObserver
 from lab.training.records import Records
+from lab.training.rehearsal import as_a_line, batches
 from lab.training.trainer import make_trainer
 
 # Settings of Trainer that say how long a training is, or what is done at its end.
-LENGTH = ("max_epochs", "min_epochs", "max_steps", "min_steps", "max_time", "overfit_batches", "profiler")
-LIMITS = ("limit_train_batches", "limit_val_batches", "limit_test_batches", "limit_predict_batches")
+LENGTH = ("max_epochs", "min_epochs", "max_steps", "min_steps", "max_time", "profiler")
+LIMITS = ("limit_train_batches", "limit_val_batches", "limit_test_batches")
 VALIDATION = ("val_check_interval", "check_val_every_n_epoch", "log_every_n_steps")
 # Hooks whose work the lab does itself: those of a module would not be called.
 TAKEN_OVER = ("train_dataloader", "val_dataloader", "test_dataloader", "predict_dataloader")
@@ -41,8 +41,8 @@ SHOWN = 3
 def rehearse(built: Built) -> tuple[list[tuple[str, str]], float]:
     """Train, validate and test a copy of the module on one batch each; raises LabError for what would fail later.
 
-    The observer learns what the module logs. Returns notes, (subject, sentence), and
-    the first loss, NaN where the module returns none.
+    The observer learns what the module logs. Returns notes, (subject, sentence), and the first loss, NaN where the
+    module returns none.
     """
     assert built.experiment.module is not None
     kind, observer = built.experiment.module.kind, built.observer
@@ -52,7 +52,9 @@ def rehearse(built: Built) -> tuple[list[tuple[str, str]], float]:
         trial = dataclasses.replace(twin, experiment=_shortened(built.experiment), observer=copy.deepcopy(observer))
         unchanged = _train_once(trial, kind)
     observer.learn(trial.observer)  # type: ignore[arg-type]
-    _check_monitor(built.experiment.checkpoints["monitor"], observer, kind)
+    _check_monitor("checkpoints.monitor", built.experiment.checkpoints["monitor"], observer, kind)
+    if built.experiment.early_stopping is not None:
+        _check_monitor("early_stopping.monitor", built.experiment.early_stopping["monitor"], observer, kind)
     losses = trial.observer.losses
     return list(_notes(built.module, kind, unchanged)), losses[0] if losses else math.nan
 
@@ -65,7 +67,7 @@ def _check_hooks(module: L.LightningModule, kind: str) -> None:
     for name in ("training_step", "configure_optimizers"):
         if not is_overridden(name, module):
             raise LabError(f"module: {kind} has no {name}")
-    with _as_a_line(kind, "in configure_callbacks"):
+    with as_a_line("module", kind, "in configure_callbacks"):
         callbacks = module.configure_callbacks()
     if any(isinstance(each, ModelCheckpoint) for each in (callbacks if isinstance(callbacks, list) else [callbacks])):
         raise LabError(f"module: {kind}.configure_callbacks gives a ModelCheckpoint, but the lab keeps the checkpoints")
@@ -85,13 +87,13 @@ def _train_once(trial: Built, kind: str) -> list[str]:
     before = {name: p.detach().clone() for name, p in trial.module.named_parameters() if p.requires_grad}
     records = Records(trial.observer)
     trainer = make_trainer(trial, [records])
-    with _as_a_line(kind, "in its first epoch"):
+    with as_a_line("module", kind, "in its first epoch"):
         trainer.fit(trial.module, **_loaders(trial))
     if math.isnan(records.history[-1].get("gradient_norm", math.nan)):
         raise LabError(f"module: {kind} takes no optimizer step with a gradient, so nothing can be learned")
     _check_checkpoint(trainer, kind)
     if is_overridden("test_step", trial.module) and trial.data.has("val"):
-        with _as_a_line(kind, "in its test"):  # of validation data: test data is touched once, at the end
+        with as_a_line("module", kind, "in its test"):  # of validation data: test data is touched once, at the end
             trainer.test(trial.module, trainer.val_dataloaders, verbose=False)
         trial.observer.take_published()
     after = dict(trial.module.named_parameters())
@@ -102,12 +104,9 @@ def _loaders(built: Built) -> dict[str, Any]:
     """The arguments of `fit`: a full batch, one as large as the last of an epoch, and a validation batch."""
     if isinstance(built.data, LightningData):
         return {"datamodule": built.data.inner}
-    loader = built.data.loader("train", shuffle=True)
-    full = next(iter(loader))
-    rest = len(built.data.splits["train"]) % built.data.batch_size  # type: ignore[arg-type]
-    smaller = [(full[0][:rest], full[1][:rest])] if rest and not getattr(loader, "drop_last", False) else []
+    full, rest = batches(built.data)
     val = next(iter(built.data.loader("val")))
-    return {"train_dataloaders": _loader([full, *smaller]), "val_dataloaders": _loader([val])}
+    return {"train_dataloaders": _loader([full] if rest is None else [full, rest]), "val_dataloaders": _loader([val])}
 
 
 def _loader(batches: list[Batch]) -> DataLoader[Batch]:
@@ -116,7 +115,7 @@ def _loader(batches: list[Batch]) -> DataLoader[Batch]:
 
 def _check_checkpoint(trainer: L.Trainer, kind: str) -> None:
     """Save and read a checkpoint as a run does."""
-    with tempfile.TemporaryDirectory() as folder, _as_a_line(kind, "to be saved"):
+    with tempfile.TemporaryDirectory() as folder, as_a_line("module", kind, "to be saved"):
         path = Path(folder) / "trial.ckpt"
         trainer.save_checkpoint(path)
         try:
@@ -128,18 +127,19 @@ def _check_checkpoint(trainer: L.Trainer, kind: str) -> None:
             ) from None
 
 
-def _check_monitor(monitor: str | None, observer: OwnObserver, kind: str) -> None:
-    """Raise LabError unless the metric of the best epoch is logged, and known to be better high or low."""
+def _check_monitor(setting: str, monitor: str | None, observer: OwnObserver, kind: str) -> None:
+    """Raise LabError unless a monitored metric is logged, and known to be better high or low."""
     if monitor is None:
         return
     logged = [name for name in observer.logged if not name.startswith("test/")]
     if monitor not in logged:
         near = did_you_mean(monitor, logged) if logged else "it logs nothing"
-        raise LabError(f"checkpoints.monitor: {kind} logs no '{monitor}'; {near}; null keeps the last epoch")
+        last = "; null keeps the last epoch" if setting == "checkpoints.monitor" else ""
+        raise LabError(f"{setting}: {kind} logs no '{monitor}'; {near}{last}")
     name = monitor.partition("/")[2]
     if name not in observer.directions():
         raise LabError(
-            f"checkpoints.monitor: whether a high {monitor} is good is not known; "
+            f"{setting}: whether a high {monitor} is good is not known; "
             f'say it in {kind}: directions = {{"{name}": "min"}}, or "max"'
         )
 
@@ -151,14 +151,3 @@ def _notes(module: L.LightningModule, kind: str, unchanged: list[str]) -> Iterat
     for name, what in (("validation_step", "validated"), ("test_step", "tested")):
         if not is_overridden(name, module):
             yield "module", f"{kind} has no {name}, so nothing is {what}"
-
-
-@contextlib.contextmanager
-def _as_a_line(kind: str, doing: str) -> Iterator[None]:
-    """Turn whatever the user's code raises into one line."""
-    try:
-        yield
-    except LabError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise LabError(f"module: {kind} fails {doing}: {described(error)}{place_of(error)}") from error

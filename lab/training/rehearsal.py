@@ -1,5 +1,7 @@
 """The rehearsal: shapes, metrics, optimizer and schedule are tried before anything is recorded."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -9,8 +11,39 @@ from lab.config import kinds, schema
 from lab.config.experiment import Experiment
 from lab.config.sections import SUPPLIED, Part
 from lab.data.base import DataModule, Sizes
+from lab.data.loaders import Batch
 from lab.errors import LabError, described, place_of
 from lab.modules.task import TaskModule
+
+# What to do about messages of torch that do not say it.
+HINTS = {
+    "Expected more than 1 value per channel": "batch norm needs a data.batch_size of 2 or more",
+    "required positional argument: 'closure'": "the training loop gives an optimizer no closure; choose another",
+}
+
+
+@contextlib.contextmanager
+def as_a_line(section: str, kind: str, doing: str) -> Iterator[None]:
+    """Turn whatever a user's own part raises into one line."""
+    try:
+        yield
+    except LabError:
+        raise
+    except (Exception, SystemExit) as error:
+        message = described(error)
+        hint = next((f"; {hint}" for text, hint in HINTS.items() if text in message), "")
+        raise LabError(f"{section}: {kind} fails {doing}: {message}{hint}{place_of(error)}") from error
+
+
+def batches(data: DataModule) -> tuple[Batch, Batch | None]:
+    """A full batch of training samples, and as many as the last batch of an epoch has, where that is smaller."""
+    size = data.batch_size
+    loader = data.loader("train", shuffle=True)
+    x, y = next(iter(loader))
+    full = x[:size], y[:size]
+    rest = len(data.splits["train"]) % size  # type: ignore[arg-type]
+    dropped = getattr(loader, "drop_last", False)
+    return full, (full[0][:rest], full[1][:rest]) if rest and not dropped else None
 
 
 def check_kind(model: Part, data: Part, sizes: Sizes) -> None:

@@ -58,7 +58,7 @@ class ValidationAtEnd(Callback):
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any) -> None:
         """Stop as early stopping does, after which Lightning validates."""
-        if trainer.global_step == trainer.max_steps:
+        if 0 <= trainer.max_steps <= trainer.global_step:  # several optimizers count several steps a batch
             trainer.should_stop = True
 
 

@@ -4,11 +4,10 @@ Forward pass, loss, backward pass, optimizer step, schedule, metrics and checkpo
 smaller one of an epoch. A mistake in a person's own code is one line that names the part, and the line of the code.
 """
 
-import contextlib
 import io
 import math
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,20 +18,17 @@ from torchmetrics import MetricCollection
 
 from lab.data.lightning_data import LightningData
 from lab.data.loaders import Batch
-from lab.errors import LabError, described, did_you_mean, place_of
+from lab.errors import LabError, did_you_mean
 from lab.training import memory, own_rehearsal, sanity_checks
+from lab.training.best_epoch import best_by
 from lab.training.building import Built
 from lab.training.isolation import copied, in_precision, same_randomness
+from lab.training.rehearsal import as_a_line, batches
 from lab.training.sanity_checks import Note
-from lab.training.trainer import check_counts, make_trainer, silence_libraries
+from lab.training.trainer import check_counts, early_stopping_of, make_trainer, silence_libraries
 
 MIXED = {"bf16-mixed": torch.bfloat16, "bf16": torch.bfloat16}
 SCHEDULE = {"scheduler", "interval", "monitor"}  # keys that the training loop honours
-# What to do about messages of torch that do not say it.
-HINTS = {
-    "Expected more than 1 value per channel": "batch norm needs a data.batch_size of 2 or more",
-    "required positional argument: 'closure'": "the training loop gives an optimizer no closure; choose another",
-}
 
 
 @dataclass(frozen=True)
@@ -55,20 +51,24 @@ def rehearse(built: Built) -> Rehearsal:
     Weights and random state stay as they are.
     """
     silence_libraries()
-    if built.experiment.module is not None:
-        return _rehearse_own(built)
-    check_counts(built)
-    make_trainer(built)
-    with same_randomness(), copied(built) as rehearsed, in_precision(rehearsed) as cast:
-        return _rehearse(rehearsed, *(cast(batch) for batch in batches(rehearsed)))
+    if not isinstance(built.data, LightningData):
+        check_counts(built)
+    found = _rehearse_own(built) if built.experiment.module is not None else _rehearse_task(built)
+    early_stopping_of(built)
+    best_by(built.experiment.checkpoints["monitor"], built.observer.directions())
+    return found
 
 
 def _rehearse_own(built: Built) -> Rehearsal:
     """Let Lightning train a copy of a module of one's own; what its steps need is not known."""
-    if not isinstance(built.data, LightningData):
-        check_counts(built)
     notes, loss = own_rehearsal.rehearse(built)
     return Rehearsal(notes, loss, {}, 0, 0)
+
+
+def _rehearse_task(built: Built) -> Rehearsal:
+    make_trainer(built)
+    with same_randomness(), copied(built) as rehearsed, in_precision(rehearsed) as cast:
+        return _rehearse(rehearsed, *(cast(batch) for batch in batches(rehearsed.data)))
 
 
 def _rehearse(built: Built, full: Batch, rest: Batch | None) -> Rehearsal:
@@ -78,7 +78,7 @@ def _rehearse(built: Built, full: Batch, rest: Batch | None) -> Rehearsal:
     if rest is not None:
         _loss(built, network, rest, f" for the last batch of an epoch, of {len(rest[1])} samples")
     _check_metrics(built, network, full)
-    with _part("loss", type(built.task_module.loss).__name__, "in the backward pass"):
+    with as_a_line("loss", type(built.task_module.loss).__name__, "in the backward pass"):
         notes = sanity_checks.of_batch(built, outputs, full, loss)
     # Only then a step is taken: a learning rate that makes the network diverge is a result, and no mistake.
     optimizer, schedule = _optimizer(built, network)
@@ -90,24 +90,11 @@ def _rehearse(built: Built, full: Batch, rest: Batch | None) -> Rehearsal:
     return Rehearsal(notes, float(loss.detach()), gradients, activations, memory.of_optimizer(optimizer))
 
 
-@contextlib.contextmanager
-def _part(section: str, kind: str, doing: str) -> Iterator[None]:
-    """Turn whatever a part of a person's own raises into one line."""
-    try:
-        yield
-    except LabError:
-        raise
-    except (Exception, SystemExit) as error:
-        message = described(error)
-        hint = next((f"; {hint}" for text, hint in HINTS.items() if text in message), "")
-        raise LabError(f"{section}: {kind} fails {doing}: {message}{hint}{place_of(error)}") from error
-
-
 def _check_memory(built: Built, network: nn.Module, batch: Batch) -> int:
     """The bytes that a batch keeps for its backward pass, from two of its samples; raises LabError for too many."""
     few = len(batch[1]) if len(batch[1]) < 2 else 2
     with (
-        _part("model", built.experiment.part("model").kind, "in the forward pass"),
+        as_a_line("model", built.experiment.part("model").kind, "in the forward pass"),
         memory.Activations(network) as kept,
     ):
         network(batch[0][:few].clone())  # with memory of their own
@@ -120,22 +107,11 @@ def _check_memory(built: Built, network: nn.Module, batch: Batch) -> int:
     return int(wanted)
 
 
-def batches(built: Built) -> tuple[Batch, Batch | None]:
-    """A full batch of training samples, and as many as the last batch of an epoch has, where that is smaller."""
-    size = built.data.batch_size
-    loader = built.data.loader("train", shuffle=True)
-    x, y = next(iter(loader))
-    full = x[:size], y[:size]
-    rest = len(built.data.splits["train"]) % size  # type: ignore[arg-type]
-    dropped = getattr(loader, "drop_last", False)
-    return full, (full[0][:rest], full[1][:rest]) if rest and not dropped else None
-
-
 def _optimizer(built: Built, network: nn.Module) -> tuple[Optimizer, dict[str, Any]]:
     kind = built.experiment.part("optimizer").kind
-    with _part("optimizer", kind, "to be built"):
+    with as_a_line("optimizer", kind, "to be built"):
         optimizer = built.task_module.make_optimizer(network.parameters())
-    with _part("scheduler", built.experiment.part("scheduler").kind, "to be built"):
+    with as_a_line("scheduler", built.experiment.part("scheduler").kind, "to be built"):
         schedule = built.task_module.make_scheduler(optimizer, 100)
     _check_schedule(built, schedule)
     return optimizer, schedule
@@ -165,7 +141,7 @@ def _plain(value: Any) -> str:
 def _backward(built: Built, network: nn.Module, loss: Tensor) -> None:
     """Back-propagate; raises LabError where no parameter gets a gradient."""
     kind = built.experiment.part("model").kind
-    with _part("model", kind, "in the backward pass"):
+    with as_a_line("model", kind, "in the backward pass"):
         loss.backward()
     if all(parameter.grad is None for parameter in network.parameters()):
         raise LabError(f"model: {kind} gets no gradient, so nothing can be learned")
@@ -177,9 +153,9 @@ def _step(built: Built, network: nn.Module, loss: Tensor, optimizer: Optimizer, 
     watched = min((p for p in network.parameters() if p.grad is not None), key=_smallest_with_slope)
     before, changed = watched.detach().clone(), False
     for _ in range(2):  # a warm-up may start with a rate of 0
-        with _part("optimizer", experiment.part("optimizer").kind, "to take a step"):
+        with as_a_line("optimizer", experiment.part("optimizer").kind, "to take a step"):
             optimizer.step()
-        with _part("scheduler", experiment.part("scheduler").kind, "to take a step"):
+        with as_a_line("scheduler", experiment.part("scheduler").kind, "to take a step"):
             schedule["scheduler"].step(*([loss.detach()] if schedule.get("monitor") else []))
         if changed := not torch.equal(watched, before):
             break
@@ -205,10 +181,12 @@ def _loss(built: Built, network: nn.Module, batch: Batch, which: str = "") -> tu
         raise LabError(f"loss: {loss_part.kind} takes a logit per class, but two classes have a single one; use bce")
     dtype = MIXED.get(str(built.experiment.trainer["precision"]))
     with torch.autocast("cpu", dtype, enabled=dtype is not None):
-        with _part("model", model, f"in the forward pass{which}"):
+        with as_a_line("model", model, f"in the forward pass{which}"):
             outputs = network(batch[0])
         _check_outputs(model, outputs, (len(batch[1]), built.data.sizes.out_features))
-        with _part("loss", loss_part.kind, f"for outputs {tuple(outputs.shape)} and targets {tuple(batch[1].shape)}"):
+        with as_a_line(
+            "loss", loss_part.kind, f"for outputs {tuple(outputs.shape)} and targets {tuple(batch[1].shape)}"
+        ):
             loss = built.task_module.loss(outputs, built.task_module.loss_target(batch))
     _check_loss(loss_part.kind, loss)
     if not loss.requires_grad:
@@ -245,13 +223,13 @@ def _without_gradient(model: str, loss: str, network: nn.Module, outputs: Tensor
 
 
 def _check_metrics(built: Built, network: nn.Module, batch: Batch) -> None:
-    with torch.no_grad(), _part("model", built.experiment.part("model").kind, "in evaluation"):
+    with torch.no_grad(), as_a_line("model", built.experiment.part("model").kind, "in evaluation"):
         outputs = network.eval()(batch[0])
         network.train()
     scored = built.task_module.scored(outputs, batch)
     for name, metric in built.task_module.new_metrics().items():
         single = MetricCollection({name: metric})  # it hands a metric what it takes
-        with _part(f"metrics.{name}", type(getattr(metric, "metric", metric)).__name__, "for the first batch"):
+        with as_a_line(f"metrics.{name}", type(getattr(metric, "metric", metric)).__name__, "for the first batch"):
             single.update(**scored)
             float(single.compute()[name])
 
@@ -264,7 +242,7 @@ def _check_checkpoint(network: nn.Module, optimizer: Optimizer, schedule: dict[s
         "scheduler": lambda: schedule["scheduler"].state_dict(),
     }
     for section, taken in state.items():
-        with _part(section, "its state_dict", "to be saved as tensors and plain values"):
+        with as_a_line(section, "its state_dict", "to be saved as tensors and plain values"):
             file = io.BytesIO()
             torch.save(taken(), file)
             file.seek(0)

@@ -12,7 +12,7 @@ from lab.errors import LabError
 from lab.tracking import store
 from lab.training.building import build
 from lab.training.check import check
-from lab.training.whole_batch import batches
+from lab.training.rehearsal import batches
 
 OWN = """
 from torch import nn
@@ -61,7 +61,7 @@ def test_the_figures_are_those_of_the_network_and_its_first_batch() -> None:
 def test_the_norm_of_a_layer_is_that_of_all_its_gradients() -> None:
     found = check(load("tiny", ["model={kind: linear}"]))
     built = build(load("tiny", ["model={kind: linear}"]))
-    batch, _ = batches(built)
+    batch, _ = batches(built.data)
     built.module.batch_loss(batch)[1].backward()
     total = float(nn.utils.get_total_norm([p.grad for p in built.module.parameters() if p.grad is not None]))
     assert math.hypot(*[norm or 0.0 for norm in found.layers.values()]) == pytest.approx(total, rel=1e-5)
@@ -80,7 +80,7 @@ def test_a_frozen_layer_has_no_gradient_and_its_parameters_are_counted() -> None
 
 def test_for_values_a_guess_is_the_mean_of_the_targets() -> None:
     experiment = load("diabetes")
-    batch, _ = batches(build(experiment))
+    batch, _ = batches(build(experiment).data)
     assert check(experiment).guess == pytest.approx(float((batch[1] ** 2).mean()))  # standardised: their mean is 0
 
 

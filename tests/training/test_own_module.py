@@ -1,22 +1,21 @@
 """A LightningModule of one's own: trained as it says itself, and tracked, resumed and compared like any other."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from own_modules import FILE, write_mistake, write_own_modules
 from resumed import assert_goes_on, fit
 
 import lab
 from lab.comparisons import comparison
 from lab.comparisons import run as comparing
 from lab.config.experiment import load
-from lab.errors import LabError
 from lab.studies import study
 from lab.studies.study import Options
 from lab.tracking.reading import stored_runs
-from lab.training import building, whole_batch
+from lab.training import building
 from lab.training import run as training
 from lab.training.own_module import recorded_name
 from lab.training.reproduce import reproduce
@@ -24,101 +23,6 @@ from lab.training.reproduce import reproduce
 pytestmark = pytest.mark.usefixtures("workplace")
 
 SHORT = ("data.batch_size=256", "trainer.max_epochs=3", "checkpoints.every_seconds=0")  # 5 or 6 batches an epoch
-STANDARD = """
-import lightning as L
-import torch
-from torch import nn
-from torchmetrics.classification import MulticlassAccuracy
-
-from lab.modules.optimizers import adamw
-
-
-class Standard(L.LightningModule):
-    '''What the lab does by itself, written out.'''
-
-    def __init__(self, model: nn.Module, classes: int, lr: float = 0.01):
-        super().__init__()
-        self.model, self.lr = model, lr
-        self.accuracy = MulticlassAccuracy(classes, average="micro")
-
-    def forward(self, x):
-        return self.model(x)
-
-    def training_step(self, batch, batch_idx):
-        loss = nn.functional.cross_entropy(self(batch[0]), batch[1])
-        self.log("train_loss", loss)
-        return loss
-
-    def validation_step(self, batch, batch_idx):
-        outputs = self(batch[0])
-        self.accuracy(outputs, batch[1])
-        self.log("val_loss", nn.functional.cross_entropy(outputs, batch[1]))
-        self.log("val_acc", self.accuracy)
-
-    def configure_optimizers(self):
-        return adamw(self.parameters(), lr=self.lr)
-
-
-class Logs(Standard):
-    '''Logs in every way that Lightning has, draws random numbers, and has a schedule for each step.'''
-
-    def __init__(self, model: nn.Module, classes: int):
-        super().__init__(model, classes)
-        self.seen = MulticlassAccuracy(classes)
-
-    def training_step(self, batch, batch_idx):
-        x, y = batch
-        outputs = self(x + 0.1 * torch.randn_like(x))
-        loss = nn.functional.cross_entropy(outputs, y)
-        self.seen(outputs, y)
-        self.log("seen", self.seen, on_step=False, on_epoch=True)
-        self.log("both", loss, on_step=True, on_epoch=True)
-        self.log("epoch_only", loss, on_step=False, on_epoch=True)
-        self.log("step_only", loss)
-        self.log("largest", loss, on_step=False, on_epoch=True, reduce_fx="max")
-        self.log("total", loss, on_step=False, on_epoch=True, reduce_fx="sum")
-        return loss
-
-    def configure_optimizers(self):
-        optimizer = torch.optim.SGD(self.parameters(), lr=0.1, momentum=0.9)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.2, self.trainer.estimated_stepping_batches)
-        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
-
-
-class Manual(Standard):
-    '''Accumulates over two batches by itself.'''
-
-    def __init__(self, model: nn.Module, classes: int):
-        super().__init__(model, classes)
-        self.automatic_optimization = False
-
-    def training_step(self, batch, batch_idx):
-        loss = nn.functional.cross_entropy(self(batch[0]), batch[1])
-        self.manual_backward(loss / 2)
-        if batch_idx % 2:
-            self.optimizers().step()
-            self.optimizers().zero_grad()
-        self.log("train_loss", loss)
-
-
-class Two(Manual):
-    '''Two optimizers in turn, each with a rate of its own.'''
-
-    def training_step(self, batch, batch_idx):
-        optimizer = self.optimizers()[batch_idx % 2]
-        optimizer.zero_grad()
-        self.manual_backward(nn.functional.cross_entropy(self(batch[0]), batch[1]))
-        optimizer.step()
-
-    def configure_optimizers(self):
-        return [torch.optim.SGD(self.parameters(), lr=rate) for rate in (0.1, 0.2)]
-"""
-FILE = """
-data: {kind: digits, batch_size: 256}
-model: {kind: mlp, hidden: 16, layers: 1, dropout: 0.2}
-module: {kind: "own_modules:KIND"}
-trainer: {max_epochs: 3}
-"""
 
 
 class NoProgress:
@@ -131,14 +35,12 @@ class NoProgress:
 
 @pytest.fixture(autouse=True)
 def own_modules(workplace: Path) -> None:
-    (workplace / "own_modules.py").write_text(STANDARD)
-    for kind in ("Standard", "Logs", "Manual", "Two"):
-        (workplace / "experiments" / f"{kind.lower()}.yaml").write_text(FILE.replace("KIND", kind))
+    write_own_modules(workplace)
 
 
 def test_the_labs_own_training_step_written_out_trains_the_same_to_the_last_bit(workplace: Path) -> None:
     (workplace / "experiments" / "same.yaml").write_text(
-        FILE.replace('module: {kind: "own_modules:KIND"}', "optimizer: {kind: adamw, lr: 0.01}")
+        FILE.replace('module: {kind: "KIND"}', "optimizer: {kind: adamw, lr: 0.01}")
     )
     own, labs = fit(workplace / "own", "standard"), fit(workplace / "labs", "same")
     assert own.losses == labs.losses
@@ -174,6 +76,7 @@ def test_a_training_that_was_broken_off_goes_on_as_if_nothing_had_happened(
 def test_each_optimizer_has_a_learning_rate(workplace: Path) -> None:
     (epoch, *_) = fit(workplace / "two", "two").history
     assert (epoch["lr_1"], epoch["lr_2"]) == (0.1, 0.2)
+    assert "lr" not in epoch
     assert epoch["gradient_norm"] > 0
 
 
@@ -199,6 +102,7 @@ def test_whatever_is_logged_is_recorded_for_every_epoch(workplace: Path) -> None
         ("training/acc", "train", "train/acc"),
         ("generator_loss", "train", "train/generator_loss"),
         ("loss", "test", "test/loss"),
+        ("f1_val", "val", "val/f1"),
         ("value", "val", "val/value"),
     ],
 )
@@ -260,153 +164,46 @@ class TestAWholeRun:
         training.run(load("gan", ["trainer.max_epochs=2"]))
         assert reproduce("latest:gan", [], lambda line: None).verdict == "BIT-EXACT"
 
-
-STEP = "def training_step(self, batch, batch_idx)"
-MISTAKES = {
-    (STEP, "return self.nothing"): r"fails in its first epoch: AttributeError: .*'nothing' \(mistakes.py:\d+\)",
-    (STEP, "return self(batch[0]).mean().detach()"): "fails in its first epoch: RuntimeError: .* does not require grad",
-    (STEP, "return None"): "takes no optimizer step with a gradient, so nothing can be learned",
-    (STEP, "return super().training_step(batch, 0) / 0"): "fails in its first epoch: .*the loss became inf",
-    ("def configure_optimizers(self)", "raise SystemExit(3)"): r"SystemExit: 3 \(mistakes.py:\d+\)",
-    (
-        "def train_dataloader(self)",
-        "return []",
-    ): "train_dataloader would not be called, since the batches come from data:",
-    ("def validation_step(self, batch, batch_idx)", "self.log('val_los', 0.0)"): (
-        "checkpoints.monitor: mistakes:Mistake logs no 'val/loss'; did you mean val/los"
-    ),
-    ("def on_save_checkpoint(self, checkpoint)", "checkpoint['x'] = nn.ReLU()"): (
-        "the checkpoint of mistakes:Mistake holds more than tensors and plain values"
-    ),
-    ("def on_train_epoch_end(self)", "self.logger.experiment.add_image(1)"): (
-        r"AttributeError: the lab's logger has log_metrics.* \(mistakes.py:\d+\)"
-    ),
-    ("def configure_callbacks(self)", "return L.pytorch.callbacks.ModelCheckpoint()"): (
-        "configure_callbacks gives a ModelCheckpoint, but the lab keeps the checkpoints"
-    ),
-    ("@property\n    def directions(self)", "return {'loss': 'down'}"): 'directions must say "min" or "max"',
-}
+    @pytest.mark.parametrize(
+        "body",
+        ["return self(batch), batch", "return self(batch).mean()", "raise NotImplementedError"],
+    )
+    def test_predictions_of_another_form_cost_the_exported_model_and_not_the_run(
+        self, workplace: Path, monkeypatch: pytest.MonkeyPatch, body: str
+    ) -> None:
+        write_mistake(workplace, monkeypatch, f"    def predict_step(self, batch, batch_idx):\n        {body}")
+        result = training.run(load("mistake", ["trainer.max_epochs=1"]))
+        assert stored_runs.find("latest:mistake").status == "FINISHED"
+        assert [text.partition(":")[0] for subject, text in result.notes if subject == "incomplete"] == [
+            "without an exported model"
+        ]
 
 
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake[1])
-def test_a_mistake_is_one_line_before_anything_is_recorded(
-    workplace: Path, monkeypatch: pytest.MonkeyPatch, mistake: tuple[str, str]
-) -> None:
-    monkeypatch.delitem(sys.modules, "mistakes", raising=False)
-    head, body = mistake
-    (workplace / "mistakes.py").write_text(f"{STANDARD}\n\nclass Mistake(Standard):\n    {head}:\n        {body}\n")
-    (workplace / "experiments" / "mistake.yaml").write_text(FILE.replace("own_modules:KIND", "mistakes:Mistake"))
-    with pytest.raises(LabError, match=MISTAKES[mistake]) as raised:
-        whole_batch.rehearse(building.build(load("mistake")))
-    assert "\n" not in str(raised.value)
-
-
-@pytest.mark.parametrize("missing", ["training_step", "configure_optimizers"])
-def test_a_module_without_the_essential_hooks_is_refused(
-    workplace: Path, monkeypatch: pytest.MonkeyPatch, missing: str
-) -> None:
-    monkeypatch.delitem(sys.modules, "mistakes", raising=False)
-    code = f"class Mistake(Standard):\n    {missing} = L.LightningModule.{missing}\n"
-    (workplace / "mistakes.py").write_text(f"{STANDARD}\n\n{code}")
-    (workplace / "experiments" / "mistake.yaml").write_text(FILE.replace("own_modules:KIND", "mistakes:Mistake"))
-    with pytest.raises(LabError, match=f"module: mistakes:Mistake has no {missing}"):
-        whole_batch.rehearse(building.build(load("mistake")))
-
-
-@pytest.mark.parametrize(
-    ("overrides", "message"),
-    [
-        (["optimizer.lr=0.1"], "optimizer: would not be used, since module: has its own"),
-        (["loss={kind: mse}"], "loss: would not be used"),
-        (["model=null"], "model: is required: own_modules:Standard takes a network as its argument `model`"),
-        (["threads=auto"], "threads: auto cannot be tried for a module of your own; write a number"),
-        (["module.lrr=0.1"], "module.lrr: no such setting; did you mean module.lr"),
-        (["checkpoints.monitor=val/f1"], "checkpoints.monitor: own_modules:Standard logs no 'val/f1'"),
-        (["module.kind=torch.nn:Linear"], "module.kind: torch.nn:Linear is not called"),
-        (
-            ["data={kind: sunspots}"],
-            "module.kind: own_modules:Standard requires `classes`, which sunspots does not have",
-        ),
-    ],
-)
-def test_a_setting_that_would_not_be_honoured_is_refused(overrides: list[str], message: str) -> None:
-    with pytest.raises(LabError, match=message):
-        whole_batch.rehearse(building.build(load("standard", overrides)))
-
-
-def test_a_network_that_the_module_does_not_take_is_refused() -> None:
-    with pytest.raises(LabError, match=r"model: would not be used: .*:Autoencoder has no argument"):
-        load("autoencoder", ["model={kind: mlp}"])
-
-
-PLAIN_DATA = """
-import lightning as L
-import torch
-from torch.utils.data import DataLoader, TensorDataset
-
-
-class Blobs(L.LightningDataModule):
-    def __init__(self, distance: float = 3.0, batch_size: int = 16):
-        super().__init__()
-        self.distance, self.batch_size = distance, batch_size
-
-    def setup(self, stage):
-        generator = torch.Generator().manual_seed(0)
-        y = torch.arange(100) % 2
-        x = torch.randn(100, 4, generator=generator) + self.distance * y[:, None]
-        self.parts = TensorDataset(x[:80], y[:80]), TensorDataset(x[80:90], y[80:90])
-
-    def train_dataloader(self):
-        return DataLoader(self.parts[0], self.batch_size, shuffle=True)
-
-    def val_dataloader(self):
-        return DataLoader(self.parts[1], self.batch_size)
-
-    def on_after_batch_transfer(self, batch, dataloader_idx):
-        return batch[0] / 2, batch[1]
-
-
-class Sorts(L.LightningModule):
-    def __init__(self):
-        super().__init__()
-        self.layer = torch.nn.Linear(4, 2)
-
-    def forward(self, x):
-        return self.layer(x)
+def test_batches_of_any_form_are_an_epoch(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = """
+    def on_before_batch_transfer(self, batch, dataloader_idx):
+        return Pair(*batch)
 
     def training_step(self, batch, batch_idx):
-        return torch.nn.functional.cross_entropy(self(batch[0]), batch[1])
+        return super().training_step((batch.x, batch.y), batch_idx)
 
     def validation_step(self, batch, batch_idx):
-        self.log("val_loss", torch.nn.functional.cross_entropy(self(batch[0]), batch[1]))
-        self.log("largest", batch[0].max())
-
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), lr=0.1)
+        self.log("val_loss", nn.functional.cross_entropy(self(batch.x), batch.y), batch_size=len(batch.x))
 """
+    write_mistake(workplace, monkeypatch, body)
+    with (workplace / "mistakes.py").open("a") as file:
+        file.write("\n\nclass Pair:\n    def __init__(self, x, y):\n        self.x, self.y = x, y\n")
+    history = fit(workplace / "pairs", "mistake").history
+    assert [epoch["train/loss"] > 0 for epoch in history] == [True] * 3
 
 
-class TestALightningDataModule:
-    @pytest.fixture(autouse=True)
-    def blobs(self, workplace: Path) -> None:
-        (workplace / "plain.py").write_text(PLAIN_DATA)
-        (workplace / "experiments" / "blobs.yaml").write_text(
-            "data: {kind: 'plain:Blobs'}\nmodule: {kind: 'plain:Sorts'}\ntrainer: {max_epochs: 3}\n"
-        )
+def test_steps_of_several_optimizers_end_a_training_in_which_the_last_epoch_is_validated(workplace: Path) -> None:
+    history = fit(workplace / "gan", "gan", "trainer.max_steps=5", "trainer.max_epochs=2").history  # two a batch
+    assert ["val/energy_distance" in epoch for epoch in history] == [True]
 
-    def test_a_run_uses_its_loaders_and_hooks(self) -> None:
-        result = training.run(load("blobs"))
-        generator = torch.Generator().manual_seed(0)
-        x = torch.randn(100, 4, generator=generator) + 3.0 * (torch.arange(100) % 2)[:, None]
-        assert result.metrics["val/largest"] == pytest.approx(float(x[80:90].max()) / 2)
-        assert ("module", "plain:Sorts has no test_step, so nothing is tested") in result.notes
-        assert len(lab.load("latest:blobs").predict(np.zeros((2, 4)))) == 2
 
-    def test_a_run_is_reproduced_and_goes_on_at_the_beginning_of_an_epoch(self, workplace: Path) -> None:
-        training.run(load("blobs"))
-        assert reproduce("latest:blobs", [], lambda line: None).verdict == "BIT-EXACT"
-        assert_goes_on(workplace, "blobs", ("checkpoints.every_seconds=0",), (7, 3))
-
-    def test_only_a_module_of_ones_own_is_trained_on_it(self) -> None:
-        with pytest.raises(LabError, match="which only a module of your own can be trained on"):
-            building.build(load("digits", ["data={kind: 'plain:Blobs'}"]))
+def test_the_memory_format_is_that_of_the_module() -> None:
+    weights = building.build(load("mixup", ["data={kind: digits}", "model={kind: conv2d}", "channels_last=true"]))
+    formats = [p.is_contiguous(memory_format=torch.channels_last) for p in weights.module.parameters() if p.ndim == 4]
+    assert formats
+    assert all(formats)
