@@ -12,6 +12,7 @@ import lab
 from lab.comparisons import comparison
 from lab.comparisons import run as comparing
 from lab.config.experiment import load
+from lab.errors import LabError
 from lab.studies import study
 from lab.studies.study import Options
 from lab.tracking.reading import stored_runs
@@ -159,6 +160,10 @@ class TestAWholeRun:
         assert found.objective.metric == "val/loss"
         assert found.ranked[0].values == {"module.latent": 16}
         assert found.final.experiment.module.settings["latent"] == 16
+
+    def test_without_a_monitored_metric_a_study_asks_for_one(self) -> None:
+        with pytest.raises(LabError, match=r"--metric: is required where checkpoints.monitor is null; one of val/loss"):
+            study.choose_objective(load("autoencoder", ["checkpoints.monitor=null"]), None)
 
     def test_it_is_reproduced_to_the_last_bit(self) -> None:
         training.run(load("gan", ["trainer.max_epochs=2"]))

@@ -207,3 +207,10 @@ def refusal(attempt: Callable[[], object]) -> str:
         attempt()
     (line,) = refused.value.lines
     return line
+
+
+@pytest.mark.parametrize("section", ["early_stopping", "checkpoints"])
+def test_what_is_monitored_is_checked_by_the_rehearsal(tiny: str, section: str) -> None:
+    built = build(load(tiny, [f"{section}.monitor=val/acuracy"]))
+    with pytest.raises(LabError, match=rf"{section}.monitor: no .*metric 'val/acuracy'.*did you mean val/accuracy"):
+        whole_batch.rehearse(built)
