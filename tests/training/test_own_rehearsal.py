@@ -99,3 +99,29 @@ def test_a_setting_that_would_not_be_honoured_is_refused(overrides: list[str], m
 def test_a_network_that_the_module_does_not_take_is_refused() -> None:
     with pytest.raises(LabError, match=r"model: would not be used: .*:Autoencoder has no argument"):
         load("autoencoder", ["model={kind: mlp}"])
+
+
+@pytest.mark.parametrize(("spare", "named"), [(3, ""), (5, " and 2 more")])
+def test_parameters_that_do_not_change_are_a_note(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, spare: int, named: str
+) -> None:
+    body = f"""
+    def __init__(self, model: nn.Module, classes: int):
+        super().__init__(model, classes)
+        self.idle = nn.ParameterList(torch.ones(1) for _ in range({spare}))
+
+    def configure_optimizers(self):
+        return adamw(self.model.parameters(), lr=self.lr)
+"""
+    write_mistake(workplace, monkeypatch, body)
+    notes = whole_batch.rehearse(building.build(load("mistake"))).notes
+    kind = "mistakes:Mistake"
+    assert notes == [
+        ("module", f"{kind}: idle.0, idle.1, idle.2{named} did not change in the first steps"),
+        ("module", f"{kind} has no test_step, so nothing is tested"),
+    ]
+
+
+def test_it_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    rehearse("mixup")
+    assert capfd.readouterr() == ("", "")
