@@ -6,8 +6,8 @@ import re
 
 import pandas as pd
 
-from lab.formatting import age as age
-from lab.formatting import duration as duration
+from lab.display.numbers import age as age
+from lab.display.numbers import duration as duration
 from lab.tracking.reading.run_table import STALE, last_report, seconds
 
 MAX_LENGTH = 80  # characters of a name on a page

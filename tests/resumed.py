@@ -12,11 +12,11 @@ from lightning.pytorch.callbacks import Callback
 
 from lab.config.experiment import load
 from lab.errors import Stopped
-from lab.training import whole_batch
-from lab.training.best_epoch import best_by
 from lab.training.building import build
-from lab.training.checkpoints import BestAndLast
+from lab.training.checkpoints.best_epoch import best_by
+from lab.training.checkpoints.callback import BestAndLast
 from lab.training.records import Records
+from lab.training.rehearsal import whole_batch
 from lab.training.trainer import early_stopping_of, evaluate, make_trainer, silence_libraries
 from lab.training.trainer import fit as fit_trainer
 

@@ -16,7 +16,7 @@ from lab.comparisons.comparison import Comparison
 from lab.comparisons.design import Verdict
 from lab.comparisons.findings import sentences
 from lab.config.experiment import Source as OfChance
-from lab.display import Shown
+from lab.display.output import Shown
 from lab.errors import LabError
 
 Seeds = str | int | range

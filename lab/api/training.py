@@ -6,13 +6,13 @@ from rich.console import RenderableType
 
 from lab.api import calls, experiments
 from lab.api.experiments import Overrides, Source
-from lab.display import Shown
+from lab.display.output import Shown
 from lab.errors import LabError
 from lab.inference import model
 from lab.inference.model import Model
-from lab.training import report
 from lab.training import run as training
-from lab.training.progress import ProgressBar
+from lab.training.results import report
+from lab.training.results.progress import ProgressBar
 
 
 class RunResult(Shown, training.Result):

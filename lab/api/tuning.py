@@ -14,7 +14,7 @@ from lab.api.training import RunResult
 from lab.comparisons.design import Verdict
 from lab.config import schema
 from lab.config.experiment import Experiment
-from lab.display import Shown
+from lab.display.output import Shown
 from lab.errors import LabError
 from lab.studies import report
 from lab.studies import study as tuning

@@ -7,9 +7,9 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from lab.display.numbers import duration
 from lab.errors import abbreviated
-from lab.formatting import duration
-from lab.training.check import Findings
+from lab.training.rehearsal.check import Findings
 
 LONGEST_REASON = 300  # characters
 MOST_LAYERS = 24  # of a larger network, the first and the last half of them

@@ -56,7 +56,7 @@ def _check(options: argparse.Namespace) -> int:
     from lab.cli import check_report
     from lab.cli.terminal import Terminal
     from lab.config import experiment
-    from lab.training import check
+    from lab.training.rehearsal import check
 
     if options.name is None:
         return _check_all()
@@ -69,7 +69,7 @@ def _check_all() -> int:
     """Check all experiments, a line each."""
     from lab.cli.terminal import Terminal
     from lab.config import experiment
-    from lab.training import check
+    from lab.training.rehearsal import check
 
     code = 0
     for name in experiment.names():
@@ -87,9 +87,9 @@ def _run(options: argparse.Namespace) -> int:
     from lab.cli import maintenance, tables
     from lab.cli.terminal import Terminal
     from lab.config import experiment
-    from lab.training import report
     from lab.training import run as training
-    from lab.training.progress import ProgressBar
+    from lab.training.results import report
+    from lab.training.results.progress import ProgressBar
 
     loaded = experiment.load(options.name, options.overrides)
     maintenance.start_in_background()
@@ -102,8 +102,9 @@ def _run(options: argparse.Namespace) -> int:
 
 def _resume(options: argparse.Namespace) -> int:
     from lab.cli.terminal import Terminal
-    from lab.training import report, resume
-    from lab.training.progress import ProgressBar
+    from lab.training import resume
+    from lab.training.results import report
+    from lab.training.results.progress import ProgressBar
 
     console = Terminal()
     say = functools.partial(console.print, highlight=False, soft_wrap=True, markup=False)
@@ -114,8 +115,9 @@ def _resume(options: argparse.Namespace) -> int:
 
 def _reproduce(options: argparse.Namespace) -> int:
     from lab.cli.terminal import Terminal
-    from lab.training import report, reproduce
-    from lab.training.progress import ProgressBar
+    from lab.training import reproduce
+    from lab.training.results import report
+    from lab.training.results.progress import ProgressBar
 
     console = Terminal()
     say = functools.partial(console.print, highlight=False, soft_wrap=True, markup=False)

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from lab.formatting import age, duration, number
+from lab.display.numbers import age, duration, number
 from lab.tracking.reading import run_table
 from lab.tracking.reading.run_table import RunTable
 from lab.tracking.reading.stored_runs import Ranking

@@ -7,18 +7,18 @@ from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from lab import display
 from lab.comparisons.design import RULE
 from lab.comparisons.findings import Findings, failures, sentence, sentences
 from lab.comparisons.run import ComparisonResult
-from lab.formatting import number, percent, signed
+from lab.display import output
+from lab.display.numbers import number, percent, signed
 
 
 class LiveTable:
     """The table of a comparison while it runs."""
 
     def __init__(self, console: Console):
-        self._screen = display.screen(console)
+        self._screen = output.screen(console)
 
     def __enter__(self) -> "LiveTable":
         return self

@@ -19,8 +19,10 @@ from lab.tracking import store
 from lab.tracking.reading import directions
 from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Tracker
-from lab.training import artifacts, provenance, whole_batch
+from lab.training import provenance
 from lab.training.building import build
+from lab.training.rehearsal import whole_batch
+from lab.training.results import artifacts
 
 OnProgress = Callable[[Findings], None]
 

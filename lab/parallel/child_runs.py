@@ -13,7 +13,7 @@ from lab.files import held, is_locked
 from lab.tracking import store
 from lab.tracking.writing.outbox import Outbox
 from lab.tracking.writing.tracker import Tracker
-from lab.training.best_epoch import BestEpoch, best_by
+from lab.training.checkpoints.best_epoch import BestEpoch, best_by
 
 STATUS = {"finished": "FINISHED", "pruned": "FINISHED", "failed": "FAILED", "lost": "KILLED", "stopped": "KILLED"}
 LOCK_TIMEOUT = 2.0  # seconds; `lab runs --reap` holds the lock of a dead driver only for a moment

@@ -19,10 +19,10 @@ from lab.data.base import DataModule, Split
 from lab.errors import LabError, TrainingFailed, Unavailable
 from lab.modules.diagnostics import dead_fraction
 from lab.modules.task import TaskModule
-from lab.training import whole_batch
-from lab.training.best_epoch import BestEpoch, best_by
 from lab.training.building import build, open_data
+from lab.training.checkpoints.best_epoch import BestEpoch, best_by
 from lab.training.records import Records
+from lab.training.rehearsal import whole_batch
 from lab.training.threads import choose_threads
 from lab.training.trainer import early_stopping_of, evaluate, fit, make_trainer, silence_libraries
 

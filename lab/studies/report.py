@@ -10,10 +10,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from lab import display
 from lab.config import experiment, yaml_files
+from lab.display import output
+from lab.display.numbers import number, signed
 from lab.files import atomic_output, may_replace
-from lab.formatting import number, signed
 from lab.studies.confirmation import Candidate, Mean, mean_of
 from lab.studies.search import Counts
 from lab.studies.study import Options, StudyResult
@@ -34,7 +34,7 @@ class ProgressLine:
             console=console,
             auto_refresh=False,
         )
-        self._screen = display.screen(console)
+        self._screen = output.screen(console)
         self._task = self._bar.add_task("trials", total=options.trials, text="")
         self._next_refresh = 0.0
         self._started = time.monotonic()

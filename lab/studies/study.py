@@ -24,9 +24,11 @@ from lab.tracking import store
 from lab.tracking.reading import directions
 from lab.tracking.writing.outbox import Outbox
 from lab.tracking.writing.tracker import Tracker
-from lab.training import artifacts, provenance, whole_batch
+from lab.training import provenance
 from lab.training import run as training
 from lab.training.building import Built, build
+from lab.training.rehearsal import whole_batch
+from lab.training.results import artifacts
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -36,10 +36,10 @@ from lab.modules.tasks import (
     predict_with,
 )
 from lab.modules.training_step import Stepping, block_size
-from lab.training import rehearsal
-from lab.training.memory import bounded_parameters
 from lab.training.own_module import OwnObserver, declared_directions
-from lab.training.rehearsal import check_metrics, check_optimizer
+from lab.training.rehearsal import part_checks
+from lab.training.rehearsal.memory import bounded_parameters
+from lab.training.rehearsal.part_checks import check_metrics, check_optimizer
 
 LOSSES = {
     "two classes": ("bce",),
@@ -138,13 +138,13 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
 def _network(experiment: Experiment, model: Part, data: DataModule) -> nn.Module:
     """The architecture behind the layers that the data needs, tried on two samples."""
     _check_model(model)
-    rehearsal.check_kind(model, experiment.data, data.sizes)
+    part_checks.check_kind(model, experiment.data, data.sizes)
     with bounded_parameters(model.kind):
         architecture: nn.Module = model.build(**data.sizes.supplied())
     whole = data.wrap(with_input_adapter(architecture, data.input_adapter))
     if not isinstance(whole, nn.Module):
         raise LabError(f"data: {experiment.data.kind}.wrap() must return a network, not {type(whole).__name__}")
-    rehearsal.check_forward(whole, architecture, model, data.first_samples(2), data.sizes)
+    part_checks.check_forward(whole, architecture, model, data.first_samples(2), data.sizes)
     if missing := next((name for name, p in whole.named_parameters() if isinstance(p, UninitializedParameter)), None):
         raise LabError(f"model: {model.kind} never uses its parameter {missing}, which has no shape")
     return whole.to(memory_format=torch.channels_last) if experiment.channels_last else whole  # type: ignore[call-overload]

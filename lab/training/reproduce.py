@@ -16,8 +16,8 @@ from lab.tracking.reading.tables import open_tables
 from lab.training import provenance, records
 from lab.training import run as training
 from lab.training.building import Built, build
-from lab.training.checkpoint_files import Damaged
-from lab.training.checkpoints import load_weights
+from lab.training.checkpoints.callback import load_weights
+from lab.training.checkpoints.files import Damaged
 from lab.training.records import LossChain
 from lab.training.run import StartingPoint
 from lab.training.trainer import evaluate, make_trainer, silence_libraries

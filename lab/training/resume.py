@@ -17,9 +17,10 @@ from lab.tracking.reading.stored_runs import StoredRun
 from lab.tracking.reading.tables import open_tables
 from lab.tracking.writing import leftovers, sender
 from lab.tracking.writing.tracker import Recorded, Tracker
-from lab.training import checkpoint_files, provenance
+from lab.training import provenance
 from lab.training import run as training
-from lab.training.checkpoint_files import Damaged
+from lab.training.checkpoints import files as checkpoint_files
+from lab.training.checkpoints.files import Damaged
 from lab.training.run import StartingPoint
 
 EPOCHS = "trainer.max_epochs"

@@ -19,11 +19,13 @@ from lab.tracking import store
 from lab.tracking.reading import directions
 from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Recorded, Tracker
-from lab.training import artifacts, failures, provenance, records, whole_batch
-from lab.training.best_epoch import best_by
+from lab.training import failures, provenance, records
 from lab.training.building import Built, build
-from lab.training.checkpoints import BestAndLast
+from lab.training.checkpoints.best_epoch import best_by
+from lab.training.checkpoints.callback import BestAndLast
 from lab.training.records import Records
+from lab.training.rehearsal import whole_batch
+from lab.training.results import artifacts
 from lab.training.threads import choose_threads
 from lab.training.trainer import early_stopping_of, evaluate, fit, make_trainer, silence_libraries
 

@@ -21,7 +21,7 @@ from lab.errors import LabError, did_you_mean
 from lab.tracking.writing.logger import DirectLogger, JournalLogger
 from lab.tracking.writing.tracker import Tracker
 from lab.training.building import Built
-from lab.training.checkpoint_files import DurableIO
+from lab.training.checkpoints.files import DurableIO
 
 # Settings that the module honours itself: it takes its own optimizer steps.
 MODULE_SETTINGS = ("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm")

@@ -8,7 +8,7 @@ from benchmarks.processes import LAB, python_until_first_line, until_first_line
 IMPORTS = "import torch, lightning; print('imported', flush=True)"
 # What `lab run mlp` does, and a line once the first block of steps is trained; then the process is ended.
 FIRST_STEP = """
-from lab.training.progress import ProgressBar
+from lab.training.results.progress import ProgressBar
 from lab.config import experiment
 from lab.training import run as training
 

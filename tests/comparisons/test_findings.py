@@ -12,7 +12,7 @@ from lab.comparisons.chances import chance_of_decision
 from lab.comparisons.design import FIXED_PAIRED, Design, Rule, Verdict
 from lab.comparisons.findings import Findings, sentence, sentences
 from lab.comparisons.scores import Plan, Scores, StoredScores
-from lab.formatting import signed
+from lab.display.numbers import signed
 
 pytestmark = pytest.mark.usefixtures("empty_workplace")
 

@@ -179,7 +179,7 @@ def warm_up(folder: Path) -> None:
     import numpy as np
 
     from lab.tracking import models
-    from lab.training import figures
+    from lab.training.results import figures
 
     models.save(torch.nn.Linear(2, 2), np.zeros((4, 2), np.float32), folder / "model")
     history = [{"epoch": 1, "train/loss": 1.0, "val/loss": 1.0}]

@@ -19,7 +19,7 @@ from lab.tracking.reading import stored_runs
 from lab.tracking.reading.tables import open_tables
 from lab.training import provenance, reproduce, resume
 from lab.training.building import build
-from lab.training.checkpoints import load_weights
+from lab.training.checkpoints.callback import load_weights
 
 WRITTEN_IN = "/tmp/oldstore"  # the folder that the store was written in
 ADDRESSES = (

@@ -1,68 +1,23 @@
 """Whole studies on a real storage and a real store: searched, confirmed, interrupted, continued."""
 
-import contextlib
 import dataclasses
-import json
-import os
-import signal
-import subprocess
 import sys
-import time
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
-import optuna
-import psutil
 import pytest
 from rich.console import Console
+from searching import children, run, stored
 
-from lab.config.experiment import Experiment, load
+from lab.config.experiment import Experiment
 from lab.data.base import DataModule
 from lab.errors import LabError, TrainingFailed
 from lab.parallel import jobs
 from lab.parallel.jobs import prepared_data
-from lab.studies import report, storage, study
+from lab.studies import report, storage
 from lab.studies.search import Counts
-from lab.studies.study import Options, StudyResult
+from lab.studies.study import StudyResult
 from lab.tracking import store
 from lab.training import run as training_run
-
-
-class NoProgress:
-    """A Progress that shows nothing."""
-
-    def searching(self, counts: Counts, running: int, best: tuple[int, float] | None) -> None: ...
-    def confirming(self, done: int, total: int) -> None: ...
-    def testing(self) -> None: ...
-
-
-SEARCH = (
-    "search:\n"
-    "  optimizer.kind: [sgd, adamw]\n"
-    "  optimizer.lr: {low: 1e-3, high: 1e-1, log: true}\n"
-    "  optimizer.momentum: {low: 0.0, high: 0.9, when: {optimizer.kind: sgd}}\n"
-)
-
-
-@pytest.fixture
-def searched(tiny: str, workplace: Path) -> str:
-    with (workplace / "experiments" / "tiny.yaml").open("a") as file:
-        file.write(SEARCH)
-    return tiny
-
-
-def run(name: str, *overrides: str, **options: object) -> StudyResult:
-    chosen = Options(**({"trials": 4, "top": 1, "seeds": 2} | options))  # type: ignore[arg-type]
-    return study.run(load(name, overrides), chosen, NoProgress())
-
-
-def stored() -> optuna.Study:
-    return optuna.load_study(study_name=None, storage=storage.address())
-
-
-def children(kind: str) -> list:
-    return store.client().search_runs(["1"], f"tags.`lab.kind` = '{kind}'")
 
 
 class TestAStudy:
@@ -102,9 +57,9 @@ class TestAStudy:
         assert (parent.info.run_id, parent.info.status) == (result.run_id, "FINISHED")
         trials = children("trial")
         assert len(trials) == 4
-        for run in [*trials, *children("fresh seed"), *children("winner")]:
-            assert run.data.tags["mlflow.parentRunId"] == result.run_id
-            assert run.info.status == "FINISHED"
+        for child in [*trials, *children("fresh seed"), *children("winner")]:
+            assert child.data.tags["mlflow.parentRunId"] == result.run_id
+            assert child.info.status == "FINISHED"
         tested = [run for run in store.client().search_runs(["1"]) if "test/accuracy" in run.data.metrics]
         assert {run.data.tags["lab.kind"] for run in tested} == {"study", "winner", "tested seed"}
         assert {run.data.tags["lab.candidate"] for run in children("tested seed")} == {result.winner.name}
@@ -229,94 +184,6 @@ def test_workers_on_ray_run_the_same_study(searched: str, monkeypatch: pytest.Mo
     assert [(c.name, c.values) for c in there.ranked] == [(c.name, c.values) for c in here.ranked]
     for one, same in zip(here.ranked, there.ranked, strict=True):
         assert one.fresh == pytest.approx(same.fresh, abs=0.02)  # other thread counts may round otherwise
-
-
-EPOCHS = 100  # of a trial: enough that a signal arrives during training even on a slow machine
-
-
-def start(name: str, *options: str) -> subprocess.Popen[str]:
-    """`lab study` in its own process, with long trials."""
-    command = [sys.executable, "-m", "lab", "study", name, "--trials", "3", "--top", "1", "--seeds", "1"]
-    return subprocess.Popen(
-        [*command, *options, f"trainer.max_epochs={EPOCHS}", "--pruner", "none"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
-
-
-def training(count: int, finished: int = 0) -> bool:
-    """Whether so many trials are in the first half of their epochs, and so many have finished."""
-    try:
-        trials = stored().trials
-    except Exception:  # the storage is being created
-        return False
-    states = Counter(trial.state.name for trial in trials)
-    epochs = [len(trial.intermediate_values) for trial in trials if trial.state.name == "RUNNING"]
-    return states["COMPLETE"] == finished and sum(0 < done < EPOCHS / 2 for done in epochs) == count
-
-
-def assert_nothing_runs() -> None:
-    wait_until(lambda: not [path for path in store.journals().glob("*") if path.is_dir()])
-    assert not [trial for trial in stored().trials if trial.state.name == "RUNNING"]
-    assert not store.client().search_runs(["1"], "attributes.status = 'RUNNING'")
-
-
-def test_a_stopped_and_a_killed_study_continue(searched: str) -> None:
-    stop(searched, signal.SIGINT, finished=1)
-    assert_nothing_runs()
-    stop(searched, signal.SIGKILL, finished=2)
-    result = run(searched, f"trainer.max_epochs={EPOCHS}", trials=3, seeds=1, pruner="none")
-    assert result.counts == Counts(3, 0, 0)
-    assert_nothing_runs()
-    trials = stored().trials
-    assert Counter(trial.state.name for trial in trials) == {"COMPLETE": 3, "FAIL": 2}
-    interrupted = stored().user_attrs["lab.retried"]
-    retries = {trial.user_attrs.get("lab.retry_of"): trial.params for trial in trials}
-    assert [retries[number] for number in interrupted] == [trials[number].params for number in interrupted]
-    states = Counter(run.info.status for run in children("trial"))
-    assert states == {"FINISHED": 3, "KILLED": 2}
-
-
-def stop(name: str, number: signal.Signals, finished: int) -> None:
-    """Send a signal to a study in a process of its own, once so many trials have finished and one is in training."""
-    process = start(name)
-    wait_until(lambda: training(1, finished))
-    os.kill(process.pid, number)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == (130 if number == signal.SIGINT else -number)
-    assert number != signal.SIGINT or err == "lab: stopped; the same command continues the study\n"
-
-
-def ray_workers(driver: int) -> list[psutil.Process]:
-    """The Ray workers of a driver that are training."""
-    found = []
-    for child in psutil.Process(driver).children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-            if "_Worker.train" in " ".join(child.cmdline()):
-                found.append(child)
-    return found
-
-
-def test_the_trial_of_a_killed_ray_worker_is_retried(searched: str) -> None:
-    process = start(searched, "--workers", "2")
-    wait_until(lambda: len(ray_workers(process.pid)) == 2 and training(2))
-    ray_workers(process.pid)[0].kill()
-    out, err = process.communicate(timeout=170)
-    assert process.returncode == 0, err
-    assert "trials      3: 3 finished, 0 pruned, 0 failed" in out
-    assert_nothing_runs()
-    assert Counter(trial.state.name for trial in stored().trials) == {"COMPLETE": 3, "FAIL": 1}
-    lost = [run for run in children("trial") if run.info.status == "KILLED"]
-    assert ["its worker died" in run.data.tags["lab.failure"] for run in lost] == [True]
-    assert json.dumps(lost[0].data.tags)
 
 
 class TestWhatFails:

@@ -4,13 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from mlflow.entities import Run
 from mlflow.utils.validation import _validate_metric_name
+from waiting import wait_until
 
 from lab.tracking import store
 from lab.tracking.writing import leftovers, sender
@@ -287,13 +286,6 @@ def test_the_lock_of_the_writer_is_held_until_it_is_released(tracker: Tracker, o
     outbox.release()
     assert not sender.has_writer(outbox.folder)
     outbox.release()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.1)
 
 
 def test_an_outbox_that_vanishes_while_it_is_listed_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
+from waiting import wait_until
 
 from lab.config.experiment import load
 from lab.errors import LabError, Stopped, TrainingFailed
@@ -117,7 +117,7 @@ class TestATrackedRun:
         )
         subprocess.run([sys.executable, "-c", code], check=True)
         from lab.training.building import build
-        from lab.training.checkpoints import load_weights
+        from lab.training.checkpoints.callback import load_weights
 
         built = build(load("tiny"))
         load_weights(built.module, stored.artifact("checkpoints/best.ckpt"))
@@ -332,10 +332,3 @@ def journal_text() -> str:
 def wait_for_journals() -> None:
     """Until every record is in the store and no journal is left."""
     wait_until(lambda: not [path for path in store.journals().iterdir() if path.is_dir()])
-
-
-def wait_until(condition: object) -> None:
-    deadline = time.monotonic() + 90
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.1)

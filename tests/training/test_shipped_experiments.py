@@ -5,8 +5,8 @@ from shipped import SHIPPED
 
 from lab.config.experiment import load
 from lab.training.building import build
+from lab.training.rehearsal.whole_batch import rehearse
 from lab.training.trainer import fit, make_trainer, silence_libraries
-from lab.training.whole_batch import rehearse
 
 pytestmark = pytest.mark.usefixtures("empty_workplace")
 

@@ -10,8 +10,8 @@ from lightning.pytorch.callbacks import Callback
 
 from lab.config.experiment import load
 from lab.errors import LabError
-from lab.training import whole_batch
 from lab.training.building import Built, build
+from lab.training.rehearsal import whole_batch
 from lab.training.trainer import early_stopping_of, evaluate, fit, make_trainer
 
 BATCHES = 11  # of 128 in an epoch of tiny, which has two

@@ -11,8 +11,8 @@ from lab.errors import LabError, TrainingFailed
 from lab.tracking import store
 from lab.tracking.reading import stored_runs
 from lab.training import run as training
-from lab.training import whole_batch
 from lab.training.building import build
+from lab.training.rehearsal import whole_batch
 
 OWN = '''
 import dataclasses

@@ -16,10 +16,10 @@ from lab import signals
 from lab.config.experiment import load
 from lab.errors import Stopped
 from lab.modules import training_step
-from lab.training import checkpoint_files
-from lab.training.best_epoch import BestEpoch
 from lab.training.building import build
-from lab.training.checkpoints import BestAndLast
+from lab.training.checkpoints import files as checkpoint_files
+from lab.training.checkpoints.best_epoch import BestEpoch
+from lab.training.checkpoints.callback import BestAndLast
 from lab.training.records import Records
 from lab.training.trainer import make_trainer, silence_libraries
 

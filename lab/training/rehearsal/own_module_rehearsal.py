@@ -19,13 +19,13 @@ from lab.config.experiment import Experiment
 from lab.data.lightning_data import LightningData
 from lab.data.loaders import Batch
 from lab.errors import LabError, did_you_mean
-from lab.training import checkpoint_files
 from lab.training.building import Built
-from lab.training.checkpoint_files import Damaged
-from lab.training.isolation import copied, same_randomness
+from lab.training.checkpoints import files as checkpoint_files
+from lab.training.checkpoints.files import Damaged
 from lab.training.own_module import OwnObserver
 from lab.training.records import Records
-from lab.training.rehearsal import as_a_line, batches
+from lab.training.rehearsal.isolation import copied, same_randomness
+from lab.training.rehearsal.part_checks import as_a_line, batches
 from lab.training.trainer import make_trainer
 
 # Settings of Trainer that say how long a training is, or what is done at its end.

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from lab.formatting import number
+from lab.display.numbers import number
 from lab.tracking import store
 from lab.training.run import SPLITS, Result
 

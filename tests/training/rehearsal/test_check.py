@@ -11,8 +11,8 @@ from lab.config.experiment import load
 from lab.errors import LabError
 from lab.tracking import store
 from lab.training.building import build
-from lab.training.check import check
-from lab.training.rehearsal import batches
+from lab.training.rehearsal.check import check
+from lab.training.rehearsal.part_checks import batches
 
 OWN = """
 from torch import nn

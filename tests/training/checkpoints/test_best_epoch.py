@@ -8,8 +8,8 @@ import torch
 from lab.errors import LabError
 from lab.parallel.child_runs import ChildRun
 from lab.parallel.jobs import _BestWeights
-from lab.training.best_epoch import BestEpoch, best_by
-from lab.training.checkpoints import BestAndLast
+from lab.training.checkpoints.best_epoch import BestEpoch, best_by
+from lab.training.checkpoints.callback import BestAndLast
 
 NAN, INF = math.nan, math.inf
 LOSSES = [

@@ -7,7 +7,8 @@ from own_modules import write_mistake, write_own_modules
 
 from lab.config.experiment import load
 from lab.errors import LabError
-from lab.training import building, whole_batch
+from lab.training import building
+from lab.training.rehearsal import whole_batch
 
 pytestmark = pytest.mark.usefixtures("workplace")
 

@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lab import display
+from lab.display import output
 
 REFRESH_SECONDS = 0.2
 
@@ -28,7 +28,7 @@ class ProgressBar(Callback):
             console=console,
             auto_refresh=False,
         )
-        self._screen = display.screen(console)
+        self._screen = output.screen(console)
         self._next_refresh = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

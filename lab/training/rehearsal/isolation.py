@@ -10,7 +10,7 @@ import torch
 
 from lab.data.loaders import Batch
 from lab.training.building import Built
-from lab.training.checkpoints import random_state, set_random_state
+from lab.training.checkpoints.callback import random_state, set_random_state
 
 TRUE = {"bf16-true": torch.bfloat16, "16-true": torch.float16, "64-true": torch.float64, "64": torch.float64}
 

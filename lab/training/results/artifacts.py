@@ -15,7 +15,7 @@ from lab.tracking import models
 from lab.tracking.writing.tracker import Tracker
 from lab.training import provenance
 from lab.training.building import Built
-from lab.training.checkpoints import BestAndLast
+from lab.training.checkpoints.callback import BestAndLast
 
 EXAMPLE_ROWS = 4
 
@@ -56,7 +56,7 @@ def keep_training(tracker: Tracker, history: list[dict[str, float]], checkpoints
         if not files.is_temporary(path):
             tracker.artifact(str(path))
     if history:
-        from lab.training import figures  # matplotlib takes a while to import
+        from lab.training.results import figures  # matplotlib takes a while to import
 
         name = "figures/learning_curves.png"
         figures.learning_curves(history, checkpoints.best_epoch).savefig(tracker.path(name), dpi=120)
@@ -68,7 +68,7 @@ def keep_test_outputs(built: Built, tracker: Tracker) -> None:
     outputs = built.observer.test_outputs
     if not outputs:  # of a module of one's own
         return
-    from lab.training import figures  # matplotlib takes a while to import
+    from lab.training.results import figures  # matplotlib takes a while to import
 
     predicted = torch.cat([part["preds"] for part in outputs]).cpu().numpy()
     true = torch.cat([part["target"] for part in outputs]).cpu().numpy()

@@ -7,8 +7,8 @@ import pytest
 
 from lab.config.experiment import load
 from lab.errors import LabError
-from lab.training import whole_batch
 from lab.training.building import build
+from lab.training.rehearsal import whole_batch
 
 OWN = '''
 import torch

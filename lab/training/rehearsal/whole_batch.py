@@ -19,12 +19,12 @@ from torchmetrics import MetricCollection
 from lab.data.lightning_data import LightningData
 from lab.data.loaders import Batch
 from lab.errors import LabError, did_you_mean
-from lab.training import memory, own_rehearsal, sanity_checks
-from lab.training.best_epoch import best_by
 from lab.training.building import Built
-from lab.training.isolation import copied, in_precision, same_randomness
-from lab.training.rehearsal import as_a_line, batches
-from lab.training.sanity_checks import Note
+from lab.training.checkpoints.best_epoch import best_by
+from lab.training.rehearsal import memory, own_module_rehearsal, sanity_checks
+from lab.training.rehearsal.isolation import copied, in_precision, same_randomness
+from lab.training.rehearsal.part_checks import as_a_line, batches
+from lab.training.rehearsal.sanity_checks import Note
 from lab.training.trainer import check_counts, early_stopping_of, make_trainer, silence_libraries
 
 MIXED = {"bf16-mixed": torch.bfloat16, "bf16": torch.bfloat16}
@@ -61,7 +61,7 @@ def rehearse(built: Built) -> Rehearsal:
 
 def _rehearse_own(built: Built) -> Rehearsal:
     """Let Lightning train a copy of a module of one's own; what its steps need is not known."""
-    notes, loss = own_rehearsal.rehearse(built)
+    notes, loss = own_module_rehearsal.rehearse(built)
     return Rehearsal(notes, loss, {}, 0, 0)
 
 

@@ -6,7 +6,7 @@ from rich.console import Console, Group
 from rich.progress import BarColumn, Progress
 from rich.table import Table
 
-from lab import display
+from lab.display import output
 
 
 def example() -> Table:
@@ -19,7 +19,7 @@ def example() -> Table:
 
 
 def test_a_report_as_text_has_no_escapes_and_no_empty_ends() -> None:
-    shown = display.as_text(Group("", example(), "", "[dim]label[/dim]  text", ""))
+    shown = output.as_text(Group("", example(), "", "[dim]label[/dim]  text", ""))
     lines = shown.splitlines()
     assert lines[1].split() == ["name", "of", "all"]
     assert lines[-1] == "label  text"
@@ -29,28 +29,28 @@ def test_a_report_as_text_has_no_escapes_and_no_empty_ends() -> None:
 
 def test_a_line_longer_than_the_terminal_is_not_broken() -> None:
     line = "word " * 100
-    assert display.as_text(line) == line.rstrip()
+    assert output.as_text(line) == line.rstrip()
 
 
 def test_a_table_becomes_an_html_table_escaped_and_styled() -> None:
-    shown = display.as_html(example())
+    shown = output.as_html(example())
     assert shown.startswith('<table class="dataframe"><thead><tr><th style="text-align: left">name</th>')
-    assert f'<th style="text-align: right">{display.DIM}score<br>of all</span></th>' in shown
+    assert f'<th style="text-align: right">{output.DIM}score<br>of all</span></th>' in shown
     assert '<td style="text-align: left">&lt;b&gt;&amp;</td>' in shown
-    assert f'<td style="text-align: right">{display.DIM}<b>0.5</b></span></td>' in shown
-    assert f'<td style="text-align: left"><b>best</b></td><td style="text-align: right">{display.DIM}<b>[1, 2]' in shown
+    assert f'<td style="text-align: right">{output.DIM}<b>0.5</b></span></td>' in shown
+    assert f'<td style="text-align: left"><b>best</b></td><td style="text-align: right">{output.DIM}<b>[1, 2]' in shown
     assert shown.count("<tr>") == 3
 
 
 def test_lines_become_lines_and_empty_ones_vanish() -> None:
-    shown = display.as_html(Group("", "[dim]run[/dim]  <x>", "two"))
-    assert shown == f"{display.LINE}{display.DIM}run</span>  &lt;x&gt;</div>{display.LINE}two</div>"
+    shown = output.as_html(Group("", "[dim]run[/dim]  <x>", "two"))
+    assert shown == f"{output.LINE}{output.DIM}run</span>  &lt;x&gt;</div>{output.LINE}two</div>"
 
 
 def test_a_bar_becomes_a_block_without_a_background() -> None:
     bar = Progress("{task.description}", BarColumn(), auto_refresh=False)
     bar.add_task("<epoch>", total=4, completed=2)
-    shown = display.as_html(bar.get_renderable())
+    shown = output.as_html(bar.get_renderable())
     assert shown.startswith("<pre")
     assert "&lt;epoch&gt;" in shown
     assert "━" in shown
@@ -59,7 +59,7 @@ def test_a_bar_becomes_a_block_without_a_background() -> None:
 
 def test_a_terminal_draws_in_place_and_leaves_nothing() -> None:
     file = io.StringIO()
-    screen = display.screen(Console(file=file, force_terminal=True, width=40))
+    screen = output.screen(Console(file=file, force_terminal=True, width=40))
     screen.clear()
     assert file.getvalue() == ""
     screen.show("one")
@@ -72,17 +72,17 @@ def test_a_terminal_draws_in_place_and_leaves_nothing() -> None:
 
 def test_a_file_gets_no_progress() -> None:
     file = io.StringIO()
-    screen = display.screen(Console(file=file))
+    screen = output.screen(Console(file=file))
     screen.show("one")
     screen.clear()
     assert file.getvalue().strip() == ""
 
 
-class Report(display.Shown):
+class Report(output.Shown):
     def report(self) -> Group:
         return Group(example())
 
 
 def test_a_result_shows_its_report_as_text_and_as_html() -> None:
-    assert repr(Report()) == display.as_text(example())
-    assert Report()._repr_html_() == display.as_html(example())
+    assert repr(Report()) == output.as_text(example())
+    assert Report()._repr_html_() == output.as_html(example())

@@ -9,8 +9,8 @@ from torch import nn
 
 from lab.config.experiment import load
 from lab.errors import LabError, described
-from lab.training import memory, whole_batch
 from lab.training.building import build
+from lab.training.rehearsal import memory, whole_batch
 
 
 def test_a_network_that_is_too_large_for_memory_is_refused_before_memory_is_used(tiny: str) -> None:

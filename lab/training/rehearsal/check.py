@@ -14,14 +14,15 @@ from lab.config.experiment import Experiment
 from lab.errors import described
 from lab.files import same_folder
 from lab.modules.task import TaskModule
-from lab.training import artifacts, memory
 from lab.training.building import Built, build
-from lab.training.isolation import copied, in_precision, same_randomness
-from lab.training.rehearsal import batches
-from lab.training.sanity_checks import Note
+from lab.training.rehearsal import memory
+from lab.training.rehearsal.isolation import copied, in_precision, same_randomness
+from lab.training.rehearsal.part_checks import batches
+from lab.training.rehearsal.sanity_checks import Note
+from lab.training.rehearsal.whole_batch import Rehearsal, rehearse
+from lab.training.results import artifacts
 from lab.training.threads import choose_threads
 from lab.training.trainer import silence_libraries
-from lab.training.whole_batch import Rehearsal, rehearse
 
 SECONDS_OF_STEPS = 0.5  # for which training steps are timed
 LEAST_STEPS = 3

@@ -1,0 +1,1 @@
+"""Checkpoints: when they are written (`callback`), how (`files`), and which epoch is the best (`best_epoch`)."""

@@ -1,0 +1,1 @@
+"""What a run leaves and shows: its artifacts and figures, the progress bar, the summary in the terminal."""

@@ -1,0 +1,114 @@
+"""Studies that are stopped, killed and continued, and workers that die."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import optuna
+import psutil
+import pytest
+from searching import children, run, stored
+from waiting import GATED, let_pass, open_gate, wait_until
+
+from lab.studies.search import Counts
+from lab.tracking import store
+
+SETTINGS = ("model={kind: 'gated:Gated'}", "trainer.max_epochs=4")
+
+
+@pytest.fixture
+def gated(searched: str, workplace: Path) -> str:
+    """An experiment whose trials wait in their third epoch."""
+    (workplace / "gated.py").write_text(GATED)
+    return searched
+
+
+def start(name: str, *options: str) -> subprocess.Popen[str]:
+    """`lab study` in its own process."""
+    command = [sys.executable, "-m", "lab", "study", name, "--trials", "3", "--top", "1", "--seeds", "1"]
+    return subprocess.Popen(
+        [*command, *options, *SETTINGS, "--pruner", "none"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def waiting_trials(count: int, finished: int = 0) -> bool:
+    """Whether so many trials wait in their third epoch, and so many have finished."""
+    try:
+        trials = stored().trials
+    except Exception:  # the storage is being created
+        return False
+    states = Counter(trial.state.name for trial in trials)
+    return states["COMPLETE"] == finished and sum(map(waits, trials)) == count
+
+
+def waits(trial: optuna.trial.FrozenTrial) -> bool:
+    return trial.state.name == "RUNNING" and len(trial.intermediate_values) == 2
+
+
+def assert_nothing_runs() -> None:
+    wait_until(lambda: not [path for path in store.journals().glob("*") if path.is_dir()])
+    assert not [trial for trial in stored().trials if trial.state.name == "RUNNING"]
+    assert not store.client().search_runs(["1"], "attributes.status = 'RUNNING'")
+
+
+def test_a_stopped_and_a_killed_study_continue(gated: str) -> None:
+    stop(gated, signal.SIGINT, finished=1)
+    assert_nothing_runs()
+    stop(gated, signal.SIGKILL, finished=2)
+    open_gate()
+    result = run(gated, *SETTINGS, trials=3, seeds=1, pruner="none")
+    assert result.counts == Counts(3, 0, 0)
+    assert_nothing_runs()
+    trials = stored().trials
+    assert Counter(trial.state.name for trial in trials) == {"COMPLETE": 3, "FAIL": 2}
+    interrupted = stored().user_attrs["lab.retried"]
+    retries = {trial.user_attrs.get("lab.retry_of"): trial.params for trial in trials}
+    assert [retries[number] for number in interrupted] == [trials[number].params for number in interrupted]
+    states = Counter(run.info.status for run in children("trial"))
+    assert states == {"FINISHED": 3, "KILLED": 2}
+
+
+def stop(name: str, number: signal.Signals, finished: int) -> None:
+    """Send a signal to a study in a process of its own, once so many trials have finished and one is in training."""
+    let_pass(1)
+    process = start(name)
+    wait_until(lambda: waiting_trials(1, finished))
+    os.kill(process.pid, number)
+    if number == signal.SIGINT:
+        let_pass(1)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == (130 if number == signal.SIGINT else -number)
+    assert number != signal.SIGINT or err == "lab: stopped; the same command continues the study\n"
+
+
+def ray_workers(driver: int) -> list[psutil.Process]:
+    """The Ray workers of a driver that are training."""
+    found = []
+    for child in psutil.Process(driver).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            if "_Worker.train" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
+
+
+def test_the_trial_of_a_killed_ray_worker_is_retried(gated: str) -> None:
+    process = start(gated, "--workers", "2")
+    wait_until(lambda: len(ray_workers(process.pid)) == 2 and waiting_trials(2))
+    ray_workers(process.pid)[0].kill()
+    open_gate()
+    out, err = process.communicate(timeout=170)
+    assert process.returncode == 0, err
+    assert "trials      3: 3 finished, 0 pruned, 0 failed" in out
+    assert_nothing_runs()
+    assert Counter(trial.state.name for trial in stored().trials) == {"COMPLETE": 3, "FAIL": 1}
+    lost = [run for run in children("trial") if run.info.status == "KILLED"]
+    assert ["its worker died" in run.data.tags["lab.failure"] for run in lost] == [True]
+    assert json.dumps(lost[0].data.tags)
