@@ -18,15 +18,14 @@ from lab.config.types import Count, Fraction, PositiveInt
 from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
 from lab.data.loaders import ArrayDataset, BatchLoader, EpochOrder, WorkerLoader
-from lab.data.preparation import Scale, fingerprint, hold_out
+from lab.data.preparation import Scale, fingerprint
 from lab.data.samples import Samples, check
+from lab.data.splits import split as split_samples
 from lab.errors import LabError
 
 Task = Literal["classification", "regression", "forecasting", "own"]
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
-# The test split is the same for every seed: no run may train on the samples that another one is tested on.
-TEST_SPLIT_SEED = 0
 UNUSUAL = re.compile(r"[^\w.-]+")  # characters that the name of a metric cannot have everywhere
 
 
@@ -259,7 +258,7 @@ class SampleDataModule(DataModule):
         self.task = "classification" if samples.class_names else "regression"
         self.class_names = tuple(samples.class_names)
         self.fingerprint = samples.fingerprint or fingerprint(samples.x, samples.y)
-        self.split_indices = self._split(samples)
+        self.split_indices = split_samples(samples, self.val_fraction, self.test_fraction, self.seed)
         train = self.split_indices["train"]
         x = self.encode(samples.x, train)
         self.input_scale = self.scale(x, train)
@@ -284,14 +283,3 @@ class SampleDataModule(DataModule):
         self.target_names = tuple(samples.target_names) or tuple(f"value {index + 1}" for index in range(count))
         self.target_scale = Scale.fit(y[train])
         return self.target_scale.apply(y)
-
-    def _split(self, samples: Samples) -> dict[str, NDArray[np.int64]]:
-        """Indices of train, val and test."""
-        indices = np.arange(len(samples.x))
-        labels = samples.y if samples.class_names else None
-        if samples.test_size:
-            rest, test = indices[: -samples.test_size], indices[-samples.test_size :]
-        else:
-            rest, test = hold_out(indices, self.test_fraction, TEST_SPLIT_SEED, labels)
-        train, val = hold_out(rest, self.val_fraction, self.seed, labels)
-        return {"train": train, "val": val, "test": test}

@@ -1,4 +1,4 @@
-"""Splitting, standardisation, and fingerprints of data."""
+"""Standardisation, and fingerprints of data."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -10,27 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-
-Indices = NDArray[np.int64]
-
-
-def hold_out(
-    indices: Indices, fraction: float, seed: int, labels: NDArray[np.integer] | None = None
-) -> tuple[Indices, Indices]:
-    """Split indices at random into (kept, held out), both sorted.
-
-    With `labels` (N,), addressed by `indices`, the split is stratified: `fraction` of every class is held out, and
-    a class of two or more samples is on both sides.
-    """
-    order = np.random.default_rng(seed).permutation(indices)
-    groups = [order] if labels is None else [order[labels[order] == label] for label in np.unique(labels[order])]
-    held = np.concatenate([group[: _share(len(group), fraction)] for group in groups])
-    return np.setdiff1d(indices, held), np.sort(held)
-
-
-def _share(size: int, fraction: float) -> int:
-    """The number of samples to hold out of `size`: at least one, but never all of two or more."""
-    return min(max(round(size * fraction), 1), size - 1)
 
 
 @dataclass(frozen=True)

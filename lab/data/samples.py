@@ -14,8 +14,12 @@ from lab.errors import LabError
 class Samples:
     """Raw independent samples x (N, ...) and y: class numbers (N,) with their names, or values (N, T) without.
 
-    The last `test_size` samples are the test set of the source; with 0 a test split is drawn. `x` is an array, or
-    whatever the data module's `encode` takes. `fingerprint` is the hash of the content; computed if empty.
+    The last `test_size` samples are the test set of the source and the `val_size` before them its validation set;
+    with 0 such a split is drawn. Or `given` (N,) names the split of each sample, "" for one that may go anywhere.
+    Samples of the same value in `groups` (N,) stay on one side; with `order` (N,), such as times, the last samples
+    are the test and those before them the validation set.
+    `x` is an array, or whatever the data module's `encode` takes. `fingerprint` is the hash of the content; computed
+    if empty.
     """
 
     x: Any
@@ -24,6 +28,10 @@ class Samples:
     class_names: Sequence[str] = ()
     target_names: Sequence[str] = ()
     fingerprint: str = ""
+    val_size: int = 0
+    given: NDArray[Any] | None = None
+    groups: NDArray[Any] | None = None
+    order: NDArray[Any] | None = None
 
 
 def check(samples: Any, kind: str) -> Samples:
@@ -46,9 +54,14 @@ def _shapes(samples: Samples) -> str:
         return f"x of shape {tuple(samples.x.shape)}; a sample needs at least one dimension, (N, ...)"
     if len(samples.x) != len(samples.y):
         return f"{len(samples.x):,} samples x but {len(samples.y):,} targets y"
-    if samples.test_size < 0:
-        return f"test_size {samples.test_size}; it must be 0 or more"
-    least = 1 + samples.test_size + 2
+    for name in ("test_size", "val_size"):
+        if getattr(samples, name) < 0:
+            return f"{name} {getattr(samples, name)}; it must be 0 or more"
+    for name in ("given", "groups", "order"):
+        values = getattr(samples, name)
+        if values is not None and np.shape(values) != (len(samples.x),):
+            return f"{name} of shape {np.shape(values)} for {len(samples.x):,} samples; give one value per sample"
+    least = 1 + samples.test_size + samples.val_size + 2
     return f"{len(samples.x):,} samples; at least {least} are needed" if len(samples.x) < least else ""
 
 

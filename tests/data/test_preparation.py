@@ -1,4 +1,4 @@
-"""Splitting, standardisation and fingerprints."""
+"""Standardisation and fingerprints."""
 
 from pathlib import Path
 
@@ -6,37 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from lab.data.preparation import Scale, file_fingerprint, fingerprint, hold_out
+from lab.data.preparation import Scale, file_fingerprint, fingerprint
 
 RANDOM = np.random.default_rng(0)
-
-
-class TestHoldOut:
-    def test_both_parts_are_sorted_and_together_all_indices(self) -> None:
-        kept, held = hold_out(np.arange(10, 30), 0.25, seed=0)
-        assert (len(kept), len(held)) == (15, 5)
-        assert kept.tolist() == sorted(kept)
-        assert held.tolist() == sorted(held)
-        assert sorted([*kept, *held]) == list(range(10, 30))
-
-    def test_it_is_a_function_of_the_seed(self) -> None:
-        held = [hold_out(np.arange(50), 0.2, seed)[1].tolist() for seed in (0, 0, 1)]
-        assert held[0] == held[1] != held[2]
-
-    def test_it_is_stratified_by_the_labels_of_the_given_indices(self) -> None:
-        labels = np.array([0] * 50 + [1] * 10 + [2] * 2)
-        _, held = hold_out(np.arange(62), 0.2, 0, labels)
-        assert np.bincount(labels[held]).tolist() == [10, 2, 1]
-        _, held = hold_out(np.arange(50, 62), 0.2, 0, labels)
-        assert np.bincount(labels[held]).tolist() == [0, 2, 1]
-
-    @pytest.mark.parametrize(
-        ("size", "fraction", "held"),
-        [(1, 0.5, 0), (2, 0.01, 1), (2, 0.99, 1), (10, 0.01, 1), (10, 0.99, 9), (10, 0.26, 3)],
-    )
-    def test_at_least_one_sample_is_held_out_but_never_all(self, size: int, fraction: float, held: int) -> None:
-        kept, out = hold_out(np.arange(size), fraction, seed=0)
-        assert (len(kept), len(out)) == (size - held, held)
 
 
 class TestScale:
