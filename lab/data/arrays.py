@@ -15,7 +15,7 @@ from lab.data.encodings.array import ArrayEncoding
 from lab.data.loaders import LazyDataset
 from lab.data.preparation import Scale, file_fingerprint
 from lab.data.reading import targets
-from lab.data.reading.table_files import existing_file
+from lab.data.reading.settings import existing_file
 from lab.errors import LabError
 
 Axes = Literal["auto", "NF", "NL", "NCL", "NLC", "NHW", "NHWC", "NCHW"]

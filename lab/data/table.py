@@ -1,14 +1,19 @@
 """Tables from CSV or Parquet files: numbers, categories and dates, with missing values."""
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from lab.config.types import Count, Fraction, PositiveInt
 from lab.data.base import EmbeddedColumns, SampleDataModule, Samples, Sizes
+from lab.data.encodings.cells import NO_NUMBER, known, numbers
 from lab.data.encodings.table import TableEncoding
 from lab.data.preparation import Scale, file_fingerprint
-from lab.data.reading import column_types, table_files, targets
+from lab.data.reading import column_types, number_formats, table_files, table_rows, targets
+from lab.data.reading.settings import Reading, Separator
+from lab.data.table_splits import TableSplits
 
 EXAMPLE_ROWS = 4
 
@@ -19,6 +24,14 @@ class Table(SampleDataModule):
     `path` is relative to the working directory. `drop` lists columns to ignore, `keep` columns that look like
     identifiers but are features, `categorical` numeric columns to treat as categories. A categorical column is
     one-hot encoded up to 10 categories and embedded above that, unless `categories` says otherwise.
+
+    Rows with the same value in the column `group`, such as a patient's, are on one side of every split; with
+    `order_by`, such as a date, the last rows are the test; `split` is a column that says train, val or test;
+    `test_path` and `val_path` are files of their own for these.
+
+    How the file is read is inferred: `separator`, `text_encoding`, `decimal` and `thousands` are its marks, `missing`
+    lists what stands for a missing value, `skip_rows` lines are above the header. Rows without a target are refused,
+    or left out with `missing_target: skip`.
     """
 
     encoding: TableEncoding
@@ -33,8 +46,18 @@ class Table(SampleDataModule):
         keep: list[str] | tuple[str, ...] = (),
         categorical: list[str] | tuple[str, ...] = (),
         categories: column_types.CategoryChoice = "auto",
-        separator: table_files.Separator = "auto",
+        group: str | None = None,
+        order_by: str | None = None,
+        split: str | None = None,
+        test_path: str | None = None,
+        val_path: str | None = None,
+        separator: Separator = "auto",
         text_encoding: str = "auto",
+        decimal: number_formats.Decimal = "auto",
+        thousands: number_formats.Thousands = "auto",
+        missing: list[str | int | float | None] | None = None,
+        missing_target: Literal["refuse", "skip"] = "refuse",
+        skip_rows: Count | None = None,
         batch_size: PositiveInt = 64,
         val_fraction: Fraction = 0.1,
         test_fraction: Fraction = 0.2,
@@ -49,32 +72,83 @@ class Table(SampleDataModule):
         self.keep = keep
         self.categorical = categorical
         self.categories = categories
-        self.separator = separator
-        self.text_encoding = text_encoding
+        self.rows = TableSplits(group, order_by, split, {"val": val_path, "test": test_path})
+        self.missing = None if missing is None else tuple("" if mark is None else str(mark) for mark in missing)
+        self.missing_target = missing_target
+        self.reading = Reading(separator, text_encoding, decimal, thousands, self.missing, skip_rows, categorical)
 
     def read(self) -> Samples:
         """All rows, without the target."""
-        frame = table_files.read_table(self.path, self.separator, self.text_encoding)
-        column_types.check_names([self.target], frame, "data.target")
-        for setting in ("drop", "keep", "categorical"):
-            column_types.check_names(getattr(self, setting), frame, f"data.{setting}")
-        found = targets.resolve(frame[self.target], self.chosen_task, f"column '{self.target}'")
+        frame, given = self._read_files()
+        frame, given = self._with_target(frame, given)
+        found = targets.resolve(self._target(frame), self.chosen_task, f"column '{self.target}'")
         self.notes.append(("task", targets.describe(found)))
+        self._note_names(found)
         self.example = frame.head(EXAMPLE_ROWS)
-        frame = frame.drop(columns=[self.target, *self.drop])
+        splits, notes = self.rows.of(frame, given)
+        self.notes += notes
         return Samples(
-            frame,
+            frame.drop(columns=[self.target, *self.drop, *self.rows.not_inputs()]),
             found.values,
             class_names=found.class_names,
             target_names=() if found.class_names else (self.target,),
-            fingerprint=file_fingerprint(self.path),
+            fingerprint=file_fingerprint(self.path, *self.rows.paths()),
+            **splits,
         )
+
+    def _read_files(self) -> tuple[pd.DataFrame, NDArray[np.str_]]:
+        """All rows that are samples, and the split that each is given for, "" for those of the main file."""
+        file = table_files.read(self.path, self.reading)
+        frame, notes = table_rows.samples_of(file.frame)
+        self.notes += [*file.notes, *notes]
+        self._check_names(frame)
+        self.settings = column_types.Settings(
+            self.categorical,
+            self.keep,
+            number_formats.Choice(self.reading.decimal, self.reading.thousands, file.usual_marks()),
+            self.missing,
+            file.decimal,
+        )
+        frame, given = self.rows.with_files(frame, self.reading, self.path)
+        self.formats = column_types.number_formats_of(frame.drop(columns=list(self.drop)), self.settings)
+        return frame, given
+
+    def _check_names(self, frame: pd.DataFrame) -> None:
+        """Raise LabError for a setting that names no column."""
+        column_types.check_names([self.target], frame, "data.target")
+        for setting in ("drop", "keep", "categorical"):
+            column_types.check_names(getattr(self, setting), frame, f"data.{setting}")
+        for setting, name in self.rows.columns.items():
+            column_types.check_names([name], frame, f"data.{setting}")
+
+    def _with_target(self, frame: pd.DataFrame, given: NDArray[np.str_]) -> tuple[pd.DataFrame, NDArray[np.str_]]:
+        """The rows that have a target, where those without are to be skipped."""
+        if self.missing_target == "refuse":
+            return frame, given
+        present = known(frame[self.target], self.settings.marks).notna().to_numpy()
+        if not present.all():
+            self.notes.append(("skipped", f"{int((~present).sum()):,} rows without {self.target}"))
+        return frame[present].reset_index(drop=True), given[present]
+
+    def _target(self, frame: pd.DataFrame) -> pd.Series:
+        """The target, as numbers where it is written as such."""
+        column, format = frame[self.target], self.formats.get(self.target)
+        if format is None or self.chosen_task == "classification":
+            return column
+        return pd.Series(numbers(column, format, self.settings.marks), name=column.name)
+
+    def _note_names(self, found: targets.Target) -> None:
+        """Say that a class is called None, which may mean a missing value."""
+        if taken := [name for name in found.class_names if name in NO_NUMBER]:
+            count = int((found.values == found.class_names.index(taken[0])).sum())
+            remedy = f"if it means a missing value, set data.missing: ['', {taken[0]}]"
+            self.notes.append(("classes", f"'{taken[0]}' in {count:,} rows is taken as a class; {remedy}"))
 
     def encode(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> NDArray[np.float32]:
         """All rows as numbers (N, width); infers the type of each column."""
-        findings = column_types.infer(raw, self.categorical, self.keep)
+        findings = column_types.infer(raw, self.formats, self.settings)
         self.notes += [("dropped", f"{f.name}: {f.why}") for f in findings if f.dropped]
-        self.encoding = column_types.fit(raw, findings, train, self.categories)
+        self.encoding = column_types.fit(raw, findings, train, self.categories, self.missing)
         return self.encoding.encode(raw)
 
     def scale(self, x: NDArray[np.float32], train: NDArray[np.int64]) -> Scale:

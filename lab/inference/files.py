@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from lab.data.encodings import Encoding
+from lab.data.encodings.table import TableEncoding
 from lab.data.reading.image_files import SUFFIXES
-from lab.data.reading.table_files import existing_file, read_table
+from lab.data.reading.settings import existing_file
+from lab.data.reading.table_files import read_rows, read_table
 from lab.errors import LabError
 from lab.files import atomic_output, may_replace
 
@@ -34,7 +36,9 @@ def read(paths: Sequence[str], encoding: Encoding) -> Any:
     known = INPUT_ENDINGS[encoding.kind]
     if ending not in known:
         raise LabError(f"{paths[0]}: this model takes {', '.join(known)} files")
-    return _read_array(existing_file(paths[0])) if ending in ARRAYS else read_table(paths[0])
+    if ending in ARRAYS:
+        return _read_array(existing_file(paths[0]))
+    return read_rows(paths[0], encoding) if isinstance(encoding, TableEncoding) else read_table(paths[0])
 
 
 def _images(path: Path) -> list[Path]:

@@ -116,7 +116,9 @@ class TestInference:
     def test_separator_decimal_comma_and_text_encoding_are_inferred(self, how: dict[str, str]) -> None:
         expected = table(frame()).encoding
         frame().to_csv("rows.csv", index=False, **how)  # type: ignore[call-overload]
-        assert table(Path("rows.csv").read_bytes()).encoding == expected
+        found = table(Path("rows.csv").read_bytes()).encoding
+        assert [(column.name, column.kind) for column in found.columns] == [(c.name, c.kind) for c in expected.columns]
+        assert np.array_equal(found.encode(frame()), expected.encode(frame()))
 
     def test_parquet_gives_the_same_as_csv(self) -> None:
         expected = table(frame())
@@ -188,7 +190,7 @@ class TestEncoding:
         [
             ({"age": ["old", "2"]}, "column 'age', row 1: 'old' is not a number"),
             ({"age": [1.0, np.inf]}, "column 'age', row 2: inf is not finite"),
-            ({"city": [1, 2]}, "column 'city' holds numbers, but categories such as 'Lima' are expected"),
+            ({"city": [1, 2]}, "column 'city' holds numbers, but names such as 'Lima' are expected"),
             ({"since": ["2020-01-05", None]}, "column 'since', row 1: '2020-01-05' is not a date such as 31.12.2024"),
             ({"age": pd.Timestamp("2020-01-01")}, "column 'age' holds dates, but numbers are expected"),
         ],
@@ -240,10 +242,7 @@ class TestErrors:
             ({"buys": [*["yes", "no"] * 99, "no", "maybe"]}, "row 200: the only row of class 'maybe'"),
             ({"buys": [f"{row}!" for row in range(ROWS)]}, "is different in nearly every row; is it the right target"),
             ({"age": [*np.arange(199) / 2, "forty"]}, "column 'age', row 200: 'forty' is text among 199 numbers"),
-            (
-                {"age": [f"$1,{row + 100}" for row in range(ROWS)]},
-                "column 'age', row 1: '$1,100' is a formatted number",
-            ),
+            ({"age": [*np.arange(1, 199) / 2, "3,5", "1.234,5"]}, "column 'age', row 199: '3,5' is written unlike"),
             ({"age": [*np.arange(199) / 2, np.inf]}, "column 'age', row 200: inf is not finite"),
         ],
     )

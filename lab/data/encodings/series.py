@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lab.data.encodings.table import numbers, refuse
+from lab.data.encodings.cells import numbers, refuse
 from lab.data.reading import times
 from lab.errors import LabError, did_you_mean
 

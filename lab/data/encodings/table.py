@@ -7,29 +7,44 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lab.data.encodings.cells import (
+    PLAIN,
+    USUAL,
+    Marks,
+    NumberFormat,
+    are_plain_numbers,
+    known,
+    may_be_numbers,
+    names,
+    numbers,
+    refuse,
+)
 from lab.errors import LabError, did_you_mean
 
 Matrix = NDArray[np.float32]
 DAY = np.timedelta64(1, "D")
-BLANKS = ("", " ", "?", "-", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "<NA>")  # missing values
 
 
 @dataclass(frozen=True)
 class Number:
-    """A column of numbers or booleans. Missing values become `fill`; with `indicator`, a second column marks them."""
+    """A column of numbers or booleans. Missing values become `fill`; with `indicator`, a second column marks them.
+
+    `format` is how the file of the training data writes numbers.
+    """
 
     name: str
     fill: float
     indicator: bool
+    format: NumberFormat = PLAIN
     kind: ClassVar[str] = "number"
 
     def names(self) -> list[str]:
         """The names of the encoded columns."""
         return [self.name, f"{self.name} missing"] if self.indicator else [self.name]
 
-    def write(self, column: pd.Series, out: Matrix) -> None:
+    def write(self, column: pd.Series, marks: Marks, out: Matrix) -> None:
         """Write the encoded columns into `out` (N, width)."""
-        values = numbers(column)
+        values = numbers(column, self.format, marks)
         missing = np.isnan(values)
         out[:, 0] = np.where(missing, np.float32(self.fill), values)
         if self.indicator:
@@ -52,28 +67,41 @@ class Category:
 
     def names(self) -> list[str]:
         """The names of the encoded columns."""
-        return [self.name] if self.embedded else [f"{self.name} = {value}" for value in self.values]
+        if self.embedded:
+            return [self.name]
+        return [f"{self.name} missing" if value is None else f"{self.name} = {value}" for value in self.values]
 
-    def write(self, column: pd.Series, out: Matrix) -> None:
+    def write(self, column: pd.Series, marks: Marks, out: Matrix) -> None:
         """Write the encoded columns into `out` (N, width)."""
-        codes = self._codes(column)
+        codes = self._codes(column, marks)
         if self.embedded:
             out[:, 0] = codes
         else:
             table = np.vstack([np.eye(len(self.values)), self.shares]).astype(np.float32)
             out[:] = table[codes]
 
-    def _codes(self, column: pd.Series) -> NDArray[np.int64]:
+    def _codes(self, column: pd.Series, marks: Marks) -> NDArray[np.int64]:
+        """The index of each cell's category, that after the last for an unknown one."""
         known = [value for value in self.values if value is not None]
-        if pd.api.types.is_numeric_dtype(column) and len(column) and known and not any(map(_is_number, known)):
-            raise LabError(f"column '{self.name}' holds numbers, but categories such as '{known[0]}' are expected")
-        names = texts(column)
-        codes = pd.Index(known, dtype=object).get_indexer(names)
+        keys = names(pd.Series(known, dtype=object), are_plain_numbers(known), marks)
+        numeric = are_plain_numbers(known) and keys.is_unique
+        if not may_be_numbers(known):
+            self._refuse_numbers(column, known)
+        found = names(column, numeric, marks)
+        codes = pd.Index(keys if numeric else known, dtype=object).get_indexer(found)
         position = np.array([self.values.index(value) for value in known] + [len(self.values)])
         codes = position[codes]  # −1, an unknown category, is the last
         if None in self.values:
-            codes[names.isna().to_numpy()] = self.values.index(None)
+            codes[found.isna().to_numpy()] = self.values.index(None)
         return codes
+
+    def _refuse_numbers(self, column: pd.Series, known: list[str]) -> None:
+        """Raise LabError for a column of numbers, which cannot be names, nor codes such as 001."""
+        dtype = column.dtype
+        if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype) and column.notna().any():
+            raise LabError(
+                f"column '{self.name}' holds numbers, but names such as '{known[0]}' are expected; give it as text"
+            )
 
 
 @dataclass(frozen=True)
@@ -98,9 +126,9 @@ class Date:
         parts = ["days", *(f"{cycle} {part}" for cycle in cycles for part in ("sine", "cosine"))]
         return [f"{self.name} {part}" for part in parts + ["missing"] * self.indicator]
 
-    def write(self, column: pd.Series, out: Matrix) -> None:
+    def write(self, column: pd.Series, marks: Marks, out: Matrix) -> None:
         """Write the encoded columns into `out` (N, width)."""
-        times = dates(column, self.format)
+        times = dates(column, self.format, marks)
         missing = times.isna().to_numpy()
         days = ((times - pd.Timestamp(self.origin)) / DAY).to_numpy()
         day = times.dt
@@ -121,9 +149,13 @@ COLUMNS: dict[str, type[Column]] = {"number": Number, "category": Category, "dat
 
 @dataclass(frozen=True)
 class TableEncoding:
-    """The columns that a network was trained on, in order. Other columns of a table are ignored."""
+    """The columns that a network was trained on, in order. Other columns of a table are ignored.
+
+    `missing` are the texts that stand for a missing value, None for the usual ones.
+    """
 
     columns: tuple[Column, ...]
+    missing: tuple[str, ...] | None = None
     kind: ClassVar[str] = "table"
 
     def encode(self, raw: pd.DataFrame) -> Matrix:
@@ -133,10 +165,10 @@ class TableEncoding:
             given = [str(name) for name in raw.columns]
             raise LabError(*[f"no column '{name}' in the data; {did_you_mean(name, given)}" for name in missing])
         out = np.empty((len(raw), len(self.names())), dtype=np.float32)
-        start = 0
+        marks, start = Marks.of(self.missing), 0
         for column in self.columns:
             width = len(column.names())
-            column.write(raw[column.name], out[:, start : start + width])
+            column.write(raw[column.name], marks, out[:, start : start + width])
             start += width
         return out
 
@@ -153,77 +185,39 @@ class TableEncoding:
             index += len(column.names())
         return found
 
+    def as_texts(self) -> list[str]:
+        """The columns that have to be read from a file as they are written: all but plain numbers."""
+        return [column.name for column in self.columns if not (isinstance(column, Number) and column.format.plain)]
+
     def as_json(self) -> dict[str, Any]:
         """Every column with its fitted values, as JSON types."""
-        return {"kind": self.kind, "columns": [{"kind": column.kind} | asdict(column) for column in self.columns]}
+        columns = [{"kind": column.kind} | asdict(column) for column in self.columns]
+        return {"kind": self.kind, "columns": columns, "missing": self.missing}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "TableEncoding":
         """The encoding that `as_json` described."""
         columns = []
         for described in content["columns"]:
-            settings: dict[str, Any] = {
-                name: tuple(v) if isinstance(v, list) else v for name, v in described.items() if name != "kind"
-            }
-            columns.append(COLUMNS[described["kind"]](**settings))
-        return cls(tuple(columns))
+            settings: dict[str, Any] = _with_tuples(described)
+            kind = COLUMNS[settings.pop("kind")]
+            if isinstance(settings.get("format"), dict):
+                settings["format"] = NumberFormat(**_with_tuples(settings["format"]))
+            columns.append(kind(**settings))
+        missing = content.get("missing")
+        return cls(tuple(columns), None if missing is None else tuple(missing))
 
 
-def numbers(column: pd.Series) -> Matrix:
-    """A column as numbers (N,), NaN for missing ones; raises LabError for text and infinite values."""
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        values = column.to_numpy(dtype=np.float32, na_value=np.nan)
-    else:
-        cells = blanks_as_missing(column)
-        if pd.api.types.is_datetime64_any_dtype(cells.dtype):
-            raise LabError(f"column '{column.name}' holds dates, but numbers are expected")
-        found = pd.to_numeric(cells, errors="coerce")
-        refuse(cells.notna() & found.isna(), cells, "is not a number")
-        values = found.to_numpy(dtype=np.float32, na_value=np.nan)
-    refuse(pd.Series(np.isinf(values)), column, "is not finite", "leave the cell empty if the value is unknown")
-    return values
+def _with_tuples(content: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
 
 
-def texts(column: pd.Series) -> pd.Series:
-    """A column as text, stripped, integers without a decimal point; missing values stay missing."""
-    if pd.api.types.is_float_dtype(column.dtype):
-        whole = column.dropna() % 1 == 0
-        column = column.astype("Int64") if whole.all() else column
-    missing = column.isna()
-    return blanks_as_missing(column.astype(object).map(str).str.strip().mask(missing, None))
-
-
-def dates(column: pd.Series, format: str | None) -> pd.Series:
+def dates(column: pd.Series, format: str | None, marks: Marks = USUAL) -> pd.Series:
     """A column as timestamps, NaT for missing ones; raises LabError for a cell that is not a date in that format."""
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return column.dt.tz_convert(None) if column.dt.tz is not None else column
-    cells = blanks_as_missing(column)
+    cells = known(column, marks.among_numbers())
     times = pd.to_datetime(cells.astype(object), format=format or "ISO8601", errors="coerce")
     wanted = f"is not a date such as {pd.Timestamp(2024, 12, 31).strftime(format or '%Y-%m-%d')}"
     refuse(cells.notna() & times.isna(), cells, wanted)
     return times
-
-
-def blanks_as_missing(column: pd.Series) -> pd.Series:
-    """The column with placeholders such as "" and "?" as missing values."""
-    if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return column
-    return column.mask(column.isin(BLANKS))
-
-
-def refuse(invalid: pd.Series, column: pd.Series, why: str, remedy: str = "correct it or leave the cell empty") -> None:
-    """Raise LabError, with column and row, for the first invalid cell, if any."""
-    rows = np.flatnonzero(invalid.to_numpy())
-    if len(rows):
-        more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
-        value = column.iloc[rows[0]]
-        shown = repr(value) if isinstance(value, str) else str(value)
-        raise LabError(f"column '{column.name}', row {rows[0] + 1}: {shown} {why}{more}; {remedy}")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -1,15 +1,18 @@
 """Infer the types of the columns of a table, and fit their encoding on the training rows."""
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lab.data.encodings.table import Category, Column, Date, Number, TableEncoding, dates, numbers, texts
+from lab.data.encodings.cells import PLAIN, Marks, NumberFormat, are_plain_numbers, names, numbers
+from lab.data.encodings.table import Category, Column, Date, Number, TableEncoding, dates
+from lab.data.reading import number_formats
+from lab.data.reading.number_formats import Choice
 from lab.errors import LabError, did_you_mean
 
 Kind = Literal["number", "category", "date", "identifier", "text", "constant"]
@@ -20,7 +23,8 @@ MAX_CATEGORIES = 1_000  # of one column; rarer ones count as unknown
 MIN_ROWS = 5  # of an embedded category; rarer ones count as unknown
 FEW_VALUES = 20  # a text column with at most so many distinct values is categorical
 CELL_TYPES = (str, bool, int, float, np.generic, pd.Timestamp)
-FORMATTED_NUMBER = r"[^\w\s.,-]?\s?-?\d[\d.,' ]*\s?[%€$£]?"  # with a currency, thousands separators, a percent sign
+# A number with at most a currency or a percent sign around it.
+NUMBER = re.compile(r"[-+(\u2212]?\s?[$€£¥]?\s?-?\d[\d.,'\s]*\s?[%$€£¥]?\)?")
 DATE_FORMATS = (None, "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y-%m", "%b %Y", "%d %b %Y", "%d-%b-%Y")
 DATE_LIKE = re.compile(r"(\d|[^\W\d]{3}).*[-/. ].*\d")  # digits or the name of a month, then digits
 IDENTIFIER = re.compile(r"(^|.*[_\s.-])(id|ids|index|idx|uuid|guid|key|nr|no|row|rownum|unnamed \d+)$|.*[a-z]I[dD]$")
@@ -28,12 +32,13 @@ IDENTIFIER = re.compile(r"(^|.*[_\s.-])(id|ids|index|idx|uuid|guid|key|nr|no|row
 
 @dataclass(frozen=True)
 class Finding:
-    """The inferred type of a column, and the reason if it is dropped."""
+    """The inferred type of a column, how it writes numbers or dates, and the reason if it is dropped."""
 
     name: str
     kind: Kind
     why: str = ""
     format: str | None = None
+    numbers: NumberFormat = PLAIN
 
     @property
     def dropped(self) -> bool:
@@ -41,45 +46,91 @@ class Finding:
         return self.kind in ("identifier", "text", "constant")
 
 
-def infer(frame: pd.DataFrame, categorical: Collection[str] = (), keep: Collection[str] = ()) -> list[Finding]:
-    """The type of each column; raises LabError for cells that are not numbers, text or dates."""
-    return [_inferred(frame[name], str(name) in categorical, str(name) in keep) for name in frame.columns]
+@dataclass(frozen=True)
+class Settings:
+    """What the user set for the columns: lists of names, the marks of numbers and of missing values."""
+
+    categorical: Collection[str] = ()
+    keep: Collection[str] = ()
+    numbers: Choice = field(default_factory=Choice)
+    missing: Collection[str] | None = None
+    decimal: str = "."  # of the columns that were read as numbers
+
+    @property
+    def marks(self) -> Marks:
+        """What stands for a missing value."""
+        return Marks.of(self.missing)
+
+
+def number_formats_of(frame: pd.DataFrame, settings: Settings) -> dict[str, NumberFormat]:
+    """How the columns of text write numbers, as far as they do; raises LabError where that is ambiguous.
+
+    Also for cells that are neither numbers nor text nor dates.
+    """
+    for name in frame.columns:
+        _check_cells(frame[name])
+    columns = [frame[name] for name in frame.columns if str(name) not in settings.categorical]
+    return number_formats.of_columns([column.dropna() for column in columns if _is_text(column)], settings.numbers)
+
+
+def infer(frame: pd.DataFrame, formats: Mapping[str, NumberFormat], settings: Settings) -> list[Finding]:
+    """The type of each column; `formats` are those of the columns of text that are numbers."""
+    return [_inferred(frame[name], formats.get(str(name)), settings) for name in frame.columns]
 
 
 def fit(
-    frame: pd.DataFrame, findings: list[Finding], train: NDArray[np.int64], categories: CategoryChoice = "auto"
+    frame: pd.DataFrame,
+    findings: list[Finding],
+    train: NDArray[np.int64],
+    categories: CategoryChoice = "auto",
+    missing: Collection[str] | None = None,
 ) -> TableEncoding:
     """The encoding of the columns that are not dropped, with the medians and categories of the rows in `train`."""
+    marks = Marks.of(missing)
     columns = [
-        _fitted(frame[finding.name].iloc[train], finding, categories) for finding in findings if not finding.dropped
+        _fitted(frame[finding.name].iloc[train], finding, categories, marks)
+        for finding in findings
+        if not finding.dropped
     ]
     if not columns:
         reasons = "; ".join(f"{finding.name} {finding.why}" for finding in findings)
         raise LabError(f"no input columns are left: {reasons}")
-    return TableEncoding(tuple(columns))
+    return TableEncoding(tuple(columns), None if missing is None else tuple(missing))
 
 
-def _inferred(column: pd.Series, categorical: bool, keep: bool) -> Finding:
-    name = str(column.name)
+def _is_text(column: pd.Series) -> bool:
+    return not (pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype))
+
+
+def _check_cells(column: pd.Series) -> None:
     known = column.dropna()
     if not all(isinstance(value, CELL_TYPES) for value in known.head(1000)):
         raise LabError(
-            f"column '{name}' holds {type(known.iloc[0]).__name__}; only numbers, text and dates are supported"
+            f"column '{column.name}' holds {type(known.iloc[0]).__name__}; only numbers, text and dates are supported"
         )
+
+
+def _inferred(column: pd.Series, format: NumberFormat | None, settings: Settings) -> Finding:
+    name, known = str(column.name), column.dropna()
+    keep = name in settings.keep
     if not len(known) or ((known == known.iloc[0]).all() and (len(known) == len(column) or not keep)):
         return Finding(name, "constant", f"is always {known.iloc[0]}" if len(known) else "is empty")
-    if categorical:
+    if name in settings.categorical:
         return Finding(name, "category")
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return Finding(name, "date")
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        return _inferred_from_numbers(column, keep)
+    if not _is_text(column):
+        found = _inferred_from_numbers(column, keep, settings.marks)
+        return replace(found, numbers=NumberFormat(settings.decimal))
+    if format is not None:
+        values = pd.Series(numbers(column, format, settings.marks), name=name).convert_dtypes()
+        return replace(_inferred_from_numbers(values, keep, settings.marks), numbers=format)
     return _inferred_from_text(column, known, keep)
 
 
-def _inferred_from_numbers(column: pd.Series, keep: bool) -> Finding:
+def _inferred_from_numbers(column: pd.Series, keep: bool, marks: Marks) -> Finding:
     name = str(column.name)
-    numbers(column)  # raises for infinite ones
+    numbers(column, marks=marks)  # raises for infinite ones
     if not keep and pd.api.types.is_integer_dtype(column.dtype) and column.is_unique and len(column) > FEW_VALUES:
         if (column.diff().iloc[1:] == 1).all():
             return Finding(name, "identifier", "is a row number")
@@ -89,31 +140,39 @@ def _inferred_from_numbers(column: pd.Series, keep: bool) -> Finding:
 
 
 def _inferred_from_text(column: pd.Series, known: pd.Series, keep: bool) -> Finding:
-    name = str(column.name)
-    numeric = pd.to_numeric(known, errors="coerce").notna()
-    different = known.nunique()
-    if numeric.all():
-        return _inferred_from_numbers(pd.to_numeric(column), keep)
-    if numeric.mean() > 0.5 and different > FEW_VALUES:
-        row = int(known.index[~numeric][0])
-        raise LabError(
-            f"column '{name}', row {row + 1}: {known[row]!r} is text among {int(numeric.sum()):,} numbers; "
-            f"correct it, leave it empty, or list {name} in data.categorical or data.drop"
-        )
+    name, different = str(column.name), known.nunique()
     format = date_format(known)
     if format != "none":
         return Finding(name, "date", format=format)
-    if different > FEW_VALUES and known.astype(str).str.fullmatch(FORMATTED_NUMBER).mean() > 0.9:
-        raise LabError(
-            f"column '{name}', row {known.index[0] + 1}: {known.iloc[0]!r} is a formatted number; "
-            "write plain numbers, such as 1234.5"
-        )
+    if different > FEW_VALUES:
+        _refuse_mixed(known)
     if not keep and len(known) > FEW_VALUES:
         if different == len(known):
             return Finding(name, "identifier", "has a different text in every row")
         if different > len(known) / 2:
             return Finding(name, "text", f"has {different:,} different texts")
     return Finding(name, "category")
+
+
+def _refuse_mixed(known: pd.Series) -> None:
+    """Raise LabError for numbers with text among them, and for numbers that are not all written alike."""
+    texts = known.astype(str)
+    numeric = texts.str.fullmatch(NUMBER) & ~texts.str.match(r"0\d")
+    name, remedy = known.name, f"correct it, leave it empty, or list {known.name} in data.categorical or data.drop"
+    if numeric.mean() <= 0.5 or texts.str.match(r"0\d").any():
+        return
+    if numeric.all():
+        row, wanted = _odd_number(texts), "is written unlike the other numbers"
+    else:
+        row, wanted = int(known.index[~numeric][0]), f"is text among {int(numeric.sum()):,} numbers"
+    raise LabError(f"column '{name}', row {row + 1}: {known[row]!r} {wanted}; {remedy}")
+
+
+def _odd_number(texts: pd.Series) -> int:
+    """The first row whose number does not fit the format that most have."""
+    formats = [NumberFormat(*marks, affixes=tuple("$€£¥%")) for marks in number_formats.MARKS]
+    unfit = [np.isnan(format.parse(texts)) for format in formats]
+    return int(texts.index[min(unfit, key=np.count_nonzero)][0])
 
 
 def date_format(known: pd.Series) -> str | None:
@@ -131,24 +190,28 @@ def date_format(known: pd.Series) -> str | None:
     return "none"
 
 
-def _fitted(column: pd.Series, finding: Finding, categories: CategoryChoice) -> Column:
+def _fitted(column: pd.Series, finding: Finding, categories: CategoryChoice, marks: Marks) -> Column:
     if finding.kind == "number":
-        values = numbers(column)
+        values = numbers(column, finding.numbers, marks)
         missing = np.isnan(values)
         fill = 0.0 if missing.all() else float(np.nanmedian(values))
-        return Number(finding.name, fill, bool(missing.any()))
+        words = bool(np.isin(values[~missing], (0, 1)).all())
+        return Number(finding.name, fill, bool(missing.any()), replace(finding.numbers, words=words))
     if finding.kind == "date":
-        times = dates(column, finding.format)
+        times = dates(column, finding.format, marks)
         origin = times.min()
         days = (times - origin) / np.timedelta64(1, "D")
         hours = bool((times.dropna() != times.dropna().dt.normalize()).any())
         return Date(finding.name, finding.format, str(origin), float(days.median()), bool(times.isna().any()), hours)
-    return _fitted_category(column, finding.name, categories)
+    return _fitted_category(column, finding.name, categories, marks)
 
 
-def _fitted_category(column: pd.Series, name: str, categories: CategoryChoice) -> Category:
-    names = texts(column)
-    counts = names.value_counts(dropna=False).sort_index()
+def _fitted_category(column: pd.Series, name: str, categories: CategoryChoice, marks: Marks) -> Category:
+    found = names(column, numeric=False, marks=marks)
+    if are_plain_numbers(found.dropna().unique()):
+        found = names(column, numeric=True, marks=marks)
+    counts = found.value_counts(dropna=False)
+    counts = counts.iloc[np.argsort(counts.index.map(str), kind="stable")]
     embedded = categories == "embedding" or (categories == "auto" and len(counts) > MAX_ONE_HOT)
     if embedded and (counts >= MIN_ROWS).sum() > 1:
         counts = counts[counts >= MIN_ROWS]

@@ -72,7 +72,7 @@ def _check_complete(cells: pd.Series, name: str) -> None:
         rows = "row" if len(missing) == 1 else "rows"
         raise LabError(
             f"{name} is missing in {len(missing):,} {rows}, first in row {missing[0] + 1}; "
-            "fill it in, or remove such rows"
+            "fill it in, remove such rows, or set data.missing_target: skip"
         )
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lab.data.encodings.table import dates, numbers
+from lab.data.encodings.cells import numbers
+from lab.data.encodings.table import dates
 from lab.data.reading.column_types import date_format
 from lab.errors import LabError
 

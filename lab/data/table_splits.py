@@ -1,0 +1,120 @@
+"""Which rows of a table are for training, validation and testing, by its columns or by files of their own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lab.data.encodings.table import dates
+from lab.data.reading import column_types, table_files, table_rows
+from lab.data.reading.settings import Reading
+from lab.errors import LabError
+
+SPLIT_NAMES = {
+    **dict.fromkeys(("train", "training", "fit"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing", "holdout"), "test"),
+}
+Notes = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class TableSplits:
+    """The columns `group`, `order_by` and `split`, and the files for val and test, as far as the user named them."""
+
+    group: str | None
+    order_by: str | None
+    split: str | None
+    files: Mapping[str, str | None]
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that say something about the splits, by setting."""
+        settings = {"group": self.group, "order_by": self.order_by, "split": self.split}
+        return {setting: name for setting, name in settings.items() if name is not None}
+
+    def not_inputs(self) -> list[str]:
+        """The columns that say where a row belongs and nothing about its target."""
+        return [name for name in (self.group, self.split) if name is not None]
+
+    def paths(self) -> list[str]:
+        """The files for single splits."""
+        return [path for path in self.files.values() if path is not None]
+
+    def with_files(self, frame: pd.DataFrame, reading: Reading, path: str) -> tuple[pd.DataFrame, NDArray[np.str_]]:
+        """The rows of all files, and the split that each is given for, "" for those of the main file at `path`."""
+        frames, given = [frame], [np.full(len(frame), "", dtype="<U5")]
+        for split, other in self.files.items():
+            if other is not None:
+                frames.append(self._rows_of(other, frame, reading, path))
+                given.append(np.full(len(frames[-1]), split, dtype="<U5"))
+        return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frame, np.concatenate(given)
+
+    def _rows_of(self, other: str, frame: pd.DataFrame, reading: Reading, path: str) -> pd.DataFrame:
+        """The rows of another file, with the columns and types of the main one."""
+        texts = [str(name) for name in frame.columns if frame[name].dtype == object]
+        rows, _ = table_rows.samples_of(table_files.read(other, Reading.like(reading, texts)).frame)
+        missing = [str(name) for name in frame.columns if name not in rows.columns]
+        if missing:
+            raise LabError(f"{other}: has no column {', '.join(missing)}, which {path} has")
+        return rows[frame.columns]
+
+    def of(self, frame: pd.DataFrame, given: NDArray[np.str_]) -> tuple[dict[str, Any], Notes]:
+        """What `Samples` needs to know about the splits, and notes for the user."""
+        if self.group and self.order_by:
+            raise LabError("data.group, data.order_by: set one of them; a group may lie on both sides of a time")
+        found: dict[str, Any] = {}
+        notes: Notes = []
+        if self.split is not None:
+            given = _named_splits(frame[self.split], given, self.split)
+        if (given != "").any():
+            found["given"] = given
+            counts = [f"{int((given == split).sum()):,} {split}" for split in ("train", "val", "test")]
+            notes.append(("split", f"{', '.join(count for count in counts if count[0] != '0')} rows as given"))
+        if self.group is not None:
+            found["groups"] = _groups(frame[self.group], self.group)
+            count = len(np.unique(found["groups"]))
+            notes.append(("split", f"by '{self.group}': none of its {count:,} values is on two sides"))
+        if self.order_by is not None:
+            found["order"] = _order(frame[self.order_by], self.order_by)
+            notes.append(("split", f"by '{self.order_by}': the last rows are the test, those before them validation"))
+        return found, notes
+
+
+def _named_splits(column: pd.Series, given: NDArray[np.str_], name: str) -> NDArray[np.str_]:
+    """The split that the column names for each row of the main file."""
+    if (given != "").any():
+        raise LabError("data.split: leave it out where data.test_path or data.val_path is set")
+    words = column.astype(object).where(column.notna(), "").astype(str).str.strip().str.lower()
+    unknown = ~words.isin([*SPLIT_NAMES, ""])
+    if unknown.any():
+        row = int(np.flatnonzero(unknown)[0])
+        raise LabError(f"data.split: column '{name}', row {row + 1}: {column.iloc[row]!r} is not train, val or test")
+    return words.map(SPLIT_NAMES).fillna("").to_numpy(dtype="<U5")
+
+
+def _groups(column: pd.Series, name: str) -> NDArray[np.int64]:
+    _refuse_missing(column, f"data.group: column '{name}'")
+    return np.asarray(pd.factorize(column)[0], dtype=np.int64)
+
+
+def _order(column: pd.Series, name: str) -> NDArray[Any]:
+    """The numbers or times by which rows are ordered."""
+    _refuse_missing(column, f"data.order_by: column '{name}'")
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column.to_numpy()
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return dates(column, None).to_numpy()
+    format = column_types.date_format(column)
+    if format == "none":
+        raise LabError(f"data.order_by: column '{name}' has neither dates nor numbers, such as {column.iloc[0]!r}")
+    return dates(column, format).to_numpy()
+
+
+def _refuse_missing(column: pd.Series, what: str) -> None:
+    missing = np.flatnonzero(column.isna().to_numpy())
+    if len(missing):
+        raise LabError(f"{what}, row {missing[0] + 1}: is missing; fill it in, or remove such rows")
