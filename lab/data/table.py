@@ -11,7 +11,7 @@ from lab.data.base import EmbeddedColumns, SampleDataModule, Samples, Sizes
 from lab.data.encodings.cells import NO_NUMBER, known, numbers
 from lab.data.encodings.table import TableEncoding
 from lab.data.preparation import Scale, file_fingerprint
-from lab.data.reading import column_types, number_formats, table_files, table_rows, targets
+from lab.data.reading import column_types, dates, number_formats, table_files, table_rows, targets
 from lab.data.reading.settings import Reading, Separator
 from lab.data.table_splits import TableSplits
 
@@ -30,8 +30,9 @@ class Table(SampleDataModule):
     `test_path` and `val_path` are files of their own for these.
 
     How the file is read is inferred: `separator`, `text_encoding`, `decimal` and `thousands` are its marks, `missing`
-    lists what stands for a missing value, `skip_rows` lines are above the header. Rows without a target are refused,
-    or left out with `missing_target: skip`.
+    lists what stands for a missing value, `skip_rows` lines are above the header, `date_format` is one of strptime
+    for dates that can be read in several ways. Rows without a target are refused, or left out with
+    `missing_target: skip`.
     """
 
     encoding: TableEncoding
@@ -56,6 +57,7 @@ class Table(SampleDataModule):
         decimal: number_formats.Decimal = "auto",
         thousands: number_formats.Thousands = "auto",
         missing: list[str | int | float | None] | None = None,
+        date_format: str | None = None,
         missing_target: Literal["refuse", "skip"] = "refuse",
         skip_rows: Count | None = None,
         batch_size: PositiveInt = 64,
@@ -75,6 +77,7 @@ class Table(SampleDataModule):
         self.rows = TableSplits(group, order_by, split, {"val": val_path, "test": test_path})
         self.missing = None if missing is None else tuple("" if mark is None else str(mark) for mark in missing)
         self.missing_target = missing_target
+        self.date_format = None if date_format is None else dates.check(date_format)
         self.reading = Reading(separator, text_encoding, decimal, thousands, self.missing, skip_rows, categorical)
 
     def read(self) -> Samples:
@@ -108,6 +111,7 @@ class Table(SampleDataModule):
             number_formats.Choice(self.reading.decimal, self.reading.thousands, file.usual_marks()),
             self.missing,
             file.decimal,
+            self.date_format,
         )
         frame, given = self.rows.with_files(frame, self.reading, self.path)
         self.formats = column_types.number_formats_of(frame.drop(columns=list(self.drop)), self.settings)
@@ -148,6 +152,7 @@ class Table(SampleDataModule):
         """All rows as numbers (N, width); infers the type of each column."""
         findings = column_types.infer(raw, self.formats, self.settings)
         self.notes += [("dropped", f"{f.name}: {f.why}") for f in findings if f.dropped]
+        self.notes += [("dates", f"'{f.name}' {note}") for f in findings for note in f.notes]
         self.encoding = column_types.fit(raw, findings, train, self.categories, self.missing)
         return self.encoding.encode(raw)
 

@@ -1,8 +1,10 @@
 """The model of a run as an MLflow LoggedModel, which predicts without the lab, and in MLflow's registry."""
 
+import ast
 import json
 import tempfile
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from importlib.metadata import version
@@ -26,7 +28,10 @@ NO_MODEL = {
     "FINISHED": "runs of `lab run` and winners of studies log their model, trials and arms do not",
 }
 # The source files of a model for tables, concatenated into one file.
-ROW_MODEL = ("errors.py", "data/encodings/cells.py", "data/encodings/table.py", "tracking/row_model.py")
+ROW_MODEL = (
+    *("errors.py", "data/reading/dates.py", "data/encodings/cells.py", "data/encodings/table.py"),
+    "tracking/row_model.py",
+)
 
 
 def save(predictor: "nn.Module", example: "np.ndarray", folder: Path) -> None:
@@ -88,10 +93,21 @@ def save_for_rows(
 
 
 def _row_model_code() -> str:
-    """The source files of ROW_MODEL as one text."""
+    """The source files of ROW_MODEL as one text, without their imports of each other."""
     texts = [(resources.files("lab") / name).read_text(encoding="utf-8") for name in ROW_MODEL]
-    lines = [line for text in texts for line in text.splitlines() if not line.startswith("from lab.")]
-    return "\n".join(lines) + "\n"
+    return "\n".join(line for text in texts for line in _without_imports(text)) + "\n"
+
+
+def _without_imports(text: str) -> Iterator[str]:
+    """The lines of a source file that import nothing of the lab."""
+    imports = [node for node in ast.parse(text).body if isinstance(node, ast.ImportFrom)]
+    left_out = {
+        number
+        for node in imports
+        if (node.module or "").startswith("lab.")
+        for number in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    yield from (line for number, line in enumerate(text.splitlines(), start=1) if number not in left_out)
 
 
 def _requirements(*names: str) -> list[str]:

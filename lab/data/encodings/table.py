@@ -17,8 +17,8 @@ from lab.data.encodings.cells import (
     may_be_numbers,
     names,
     numbers,
-    refuse,
 )
+from lab.data.reading.dates import parse
 from lab.errors import LabError, did_you_mean
 
 Matrix = NDArray[np.float32]
@@ -85,7 +85,7 @@ class Category:
         known = [value for value in self.values if value is not None]
         keys = names(pd.Series(known, dtype=object), are_plain_numbers(known), marks)
         numeric = are_plain_numbers(known) and keys.is_unique
-        if not may_be_numbers(known):
+        if known and not may_be_numbers(known):
             self._refuse_numbers(column, known)
         found = names(column, numeric, marks)
         codes = pd.Index(keys if numeric else known, dtype=object).get_indexer(found)
@@ -214,10 +214,4 @@ def _with_tuples(content: dict[str, Any]) -> dict[str, Any]:
 
 def dates(column: pd.Series, format: str | None, marks: Marks = USUAL) -> pd.Series:
     """A column as timestamps, NaT for missing ones; raises LabError for a cell that is not a date in that format."""
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return column.dt.tz_convert(None) if column.dt.tz is not None else column
-    cells = known(column, marks.among_numbers())
-    times = pd.to_datetime(cells.astype(object), format=format or "ISO8601", errors="coerce")
-    wanted = f"is not a date such as {pd.Timestamp(2024, 12, 31).strftime(format or '%Y-%m-%d')}"
-    refuse(cells.notna() & times.isna(), cells, wanted)
-    return times
+    return parse(known(column, marks.among_numbers()), format)

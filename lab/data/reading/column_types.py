@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from lab.data.encodings.cells import PLAIN, Marks, NumberFormat, are_plain_numbers, names, numbers
 from lab.data.encodings.table import Category, Column, Date, Number, TableEncoding, dates
-from lab.data.reading import number_formats
+from lab.data.reading import date_formats, number_formats
+from lab.data.reading.dates import ISO, read
 from lab.data.reading.number_formats import Choice
 from lab.errors import LabError, did_you_mean
 
@@ -25,8 +26,6 @@ FEW_VALUES = 20  # a text column with at most so many distinct values is categor
 CELL_TYPES = (str, bool, int, float, np.generic, pd.Timestamp)
 # A number with at most a currency or a percent sign around it.
 NUMBER = re.compile(r"[-+(\u2212]?\s?[$€£¥]?\s?-?\d[\d.,'\s]*\s?[%$€£¥]?\)?")
-DATE_FORMATS = (None, "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y-%m", "%b %Y", "%d %b %Y", "%d-%b-%Y")
-DATE_LIKE = re.compile(r"(\d|[^\W\d]{3}).*[-/. ].*\d")  # digits or the name of a month, then digits
 IDENTIFIER = re.compile(r"(^|.*[_\s.-])(id|ids|index|idx|uuid|guid|key|nr|no|row|rownum|unnamed \d+)$|.*[a-z]I[dD]$")
 
 
@@ -39,6 +38,7 @@ class Finding:
     why: str = ""
     format: str | None = None
     numbers: NumberFormat = PLAIN
+    notes: tuple[str, ...] = ()  # what a person has to be told of how it is read
 
     @property
     def dropped(self) -> bool:
@@ -55,6 +55,7 @@ class Settings:
     numbers: Choice = field(default_factory=Choice)
     missing: Collection[str] | None = None
     decimal: str = "."  # of the columns that were read as numbers
+    date_format: str | None = None
 
     @property
     def marks(self) -> Marks:
@@ -117,8 +118,8 @@ def _inferred(column: pd.Series, format: NumberFormat | None, settings: Settings
         return Finding(name, "constant", f"is always {known.iloc[0]}" if len(known) else "is empty")
     if name in settings.categorical:
         return Finding(name, "category")
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return Finding(name, "date")
+    if date := _inferred_date(known, settings.date_format):
+        return date
     if not _is_text(column):
         found = _inferred_from_numbers(column, keep, settings.marks)
         return replace(found, numbers=NumberFormat(settings.decimal))
@@ -126,6 +127,17 @@ def _inferred(column: pd.Series, format: NumberFormat | None, settings: Settings
         values = pd.Series(numbers(column, format, settings.marks), name=name).convert_dtypes()
         return replace(_inferred_from_numbers(values, keep, settings.marks), numbers=format)
     return _inferred_from_text(column, known, keep)
+
+
+def _inferred_date(known: pd.Series, chosen: str | None) -> Finding | None:
+    """A column of dates, in the chosen format if all its cells are; None if it has other cells."""
+    name = str(known.name)
+    if chosen is not None and _is_text(known) and read(pd.Series(known.unique()), chosen).notna().all():
+        return Finding(name, "date", format=chosen)
+    found = date_formats.infer(known)
+    if found is None:
+        return None
+    return Finding(name, "date", format=None if found.text == ISO else found.text, notes=tuple(found.notes()))
 
 
 def _inferred_from_numbers(column: pd.Series, keep: bool, marks: Marks) -> Finding:
@@ -141,9 +153,6 @@ def _inferred_from_numbers(column: pd.Series, keep: bool, marks: Marks) -> Findi
 
 def _inferred_from_text(column: pd.Series, known: pd.Series, keep: bool) -> Finding:
     name, different = str(column.name), known.nunique()
-    format = date_format(known)
-    if format != "none":
-        return Finding(name, "date", format=format)
     if different > FEW_VALUES:
         _refuse_mixed(known)
     if not keep and len(known) > FEW_VALUES:
@@ -177,17 +186,10 @@ def _odd_number(texts: pd.Series) -> int:
 
 def date_format(known: pd.Series) -> str | None:
     """The date format that all texts have, None for ISO 8601; "none" if there is no such format."""
-    start = known.head(50).astype(object)
-    if not start.map(lambda value: isinstance(value, str) and bool(DATE_LIKE.search(value))).all():
+    found = date_formats.infer(known)
+    if found is None:
         return "none"
-    for format in DATE_FORMATS:
-        for cells in (start, known.astype(object)):
-            found = pd.to_datetime(cells, format=format or "ISO8601", errors="coerce")
-            if found.isna().any():
-                break
-        else:
-            return format
-    return "none"
+    return None if found.text == ISO else found.text
 
 
 def _fitted(column: pd.Series, finding: Finding, categories: CategoryChoice, marks: Marks) -> Column:
