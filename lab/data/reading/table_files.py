@@ -85,8 +85,8 @@ def _compact(column: pa.ChunkedArray, reading: Reading, as_text: bool) -> pa.Chu
         return _compact(column.cast(kind.value_type), reading, as_text)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return _stripped(column, reading) if as_text else _as_numbers(column, reading)
-    if pa.types.is_float64(kind) or pa.types.is_float16(kind) or pa.types.is_decimal(kind):
-        return column.cast(pa.float32(), safe=False)
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return _single(column.cast(pa.float64(), safe=False))
     if pa.types.is_null(kind):
         return column.cast(pa.float32())
     if column.null_count and pa.types.is_integer(kind):  # NumPy integers cannot be missing
@@ -96,11 +96,19 @@ def _compact(column: pa.ChunkedArray, reading: Reading, as_text: bool) -> pa.Chu
     return column
 
 
+def _single(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column in single precision, unless it holds whole numbers that need more, such as 20240131."""
+    ends = pc.min_max(column)
+    largest = max(abs(ends["min"].as_py() or 0.0), abs(ends["max"].as_py() or 0.0))
+    whole = largest > 2**24 and pc.all(pc.equal(pc.round(column), column)).as_py()
+    return column if whole else column.cast(pa.float32(), safe=False)
+
+
 def _as_numbers(column: pa.ChunkedArray, reading: Reading) -> pa.ChunkedArray:
     """Text as numbers if all of it is, codes such as 001 not being numbers; else as `_stripped` text."""
     numeric = _stripped(column, reading, numbers=True)
     try:
-        found = numeric.cast(pa.float32())
+        found = _single(numeric.cast(pa.float64()))
     except pa.ArrowInvalid:
         return _stripped(column, reading)
     codes = pc.any(pc.match_substring_regex(numeric, "^0[0-9]+$")).as_py()
