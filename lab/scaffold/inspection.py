@@ -12,10 +12,10 @@ import torch
 from lab.config import schema
 from lab.config.sections import part
 from lab.data.base import DataModule
-from lab.data.encodings.table import Category, Date, TableEncoding
 from lab.data.reading import column_types, table_files, times
+from lab.data.table import Table
 from lab.errors import LabError, did_you_mean
-from lab.scaffold import leakage
+from lab.scaffold import leakage, table_inspection
 
 KINDS = ("table", "series", "arrays", "images")
 OPTIONS = {  # settings that have an option of the command line
@@ -27,7 +27,6 @@ OPTIONS = {  # settings that have an option of the command line
     "kind": "--kind",
 }
 READING = ("separator", "text_encoding")  # settings that are needed to read a file
-COMMON_TARGETS = ("target", "label", "class", "y", "outcome")
 IMBALANCED = 0.8  # share of the largest class from which accuracy misleads
 MAX_LISTED = 8  # names in one line
 # Days between two rows, and rows in a season: a year of months, quarters or weeks, a week of days, a day of hours, an
@@ -103,44 +102,23 @@ def _is_series(frame: pd.DataFrame, target: str | None) -> bool:
 
 def _table(path: str, target: str | None, given: Mapping[str, Any]) -> Inspection:
     frame = _read(path, given)
-    target = target or _common_target(frame)
-    column_types.check_names([target], frame, "--target")
-    settings = {"kind": "table", "path": path, "target": target, **given}
+    settings = table_inspection.settings_of(path, target, frame, given)
+    settings, split, samples = table_inspection.with_split(settings, given)
     data = _prepared(settings)
-    assert isinstance(data.encoding, TableEncoding)
-    facts = [("rows", f"{len(frame):,}, {len(frame.columns)} columns"), *data.notes]
+    assert isinstance(data, Table)
+    facts = [("rows", f"{len(samples.x):,}, {len(frame.columns)} columns"), *_without_reason(data.notes, split), *split]
     facts += [("classes", text) for text in _balance(data)]
-    facts += list(_columns(data.encoding))
-    missing = frame.drop(columns=target).isna().mean().sort_values(ascending=False)
+    facts += [(kind, f"{len(names)}: {_listed(names)}") for kind, names in table_inspection.columns(data.encoding)]
+    missing = samples.x.isna().mean().sort_values(ascending=False)
     missing = missing[missing > 0]
     if len(missing):
         facts.append(("missing", _listed(f"{name} {share:.1%}" for name, share in missing.items())))
-    warnings = [*leakage.duplicate_rows(frame), *leakage.leaking_columns(frame, target, data.task), *_imbalance(data)]
-    return Inspection(settings, data, facts, warnings)
+    return Inspection(settings, data, facts, [*table_inspection.warnings(samples, data), *_imbalance(data)])
 
 
-def _common_target(frame: pd.DataFrame) -> str:
-    """The column with a common name for a target; raises LabError if there is none."""
-    names = {str(name).lower(): str(name) for name in frame.columns}
-    for name in COMMON_TARGETS:
-        if name in names:
-            return names[name]
-    known = ", ".join(str(name) for name in frame.columns)
-    raise LabError(f"--target: which column is to be predicted? the file has {known}")
-
-
-def _columns(encoding: TableEncoding) -> Iterator[tuple[str, str]]:
-    """The columns by the kind as which they are encoded."""
-    numbers = [column.name for column in encoding.columns if column.kind == "number"]
-    categories = [
-        f"{column.name} ({len(column.values)} values{', embedded' if column.embedded else ''})"
-        for column in encoding.columns
-        if isinstance(column, Category)
-    ]
-    dates = [column.name for column in encoding.columns if isinstance(column, Date)]
-    for kind, found in (("numbers", numbers), ("categories", categories), ("dates", dates)):
-        if found:
-            yield kind, f"{len(found)}: {_listed(found)}"
+def _without_reason(notes: Sequence[tuple[str, str]], split: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The notes, without that on the split where the reason for it is said."""
+    return [note for note in notes if note[0] != "split" or not split]
 
 
 def _series(path: str, target: str | None, given: Mapping[str, Any]) -> Inspection:

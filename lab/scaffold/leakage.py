@@ -19,11 +19,11 @@ def duplicate_rows(frame: pd.DataFrame) -> list[str]:
     return [f"{rows}: copies in both training and test split inflate the test score; remove them unless they are real"]
 
 
-def leaking_columns(frame: pd.DataFrame, target: str, task: str) -> Iterator[str]:
-    """A warning for each column that alone predicts the target, by a cross-validated decision tree."""
-    sample = frame.sample(min(len(frame), MAX_ROWS), random_state=0)
-    y = sample[target].astype(str) if task == "classification" else sample[target].astype(float)
-    for name in sample.columns.drop(target):
+def leaking_columns(inputs: pd.DataFrame, y: np.ndarray, target: str, task: str) -> Iterator[str]:
+    """A warning for each column that alone predicts the target y (N,) or (N, 1), by a cross-validated decision tree."""
+    rows = np.sort(np.random.default_rng(0).permutation(len(inputs))[:MAX_ROWS])
+    sample, y = inputs.iloc[rows], y[rows].reshape(len(rows))
+    for name in sample.columns:
         score = _score(_as_numbers(sample[name]), y, task)
         if score > TOO_GOOD:
             yield (
@@ -41,7 +41,7 @@ def _as_numbers(column: pd.Series) -> np.ndarray:
     return np.where(np.isfinite(values), values, lowest - 1)[:, None]
 
 
-def _score(x: np.ndarray, y: pd.Series, task: str) -> float:
+def _score(x: np.ndarray, y: np.ndarray, task: str) -> float:
     """The cross-validated score of a tree that predicts y from one column: balanced accuracy, or R²."""
     from sklearn.metrics import balanced_accuracy_score
     from sklearn.model_selection import KFold, cross_val_predict

@@ -118,7 +118,7 @@ def _inferred(column: pd.Series, format: NumberFormat | None, settings: Settings
         return Finding(name, "constant", f"is always {known.iloc[0]}" if len(known) else "is empty")
     if name in settings.categorical:
         return Finding(name, "category")
-    if date := _inferred_date(known, settings.date_format):
+    if date := infer_date(known, settings.date_format):
         return date
     if not _is_text(column):
         found = _inferred_from_numbers(column, keep, settings.marks)
@@ -129,7 +129,7 @@ def _inferred(column: pd.Series, format: NumberFormat | None, settings: Settings
     return _inferred_from_text(column, known, keep)
 
 
-def _inferred_date(known: pd.Series, chosen: str | None) -> Finding | None:
+def infer_date(known: pd.Series, chosen: str | None = None) -> Finding | None:
     """A column of dates, in the chosen format if all its cells are; None if it has other cells."""
     name = str(known.name)
     if chosen is not None and _is_text(known) and read(pd.Series(known.unique()), chosen).notna().all():

@@ -1,0 +1,127 @@
+"""Inspection of a table: its columns, the split that it calls for, and what to watch out for."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lab.config.sections import part
+from lab.data.encodings.table import Category, Date, Number, TableEncoding
+from lab.data.reading import column_types
+from lab.data.samples import Samples
+from lab.data.table import Table
+from lab.errors import LabError
+from lab.scaffold import leakage, table_splits
+
+COMMON_TARGETS = ("target", "label", "class", "y", "outcome")
+SENTINELS = tuple(sign * value for value in (9, 99, 999, 9_999, 99_999, 999_999) for sign in (-1, 1)) + (-1,)
+SENTINEL_SHARE = 0.002
+Facts = list[tuple[str, str]]
+
+
+def settings_of(path: str, target: str | None, frame: pd.DataFrame, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The data section for a table; raises LabError if the target is not clear."""
+    target = target or _common_target(frame)
+    column_types.check_names([target], frame, "--target")
+    return {"kind": "table", "path": path, "target": target, **given}
+
+
+def _common_target(frame: pd.DataFrame) -> str:
+    """The column with a common name for a target; raises LabError if there is none."""
+    names = {str(name).lower(): str(name) for name in frame.columns}
+    for name in COMMON_TARGETS:
+        if name in names:
+            return names[name]
+    known = ", ".join(str(name) for name in frame.columns)
+    raise LabError(f"--target: which column is to be predicted? the file has {known}")
+
+
+def with_split(settings: dict[str, Any], given: Mapping[str, Any]) -> tuple[dict[str, Any], Facts, Samples]:
+    """The settings with the split that the table calls for, facts that say why, and the samples as they were read."""
+    table: Table = part("data", settings | {"batch_size": 1}).build(seed=0)
+    samples = table.read()
+    if table_splits.overrides_split(given):
+        return settings, [], samples
+    found = table_splits.proposal(settings["path"], samples.x, settings["target"])
+    if found is None or _loses_classes(found, samples):
+        return settings, [("split", hint) for hint in _hints(samples.x)], samples
+    return settings | dict(found.settings), [("split", found.reason)], samples
+
+
+def _loses_classes(found: table_splits.Proposal, samples: Samples) -> bool:
+    """Whether a class has rows in the last third of the time only, as in a table that is sorted by its classes."""
+    if "order_by" not in found.settings or not len(samples.class_names):
+        return False
+    first = int(len(samples.y) * 2 / 3)
+    return len(np.unique(samples.y[:first])) < len(samples.class_names)
+
+
+def _hints(inputs: pd.DataFrame) -> Iterator[str]:
+    dated = [name for name in inputs.columns if table_splits.times_of(inputs[name]) is not None]
+    if dated:
+        yield f"at random; set data.order_by: {dated[0]} if you will predict for later rows than you train on"
+
+
+def columns(encoding: TableEncoding) -> Iterator[tuple[str, list[str]]]:
+    """The columns by the kind as which they are encoded."""
+    numbers = [column.name for column in encoding.columns if isinstance(column, Number)]
+    categories = [
+        f"{column.name} ({len(column.values)} values{', embedded' if column.embedded else ''})"
+        for column in encoding.columns
+        if isinstance(column, Category)
+    ]
+    dates = [column.name for column in encoding.columns if isinstance(column, Date)]
+    for kind, found in (("numbers", numbers), ("categories", categories), ("dates", dates)):
+        if found:
+            yield kind, found
+
+
+def warnings(samples: Samples, data: Table) -> Iterator[str]:
+    """What may mislead: copies, columns that give the target away, marks that look like numbers, classes alike."""
+    yield from leakage.duplicate_rows(
+        samples.x.assign(**{data.target: samples.y[..., 0] if samples.y.ndim > 1 else samples.y})
+    )
+    yield from _copies_in_test(data)
+    yield from leakage.leaking_columns(samples.x, samples.y, data.target, data.task)
+    for name in samples.x.columns:
+        yield from _sentinels(samples.x[name])
+    yield from _similar_classes(samples.class_names)
+
+
+def _copies_in_test(data: Table) -> Iterator[str]:
+    train, test = (data.splits[split].x.numpy() for split in ("train", "test"))  # type: ignore[attr-defined]
+    if len(train) > leakage.MAX_ROWS_COMPARED:
+        return
+    count = table_splits.near_copies(train, test)
+    if count:
+        yield f"{count:,} of {len(test):,} test rows have the inputs of a training row: the test is easier than new rows"
+
+
+def _sentinels(column: pd.Series) -> Iterator[str]:
+    """A warning if a number such as -999 repeats far from all others."""
+    if not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
+        return
+    values = column.dropna().to_numpy(dtype=float)
+    for mark in SENTINELS:
+        count = int((values == mark).sum())
+        others = values[values != mark]
+        if count < max(2, SENTINEL_SHARE * len(values)) or len(others) < 2:
+            continue
+        gap = min(abs(others.min() - mark), abs(others.max() - mark))
+        if not others.min() <= mark <= others.max() and gap > np.ptp(others):
+            yield (
+                f"column '{column.name}' is {mark:g} in {count:,} rows, far from all others: if that means missing, "
+                f"set data.missing: ['', NA, {mark:g}]"
+            )
+
+
+def _similar_classes(names: Any) -> Iterator[str]:
+    """A warning for classes that differ in case or spaces alone."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(re.sub(r"[\s_-]+", "", name).casefold(), []).append(name)
+    for same in alike.values():
+        if len(same) > 1:
+            yield f"classes {' and '.join(map(repr, same))} differ in case or spaces alone: are they one class?"
