@@ -12,7 +12,7 @@ from lab.data.encodings.cells import NO_NUMBER, known, numbers
 from lab.data.encodings.table import TableEncoding
 from lab.data.preparation import Scale, file_fingerprint
 from lab.data.reading import column_types, dates, number_formats, table_files, table_rows, targets
-from lab.data.reading.settings import Reading, Separator
+from lab.data.reading.settings import Reading, Separator, marks_of
 from lab.data.table_splits import TableSplits
 
 EXAMPLE_ROWS = 4
@@ -75,7 +75,7 @@ class Table(SampleDataModule):
         self.categorical = categorical
         self.categories = categories
         self.rows = TableSplits(group, order_by, split, {"val": val_path, "test": test_path})
-        self.missing = None if missing is None else tuple("" if mark is None else str(mark) for mark in missing)
+        self.missing = marks_of(missing)
         self.missing_target = missing_target
         self.date_format = None if date_format is None else dates.check(date_format)
         self.reading = Reading(separator, text_encoding, decimal, thousands, self.missing, skip_rows, categorical)

@@ -26,7 +26,8 @@ OPTIONS = {  # settings that have an option of the command line
     "y": "--target",
     "kind": "--kind",
 }
-READING = ("separator", "text_encoding")  # settings that are needed to read a file
+# Settings that are needed to read a file.
+READING = ("separator", "text_encoding", "decimal", "thousands", "missing", "skip_rows")
 IMBALANCED = 0.8  # share of the largest class from which accuracy misleads
 MAX_LISTED = 8  # names in one line
 # Days between two rows, and rows in a season: a year of months, quarters or weeks, a week of days, a day of hours, an

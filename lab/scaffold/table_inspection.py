@@ -16,7 +16,7 @@ from lab.errors import LabError
 from lab.scaffold import leakage, table_splits
 
 COMMON_TARGETS = ("target", "label", "class", "y", "outcome")
-SENTINELS = tuple(sign * value for value in (9, 99, 999, 9_999, 99_999, 999_999) for sign in (-1, 1)) + (-1,)
+SENTINELS = (-1, *(sign * (10**digits - 1) for digits in range(1, 7) for sign in (-1, 1)))  # -9, 9, -99, 99, ...
 SENTINEL_SHARE = 0.002
 Facts = list[tuple[str, str]]
 
@@ -80,13 +80,12 @@ def columns(encoding: TableEncoding) -> Iterator[tuple[str, list[str]]]:
 
 def warnings(samples: Samples, data: Table) -> Iterator[str]:
     """What may mislead: copies, columns that give the target away, marks that look like numbers, classes alike."""
-    yield from leakage.duplicate_rows(
-        samples.x.assign(**{data.target: samples.y[..., 0] if samples.y.ndim > 1 else samples.y})
-    )
+    inputs = samples.x.drop(columns=data.rows.not_inputs(), errors="ignore")
+    yield from leakage.duplicate_rows(inputs.assign(**{data.target: samples.y.reshape(len(inputs))}))
     yield from _copies_in_test(data)
-    yield from leakage.leaking_columns(samples.x, samples.y, data.target, data.task)
-    for name in samples.x.columns:
-        yield from _sentinels(samples.x[name])
+    yield from leakage.leaking_columns(inputs, samples.y, data.target, data.task)
+    for name in inputs.columns:
+        yield from _sentinels(inputs[name])
     yield from _similar_classes(samples.class_names)
 
 
@@ -96,7 +95,7 @@ def _copies_in_test(data: Table) -> Iterator[str]:
         return
     count = table_splits.near_copies(train, test)
     if count:
-        yield f"{count:,} of {len(test):,} test rows have the inputs of a training row: the test is easier than new rows"
+        yield f"{count:,} of {len(test):,} test rows have the inputs of a training row: new rows are harder than these"
 
 
 def _sentinels(column: pd.Series) -> Iterator[str]:

@@ -67,11 +67,12 @@ def _proposals(path: str, inputs: pd.DataFrame, target: str) -> Iterator[Proposa
 def _files_beside(path: str, target: str) -> Iterator[Proposal]:
     """For a file train.csv, the files test.csv and val.csv beside it that have the target."""
     file = Path(path).expanduser()
-    found = {}
-    if TRAIN.search(file.stem):
-        for setting, words in BESIDE.items():
-            beside = (file.with_name(TRAIN.sub(rf"\1{word}", file.stem) + file.suffix) for word in words)
-            found |= {setting: str(other) for other in beside if other.is_file() and _has_target(other, target)}
+    found: dict[str, str] = {}
+    for setting, words in BESIDE.items() if TRAIN.search(file.stem) else ():
+        for word in words:
+            other = file.with_name(TRAIN.sub(rf"\1{word}", file.stem) + file.suffix)
+            if other.is_file() and _has_target(other, target):
+                found[setting] = str(other)
     if found:
         yield Proposal(found, f"{' and '.join(Path(other).name for other in found.values())} lie beside {file.name}")
 

@@ -53,6 +53,11 @@ class RawTable:
     notes: list[tuple[str, str]]
 
 
+def marks_of(missing: Collection[str | int | float | None] | None) -> tuple[str, ...] | None:
+    """The texts that a person lists as missing: null is an empty cell, -999 the text of it."""
+    return None if missing is None else tuple("" if mark is None else str(mark) for mark in missing)
+
+
 def existing_file(path: str | Path) -> Path:
     """The path of a non-empty file; raises LabError, with similar names, if there is none."""
     path = Path(path).expanduser()

@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
+from lab.config.types import Count
 from lab.data.encodings.table import TableEncoding
 from lab.data.reading.csv_files import SEPARATORS, check_names, first_line, read_csv
-from lab.data.reading.settings import RawTable, Reading, Separator, existing_file
+from lab.data.reading.number_formats import Decimal, Thousands
+from lab.data.reading.settings import RawTable, Reading, Separator, existing_file, marks_of
 from lab.errors import LabError
 
 
@@ -34,9 +36,17 @@ class TableFile:
         return (".", ",") if decimals or self.separator != ";" else None
 
 
-def read_table(path: str | Path, separator: Separator = "auto", text_encoding: str = "auto") -> pd.DataFrame:
+def read_table(
+    path: str | Path,
+    separator: Separator = "auto",
+    text_encoding: str = "auto",
+    decimal: Decimal = "auto",
+    thousands: Thousands = "auto",
+    missing: list[str | int | float | None] | None = None,
+    skip_rows: Count | None = None,
+) -> pd.DataFrame:
     """The rows of a CSV or Parquet file, floating-point numbers in single precision; raises LabError."""
-    return read(path, Reading(separator, text_encoding)).frame
+    return read(path, Reading(separator, text_encoding, decimal, thousands, marks_of(missing), skip_rows)).frame
 
 
 def read_rows(path: str | Path, encoding: TableEncoding) -> pd.DataFrame:
