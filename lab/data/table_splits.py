@@ -55,7 +55,7 @@ class TableSplits:
 
     def _rows_of(self, other: str, frame: pd.DataFrame, reading: Reading, path: str) -> pd.DataFrame:
         """The rows of another file, with the columns and types of the main one."""
-        texts = [str(name) for name in frame.columns if frame[name].dtype == object]
+        texts = [str(name) for name in frame.columns if column_types.is_text(frame[name])]
         rows, _ = table_rows.samples_of(table_files.read(other, Reading.like(reading, texts)).frame)
         missing = [str(name) for name in frame.columns if name not in rows.columns]
         if missing:
@@ -92,7 +92,7 @@ def _named_splits(column: pd.Series, given: NDArray[np.str_], name: str) -> NDAr
     unknown = ~words.isin([*SPLIT_NAMES, ""])
     if unknown.any():
         row = int(np.flatnonzero(unknown)[0])
-        raise LabError(f"data.split: column '{name}', row {row + 1}: {column.iloc[row]!r} is not train, val or test")
+        raise LabError(f"data.split: column '{name}', row {row + 1}: '{column.iloc[row]}' is not train, val or test")
     return words.map(SPLIT_NAMES).fillna("").to_numpy(dtype="<U5")
 
 

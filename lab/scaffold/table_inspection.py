@@ -18,6 +18,7 @@ from lab.scaffold import leakage, table_splits
 COMMON_TARGETS = ("target", "label", "class", "y", "outcome")
 SENTINELS = (-1, *(sign * (10**digits - 1) for digits in range(1, 7) for sign in (-1, 1)))  # -9, 9, -99, 99, ...
 SENTINEL_SHARE = 0.002
+MOSTLY = 0.5
 Facts = list[tuple[str, str]]
 
 
@@ -45,21 +46,24 @@ def with_split(settings: dict[str, Any], given: Mapping[str, Any]) -> tuple[dict
     if table_splits.overrides_split(given):
         return settings, [], samples
     found = table_splits.proposal(settings["path"], samples.x, settings["target"])
-    if found is None or _loses_classes(found, samples):
+    if found is None or ("order_by" in found.settings and _sorted_by_class(samples)):
         return settings, [("split", hint) for hint in _hints(samples.x)], samples
     return settings | dict(found.settings), [("split", found.reason)], samples
 
 
-def _loses_classes(found: table_splits.Proposal, samples: Samples) -> bool:
-    """Whether a class has rows in the last third of the time only, as in a table that is sorted by its classes."""
-    if "order_by" not in found.settings or not len(samples.class_names):
+def _sorted_by_class(samples: Samples) -> bool:
+    """Whether the first and the last third of the rows have mostly different classes."""
+    if not len(samples.class_names):
         return False
-    first = int(len(samples.y) * 2 / 3)
-    return len(np.unique(samples.y[:first])) < len(samples.class_names)
+    third = max(len(samples.y) // 3, 1)
+    parts = (samples.y[:third], samples.y[-third:])
+    first, last = (np.bincount(part, minlength=len(samples.class_names)) / third for part in parts)
+    return bool(np.abs(first - last).sum() / 2 > MOSTLY)
 
 
 def _hints(inputs: pd.DataFrame) -> Iterator[str]:
-    dated = [name for name in inputs.columns if table_splits.times_of(inputs[name]) is not None]
+    varied = [name for name in inputs.columns if inputs[name].nunique() > 1]
+    dated = [name for name in varied if table_splits.times_of(inputs[name]) is not None]
     if dated:
         yield f"at random; set data.order_by: {dated[0]} if you will predict for later rows than you train on"
 
@@ -81,8 +85,8 @@ def columns(encoding: TableEncoding) -> Iterator[tuple[str, list[str]]]:
 def warnings(samples: Samples, data: Table) -> Iterator[str]:
     """What may mislead: copies, columns that give the target away, marks that look like numbers, classes alike."""
     inputs = samples.x.drop(columns=data.rows.not_inputs(), errors="ignore")
-    yield from leakage.duplicate_rows(inputs.assign(**{data.target: samples.y.reshape(len(inputs))}))
-    yield from _copies_in_test(data)
+    copies = list(_copies_in_test(data))
+    yield from copies or leakage.duplicate_rows(inputs.assign(**{data.target: samples.y.reshape(len(inputs))}))
     yield from leakage.leaking_columns(inputs, samples.y, data.target, data.task)
     for name in inputs.columns:
         yield from _sentinels(inputs[name])

@@ -107,7 +107,7 @@ def test_leaks_are_reported(table: pd.DataFrame) -> None:
     table["paid"] = np.where(table["buys"] == "yes", 9.5, 0.0)
     pd.concat([table, table.tail(3)]).to_csv("shop.csv", index=False)
     copies, leaking = new("shop", "shop.csv", "buys").inspection.warnings
-    assert copies.startswith("3 rows are copies of others")
+    assert "test rows have the inputs of a training row" in copies
     assert leaking.startswith("column 'paid' alone predicts buys")
 
 
@@ -115,7 +115,7 @@ def test_imbalanced_classes_are_reported(table: pd.DataFrame) -> None:
     table["buys"] = np.where(np.arange(ROWS) % 12 == 0, "yes", "no")
     table.to_csv("shop.csv", index=False)
     assert new("shop", "shop.csv", "buys").inspection.warnings == [
-        "92% are 'no': accuracy misleads, compare f1 instead"
+        "91% are 'no': accuracy misleads, compare f1 instead"
     ]
 
 

@@ -71,7 +71,7 @@ def number_formats_of(frame: pd.DataFrame, settings: Settings) -> dict[str, Numb
     for name in frame.columns:
         _check_cells(frame[name])
     columns = [frame[name] for name in frame.columns if str(name) not in settings.categorical]
-    return number_formats.of_columns([column.dropna() for column in columns if _is_text(column)], settings.numbers)
+    return number_formats.of_columns([column.dropna() for column in columns if is_text(column)], settings.numbers)
 
 
 def infer(frame: pd.DataFrame, formats: Mapping[str, NumberFormat], settings: Settings) -> list[Finding]:
@@ -99,7 +99,8 @@ def fit(
     return TableEncoding(tuple(columns), None if missing is None else tuple(missing))
 
 
-def _is_text(column: pd.Series) -> bool:
+def is_text(column: pd.Series) -> bool:
+    """Whether a column holds neither numbers nor dates in memory."""
     return not (pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype))
 
 
@@ -120,7 +121,7 @@ def _inferred(column: pd.Series, format: NumberFormat | None, settings: Settings
         return Finding(name, "category")
     if date := infer_date(known, settings.date_format):
         return date
-    if not _is_text(column):
+    if not is_text(column):
         found = _inferred_from_numbers(column, keep, settings.marks)
         return replace(found, numbers=NumberFormat(settings.decimal))
     if format is not None:
@@ -132,7 +133,7 @@ def _inferred(column: pd.Series, format: NumberFormat | None, settings: Settings
 def infer_date(known: pd.Series, chosen: str | None = None) -> Finding | None:
     """A column of dates, in the chosen format if all its cells are; None if it has other cells."""
     name = str(known.name)
-    if chosen is not None and _is_text(known) and read(pd.Series(known.unique()), chosen).notna().all():
+    if chosen is not None and is_text(known) and read(pd.Series(known.unique()), chosen).notna().all():
         return Finding(name, "date", format=chosen)
     found = date_formats.infer(known)
     if found is None:

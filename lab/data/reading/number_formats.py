@@ -59,7 +59,7 @@ def possible(column: pd.Series, choice: Choice) -> list[NumberFormat]:
     """The formats in which a column of known texts can be read as numbers that differ; [] where they are none."""
     texts = [str(text) for text in pd.unique(column)[:SAMPLE]]
     affixes = _affixes(texts)
-    if affixes is None:
+    if affixes is None or not texts:
         return []
     cells = pd.Series(texts, dtype=object)
     formats = [NumberFormat(*marks, affixes) for marks in MARKS if choice.allows(*marks)]

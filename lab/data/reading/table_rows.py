@@ -62,4 +62,4 @@ def _as_plain_numbers(column: pd.Series) -> pd.Series:
 
 
 def _are_texts(known: pd.Series) -> bool:
-    return len(known) > 0 and known.dtype == object and all(isinstance(cell, str) for cell in known)
+    return len(known) > 0 and all(isinstance(cell, str) for cell in known)
