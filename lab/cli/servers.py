@@ -30,7 +30,6 @@ STREAMLIT_SETTINGS = {
 }
 # A private name of Streamlit 1.67, whose warning about reading a cache before the server runs is harmless here.
 STREAMLIT_CACHE_LOGGER = "streamlit.runtime.caching.cache_data_api"
-EXAMPLE_FILE = "serving_input_example.json"  # MLflow writes it into every model's folder
 MAX_EXAMPLE = 600  # characters to print; a longer example is read from its file
 
 
@@ -88,26 +87,27 @@ def mlflow_command(port: int, host: str) -> list[str]:
 
 
 def serve_model(run: StoredRun, port: int) -> None:
-    """Replace this process by MLflow's scoring server of a run's model; raises LabError if it cannot start."""
+    """Serve a run's model until Ctrl-C; raises LabError if it cannot start."""
     folder = models.download(run)
     check_address(HOST, port, "--port ")
     store.quiet_mlflow()
-    # MLflow starts `uvicorn`, which only this environment may have.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    os.environ["MLFLOW_TRACKING_URI"] = store.tracking_uri()
+    import uvicorn
+
+    from lab.inference import serving
+
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    app = serving.app(folder, LOCAL_NAMES)
     print(f"run {run.id[:8]} ({printable(run.name)}) on http://{HOST}:{port} (Ctrl-C ends it)\n")
     print(example_request(folder, port), flush=True)
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(folder)]
-    os.execv(sys.executable, [*command, "--host", HOST, "--port", str(port), "--env-manager", "local"])
+    uvicorn.run(app, host=HOST, port=port, log_level="warning")
 
 
 def example_request(folder: Path, port: int) -> str:
     """A curl command that requests the prediction of a training row."""
-    text = (folder / EXAMPLE_FILE).read_text(encoding="utf-8")
-    example = json.loads(text, parse_float=lambda number: float(f"{float(number):.7g}"))  # no more than float32 holds
-    first = json.dumps(_first_row(example), ensure_ascii=False).replace("'", "'\\''")
-    data = f"'{first}'" if len(first) <= MAX_EXAMPLE else f"@{folder / EXAMPLE_FILE}"
+    from lab.inference import serving
+
+    first = json.dumps(_first_row(serving.example(folder)), ensure_ascii=False).replace("'", "'\\''")
+    data = f"'{first}'" if len(first) <= MAX_EXAMPLE else f"@{folder / serving.EXAMPLE_FILE}"
     return f"curl http://{HOST}:{port}/invocations -H 'Content-Type: application/json' -d {data}"
 
 

@@ -13,12 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from made_data import shop_rows
 
 import lab
 from lab.cli import servers
 from lab.errors import LabError
+from lab.inference import serving
 from lab.tracking import models
 from lab.tracking.reading import stored_runs
 
@@ -58,8 +60,56 @@ def test_the_scoring_server_answers_raw_rows(folder: Path, trained: Path) -> Non
             if expected is not None:
                 predicted = [row["probability of yes"] for row in answer]
                 np.testing.assert_allclose(predicted, expected["probability of yes"], rtol=1e-5)
+        check_forms(port, rows)
+        check_refusals(port)
         with pytest.raises(LabError, match=f"port {port} is in use; choose another with --port {port + 1}"):
             servers.serve_model(stored_runs.find("shop"), port)
+
+
+def check_forms(port: int, rows: pd.DataFrame) -> None:
+    """CSV and JSON of the same rows, with an empty cell, give the same answers, whatever else is in the request."""
+    rows = rows.assign(city=[None, *rows["city"][1:]])
+    records = json.loads(rows.to_json(orient="records"))
+    expected = post(port, {"dataframe_records": records})
+    status, answer = ask(port, rows.to_csv(index=False), {"Content-Type": "text/csv"})
+    assert (status, json.loads(answer)) == (200, expected)
+    for number, record in enumerate(records):
+        alone = post(port, {"dataframe_records": [record]})["predictions"]
+        assert alone[0] == pytest.approx(expected["predictions"][number], rel=1e-5)
+
+
+def check_refusals(port: int) -> None:
+    """What is wrong with a request is one line, with code 400."""
+    age = '{"dataframe_records": [{"age": "old", "city": "Oslo", "income": 1}]}'
+    for body, said in (
+        (age, "column 'age', row 1: 'old' is not a number; correct it or leave the cell empty"),
+        ("[1, 2", "valid JSON"),
+        ("{}", "exactly one of the input fields"),
+        ("\xff", "JSON"),
+    ):
+        status, answer = ask(port, body, {"Content-Type": "application/json"})
+        assert status == 400
+        error = json.loads(answer)["error"]
+        assert said in error
+        assert "\n" not in error
+        assert "Traceback" not in answer
+    assert ask(port, age, {"Host": "elsewhere.example"})[0] == 400
+    status, answer = ask(port, age, {"Origin": "http://elsewhere.example"})
+    assert (status, "elsewhere.example are refused" in answer) == (403, True)
+
+
+def ask(port: int, body: str, headers: dict[str, str]) -> tuple[int, str]:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/invocations", body.encode("latin-1"), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_an_example_has_null_for_what_json_does_not_have() -> None:
+    content = {"data": [[1.5, float("nan")], ["a", float("inf")]], "n": 3}
+    assert serving.without_nan(content) == {"data": [[1.5, None], ["a", None]], "n": 3}
 
 
 def post(port: int, body: object) -> dict[str, list[dict[str, float]]]:
