@@ -1,4 +1,4 @@
-"""A run's model over HTTP: MLflow's scoring server, with one line for an error, valid JSON, and this machine's requests."""
+"""A model over HTTP: MLflow's scoring server, with one line for an error, valid JSON, and this machine's requests."""
 
 import io
 import json

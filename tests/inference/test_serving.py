@@ -74,8 +74,10 @@ def check_forms(port: int, rows: pd.DataFrame) -> None:
     status, answer = ask(port, rows.to_csv(index=False), {"Content-Type": "text/csv"})
     assert (status, json.loads(answer)) == (200, expected)
     for number, record in enumerate(records):
-        alone = post(port, {"dataframe_records": [record]})["predictions"]
-        assert alone[0] == pytest.approx(expected["predictions"][number], rel=1e-5)
+        (alone,) = post(port, {"dataframe_records": [record]})["predictions"]
+        assert alone["prediction"] == expected["predictions"][number]["prediction"]
+        probability = expected["predictions"][number]["probability of yes"]
+        assert alone["probability of yes"] == pytest.approx(probability, rel=1e-5)
 
 
 def check_refusals(port: int) -> None:
