@@ -95,8 +95,9 @@ def _train(experiment: Experiment, job: Job, on_epoch: OnEpoch, max_threads: int
 
 
 def prepared_data(experiment: Experiment) -> DataModule:
-    """The experiment's data, prepared once per process for the same settings and seed."""
-    return _prepared(experiment.data.kind, json.dumps(dict(experiment.data.settings)), experiment.seed_of("split"))
+    """The experiment's data, prepared once per process for the same settings, seed and fold."""
+    settings = json.dumps(dict(experiment.data.settings))
+    return _prepared(experiment.data.kind, settings, experiment.seed_of("split"), experiment.fold)
 
 
 def forget_prepared_data() -> None:
@@ -111,8 +112,8 @@ def resolution_of(metric: str, experiment: Experiment, split: Split) -> float:
 
 
 @lru_cache(maxsize=8)
-def _prepared(kind: str, settings: str, seed: int) -> DataModule:
-    return open_data(Part("data", kind, json.loads(settings)), seed)
+def _prepared(kind: str, settings: str, seed: int, fold: str | None) -> DataModule:
+    return open_data(Part("data", kind, json.loads(settings)), seed, fold)
 
 
 class _EpochReporter(Checkpoint):
