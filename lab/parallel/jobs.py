@@ -1,4 +1,4 @@
-"""One training among many, for studies and comparisons: as a run trains, without checkpoints or figures."""
+"""One training among many, for studies, comparisons and folds: as a run trains, without checkpoints or figures."""
 
 import json
 import math
@@ -38,7 +38,7 @@ class Job:
     name: str
     config: str
     count_dead_units: bool = False  # measure the share of dead units of the trained network
-    test: bool = False  # test the best epoch
+    test: bool = False  # test the best epoch, and the trivial baseline
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,8 @@ def _train(experiment: Experiment, job: Job, on_epoch: OnEpoch, max_threads: int
     if job.test:
         best.restore(built.module)
         metrics |= evaluate(trainer, built)
+        trivial = built.observer.score_trivial(built.data.loader("test"))
+        metrics |= {f"baseline/test/{name}": value for name, value in trivial.items()}
     return Outcome(job.number, "pruned" if reporter.pruned else "finished", metrics=metrics)
 
 
