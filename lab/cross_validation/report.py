@@ -53,7 +53,8 @@ def table(scores: FoldScores) -> Table:
     if means:
         drawn.add_row("[bold]mean[/bold]", *(f"[bold]{_shown(mean, 'value')}[/bold]" for mean in means), "", "")
         drawn.add_row("sd", *(_shown(mean, "deviation") for mean in means), "", "")
-        drawn.add_row("95 %", *(_interval(mean) for mean in means), "", "")
+        drawn.add_row("95 % from", *(_shown(mean, "low") for mean in means), "", "")
+        drawn.add_row("95 % to", *(_shown(mean, "high") for mean in means), "", "")
     trivial = [scores.mean(f"baseline/{name}") for name in scores.metrics]
     if any(trivial):
         drawn.add_row("baseline", *(_shown(mean, "value") for mean in trivial), "", "", style="dim")
@@ -69,11 +70,6 @@ def _state(scores: FoldScores, fold: int) -> str:
 def _shown(mean: Mean | None, field: str) -> str:
     value = math.nan if mean is None else getattr(mean, field)
     return number(value) if math.isfinite(value) else "–"
-
-
-def _interval(mean: Mean | None) -> str:
-    known = mean is not None and math.isfinite(mean.low)
-    return escape(f"[{number(mean.low)}, {number(mean.high)}]") if mean and known else "–"
 
 
 def summary(result: Result) -> RenderableType:
