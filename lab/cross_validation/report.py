@@ -97,7 +97,7 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
         yield "failed", f"{failures(scores)}; the mean is over the other {len(scores.finished)}"
     else:
         yield "folds", f"{scores.count}; every sample is tested once"
-    if result.task in BASELINES:
+    if any(scores.mean(f"baseline/{name}") for name in scores.metrics):
         yield "baseline", f"{BASELINES[result.task]}, the mean over the same folds"
     yield "interval", f"95 %, of the mean; {RULE}"
     yield "seed", f"{result.experiment.seed}; the folds are the same for every seed"

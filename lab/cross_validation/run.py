@@ -13,7 +13,7 @@ from lab.config.types import Fold
 from lab.cross_validation.scores import RULE, FoldScores, StoredFoldScores
 from lab.errors import LabError, TrainingFailed
 from lab.parallel.child_runs import ChildRun, ParentRun, driver_lock, recorded_status
-from lab.parallel.jobs import Job, Outcome, prepared_data
+from lab.parallel.jobs import Job, Outcome, forget_prepared_data, prepared_data
 from lab.parallel.workers import Workers, open_workers, run_jobs
 from lab.signals import stop_on_signals
 from lab.tracking import store
@@ -159,6 +159,7 @@ class _Trainings:
 
     def _on_outcome(self, outcome: Outcome) -> None:
         """Store the metrics of a fold, and end its run; a fold whose worker was lost is trained again."""
+        forget_prepared_data()  # which no other fold has
         number, child = outcome.number, self._running.pop(outcome.number)
         del self._scores.running[number]
         if outcome.metrics:
