@@ -75,6 +75,7 @@ def compare(
     reaches: float | None = None,
     alpha: float | None = None,
     varies: Sequence[OfChance] | None = None,
+    folds: int | None = None,
     question: str | None = None,
     workers: int = 1,
     progress: bool = True,
@@ -87,7 +88,7 @@ def compare(
     comparison. Raises LabError before anything is written, TrainingFailed or KeyboardInterrupt.
     """
     rule = {"metric": metric, "margin": margin, "on": on, "reaches": reaches, "alpha": alpha, "varies": varies}
-    given = {key: value for key, value in {"question": question, **rule}.items() if value is not None}
+    given = {key: value for key, value in {"question": question, **rule, "folds": folds}.items() if value is not None}
     if not isinstance(workers, int):
         raise LabError(f"workers: must be a whole number, not {workers!r}")
     with calls.training("the same call continues the comparison"):

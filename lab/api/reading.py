@@ -24,7 +24,7 @@ def runs(
     """The stored runs, latest first, with the id as index: state, name, settings, metrics, seconds, start.
 
     The arguments are those of `lab runs`: an experiment, a filter in MLflow's language ("params.seed = '1' and
-    metrics.`val/loss` < 0.5"), a state such as "finished", with `parts` also trials, fresh seeds and replicates.
+    metrics.`val/loss` < 0.5"), a state such as "finished", with `parts` also trials, fresh seeds, replicates and folds.
     `metrics` are those to show, by default all. A column is numeric if all of its values are. Raises LabError.
     """
     for name, text in (("experiment", experiment), ("filter", filter), ("state", state)):

@@ -17,7 +17,10 @@ def register(commands: Commands) -> None:
     checked.add_argument("name", nargs="?", help="a file in experiments/, without .yaml")
     arguments.overrides(checked, "optimizer.lr=0.01 seed=3")
     killed = "the run is recorded as KILLED, with its checkpoints"
-    arguments.experiment(add(commands, "run", _run, "train, track and test an experiment", killed))
+    run = add(commands, "run", _run, "train, track and test an experiment", killed)
+    arguments.experiment(run)
+    run.add_argument("--folds", type=int, help="cross-validate: train it so many times, and test every sample once")
+    run.add_argument("--workers", type=int, help="of --folds: trainings in parallel, on Ray if above 1 (1)")
     add(commands, "list", _list, "list all experiments in experiments/")
     arguments.experiment(add(commands, "show", _show, "print an experiment with every setting"))
     resume = add(commands, "resume", _resume, "resume a run that was killed, failed or stopped", killed)
@@ -91,6 +94,10 @@ def _run(options: argparse.Namespace) -> int:
     from lab.training.results import report
     from lab.training.results.progress import ProgressBar
 
+    if options.folds is not None:
+        return _run_folds(options)
+    if options.workers is not None:
+        raise LabError("--workers: is for --folds; a single training is not divided among workers")
     loaded = experiment.load(options.name, options.overrides)
     maintenance.start_in_background()
     console = Terminal()
@@ -98,6 +105,24 @@ def _run(options: argparse.Namespace) -> int:
     result = training.run(loaded, [ProgressBar(console)])
     console.print(report.summary(result), highlight=False, soft_wrap=True)
     return 0
+
+
+def _run_folds(options: argparse.Namespace) -> int:
+    """Train an experiment on every fold; 1 where a fold failed, since not every sample is tested then."""
+    from lab.cli import maintenance, tables
+    from lab.cli.terminal import Terminal
+    from lab.config import experiment
+    from lab.cross_validation import report, run
+
+    options.when_stopped = "the same command continues with the folds that are left"
+    loaded = experiment.load(options.name, options.overrides)
+    maintenance.start_in_background()
+    console = Terminal()
+    console.print(f"[bold]{loaded.name}[/bold]  {tables.question_of(loaded)}", highlight=False)
+    with report.LiveTable(console) as table:
+        result = run.run(loaded, options.folds, 1 if options.workers is None else options.workers, table.show)
+    console.print(report.summary(result), highlight=False, soft_wrap=True)
+    return 1 if result.scores.failed else 0
 
 
 def _resume(options: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ def _register_runs(commands: Commands) -> None:
     runs.add_argument("experiment", nargs="?", default="", help="only runs of this experiment")
     runs.add_argument("--state", default="", help="only running, finished, failed, stopped, stale, ...")
     runs.add_argument("--where", default="", metavar="FILTER", help="MLflow filter, such as \"params.seed = '1'\"")
-    runs.add_argument("--all", action="store_true", help="include trials, fresh seeds and replicates")
+    runs.add_argument("--all", action="store_true", help="include trials, fresh seeds, replicates and folds")
     runs.add_argument("--limit", type=int, default=20, help="maximum number of rows (20)")
     runs.add_argument("--reap", action="store_true", help="first send the records of dead processes, close their runs")
     runs.add_argument("--host", metavar="NAME", help="with --reap: also close silent runs of that machine")

@@ -14,7 +14,7 @@ from lab.comparisons.boundaries import HORIZON
 from lab.comparisons.design import Design, Rule
 from lab.config import experiment, schema, yaml_files
 from lab.config.experiment import SOURCES, Experiment, Source
-from lab.config.types import Fraction, NonNegativeFloat
+from lab.config.types import Fold, Fraction, NonNegativeFloat, PositiveInt
 from lab.errors import LabError, did_you_mean
 
 FOLDER = experiment.FOLDER / "comparisons"
@@ -26,7 +26,7 @@ class Comparison:
     """Arms of one experiment, the first being the control, and the measure that they are compared by.
 
     `metric` is one of the task's, without its split, or seconds_per_epoch; with `reaches`, the measure is the
-    number of epochs until the metric reaches that value.
+    number of epochs until the metric reaches that value. With `folds`, seed after seed is trained on fold after fold.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Comparison:
     min_seeds: int
     max_seeds: int
     varies: Sequence[Source] = SOURCES
+    folds: int | None = None
     first_seed: int = 1
 
     def seed(self, number: int) -> int:
@@ -48,13 +49,20 @@ class Comparison:
         return self.first_seed + number - 1
 
     def replicate(self, arm: str, number: int) -> Experiment:
-        """An arm on one seed; the sources of chance that do not vary keep the seed of the experiment."""
-        experiment = self.arms[arm]
+        """An arm on one seed and fold; the sources of chance that do not vary keep the seed of the experiment."""
+        experiment = self.on_fold(arm, number)
         seeds: dict[str, int | None] = {
             source: experiment.seed_of(source) for source in SOURCES if source not in self.varies
         }
         given = {source: value for source, value in experiment.seeds.items() if value is not None}
         return dataclasses.replace(experiment, seed=self.seed(number), seeds=seeds | given)
+
+    def on_fold(self, arm: str, number: int = 1) -> Experiment:
+        """An arm on the fold that is paired with the seed of that number, if there are folds."""
+        experiment = self.arms[arm]
+        if self.folds is None:
+            return experiment
+        return dataclasses.replace(experiment, fold=str(Fold((number - 1) % self.folds + 1, self.folds)))
 
     @property
     def control(self) -> str:
@@ -80,7 +88,8 @@ class Comparison:
             resolution if self.reaches is None else 1.0,
             math.inf if self.reaches is None else self.arms[self.control].trainer["max_epochs"],
         )
-        return Design(self.name, self.question, tuple(self.arms), self.changes, self.measure, rule, self.first_seed)
+        arms, first = tuple(self.arms), self.first_seed
+        return Design(self.name, self.question, arms, self.changes, self.measure, rule, first, self.folds)
 
     def fingerprint(self) -> str:
         """A hash of what the scores depend on: margin, error rate and number of seeds do not count."""
@@ -88,6 +97,8 @@ class Comparison:
         parts: list[Any] = [settings, self.metric, self.reaches, self.on]
         if set(self.varies) != set(SOURCES):  # earlier versions had no choice
             parts.append(sorted(self.varies))
+        if self.folds is not None:
+            parts.append({"folds": self.folds})
         if self.first_seed != 1:
             parts.append(self.first_seed)
         content = json.dumps(parts, sort_keys=True)
@@ -105,8 +116,12 @@ def _schema(
     alpha: Fraction = 0.05,
     seeds: str = "5..30",
     varies: list[Source] = list(SOURCES),  # noqa: B006
+    folds: PositiveInt | None = None,
 ) -> None:
-    """The schema of a comparison file; `settings` are overrides of the base for all arms."""
+    """The schema of a comparison file; `settings` are overrides of the base for all arms.
+
+    With `folds`, the first seed is tested on the first of so many folds, the next on the second, and so on in turn.
+    """
 
 
 def names() -> list[str]:
@@ -154,10 +169,10 @@ def parse(
     errors += _varies(whole["varies"], arms)
     if whole["reaches"] is not None and whole["metric"] == "seconds_per_epoch":
         errors.append("reaches: needs a metric of every epoch, not seconds_per_epoch")
-    errors += _duplicates(arms)
+    errors += _folds(whole["folds"], arms) + _duplicates(arms)
     if errors:
         raise LabError(*[f"{source}{line}" for line in errors])
-    rest = {key: whole[key] for key in ("metric", "reaches", "on", "margin", "alpha", "varies")}
+    rest = {key: whole[key] for key in ("metric", "reaches", "on", "margin", "alpha", "varies", "folds")}
     return Comparison(name, question, arms, whole["arms"], min_seeds=min_seeds, max_seeds=max_seeds, **rest)
 
 
@@ -188,6 +203,16 @@ def _arms(
         except LabError as error:
             errors += [f"arms.{arm}: {line}" for line in error.lines]
     return arms, errors
+
+
+def _folds(count: int | None, arms: Mapping[str, Experiment]) -> list[str]:
+    """What is wrong with the folds that the arms are tested on."""
+    given = {arm.fold for arm in arms.values()}
+    if len(given) > 1:
+        return ["fold: the arms are tested on different folds; remove it, and write folds: 5 to test all on every fold"]
+    if count is not None and given - {None}:
+        return ["folds: the arms have a fold: of their own; leave out one of the two"]
+    return [] if count is None or count > 1 else [f"folds: must be at least 2, not {count}"]
 
 
 def _varies(chosen: Sequence[Source], arms: Mapping[str, Experiment]) -> list[str]:

@@ -32,7 +32,7 @@ class Rule:
 class Design:
     """The arms of a comparison, the control first, and the rule that decides by `measure`.
 
-    `changes` are the settings of each arm that differ from the others'.
+    `changes` are the settings of each arm that differ from the others'; with `folds`, seeds are paired with them.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Design:
     measure: str
     rule: Rule
     first_seed: int = 1
+    folds: int | None = None
 
     @property
     def control(self) -> str:

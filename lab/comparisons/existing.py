@@ -120,6 +120,11 @@ def _grouped(runs: Sequence[StoredRun]) -> dict[str, list[StoredRun]]:
     """The runs by the settings that differ, except the seed; raises LabError if none differs."""
     settings = {name for run in runs for name in run.params if name not in store.SEED_PARAMS}
     differing = sorted(name for name in settings if len({run.params.get(name) for run in runs}) > 1)
+    if "fold" in differing:
+        raise LabError(
+            "these runs were tested on different folds, whose scores are not independent; `folds: 5` in a file in "
+            "experiments/comparisons/ pairs by seed and fold"
+        )
     if not differing:
         raise LabError("these runs differ in nothing but their seeds: there is nothing to compare")
     groups: dict[str, list[StoredRun]] = {}

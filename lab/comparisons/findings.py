@@ -32,11 +32,16 @@ class Findings:
 
 
 def sentences(findings: Findings) -> Iterator[str]:
-    """A sentence for each verdict, for the failures of each arm, for what may be unseen, and for the cost."""
+    """A sentence for each verdict, for failures, for what may be unseen, for folds, and for the cost."""
     for arm, verdict in findings.verdicts.items():
         yield sentence(findings, arm, verdict)
     yield from failures(findings)
     yield from censored(findings)
+    if folds := findings.design.folds:
+        yield (
+            f"each seed is paired with one of {folds} folds in turn; the error rate is that of the mean over seeds on "
+            "these folds, not on other data, since folds share training samples"
+        )
     yield f"{findings.trainings} trainings; a fixed design of {FIXED_DESIGN} seeds per arm takes {findings.fixed}"
 
 

@@ -80,7 +80,9 @@ class Replicates:
 
     def _start(self, arm: str, number: int) -> Job:
         experiment = self.comparison.replicate(arm, number)
-        child = self.parent.start_child(experiment, f"{arm}, seed {experiment.seed}", "replicate", arm=arm)
+        fold = "" if experiment.fold is None else f", fold {experiment.fold}"
+        name = f"{arm}, seed {experiment.seed}{fold}"
+        child = self.parent.start_child(experiment, name, "replicate", arm=arm)
         self._number += 1
         self._running[self._number] = _Replicate(arm, number, child)
         test = self.comparison.on == "test" and self.comparison.metric != "seconds_per_epoch"

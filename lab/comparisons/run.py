@@ -78,8 +78,9 @@ def all_directions(comparison: Comparison) -> dict[str, bool]:
     """The metrics of all arms, and whether higher is better; rehearses every arm, raises LabError with all errors."""
     errors: list[str] = []
     found = {"seconds_per_epoch": False}
-    for name, arm in comparison.arms.items():
+    for name in comparison.arms:
         try:
+            arm = comparison.on_fold(name)
             built = build(arm, prepared_data(arm))
             whole_batch.rehearse(built)
             found |= built.observer.directions()
@@ -112,7 +113,8 @@ def _run(
         **directions.as_tag(known),
     }
     rises = known[comparison.metric]
-    design = comparison.design(rises, scores.plan.horizon, resolution_of(comparison.metric, control, comparison.on))
+    step = resolution_of(comparison.metric, comparison.on_fold(comparison.control), comparison.on)
+    design = comparison.design(rises, scores.plan.horizon, step)
 
     def findings(verdicts: Mapping[str, Verdict]) -> Findings:
         return Findings(design, scores, verdicts)

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from lab.config import kinds, schema, yaml_files
 from lab.config.sections import DECIDED_BY_MODULE, Part, checked_sections, top_level, with_overrides
+from lab.config.types import Fold
 from lab.errors import LabError, did_you_mean
 
 FOLDER = Path("experiments")
@@ -36,6 +37,7 @@ class Experiment:
     checkpoints: Mapping[str, Any]
     seed: int
     seeds: Mapping[str, int | None]
+    fold: str | None  # such as 2/5
     threads: int | Literal["auto"]
     channels_last: bool
     search: Mapping[str, Any] = field(default_factory=dict)
@@ -60,6 +62,11 @@ class Experiment:
         seed = self.seeds.get(source)
         return self.seed if seed is None else seed
 
+    def of_fold(self, fold: Fold) -> "Experiment":
+        """The experiment that is tested on one fold, as the override `fold=2/5` makes it."""
+        overrides = tuple(each for each in self.overrides if not each.startswith("fold="))
+        return from_sections(self.name, self.question, self.written, (*overrides, f"fold={fold}"))
+
     def varied(self, changes: Mapping[str, Any]) -> "Experiment":
         """The experiment with other values (JSON types) for dotted names; raises LabError."""
         overrides = tuple(f"{name}={json.dumps(value)}" for name, value in changes.items())
@@ -80,6 +87,7 @@ class Experiment:
             "checkpoints": dict(self.checkpoints),
             "seed": self.seed,
             "seeds": {source: seed for source, seed in self.seeds.items() if seed is not None},
+            "fold": self.fold,
             "threads": self.threads,
             "channels_last": self.channels_last,
             "search": dict(self.search),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from lab.config import kinds, schema, yaml_files
-from lab.config.types import Count, NonNegativeFloat, PositiveInt, Share
+from lab.config.types import Count, FoldText, NonNegativeFloat, PositiveInt, Share
 from lab.errors import LabError, abbreviated, described, place_of
 
 if TYPE_CHECKING:
@@ -95,11 +95,15 @@ def top_level(
     checkpoints: dict[str, Any] = {},  # noqa: B006
     seed: Count = 0,
     seeds: dict[str, Any] = {},  # noqa: B006
+    fold: FoldText | None = None,
     threads: PositiveInt | Literal["auto"] = 1,
     channels_last: bool = False,
     search: dict[str, Any] = {},  # noqa: B006
 ) -> None:
-    """The schema of an experiment file: its sections and their defaults."""
+    """The schema of an experiment file: its sections and their defaults.
+
+    With `fold`, such as 2/5, the samples are dealt to 5 parts, the same for every seed; the second is the test split.
+    """
 
 
 def _trainer_bounds(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from lab.config.types import Count, Fraction, PositiveInt
+from lab.config.types import Count, Fold, Fraction, PositiveInt
 from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
 from lab.data.loaders import ArrayDataset, BatchLoader, EpochOrder, WorkerLoader
@@ -116,6 +116,7 @@ class DataModule(L.LightningDataModule, ABC):
     input_scale: Scale
     fingerprint: str
     input_adapter: InputAdapter | None = None
+    fold: Fold | None = None  # whose part of the samples is the test split
 
     def __init__(self, batch_size: int, val_fraction: float, num_workers: int, seed: int):
         super().__init__()
@@ -258,7 +259,9 @@ class SampleDataModule(DataModule):
         self.task = "classification" if samples.class_names else "regression"
         self.class_names = tuple(samples.class_names)
         self.fingerprint = samples.fingerprint or fingerprint(samples.x, samples.y)
-        self.split_indices = split_samples(samples, self.val_fraction, self.test_fraction, self.seed)
+        self.split_indices = split_samples(samples, self.val_fraction, self.test_fraction, self.seed, self.fold)
+        if self.fold is not None:
+            self.notes.append(("fold", _fold_note(samples, self.fold, self.split_indices)))
         train = self.split_indices["train"]
         x = self.encode(samples.x, train)
         self.input_scale = self.scale(x, train)
@@ -283,3 +286,12 @@ class SampleDataModule(DataModule):
         self.target_names = tuple(samples.target_names) or tuple(f"value {index + 1}" for index in range(count))
         self.target_scale = Scale.fit(y[train])
         return self.target_scale.apply(y)
+
+
+def _fold_note(samples: Samples, fold: Fold, split: Mapping[str, NDArray[np.int64]]) -> str:
+    """What a fold makes of the samples, and of the sets that the source supplies."""
+    count, tested = len(samples.x), len(split["test"])
+    note = f"{fold}: {tested:,} of {count:,} samples are tested; data.test_fraction does not count"
+    if unused := count - sum(map(len, split.values())):
+        note += f"; the {unused:,} of the supplied test set are in no fold"
+    return note

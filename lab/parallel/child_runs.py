@@ -1,4 +1,4 @@
-"""A run with child runs: a study with its trials, a comparison with its replicates."""
+"""A run with child runs: a study with its trials, a comparison with its replicates, the folds of an experiment."""
 
 import math
 import os
@@ -95,9 +95,10 @@ def recorded_status(outbox: Outbox, parent: Tracker) -> Iterator[None]:
 
 @contextmanager
 def driver_lock(name: str) -> Iterator[None]:
-    """Hold the lock of a study or comparison while driving it; raises LabError where another process holds it.
+    """Hold the lock of a study, comparison or cross-validation while driving it.
 
-    The lock file holds the driver's process id until the block ends without an exception (see `failed_drivers`).
+    Raises LabError where another process holds it. The lock file holds the driver's process id until the block ends
+    without an exception (see `failed_drivers`).
     """
     store.root().mkdir(parents=True, exist_ok=True)
     path = driver_lock_path(name)

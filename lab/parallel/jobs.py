@@ -1,4 +1,4 @@
-"""One training among many, for studies and comparisons: as a run trains, without checkpoints or figures."""
+"""One training among many, for studies, comparisons and folds: as a run trains, without checkpoints or figures."""
 
 import json
 import math
@@ -38,7 +38,7 @@ class Job:
     name: str
     config: str
     count_dead_units: bool = False  # measure the share of dead units of the trained network
-    test: bool = False  # test the best epoch
+    test: bool = False  # test the best epoch, and the trivial baseline
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,15 @@ def _train(experiment: Experiment, job: Job, on_epoch: OnEpoch, max_threads: int
     if job.test:
         best.restore(built.module)
         metrics |= evaluate(trainer, built)
+        trivial = built.observer.score_trivial(built.data.loader("test"))
+        metrics |= {f"baseline/test/{name}": value for name, value in trivial.items()}
     return Outcome(job.number, "pruned" if reporter.pruned else "finished", metrics=metrics)
 
 
 def prepared_data(experiment: Experiment) -> DataModule:
-    """The experiment's data, prepared once per process for the same settings and seed."""
-    return _prepared(experiment.data.kind, json.dumps(dict(experiment.data.settings)), experiment.seed_of("split"))
+    """The experiment's data, prepared once per process for the same settings, seed and fold."""
+    settings = json.dumps(dict(experiment.data.settings))
+    return _prepared(experiment.data.kind, settings, experiment.seed_of("split"), experiment.fold)
 
 
 def forget_prepared_data() -> None:
@@ -111,8 +114,8 @@ def resolution_of(metric: str, experiment: Experiment, split: Split) -> float:
 
 
 @lru_cache(maxsize=8)
-def _prepared(kind: str, settings: str, seed: int) -> DataModule:
-    return open_data(Part("data", kind, json.loads(settings)), seed)
+def _prepared(kind: str, settings: str, seed: int, fold: str | None) -> DataModule:
+    return open_data(Part("data", kind, json.loads(settings)), seed, fold)
 
 
 class _EpochReporter(Checkpoint):

@@ -19,7 +19,8 @@ from lab.architectures.adapters import Embedded, FromLastValue
 from lab.config import kinds, schema
 from lab.config.experiment import Experiment
 from lab.config.sections import SIZES, Part
-from lab.data.base import DataModule, EmbeddedColumns, InputAdapter, RelativeToLastValue
+from lab.config.types import Fold
+from lab.data.base import DataModule, EmbeddedColumns, InputAdapter, RelativeToLastValue, SampleDataModule
 from lab.data.lightning_data import LightningData
 from lab.errors import LabError, described, place_of
 from lab.modules import metrics
@@ -115,7 +116,7 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     """
     torch.set_num_threads(1 if experiment.threads == "auto" else experiment.threads)
     reuse_memory()
-    data = data or open_data(experiment.data, experiment.seed_of("split"))
+    data = data or open_data(experiment.data, experiment.seed_of("split"), experiment.fold)
     data.order_seed, data.noise_seed = experiment.seed_of("order"), experiment.seed_of("dropout")
     L.seed_everything(experiment.seed_of("init"), workers=True, verbose=False)
     if experiment.module is not None:
@@ -197,10 +198,16 @@ def _check_model(model: Part) -> None:
         )
 
 
-def open_data(part: Part, seed: int) -> DataModule:
+def open_data(part: Part, seed: int, fold: str | None = None) -> DataModule:
     """The data of an experiment, prepared; raises LabError also for what a data module of one's own raises."""
     made = part.build(seed=seed)
     data: DataModule = made if isinstance(made, DataModule) else LightningData(made, part.kind, seed)
+    if fold is not None:
+        if not isinstance(data, SampleDataModule):
+            raise LabError(
+                f"fold: {part.kind} splits its data itself and so has no folds; train it on other seeds instead"
+            )
+        data.fold = Fold.parse(fold)
     _prepare(data, part.kind)
     return data
 

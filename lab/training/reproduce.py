@@ -51,6 +51,8 @@ def reproduce(name: str, callbacks: Sequence[Callback], say: Say) -> Reproductio
     `say` prints a line. Raises LabError before anything is recorded, also where the data changed.
     """
     run = stored_runs.find(name)
+    if run.tags.get("lab.kind") == "fold":
+        raise LabError(f"run {run.id} is a part of a cross-validation; `lab run {run.name}` trains that fold by itself")
     if run.tags.get("lab.kind") not in TESTED_KINDS:
         raise LabError(f"run {run.id} was not written by `lab run`: its record does not suffice to train it again")
     if run.status != "FINISHED":

@@ -95,12 +95,20 @@ def _check_resumable(run: StoredRun) -> None:
     if store.JOURNAL_TAG not in run.tags or not kind:
         raise LabError(f"run {run.id} was not written by `lab run`, so there is nothing to resume")
     if kind != "run":
-        whole = "comparison" if "lab.comparison" in run.tags else "study"
-        again = "make compare NAME=..." if whole == "comparison" else f"make study NAME={run.experiment}"
+        whole, again = _whole_of(run)
         raise LabError(f"run {run.id} belongs to a {whole}, which is resumed as a whole: `{again}`")
     if run.status == "RUNNING" or any(store.journals().glob(f"*/{run.tags[store.JOURNAL_TAG]}")):
         host = run.tags.get("machine.host", "another machine")
         raise LabError(f"run {run.id} is still running on {host}: wait for it, or stop it there first")
+
+
+def _whole_of(run: StoredRun) -> tuple[str, str]:
+    """What a run is a part of, and the command that resumes it."""
+    if "lab.comparison" in run.tags:
+        return "comparison", "make compare NAME=..."
+    if folds := run.tags.get("lab.folds"):
+        return "cross-validation", f"lab run {run.experiment} ... --folds {folds}"
+    return "study", f"make study NAME={run.experiment}"
 
 
 def _extended(run: StoredRun, before: Experiment, overrides: Sequence[str]) -> Experiment:

@@ -59,6 +59,33 @@ class TestAResult:
         assert lab.load(result.run_id).predict(DIGITS).equals(predicted)
 
 
+def test_folds_give_a_mean_an_interval_and_a_row_each(tiny: str) -> None:
+    found = lab.run(tiny, {"optimizer.lr": 0.02}, folds=3, seed=1, progress=False)
+    mean = found.means["test/accuracy"]
+    assert mean.value == pytest.approx(found.table["test/accuracy"].mean())
+    assert mean.deviation == pytest.approx(found.table["test/accuracy"].std())
+    assert mean.low < mean.value < mean.high
+    assert list(found.table.index) == [1, 2, 3]
+    assert found.failed == {}
+    assert found.run_id in repr(found)
+    assert "Nadeau &amp; Bengio" in found._repr_html_()
+    assert "lab run" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"folds": "5"}, "folds: must be a whole number, not '5'"),
+        ({"folds": True}, "folds: must be a whole number, not True"),
+        ({"folds": 1}, "--folds: must be at least 2, not 1"),
+        ({"workers": 2}, "workers: is for folds; a single training is not divided among workers"),
+    ],
+)
+def test_what_folds_cannot_be_is_refused(tiny: str, arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(lab.LabError, match=f"^{message}$"):
+        lab.run(tiny, progress=False, **arguments)  # type: ignore[call-overload]
+
+
 def test_a_refused_run_writes_nothing_and_the_process_lives_on(empty_workplace: Path) -> None:
     with pytest.raises(lab.LabError, match=r"^no experiment 'lsmt' in experiments/; did you mean lstm\?$"):
         lab.run("lsmt")

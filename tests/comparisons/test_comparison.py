@@ -62,6 +62,17 @@ def test_what_does_not_vary_keeps_the_seed_of_the_experiment() -> None:
     assert fixed.measure == "val/accuracy over split and order and dropout"
 
 
+def test_seeds_are_paired_with_folds_in_turn_the_same_in_every_arm() -> None:
+    chosen = parsed(folds=3)
+    for arm in ("relu", "tanh"):
+        replicates = [chosen.replicate(arm, number) for number in (1, 2, 3, 4)]
+        assert [(each.seed, each.fold) for each in replicates] == [(1, "1/3"), (2, "2/3"), (3, "3/3"), (4, "1/3")]
+    assert chosen.arms["relu"].fold is None
+    assert len({parsed(**folds).fingerprint() for folds in ({}, {"folds": 3}, {"folds": 4})}) == 3
+    fixed = parsed(settings={"fold": "2/3"})
+    assert {fixed.replicate("tanh", number).fold for number in (1, 2)} == {"2/3"}
+
+
 @pytest.mark.parametrize(
     ("values", "target", "rises", "epoch"),
     [
@@ -100,6 +111,9 @@ def test_the_fingerprint_depends_on_settings_but_not_on_margin_error_rate_or_see
     [
         ({"arms": {"relu": {}}}, "arms: a comparison needs at least two"),
         ({"arms": {"a": {}, "b": {}}}, "arms.b: has the same settings as a"),
+        ({"folds": 1}, "folds: must be at least 2, not 1"),
+        ({"folds": 5, "settings": {"fold": "1/5"}}, "folds: the arms have a fold: of their own; leave out one of"),
+        ({"arms": {"a": {"fold": "1/5"}, "b": {"fold": "2/5"}}}, "fold: the arms are tested on different folds"),
         ({"varies": []}, "varies: name at least one of split, init, order, dropout"),
         ({"varies": ["init", "init"]}, "each once"),
         ({"varies": ["init"], "settings": {"seeds.init": 3}}, "varies: init has a seed of its own in seeds.init"),

@@ -36,6 +36,18 @@ def test_wrong_verdicts_are_at_most_5_percent_when_looking_after_every_seed(name
     assert rate <= ALPHA + 2 * math.sqrt(ALPHA / SIMULATIONS)  # two standard errors
 
 
+@pytest.mark.parametrize(("folds", "spread"), [(3, 0.3), (3, 3.0), (5, 0.3), (5, 3.0), (10, 1.0)])
+def test_folds_that_differ_by_themselves_cause_no_wrong_verdict_on_their_mean(folds: int, spread: float) -> None:
+    """The mean over these folds is 0, whatever each of them is; for folds of other data that would not hold."""
+    rng = np.random.default_rng(0)
+    of_folds = spread * rng.normal(size=(SIMULATIONS, folds))
+    in_turn = np.arange(MOST) % folds
+    noise = rng.normal(size=(SIMULATIONS, MOST))
+    same_data = noise + (of_folds - of_folds.mean(1, keepdims=True))[:, in_turn]
+    assert simulate(same_data, give_up=False).differs.mean() < ALPHA
+    assert simulate(noise + of_folds[:, in_turn], give_up=False).differs.mean() > ALPHA
+
+
 def test_where_one_arm_rarely_collapses_no_rule_that_decides_early_keeps_5_percent() -> None:
     """The limit that is reported: five seeds do not show what strikes one in ten."""
     draws = NULLS["one arm collapses on 10 % of seeds"](np.random.default_rng(0), (SIMULATIONS, MOST))

@@ -60,6 +60,12 @@ def test_runs_with_other_data_or_budgets_are_refused(tiny: str) -> None:
         existing.compare([one, longer], How())
 
 
+def test_runs_on_different_folds_are_no_independent_pairs(tiny: str) -> None:
+    folds = recorded(*((0.5, (f"optimizer.lr={lr}", f"fold={fold}/3")) for lr in (0.01, 0.1) for fold in (1, 2, 3)))
+    with pytest.raises(LabError, match=r"^these runs were tested on different folds, .*`folds: 5` in a file in"):
+        existing.compare(folds, How())
+
+
 def foreign(*runs: tuple[dict[str, Any], dict[str, list[float]]], status: str = "FINISHED") -> list[str]:
     """The ids of runs that plain MLflow writes: params, and a history of each metric."""
     client = store.client()

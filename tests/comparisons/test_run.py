@@ -59,6 +59,17 @@ def test_arms_are_paired_by_seed(tiny: str) -> None:
     assert result.findings.verdicts["two"].n == 3
 
 
+def test_arms_are_paired_by_fold_and_seed_and_the_verdict_says_what_that_means(tiny: str) -> None:
+    result = compare({"one": {"model.hidden": 16}, "two": {"model.hidden": 17}}, seeds="4..4", folds=3, on="test")
+    pairs: dict[tuple[str, str], set[str]] = {}
+    for child in children("replicate"):
+        pairs.setdefault((child.data.params["seed"], child.data.params["fold"]), set()).add(child.data.tags["lab.arm"])
+    assert pairs == {(str(seed), f"{(seed - 1) % 3 + 1}/3"): {"one", "two"} for seed in (1, 2, 3, 4)}
+    assert any(
+        line.startswith("each seed is paired with one of 3 folds in turn") for line in sentences(result.findings)
+    )
+
+
 def test_a_comparison_continued_with_more_seeds_equals_one_session(tiny: str) -> None:
     arms = {"one": {"optimizer.lr": 0.01}, "two": {"optimizer.lr": 0.011}}
     first = compare(arms, seeds="5..5", margin=0.0)

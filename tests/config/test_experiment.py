@@ -5,6 +5,7 @@ import pytest
 from shipped import SHIPPED
 
 from lab.config import experiment
+from lab.config.types import Fold
 from lab.errors import LabError
 
 pytestmark = pytest.mark.usefixtures("empty_workplace")
@@ -53,10 +54,20 @@ def test_any_torch_optimizer_and_any_trainer_argument_can_be_named() -> None:
     assert loaded.trainer["max_time"] == "00:00:05:00"
 
 
+def test_a_fold_is_a_setting_like_the_seed_and_absent_without_one() -> None:
+    assert "fold" not in experiment.load("digits").settings()
+    loaded = experiment.load("digits", ["fold=2/5"])
+    assert loaded.settings()["fold"] == "2/5"
+    assert experiment.parse("digits", loaded.to_yaml()).fold == "2/5"
+    assert loaded.of_fold(Fold(3, 5)).overrides == ("fold=3/5",)
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
         ("optimizer.lrr=1", "optimizer.lrr: no such setting; did you mean optimizer.lr?"),
+        ("fold=6/5", "fold: must be a fold and the number of folds, such as 2/5, not '6/5'"),
+        ("fold=5", "fold: must be a fold and the number of folds, such as 2/5, not 5"),
         ("optimizer.lr=nan", "optimizer.lr: must be a number, not 'nan'"),
         ("optimizer.lr=.nan", "optimizer.lr: must be a finite number, not nan"),
         ("optimizer.lr=-1", "optimizer.lr: must be greater than 0, not -1"),

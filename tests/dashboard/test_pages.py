@@ -72,6 +72,18 @@ def test_home_shows_running_runs_and_results(opened: Open, filled: Filled) -> No
     assert (row["metric"], row["value"], row["baseline"]) == ("test/accuracy", 0.9, 0.1)
 
 
+def test_a_cross_validation_is_one_result_that_links_to_its_folds(opened: Open, workplace: Path) -> None:
+    client = store.client()
+    metrics, kind = {"test/accuracy": [0.9], "sd/test/accuracy": [0.02]}, {"lab.kind": "cross-validation"}
+    whole = make_run(client, "digits", "5 folds of digits", {}, metrics, kind)
+    for fold in range(1, 6):
+        tags = {"lab.kind": "fold", "mlflow.parentRunId": whole}
+        make_run(client, "digits", f"digits fold={fold}/5", {"fold": f"{fold}/5"}, {"test/accuracy": [0.9]}, tags)
+    assert opened().dataframe[0].value[["run", "value"]].to_numpy().tolist() == [["5 folds of digits", 0.9]]
+    (link,) = opened("run", run=whole[:8]).get("page_link")
+    assert link.proto.label == "compare its 5 runs"
+
+
 def test_runs_lists_all_and_filters(opened: Open, filled: Filled) -> None:
     app = opened("runs")
     assert len(app.dataframe[0].value) == 10

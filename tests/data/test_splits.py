@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.model_selection import KFold, StratifiedKFold
 
+from lab.config.types import Fold
 from lab.data.samples import Samples
 from lab.data.splits import hold_out, split
 from lab.errors import LabError
@@ -114,3 +116,78 @@ class TestGroups:
     def test_two_groups_are_too_few(self) -> None:
         with pytest.raises(LabError, match="too few groups"):
             split(samples(20, groups=np.repeat([0, 1], 10)), 0.25, 0.2, 0)
+
+
+def classified(y: NDArray[np.int64], **given: object) -> Samples:
+    names = [str(name) for name in range(int(y.max()) + 1)]
+    return Samples(np.zeros((len(y), 1)), y, class_names=names, **given)  # type: ignore[arg-type]
+
+
+def folds_of(of: Samples, count: int, seed: int = 0) -> list[NDArray[np.int64]]:
+    """The test split of each fold; each is a whole, disjoint split of what is not in a test set of the source."""
+    every = [split(of, 0.25, 0.2, seed, Fold(number, count)) for number in range(1, count + 1)]
+    pool = sorted(np.concatenate([*every[0].values()]))
+    for found in every:
+        assert sorted(np.concatenate([*found.values()])) == pool
+        assert all(len(part) and (np.diff(part) > 0).all() for part in found.values())
+    return [found["test"] for found in every]
+
+
+class TestFolds:
+    @pytest.mark.parametrize(("size", "count"), [(20, 5), (23, 5), (50, 2), (7, 7), (4, 2)])
+    def test_every_sample_is_tested_once_and_sizes_are_those_of_scikit_learn(self, size: int, count: int) -> None:
+        tested = folds_of(samples(size), count)
+        assert sorted(np.concatenate(tested)) == list(range(size))
+        theirs = [len(held) for _, held in KFold(count).split(np.zeros(size))]
+        assert sorted(map(len, tested)) == sorted(theirs)
+
+    def test_they_are_drawn_at_random_and_the_same_for_every_seed(self) -> None:
+        one, other = folds_of(samples(30), 3, seed=0), folds_of(samples(30), 3, seed=1)
+        assert [part.tolist() for part in one] == [part.tolist() for part in other]
+        assert (np.diff(one[0]) > 1).any()
+        val = [split(samples(30), 0.25, 0.2, seed, Fold(1, 3))["val"].tolist() for seed in (0, 1)]
+        assert val[0] != val[1]
+
+    @pytest.mark.parametrize("counts", [(60, 30, 10), (41, 23, 7), (13, 5, 5)])
+    def test_classes_are_dealt_as_scikit_learn_deals_them(self, counts: tuple[int, ...]) -> None:
+        y = np.repeat(np.arange(len(counts)), counts)
+        tested = folds_of(classified(y), 5)
+        theirs = [held for _, held in StratifiedKFold(5).split(y, y)]
+        ours, expected = ([np.bincount(y[part], minlength=3).tolist() for part in parts] for parts in (tested, theirs))
+        assert ours == expected
+
+    def test_a_class_with_fewer_samples_than_folds_is_in_as_many_folds_as_it_has_samples(self) -> None:
+        y = np.repeat([0, 1], [20, 2])
+        assert sorted(int(y[part].sum()) for part in folds_of(classified(y), 5)) == [0, 0, 0, 1, 1]
+
+    @pytest.mark.parametrize("classes", [0, 3])
+    def test_no_group_is_in_two_folds_nor_on_two_sides(self, classes: int) -> None:
+        groups = RANDOM.integers(0, 30, 400)
+        of = samples(400, groups=groups) if not classes else classified(RANDOM.integers(0, 3, 400), groups=groups)
+        of_fold = [set(groups[part]) for part in folds_of(of, 5)]
+        assert sum(map(len, of_fold)) == len(set.union(*of_fold)) == 30
+        found = split(of, 0.25, 0.2, 0, Fold(2, 5))
+        assert not set(groups[found["train"]]) & set(groups[found["val"]])
+
+    def test_groups_keep_classes_in_proportion_and_a_rare_class_gives_no_warning(self) -> None:
+        groups = np.repeat(np.arange(100), 4)
+        y = np.repeat([0, 1, 2], [296, 100, 4])
+        tested = folds_of(classified(y, groups=groups), 5)
+        assert [np.bincount(y[part], minlength=3)[1] for part in tested] == [20] * 5
+
+    def test_the_test_set_of_the_source_is_in_no_fold_and_its_validation_set_stays(self) -> None:
+        of = samples(40, test_size=8, val_size=4)
+        assert sorted(np.concatenate(folds_of(of, 4))) == list(range(28))
+        assert split(of, 0.25, 0.2, 0, Fold(3, 4))["val"].tolist() == [28, 29, 30, 31]
+
+    @pytest.mark.parametrize(
+        ("given", "count", "message"),
+        [
+            ({"order": np.arange(20)}, 5, r"^fold: these samples are in order \(data.order_by\).*leave out one"),
+            ({"groups": np.repeat([0, 1, 2, 3], 5)}, 5, r"^fold: 4 groups \(data.group\) are too few for 5 folds$"),
+            ({}, 21, "^fold: 20 samples are too few for 21 folds$"),
+        ],
+    )
+    def test_what_cannot_be_dealt_is_refused(self, given: dict[str, object], count: int, message: str) -> None:
+        with pytest.raises(LabError, match=message):
+            split(samples(20, **given), 0.25, 0.2, 0, Fold(1, count))

@@ -56,6 +56,20 @@ def test_a_wrong_output_shape_is_refused(empty_workplace: Path) -> None:
     assert message.endswith("must return (N, 10), but returns (N, 7)")
 
 
+def test_each_fold_is_tested_on_other_samples_and_says_so() -> None:
+    whole, first, second = (build(load("digits", fold)).data for fold in ([], ["fold=1/5"], ["fold=2/5", "seed=3"]))
+    assert not {*first.split_indices["test"]} & {*second.split_indices["test"]}
+    assert whole.split_fingerprint() != first.split_fingerprint()
+    assert [len(data.split_indices["test"]) for data in (whole, first, second)] == [359, 360, 360]
+    assert ("fold", "1/5: 360 of 1,797 samples are tested; data.test_fraction does not count") in first.notes
+    (supplied,) = build(load("lstm", ["fold=1/4"])).data.notes
+    assert supplied[1].endswith("; the 1,000 of the supplied test set are in no fold")
+
+
+def test_data_that_splits_itself_has_no_folds() -> None:
+    assert refusal("sunspots", "fold=1/5").startswith("fold: sunspots splits its data itself and so has no folds;")
+
+
 def test_the_same_seed_gives_the_same_weights() -> None:
     one, same, other = (build(load("mlp", [f"seed={seed}"])).module for seed in (3, 3, 4))
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True))

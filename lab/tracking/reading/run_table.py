@@ -26,7 +26,8 @@ MARKS = {
     "SCHEDULED": "○ scheduled",
 }
 STALE = "◌ stale"
-PARTS = ("trial", "fresh seed", "tested seed", "replicate")  # kinds of runs that belong to a study or comparison
+# Kinds of runs that belong to a study, a comparison or a cross-validation.
+PARTS = ("trial", "fresh seed", "tested seed", "replicate", "fold")
 TRIALS = {"pruned": "✂ pruned", "lost": "✕ lost"}
 STATES = {mark.partition(" ")[2]: mark for mark in (*MARKS.values(), STALE, *TRIALS.values())}
 ATTRIBUTES = {
@@ -97,7 +98,7 @@ def seconds(info: pd.DataFrame) -> pd.Series:
 def select(table: RunTable, experiment: str = "", state: str = "", where: str = "", parts: bool = False) -> list[str]:
     """The ids of the runs that match, latest first; raises LabError for an unknown experiment or state.
 
-    `where` is a filter in MLflow's language; with `parts`, trials, fresh seeds and replicates are included.
+    `where` is a filter in MLflow's language; with `parts`, trials, fresh seeds, replicates and folds are included.
     """
     mask = pd.Series(True, index=table.info.index)
     if experiment:
