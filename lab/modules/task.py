@@ -18,8 +18,12 @@ from lab.modules.training_step import BlockModule
 class TaskModule(BlockModule):
     """Base of the LightningModules: an architecture and its loss, scored in the terms of the task.
 
-    `own_metrics` gives metrics beside those of the task.
+    `own_metrics` gives metrics beside those of the task. `main_metric` is the one by which a result is judged against
+    its baselines; higher is better. `trivial_name` says in words what the trivial baseline predicts.
     """
+
+    main_metric: str
+    trivial_name: str
 
     def __init__(
         self,
@@ -48,10 +52,13 @@ class TaskModule(BlockModule):
     def task_metrics(self) -> dict[str, Metric]:
         """New metrics of the task."""
 
+    def test_metrics(self) -> dict[str, Metric]:
+        """New metrics that only the test has; higher is better."""
+        return {}
+
     def new_metrics(self) -> MetricCollection:
-        """New metrics: those of the task, and those of the experiment's `metrics:`."""
-        metrics: dict[str, Metric | MetricCollection] = {**self.task_metrics(), **self.own_metrics()}
-        return MetricCollection(metrics, compute_groups=False)
+        """New metrics: those of the task, and those of the experiment's `metrics:`, which replace one of its name."""
+        return _collection({**self.task_metrics(), **self.own_metrics()})
 
     @abstractmethod
     def scored_trivially(self, batch: Batch) -> dict[str, Tensor]:
@@ -78,16 +85,29 @@ class TaskModule(BlockModule):
         metrics = self.new_metrics().items()
         return {"loss": False} | {str(name): bool(metric.higher_is_better) for name, metric in metrics}
 
+    def test_directions(self) -> dict[str, bool]:
+        """The same of those that only the test has, by full name."""
+        return {f"test/{name}": bool(metric.higher_is_better) for name, metric in self.test_metrics().items()}
+
     def setup(self, stage: str) -> None:
         """Start new scores for each split, on the module's device."""
-        for split in ("train", "val", "test"):
+        for split in ("train", "val"):
             self.scores[split] = EpochScores(self.new_metrics().to(self.device))
+        every = {**self.test_metrics(), **self.task_metrics(), **self.own_metrics()}
+        self.scores["test"] = EpochScores(_collection(every).to(self.device))
 
     def score_trivial(self, batches: Iterable[Batch]) -> dict[str, float]:
         """The metrics, without a loss, of the trivial baseline."""
+        return self._scores_of(self.scored_trivially, batches)
+
+    def score_outputs(self, model: Callable[[Tensor], Tensor], batches: Iterable[Batch]) -> dict[str, float]:
+        """The metrics, without a loss, of another model of inputs (B, ...) to raw outputs."""
+        return self._scores_of(lambda batch: self.scored(model(batch[0]), batch), batches)
+
+    def _scores_of(self, scored: Callable[[Batch], dict[str, Tensor]], batches: Iterable[Batch]) -> dict[str, float]:
         metrics = self.new_metrics()
         for batch in batches:
-            metrics.update(**self.scored_trivially(batch))
+            metrics.update(**scored(batch))
         return as_floats(metrics.compute())
 
     def batch_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -177,3 +197,7 @@ class TaskModule(BlockModule):
         self.gradients.load_state_dict(state, self.device)
         self._published = state["published"]
         self.losses = array("d", state["losses"].tolist())
+
+
+def _collection(metrics: Mapping[str, Metric]) -> MetricCollection:
+    return MetricCollection(dict(metrics), compute_groups=False)
