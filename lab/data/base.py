@@ -26,7 +26,7 @@ from lab.errors import LabError
 Task = Literal["classification", "regression", "forecasting", "own"]
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
-UNUSUAL = re.compile(r"[^\w.-]+")  # characters that the name of a metric cannot have everywhere
+UNUSUAL = re.compile(r"[^\w-]+")  # characters that the name of a metric cannot have everywhere
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,9 @@ class Recalls(Metric):
 
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Probabilities and class numbers of some samples."""
+        _, right = _confidence(preds, target)
         self.samples.index_add_(0, target, torch.ones_like(target))
-        self.recognised.index_add_(0, target, _right(preds, target).long())
+        self.recognised.index_add_(0, target, right.long())
 
     def recalls(self) -> Tensor:
         """The recall of each class, (classes,); NaN for a class without samples."""
@@ -80,9 +81,9 @@ class CalibrationError(Metric):
 
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Probabilities and class numbers of some samples."""
-        confidence = preds.amax(1).double()
+        confidence, right = _confidence(preds, target)
         bins = torch.bucketize(confidence, self.edges.to(confidence.device))
-        self.gaps.index_add_(0, bins, _right(preds, target).double() - confidence)
+        self.gaps.index_add_(0, bins, right.double() - confidence)
         self.samples += len(target)
 
     def compute(self) -> Tensor:
@@ -103,9 +104,10 @@ class SecondClassAUROC(BinaryAUROC):
         return super().compute() if targets.amin() < targets.amax() else torch.tensor(torch.nan)
 
 
-def _right(preds: Tensor, target: Tensor) -> Tensor:
-    """Whether the most probable class is the true one, (N,); the first of equal ones."""
-    return (preds.argmax(1) == target) & ~preds.isnan().any(1)
+def _confidence(preds: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """The probability of the most probable class, the first of equal ones, and whether it is the true one; (N,)."""
+    confidence, predicted = preds.max(1)  # NaN where one is NaN
+    return confidence.double(), (predicted == target) & ~confidence.isnan()
 
 
 def recall_of_each(class_names: Sequence[str]) -> dict[str, Metric]:

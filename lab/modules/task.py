@@ -56,9 +56,11 @@ class TaskModule(BlockModule):
         """New metrics that only the test has; higher is better."""
         return {}
 
-    def new_metrics(self) -> MetricCollection:
+    def new_metrics(self, split: str = "val") -> MetricCollection:
         """New metrics: those of the task, and those of the experiment's `metrics:`, which replace one of its name."""
-        return _collection({**self.task_metrics(), **self.own_metrics()})
+        of_test = self.test_metrics() if split == "test" else {}
+        metrics: dict[str, Metric | MetricCollection] = {**of_test, **self.task_metrics(), **self.own_metrics()}
+        return MetricCollection(metrics, compute_groups=False)
 
     @abstractmethod
     def scored_trivially(self, batch: Batch) -> dict[str, Tensor]:
@@ -91,10 +93,8 @@ class TaskModule(BlockModule):
 
     def setup(self, stage: str) -> None:
         """Start new scores for each split, on the module's device."""
-        for split in ("train", "val"):
-            self.scores[split] = EpochScores(self.new_metrics().to(self.device))
-        every = {**self.test_metrics(), **self.task_metrics(), **self.own_metrics()}
-        self.scores["test"] = EpochScores(_collection(every).to(self.device))
+        for split in ("train", "val", "test"):
+            self.scores[split] = EpochScores(self.new_metrics(split).to(self.device))
 
     def score_trivial(self, batches: Iterable[Batch]) -> dict[str, float]:
         """The metrics, without a loss, of the trivial baseline."""
@@ -197,7 +197,3 @@ class TaskModule(BlockModule):
         self.gradients.load_state_dict(state, self.device)
         self._published = state["published"]
         self.losses = array("d", state["losses"].tolist())
-
-
-def _collection(metrics: Mapping[str, Metric]) -> MetricCollection:
-    return MetricCollection(dict(metrics), compute_groups=False)

@@ -12,7 +12,7 @@ from lab.data.base import DataModule, EmbeddedColumns
 from lab.data.loaders import Batch
 from lab.modules.linear_models import MOST_CATEGORIES, Features, logistic_regression, ridge_regression
 from lab.modules.task import TaskModule
-from lab.tracking.reading.baselines import QUICK, QUICK_TAG
+from lab.tracking.reading.baselines import QUICK
 from lab.tracking.writing.tracker import Tracker
 from lab.training.building import Built
 
@@ -37,21 +37,25 @@ NONE = QuickBaseline("")
 
 
 def record(built: Built, tracker: Tracker, epoch: int) -> QuickBaseline:
-    """Measure the model, and record its name and metrics with the run, at the run's best epoch."""
+    """Measure the model, and record its metrics with the run, at the run's best epoch."""
     found = measure(built)
     if found.metrics:
         tracker.metrics({f"{QUICK}{name}": value for name, value in found.metrics.items()}, epoch)
-        tracker.tags({QUICK_TAG: found.name})
     return found
 
 
+def name_of(built: Built) -> str:
+    """The name of the model; "" for forecasts, and for a module that measures in its own terms."""
+    return NAMES.get(built.data.task, "") if isinstance(built.module, TaskModule) else ""
+
+
 def measure(built: Built) -> QuickBaseline:
-    """Fit and score the model; NONE for forecasts, and for a module that measures in its own terms.
+    """Fit and score the model; NONE where it has no name.
 
     The training rows are drawn where there are very many. Draws nothing from the global generators.
     """
-    data, module, name = built.data, built.module, NAMES.get(built.data.task)
-    if name is None or not isinstance(module, TaskModule):
+    data, name = built.data, name_of(built)
+    if not name:
         return NONE
     width = features_of(data)
     rows = rows_for(width, data.sizes.classes)
@@ -67,7 +71,7 @@ def measure(built: Built) -> QuickBaseline:
     else:
         balanced = built.experiment.part("loss").settings.get("class_weights") == "balanced"
         model = logistic_regression(features(_array(x)), y.numpy(), data.sizes.classes, balanced)
-    scores = module.score_outputs(lambda inputs: model(features(_array(inputs))), data.loader("test"))
+    scores = built.task_module.score_outputs(lambda inputs: model(features(_array(inputs))), data.loader("test"))
     return QuickBaseline(name, {f"test/{metric}": value for metric, value in scores.items()})
 
 

@@ -200,7 +200,7 @@ def _record_start(session: Session, more_tags: Mapping[str, str]) -> None:
         "lab.experiment": experiment.name,
         "lab.question": experiment.question,
         "lab.task": data.task,
-        **baselines.as_tags(observer.main_metric, observer.trivial_name),
+        **baselines.as_tags(observer.main_metric, observer.trivial_name, quick_baseline.name_of(session.built)),
         **directions.as_tag(observer.directions() | observer.test_directions()),
         "data.fingerprint": data.fingerprint,
         "data.split_fingerprint": data.split_fingerprint(),

@@ -200,7 +200,7 @@ def test_a_run_says_first_how_it_stands_against_its_baselines(opened: Open, fill
     }
     run = make_run(filled.client, "digits", "judged", metrics=metrics, tags=tags)
     app = opened("run", run=run)
-    assert app.error[0].value == (
+    assert app.error[0].value.replace("\\", "") == (
         "No better than logistic regression: test/accuracy 0.8000 against 0.8500; the majority class has 0.6000."
     )
     row = app.dataframe[0].value.iloc[0]

@@ -34,4 +34,4 @@ def test_a_run_without_baselines_is_not_judged() -> None:
     assert baselines.standing_of({}, {"val_loss": 0.3}) is None
     assert baselines.standing_of({"lab.task": "own"}, {"test/accuracy": 0.3}) is None
     assert baselines.standing_of(TAGS, {"test/accuracy": 0.3}) is None
-    assert baselines.as_tags("", "") == {}
+    assert baselines.as_tags("", "", "") == {}

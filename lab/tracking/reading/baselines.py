@@ -15,9 +15,10 @@ EARLIER = {
 }
 
 
-def as_tags(metric: str, trivial: str) -> dict[str, str]:
-    """The tags of a run that has a trivial baseline; none where the names are empty."""
-    return {METRIC_TAG: metric, TRIVIAL_TAG: trivial} if metric else {}
+def as_tags(metric: str, trivial: str, quick: str) -> dict[str, str]:
+    """The tags of a run with these baselines; none for a name that is empty."""
+    tags = {METRIC_TAG: metric, TRIVIAL_TAG: trivial, QUICK_TAG: quick}
+    return {tag: text for tag, text in tags.items() if text}
 
 
 def standing_of(tags: Mapping[str, object], metrics: Mapping[str, float]) -> Standing | None:
