@@ -245,7 +245,7 @@ def _keep_training(session: Session) -> None:
 def _result(session: Session, measured: Scores, seconds: float, missing: Sequence[str]) -> Result:
     built = session.built
     quick = session.quick[0] if session.quick else quick_baseline.NONE
-    skipped = [("quick baseline", f"no {quick.name}: {quick.skipped}")] if quick.skipped else []
+    of_baseline = [("baseline", quick.note)] if quick.note else []
     return Result(
         experiment=built.experiment,
         task=built.data.task,
@@ -264,5 +264,5 @@ def _result(session: Session, measured: Scores, seconds: float, missing: Sequenc
         frozen=sum(p.numel() for p in built.module.parameters() if not p.requires_grad),
         device=str(session.trainer.strategy.root_device),
         tracker_id=session.tracker.id,
-        notes=(*built.data.notes, *session.notes, *skipped, *(("incomplete", line) for line in missing)),
+        notes=(*built.data.notes, *session.notes, *of_baseline, *(("incomplete", line) for line in missing)),
     )

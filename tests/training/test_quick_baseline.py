@@ -88,13 +88,13 @@ def test_wide_samples_have_none_and_the_reason_is_said() -> None:
     )
     found = quick_baseline.measure(built)
     assert found.metrics == {}
-    assert found.skipped == "4,001 inputs and 2 classes take longer than a second or two"
+    assert found.note == "no logistic regression: 4,001 inputs and 2 classes take longer than a second or two"
 
 
 def test_a_training_split_with_a_single_class_has_none() -> None:
     built = build(load("breast_cancer"))
     built.data.splits["train"].y[:] = 1
-    assert quick_baseline.measure(built).skipped == "the training split has a single class"
+    assert quick_baseline.measure(built).note == "no logistic regression: the training split has a single class"
 
 
 @pytest.mark.parametrize("name", ["sunspots", "gan"])
@@ -117,7 +117,14 @@ def test_of_many_rows_some_are_drawn_the_same_each_time_and_no_generator_is_touc
 def test_rows_are_as_many_as_a_second_allows() -> None:
     assert rows_for(15, 2) == rows_for(15, 0) == 20_000
     assert rows_for(784, 10) == 3_826
-    assert rows_for(3_000, 0) == 1_111
+    assert rows_for(3_000, 0) == 2_222
+
+
+def test_where_it_sees_some_of_the_rows_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quick_baseline, "MOST_ROWS", 200)
+    found = quick_baseline.measure(build(load("diabetes")))
+    assert found.note == "ridge regression is fitted on 200 of 283 training samples"
+    assert found.metrics["test/r2"] > 0.3
 
 
 def test_a_dataset_without_batches_is_read_sample_by_sample() -> None:
