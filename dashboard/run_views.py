@@ -11,7 +11,7 @@ from dashboard import charts, components, selection, store_reads, text
 from dashboard.charts import Line
 from dashboard.curve_math import Axis
 from lab.errors import LabError
-from lab.tracking.reading import summaries
+from lab.tracking.reading import baselines, summaries
 from lab.tracking.reading.metric_names import (
     SUMMARIES,
     SYSTEM,
@@ -32,13 +32,22 @@ MAX_PREDICTIONS = 2_000
 MAX_CHARTS = 24
 DEFAULT_CHARTS = 6  # where there are more than MAX_CHARTS
 SPLITS = (TEST, VALIDATION, TRAIN)
+OPTIONAL = ("low", "high", "baseline", "quick baseline")  # columns of the summary that not every run has
 MAX_COMPUTED = 12  # metrics of a run whose best values are computed
 ENVIRONMENT_TAGS = ("version.", "machine.", "git.", "data.", "mlflow.source", "mlflow.user")
 PROVENANCE_TAGS = ("version.", "machine.", "git.", "data.", "mlflow.")
 
 
+def show_standing(table: RunTable, run: str) -> None:
+    """How a run stands against its baselines; nothing for a run that has none."""
+    found = baselines.standing_of(dict(table.tags.loc[run]), dict(table.metrics.loc[run].dropna()))
+    if found is not None:
+        shown = {"no better": st.error, "not clearly better": st.warning, "better": st.success}[found.state]
+        shown(text.escape_markdown(found.sentence, 400))
+
+
 def show_summary(table: RunTable, run: str) -> None:
-    """The metrics of each split beside the baseline's; the last values of a run that the lab did not write."""
+    """The metrics of each split beside the baselines'; the last values of a run that the lab did not write."""
     rows = summary_rows(_with_best_values(table, run))
     values = table.metrics.loc[run].dropna()
     values = values[[is_curve(str(name)) for name in values.index]]
@@ -64,7 +73,7 @@ def _with_best_values(table: RunTable, run: str) -> pd.Series:
 
 
 def summary_rows(metrics: pd.Series) -> pd.DataFrame:
-    """Each metric at the best epoch, with the baseline's, its best and its last value.
+    """Each metric at the best epoch, with the baselines', its best and its last value.
 
     Test metrics are as tested, from `low` to `high` on other test sets of the same size (95 %): at the best epoch, or
     the last value where the run does not say which epoch is its best.
@@ -83,13 +92,14 @@ def summary_rows(metrics: pd.Series) -> pd.DataFrame:
                     "low": values.get(f"low/{name}"),
                     "high": values.get(f"high/{name}"),
                     "baseline": values.get(f"baseline/{name}"),
+                    "quick baseline": values.get(f"quick_baseline/{name}"),
                     "best": values.get(f"best/{name}"),
                     "last": values.get(name) if not tested else None,
                 }
             )
     rows.sort(key=lambda row: SPLITS.index(split_of(str(row["metric"]))[0]))
-    table = pd.DataFrame(rows, columns=["metric", "at the best epoch", "low", "high", "baseline", "best", "last"])
-    return table.drop(columns=[name for name in ("low", "high", "baseline") if table[name].isna().all()])
+    table = pd.DataFrame(rows, columns=["metric", "at the best epoch", *OPTIONAL, "best", "last"])
+    return table.drop(columns=[name for name in OPTIONAL if table[name].isna().all()])
 
 
 def _without_summary(name: str) -> str:

@@ -31,6 +31,7 @@ def page() -> None:
     run = ids[0]
     components.rerun_on_change(table, [run])
     _show_heading(table, run)
+    run_views.show_standing(table, run)
     run_views.show_summary(table, run)
     view = st.segmented_control("View", list(VIEWS), default="curves", required=True, key="view", bind="query-params")
     try:

@@ -22,7 +22,7 @@ SUPPLIED: dict[str, tuple[str, ...]] = {
     "module": ("model", *SIZES),
     "optimizer": ("params",),
     "scheduler": ("optimizer", "total_steps", "last_epoch"),
-    "loss": (),
+    "loss": ("class_counts",),
     "metrics": ("num_classes", "classes"),
     "early_stopping": ("higher_is_better",),
     "trainer": (

@@ -26,7 +26,7 @@ from lab.errors import LabError
 Task = Literal["classification", "regression", "forecasting", "own"]
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
-UNUSUAL = re.compile(r"[^\w.-]+")  # characters that the name of a metric cannot have everywhere
+UNUSUAL = re.compile(r"[^\w-]+")  # characters that the name of a metric cannot have everywhere
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,7 @@ class DataModule(L.LightningDataModule, ABC):
         self.correlated = 1  # neighbouring samples that are alike, as overlapping windows of a series are
         self.notes: list[tuple[str, str]] = []
         self.majority = 0  # the most frequent class of the training split
+        self.class_counts: tuple[int, ...] = ()  # training samples of each class
 
     @abstractmethod
     def _prepare(self) -> None:
@@ -277,7 +278,7 @@ class SampleDataModule(DataModule):
         if self.class_names:
             y = torch.as_tensor(samples.y, dtype=torch.int64)
             counts = torch.bincount(y[train], minlength=len(self.class_names))
-            self.majority = int(counts.argmax())
+            self.majority, self.class_counts = int(counts.argmax()), tuple(counts.tolist())
             if missing := [name for name, count in zip(self.class_names, counts.tolist(), strict=True) if not count]:
                 self.notes.append(("classes", f"no training sample is of class {', '.join(missing)}"))
             return y

@@ -12,6 +12,7 @@ from lab.config import schema
 from lab.config.sections import Part
 from lab.data.base import Sizes
 from lab.errors import LabError
+from lab.modules.class_weights import WeightedBCE
 
 # Rows kept before they are handed to the metrics: one update costs as much as many rows do.
 BUFFERED_ROWS = 8_192
@@ -107,15 +108,17 @@ def as_floats(values: dict[str, Tensor]) -> dict[str, float]:
 def weighted(loss: nn.Module, losses: list[Tensor], targets: Sequence[Tensor]) -> tuple[list[Tensor], list[float]]:
     """The mean loss of each batch, and its weight in the mean over an epoch, which no batch size then changes.
 
-    That weight is what PyTorch divides the sum over the batch by: the number of samples; for a cross-entropy with
-    class weights or an ignored class, the weights of the targets. A loss that adds up (`reduction: sum`) is divided
-    by the number of samples here.
+    That weight is what the sum over the batch is divided by: the number of samples; for a cross-entropy with class
+    weights or an ignored class, the weights of the targets. A loss that adds up (`reduction: sum`) is divided by the
+    number of samples here.
     """
     sizes = [float(len(target)) for target in targets]
     if getattr(loss, "reduction", "mean") == "sum":
         return [value / size for value, size in zip(losses, sizes, strict=True)], sizes
     if isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) and (loss.weight is not None or loss.ignore_index >= 0):
         return losses, [_class_weights(loss, target) for target in targets]
+    if isinstance(loss, WeightedBCE):
+        return losses, [float(loss.weights_of(target).sum()) for target in targets]
     return losses, sizes
 
 

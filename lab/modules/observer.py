@@ -13,9 +13,12 @@ class Observer(Protocol):
     """Collects what is recorded of a training: a TaskModule itself, or the observer of a user's LightningModule.
 
     Metrics are named `split/name`. `losses` are those of every batch of the run, `test_outputs` what was predicted
-    for the test split.
+    for the test split. `main_metric`, higher is better, is what the result is compared by with its baselines, of which
+    `trivial_name` says what the trivial one predicts; both are empty where there is none.
     """
 
+    main_metric: str
+    trivial_name: str
     losses: "array[float]"
     test_outputs: list[dict[str, Tensor]]
 
@@ -33,6 +36,9 @@ class Observer(Protocol):
 
     def directions(self) -> dict[str, bool]:
         """Each metric's name, without its split, and whether higher is better."""
+
+    def test_directions(self) -> dict[str, bool]:
+        """The same of those that only the test has, by full name."""
 
     def take_published(self) -> dict[str, float]:
         """The metrics of the epoch, or of the test, that were published since the last call."""

@@ -1,7 +1,7 @@
 """Losses, optimizers and learning-rate schedules by their short names."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
@@ -14,18 +14,26 @@ from torch.optim.lr_scheduler import (
 )
 
 from lab.config.types import Fraction, NonNegativeFloat, PositiveFloat, PositiveInt, Probability
+from lab.modules import class_weights as weights
 
 Parameters = Iterable[nn.Parameter]
+ClassWeights = Literal["balanced"] | None
 
 
-def cross_entropy(label_smoothing: Probability = 0.0) -> nn.Module:
-    """Negative log-likelihood of the true class; logits (N, classes), targets (N,)."""
-    return nn.CrossEntropyLoss(label_smoothing=label_smoothing)
+def cross_entropy(
+    label_smoothing: Probability = 0.0, class_weights: ClassWeights = None, class_counts: Sequence[int] = ()
+) -> nn.Module:
+    """Negative log-likelihood of the true class; logits (N, classes), targets (N,).
+
+    With `class_weights: balanced` every class counts as much as any other, by its number of training samples.
+    """
+    weight = weights.balanced(class_counts) if class_weights else None
+    return nn.CrossEntropyLoss(weight, label_smoothing=label_smoothing)
 
 
-def bce() -> nn.Module:
-    """Binary cross-entropy; logits (N, 1), targets (N, 1) of 0 and 1."""
-    return nn.BCEWithLogitsLoss()
+def bce(class_weights: ClassWeights = None, class_counts: Sequence[int] = ()) -> nn.Module:
+    """Binary cross-entropy; logits (N, 1), targets (N, 1) of 0 and 1; `class_weights` as for cross_entropy."""
+    return weights.WeightedBCE(weights.balanced(class_counts)) if class_weights else nn.BCEWithLogitsLoss()
 
 
 def mse() -> nn.Module:

@@ -18,8 +18,12 @@ from lab.modules.training_step import BlockModule
 class TaskModule(BlockModule):
     """Base of the LightningModules: an architecture and its loss, scored in the terms of the task.
 
-    `own_metrics` gives metrics beside those of the task.
+    `own_metrics` gives metrics beside those of the task. `main_metric` is the one by which a result is judged against
+    its baselines; higher is better. `trivial_name` says in words what the trivial baseline predicts.
     """
+
+    main_metric: str
+    trivial_name: str
 
     def __init__(
         self,
@@ -48,9 +52,14 @@ class TaskModule(BlockModule):
     def task_metrics(self) -> dict[str, Metric]:
         """New metrics of the task."""
 
-    def new_metrics(self) -> MetricCollection:
-        """New metrics: those of the task, and those of the experiment's `metrics:`."""
-        metrics: dict[str, Metric | MetricCollection] = {**self.task_metrics(), **self.own_metrics()}
+    def test_metrics(self) -> dict[str, Metric]:
+        """New metrics that only the test has; higher is better."""
+        return {}
+
+    def new_metrics(self, split: str = "val") -> MetricCollection:
+        """New metrics: those of the task, and those of the experiment's `metrics:`, which replace one of its name."""
+        of_test = self.test_metrics() if split == "test" else {}
+        metrics: dict[str, Metric | MetricCollection] = {**of_test, **self.task_metrics(), **self.own_metrics()}
         return MetricCollection(metrics, compute_groups=False)
 
     @abstractmethod
@@ -78,16 +87,27 @@ class TaskModule(BlockModule):
         metrics = self.new_metrics().items()
         return {"loss": False} | {str(name): bool(metric.higher_is_better) for name, metric in metrics}
 
+    def test_directions(self) -> dict[str, bool]:
+        """The same of those that only the test has, by full name."""
+        return {f"test/{name}": bool(metric.higher_is_better) for name, metric in self.test_metrics().items()}
+
     def setup(self, stage: str) -> None:
         """Start new scores for each split, on the module's device."""
         for split in ("train", "val", "test"):
-            self.scores[split] = EpochScores(self.new_metrics().to(self.device))
+            self.scores[split] = EpochScores(self.new_metrics(split).to(self.device))
 
     def score_trivial(self, batches: Iterable[Batch]) -> dict[str, float]:
         """The metrics, without a loss, of the trivial baseline."""
+        return self._scores_of(self.scored_trivially, batches)
+
+    def score_outputs(self, model: Callable[[Tensor], Tensor], batches: Iterable[Batch]) -> dict[str, float]:
+        """The metrics, without a loss, of another model of inputs (B, ...) to raw outputs."""
+        return self._scores_of(lambda batch: self.scored(model(batch[0]), batch), batches)
+
+    def _scores_of(self, scored: Callable[[Batch], dict[str, Tensor]], batches: Iterable[Batch]) -> dict[str, float]:
         metrics = self.new_metrics()
         for batch in batches:
-            metrics.update(**self.scored_trivially(batch))
+            metrics.update(**scored(batch))
         return as_floats(metrics.compute())
 
     def batch_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -1,29 +1,38 @@
 """The LightningModules of the tasks: classification, regression, forecasting; and what they give to a user."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torchmetrics import Metric
-from torchmetrics.classification import BinaryAUROC, MulticlassAccuracy, MulticlassF1Score
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from lab.data.loaders import Batch
 from lab.data.preparation import Scale
-from lab.modules import value_metrics
+from lab.modules import class_metrics, value_metrics
 from lab.modules.task import TaskModule
 
 
 class ClassificationModule(TaskModule):
-    """Accuracy, macro F1 and (two classes) the area under the ROC curve.
+    """Accuracy, balanced accuracy, macro F1, calibration error and (two classes) the area under the ROC curve.
 
-    The trivial baseline says `majority`, the most frequent class of the training split.
+    The trivial baseline says `majority`, the most frequent class of the training split. The test also has the recall
+    of each class in `class_names`. Where the training samples of each class, `counts`, are `imbalanced`, the balanced
+    accuracy is the main metric.
     """
 
-    def __init__(self, classes: int, majority: int, **task: Any):
+    trivial_name = "majority class"
+
+    def __init__(
+        self, classes: int, majority: int, class_names: Sequence[str] = (), counts: Sequence[int] = (), **task: Any
+    ):
         super().__init__(**task)
         self.classes = classes
         self.majority = majority
+        self.class_names = class_names
+        self.main_metric = "balanced_accuracy" if class_metrics.imbalanced(counts) else "accuracy"
 
     def output(self) -> nn.Module:
         """Raw outputs to probabilities (N, classes)."""
@@ -37,11 +46,17 @@ class ClassificationModule(TaskModule):
         """Fresh metrics, on probabilities (N, classes) and class numbers (N,)."""
         metrics: dict[str, Metric] = {
             "accuracy": MulticlassAccuracy(self.classes, average="micro"),
+            "balanced_accuracy": class_metrics.BalancedAccuracy(self.classes),
             "f1": MulticlassF1Score(self.classes, average="macro"),
+            "ece": class_metrics.CalibrationError(),
         }
         if self.classes == 2:
-            metrics["auroc"] = SecondClassAUROC()
+            metrics["auroc"] = class_metrics.SecondClassAUROC()
         return metrics
+
+    def test_metrics(self) -> dict[str, Metric]:
+        """The recall of each class."""
+        return class_metrics.recall_of_each(self.class_names)
 
     def loss_target(self, batch: Batch) -> Tensor:
         """Class numbers (N,); for the single logit of two classes 0.0 and 1.0, (N, 1)."""
@@ -55,19 +70,6 @@ class ClassificationModule(TaskModule):
         """All probability on the most frequent class."""
         predictions = one_hot(torch.full_like(batch[1], self.majority), self.classes).float()
         return {"preds": predictions, "target": self.target(batch)}
-
-
-class SecondClassAUROC(BinaryAUROC):
-    """Area under the ROC curve, from probabilities of both classes; NaN where only one class is seen."""
-
-    def update(self, preds: Tensor, target: Tensor) -> None:
-        """Probabilities (N, 2) and class numbers (N,)."""
-        super().update(preds[:, 1], target)
-
-    def compute(self) -> Tensor:  # type: ignore[override]
-        """The area over all samples seen."""
-        targets = torch.cat(self.target)
-        return super().compute() if targets.amin() < targets.amax() else torch.tensor(torch.nan)
 
 
 class Probabilities(nn.Module):
@@ -87,6 +89,9 @@ class RegressionModule(TaskModule):
     The architecture learns standardised targets; the loss is measured on those, and the metrics in double precision.
     `columns` are the targets with their columns of (N, T). The trivial baseline says the mean of the training targets.
     """
+
+    trivial_name = "training mean"
+    main_metric = "r2"
 
     def __init__(self, target_scale: Scale, columns: dict[str, slice], **task: Any):
         super().__init__(**task)
@@ -144,6 +149,9 @@ class ForecastingModule(RegressionModule):
 
     The trivial baseline says that the last value stays. The first `targets` channels are forecast.
     """
+
+    trivial_name = "last value"
+    main_metric = "skill"
 
     def task_metrics(self) -> dict[str, Metric]:
         """Fresh metrics, on values (N, targets · horizon)."""

@@ -15,6 +15,7 @@ from lab.data.base import DataModule
 from lab.data.reading import column_types, table_files, times
 from lab.data.table import Table
 from lab.errors import LabError, did_you_mean
+from lab.modules.class_metrics import imbalanced
 from lab.scaffold import leakage, table_inspection
 
 KINDS = ("table", "series", "arrays", "images")
@@ -28,7 +29,6 @@ OPTIONS = {  # settings that have an option of the command line
 }
 # Settings that are needed to read a file.
 READING = ("separator", "text_encoding", "decimal", "thousands", "missing", "skip_rows")
-IMBALANCED = 0.8  # share of the largest class from which accuracy misleads
 MAX_LISTED = 8  # names in one line
 # Days between two rows, and rows in a season: a year of months, quarters or weeks, a week of days, a day of hours, an
 # hour of minutes.
@@ -217,9 +217,13 @@ def _balance(data: DataModule) -> Iterator[str]:
 
 
 def _imbalance(data: DataModule) -> Iterator[str]:
-    if data.class_names and _shares(data).max() > IMBALANCED:
+    if data.class_names and imbalanced(data.class_counts):
         largest = data.class_names[int(_shares(data).argmax())]
-        yield f"{_shares(data).max():.0%} are '{largest}': accuracy misleads, compare f1 instead"
+        kind = "bce" if len(data.class_names) == 2 else "cross_entropy"
+        yield (
+            f"{_shares(data).max():.0%} are '{largest}': accuracy misleads, compare balanced_accuracy instead; "
+            f"`loss: {{kind: {kind}, class_weights: balanced}}` makes every class count as much as any other"
+        )
 
 
 def _listed(names: Iterator[str] | Sequence[str]) -> str:

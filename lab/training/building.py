@@ -256,7 +256,7 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
 
     task: dict[str, Any] = {
         "architecture": architecture,
-        "loss": experiment.part("loss").build(),
+        "loss": experiment.part("loss").build(class_counts=data.class_counts),
         "make_optimizer": lambda params: experiment.part("optimizer").build(params=params),
         "make_scheduler": make_scheduler,
         "seed": experiment.seed_of("dropout"),
@@ -269,7 +269,7 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
         ),
     }
     if data.task == "classification":
-        return ClassificationModule(data.sizes.classes, data.majority, **task)
+        return ClassificationModule(data.sizes.classes, data.majority, data.class_names, data.class_counts, **task)
     assert data.target_scale is not None, "given by every data module with values to predict"
     if data.task == "regression":
         return RegressionModule(data.target_scale, data.target_columns(), **task)

@@ -50,6 +50,8 @@ class OwnObserver(Callback):
     over the batches of the epoch.
     """
 
+    main_metric = trivial_name = ""  # what the module measures is its own
+
     def __init__(self, declared: Mapping[str, bool], seed: int, order_seed: int):
         self.losses = array("d")
         self.test_outputs: list[dict[str, Tensor]] = []
@@ -80,6 +82,10 @@ class OwnObserver(Callback):
         names = [name.partition("/")[2] for name in self.logged]
         known = {name: higher_is_better(name, self._directions) for name in names}
         return {name: up for name, up in (self._directions | known).items() if up is not None}
+
+    def test_directions(self) -> dict[str, bool]:
+        """Nothing: `directions` has them."""
+        return {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Seed the epoch, and continue with the gradients of a checkpoint."""

@@ -13,6 +13,7 @@ from lab.config.experiment import Experiment, from_sections
 from lab.errors import LabError
 from lab.tracking import store
 from lab.tracking.reading import stored_runs
+from lab.tracking.reading.metric_names import SUMMARIES
 from lab.tracking.reading.stored_runs import StoredRun
 from lab.tracking.reading.tables import open_tables
 from lab.tracking.writing import leftovers, sender
@@ -26,7 +27,7 @@ from lab.training.run import StartingPoint
 EPOCHS = "trainer.max_epochs"
 LONGEST_WAIT = 60.0  # seconds for the records of a run that was just killed
 # Metrics that are not of one epoch or step.
-SUMMARY = ("best/", "at_best/", "test/", "low/", "high/", "baseline/", "best_epoch", "system/")
+SUMMARY = (*SUMMARIES, "test/", "best_epoch", "system/")
 
 Say = Callable[[str], None]
 

@@ -11,26 +11,24 @@ import lightning as L
 from lightning.pytorch.callbacks import Callback
 
 from lab.config.experiment import Experiment
-from lab.data.base import Split
 from lab.errors import TrainingFailed
 from lab.files import same_folder
 from lab.signals import stop_at_safe_points, stop_on_signals
 from lab.tracking import store
-from lab.tracking.reading import directions
+from lab.tracking.reading import baselines, directions
 from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Recorded, Tracker
-from lab.training import failures, provenance, records
+from lab.training import failures, provenance, quick_baseline, records, scores
 from lab.training.building import Built, build
 from lab.training.checkpoints.best_epoch import best_by
 from lab.training.checkpoints.callback import BestAndLast
+from lab.training.quick_baseline import QuickBaseline
 from lab.training.records import Records
 from lab.training.rehearsal import whole_batch
 from lab.training.results import artifacts
+from lab.training.scores import Scores
 from lab.training.threads import choose_threads
-from lab.training.trainer import early_stopping_of, evaluate, fit, make_trainer, silence_libraries
-
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
-ENDS = ("low", "high")  # of the interval of a test metric, recorded as low/test/accuracy
+from lab.training.trainer import early_stopping_of, fit, make_trainer, silence_libraries
 
 
 @dataclass(frozen=True)
@@ -59,9 +57,10 @@ FROM_SCRATCH = StartingPoint()
 
 @dataclass(frozen=True)
 class Result:
-    """The outcome of a run: the metrics of its best epoch, and of the trivial baseline, by full name.
+    """The outcome of a run: the metrics of its best epoch, and of the baselines, by full name.
 
-    `intervals` are those of the test metrics for another test set of the same size.
+    `intervals` are those of the test metrics for another test set of the same size. `baseline` is the trivial one,
+    `quick_baseline` a linear model on the same split. `main_metric`, without a split, is what they are compared by.
     """
 
     experiment: Experiment
@@ -78,6 +77,10 @@ class Result:
     device: str
     tracker_id: str
     notes: Sequence[tuple[str, str]] = ()
+    main_metric: str = ""
+    baseline_name: str = ""
+    quick_baseline: Mapping[str, float] = field(default_factory=dict)
+    quick_baseline_name: str = ""
     delivery: Delivery = field(default_factory=lambda: Delivery({}))
 
     @property
@@ -98,15 +101,7 @@ class Session:
     start: StartingPoint
     notes: Sequence[tuple[str, str]]  # of the rehearsal
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)  # of the test metrics, once it is tested
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Metrics by full name: of the best epoch, of the test, of the trivial baseline."""
-
-    best: dict[str, float]
-    test: dict[str, float]
-    baseline: dict[str, float]
+    quick: list[QuickBaseline] = field(default_factory=list)  # the one of this run, once it is measured
 
 
 def run(experiment: Experiment, callbacks: Sequence[Callback] = (), start: StartingPoint = FROM_SCRATCH) -> Result:
@@ -145,11 +140,12 @@ def train(
         with stop_at_safe_points(), same_folder():
             fit(session.trainer, session.built, session.start.checkpoint)
             session.checkpoints.restore_best(session.built.module)
-            scores = _score(session)
-            _record_scores(session, scores)
+            epoch = session.checkpoints.best_epoch
+            measured = scores.measure(session.built, session.trainer, session.records.history[epoch - 1])
+            scores.record(measured, session.records, session.tracker, epoch)
         seconds = time.perf_counter() - began
         missing = _keep_artifacts(session)
-    return _result(session, scores, seconds, missing)
+    return _result(session, measured, seconds, missing)
 
 
 def open_session(
@@ -196,6 +192,7 @@ def _tag(session: Session, name: str, value: str) -> None:
 def _record_start(session: Session, more_tags: Mapping[str, str]) -> None:
     """Record settings, tags, and the files that are known from the start."""
     experiment, data, tracker = session.built.experiment, session.built.data, session.tracker
+    observer = session.built.observer
     tags = provenance.tags() | {
         "lab.kind": "run",
         **session.start.tags,
@@ -203,7 +200,8 @@ def _record_start(session: Session, more_tags: Mapping[str, str]) -> None:
         "lab.experiment": experiment.name,
         "lab.question": experiment.question,
         "lab.task": data.task,
-        **directions.as_tag(session.built.observer.directions()),
+        **baselines.as_tags(observer.main_metric, observer.trivial_name, quick_baseline.name_of(session.built)),
+        **directions.as_tag(observer.directions() | observer.test_directions()),
         "data.fingerprint": data.fingerprint,
         "data.split_fingerprint": data.split_fingerprint(),
         "machine.device": str(session.trainer.strategy.root_device),
@@ -214,44 +212,14 @@ def _record_start(session: Session, more_tags: Mapping[str, str]) -> None:
     session.start.carry_over(tracker)
 
 
-def _score(session: Session) -> Scores:
-    """Test the weights of the best epoch, once, and the trivial baseline on every split."""
-    built = session.built
-    best = session.records.history[session.checkpoints.best_epoch - 1]
-    tested = evaluate(session.trainer, built)
-    baseline = {
-        f"{split}/{name}": value
-        for split in SPLITS
-        for name, value in built.observer.score_trivial(built.data.loader(split)).items()
-    }
-    of_best = {name: value for name, value in best.items() if "/" in name}
-    return Scores(of_best, tested, baseline)
-
-
-def _record_intervals(session: Session) -> None:
-    """Record the intervals of the test metrics, on other test sets of the same size."""
-    found = session.built.observer.test_intervals(session.built.data.correlated)
-    session.intervals.update(found)
-    ends = {f"{end}/{name}": pair[side] for name, pair in found.items() for side, end in enumerate(ENDS)}
-    if ends:
-        session.tracker.metrics(ends, session.checkpoints.best_epoch)
-
-
-def _record_scores(session: Session, scores: Scores) -> None:
-    """Record best values (the step is their epoch), values at the best epoch, test metrics and baseline."""
-    epoch = session.checkpoints.best_epoch
-    for name, (value, best_at) in session.records.best.items():
-        session.tracker.metrics({f"best/{name}": value}, best_at)
-    at_best = {f"at_best/{name}": value for name, value in scores.best.items()}
-    trivial = {f"baseline/{name}": value for name, value in scores.baseline.items()}
-    session.tracker.metrics(at_best | scores.test | trivial | {"best_epoch": epoch}, epoch)
-
-
 def _keep_artifacts(session: Session) -> list[str]:
     """Keep the files of a finished run; what could not be kept, and why. None of them can make the run fail."""
-    built, tracker = session.built, session.tracker
+    built, tracker, epoch = session.built, session.tracker, session.checkpoints.best_epoch
     steps: dict[str, Callable[[], None]] = {
-        "intervals of the test metrics": lambda: _record_intervals(session),
+        "intervals of the test metrics": lambda: session.intervals.update(
+            scores.record_intervals(built, tracker, epoch)
+        ),
+        "a quick baseline": lambda: session.quick.append(quick_baseline.record(built, tracker, epoch)),
         "checkpoints and curves": lambda: _keep_training(session),
         "test outputs": lambda: artifacts.keep_test_outputs(built, tracker),
         "an exported model": lambda: artifacts.keep_model(built, tracker),
@@ -274,15 +242,21 @@ def _keep_training(session: Session) -> None:
     artifacts.keep_training(session.tracker, session.records.history, session.checkpoints)
 
 
-def _result(session: Session, scores: Scores, seconds: float, missing: Sequence[str]) -> Result:
+def _result(session: Session, measured: Scores, seconds: float, missing: Sequence[str]) -> Result:
     built = session.built
+    quick = session.quick[0] if session.quick else quick_baseline.NONE
+    of_baseline = [("baseline", quick.note)] if quick.note else []
     return Result(
         experiment=built.experiment,
         task=built.data.task,
-        metrics=scores.best | scores.test,
+        metrics=measured.best | measured.test,
         intervals=session.intervals,
         test_samples=len(built.data.splits["test"]),  # type: ignore[arg-type]
-        baseline=scores.baseline,
+        baseline=measured.baseline,
+        main_metric=built.observer.main_metric,
+        baseline_name=built.observer.trivial_name,
+        quick_baseline=quick.metrics,
+        quick_baseline_name=quick.name,
         best_epoch=session.checkpoints.best_epoch,
         epochs=len(session.records.history),
         seconds=seconds,
@@ -290,5 +264,5 @@ def _result(session: Session, scores: Scores, seconds: float, missing: Sequence[
         frozen=sum(p.numel() for p in built.module.parameters() if not p.requires_grad),
         device=str(session.trainer.strategy.root_device),
         tracker_id=session.tracker.id,
-        notes=(*built.data.notes, *session.notes, *(("incomplete", line) for line in missing)),
+        notes=(*built.data.notes, *session.notes, *of_baseline, *(("incomplete", line) for line in missing)),
     )

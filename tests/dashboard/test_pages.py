@@ -203,6 +203,22 @@ def test_a_run_with_its_baseline_and_its_command(opened: Open, filled: Filled) -
     assert ".venv/bin/lab run digits model.kind=mlp optimizer.lr=0.01 seed=1" in app.code[0].value
 
 
+def test_a_run_says_first_how_it_stands_against_its_baselines(opened: Open, filled: Filled) -> None:
+    metrics = {"test/accuracy": [0.8], "baseline/test/accuracy": [0.6], "quick_baseline/test/accuracy": [0.85]}
+    tags = {
+        "lab.main_metric": "accuracy",
+        "lab.baseline": "majority class",
+        "lab.quick_baseline": "logistic regression",
+    }
+    run = make_run(filled.client, "digits", "judged", metrics=metrics, tags=tags)
+    app = opened("run", run=run)
+    assert app.error[0].value.replace("\\", "") == (
+        "No better than logistic regression: test/accuracy 0.8000 against 0.8500; the majority class has 0.6000."
+    )
+    row = app.dataframe[0].value.iloc[0]
+    assert (row["baseline"], row["quick baseline"]) == (0.6, 0.85)
+
+
 def test_a_run_that_recorded_no_seed(opened: Open, filled: Filled) -> None:
     assert "from one seed, which the run did not record" in texts(opened("run", run=filled.evil))
 

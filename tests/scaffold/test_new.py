@@ -115,7 +115,8 @@ def test_imbalanced_classes_are_reported(table: pd.DataFrame) -> None:
     table["buys"] = np.where(np.arange(ROWS) % 12 == 0, "yes", "no")
     table.to_csv("shop.csv", index=False)
     assert new("shop", "shop.csv", "buys").inspection.warnings == [
-        "91% are 'no': accuracy misleads, compare f1 instead"
+        "91% are 'no': accuracy misleads, compare balanced_accuracy instead; `loss: {kind: bce, class_weights: "
+        "balanced}` makes every class count as much as any other"
     ]
 
 

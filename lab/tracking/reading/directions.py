@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from lab.tracking.reading.metric_names import split_of, without_ending
+from lab.tracking.reading.metric_names import SUMMARIES, split_of, without_ending
 
 TAG = "lab.directions"  # of a run: its metrics, whole or without their split, and whether higher is better
 # Names in use outside the lab: nothing is guessed from a part of a name.
@@ -62,7 +62,7 @@ def _shorter(metric: str) -> Iterator[str]:
         yield name
         yield without_ending(name)
         first, slash, rest = name.partition("/")
-        if not slash or not (split_of(name)[0] or first in ("best", "at_best", "baseline")):
+        if not slash or not (split_of(name)[0] or f"{first}/" in SUMMARIES):
             return
         name = rest
 

@@ -14,7 +14,8 @@ SPLITS = {
     "test": TEST,
     "testing": TEST,
 }
-SUMMARIES = ("best/", "at_best/", "baseline/", "low/", "high/", "sd/")  # of a run of the lab: one value each, no curve
+# Of a run of the lab: one value each, no curve.
+SUMMARIES = ("best/", "at_best/", "baseline/", "quick_baseline/", "low/", "high/", "sd/")
 SYSTEM = "system/"
 FIRST_WORD = re.compile(r"^([a-zA-Z]+)[/_. -]+(.+)$")
 LAST_WORD = re.compile(r"^(.+)[/_. -]+([a-zA-Z]+)$")

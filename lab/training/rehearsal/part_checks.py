@@ -20,6 +20,8 @@ HINTS = {
     "Expected more than 1 value per channel": "batch norm needs a data.batch_size of 2 or more",
     "required positional argument: 'closure'": "the training loop gives an optimizer no closure; choose another",
 }
+# Metrics of the task that earlier versions had not: an experiment may have one of its own by that name.
+REPLACEABLE = {"balanced_accuracy", "ece"}
 
 
 @contextlib.contextmanager
@@ -122,7 +124,7 @@ def check_metrics(experiment: Experiment, data: DataModule, module: TaskModule) 
     """Update and compute each metric of `metrics:` on one batch; raises LabError for one that fails."""
     batch = next(iter(data.loader("val")))
     scored = module.scored_trivially(batch)
-    taken = module.task_metrics()
+    taken = module.task_metrics().keys() - REPLACEABLE
     for name, metric in module.own_metrics().items():
         if not name.isidentifier() or name == "loss" or name in taken:
             raise LabError(f"metrics.{name}: is taken by a metric of the task, or is no valid name; choose another")

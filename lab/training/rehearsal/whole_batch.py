@@ -227,7 +227,7 @@ def _check_metrics(built: Built, network: nn.Module, batch: Batch) -> None:
         outputs = network.eval()(batch[0])
         network.train()
     scored = built.task_module.scored(outputs, batch)
-    for name, metric in built.task_module.new_metrics().items():
+    for name, metric in built.task_module.new_metrics("test").items():
         single = MetricCollection({name: metric})  # it hands a metric what it takes
         with as_a_line(f"metrics.{name}", type(getattr(metric, "metric", metric)).__name__, "for the first batch"):
             single.update(**scored)

@@ -1,21 +1,22 @@
 """The terminal output of a run: its metrics, where they are recorded, the next commands."""
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from lab.data.base import SPLITS
 from lab.display.numbers import number
+from lab.display.standing import Baseline, standing
 from lab.tracking import store
-from lab.training.run import SPLITS, Result
+from lab.training.run import Result
 
-BASELINES = {
-    "classification": "majority class",
-    "regression": "training mean",
-    "forecasting": "last value",
-}
+RECALL = "test/recall_"
+MOST_RECALLS = 10  # in one line
+COLOURS = {"no better": "red", "not clearly better": "yellow", "better": "green"}
 
 
 def summary(result: Result) -> RenderableType:
@@ -24,8 +25,17 @@ def summary(result: Result) -> RenderableType:
 
 
 def outcome(result: Result) -> Group:
-    """The metrics on every split, beside the trivial baseline, and the facts."""
-    return Group(_metrics(result), "", *_lines(_facts(result)))
+    """How the result stands against its baselines; the metrics on every split, beside theirs; the facts."""
+    return Group(*_standing(result), _metrics(result), "", *_lines(_facts(result)))
+
+
+def _standing(result: Result) -> list[str]:
+    """The sentence and an empty line; nothing where there is no baseline."""
+    metric = f"test/{result.main_metric}"
+    values = ((f"the {result.baseline_name}", result.baseline), (result.quick_baseline_name, result.quick_baseline))
+    found = [Baseline(name, of[metric]) for name, of in values if metric in of]
+    shown = standing(metric, result.metrics.get(metric, math.nan), result.intervals.get(metric), found)
+    return [f"[{COLOURS[shown.state]}]{escape(shown.sentence)}[/]", ""] if shown else []
 
 
 def _lines(labelled: Iterable[tuple[str, str]]) -> list[str]:
@@ -34,32 +44,53 @@ def _lines(labelled: Iterable[tuple[str, str]]) -> list[str]:
 
 def _metrics(result: Result) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(escape(result.experiment.name))
+    table.add_column(escape(result.experiment.name), no_wrap=True)
     for split in SPLITS:
         table.add_column(split, justify="right")
     if result.intervals:
-        table.add_column("95 %", justify="right")
-    if result.baseline:
-        table.add_column(f"baseline, test ({BASELINES[result.task]})", justify="right", style="dim")
+        table.add_column("95 %", justify="right", no_wrap=True)
+    for title in _baselines(result):
+        table.add_column(title, justify="right", style="dim")
     for name in _metric_names(result.metrics):
         cells = [number(result.metrics.get(f"{split}/{name}")) for split in SPLITS]
         cells[-1] = f"[bold]{cells[-1]}[/bold]"
         if result.intervals:
             cells.append(_interval(result.intervals.get(f"test/{name}")))
-        if result.baseline:
-            cells.append(number(result.baseline.get(f"test/{name}")))
+        cells += [number(of.get(f"test/{name}")) for of in _baselines(result).values()]
         table.add_row(escape(name), *cells)
     return table
 
 
+def _baselines(result: Result) -> dict[str, Mapping[str, float]]:
+    """The metrics of each baseline that there is, by the title of its column."""
+    of = ((result.baseline_name, result.baseline), (result.quick_baseline_name, result.quick_baseline))
+    return {f"test of {name}": metrics for name, metrics in of if metrics}
+
+
 def _interval(ends: tuple[float, float] | None) -> str:
-    return escape(f"[{number(ends[0])}, {number(ends[1])}]") if ends else ""
+    return escape(f"[{_rounded(ends[0])}, {_rounded(ends[1])}]") if ends else ""
+
+
+def _rounded(value: float) -> str:
+    """An end of an interval, a digit less than a metric has."""
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
 
 def _metric_names(metrics: dict[str, float]) -> list[str]:
-    """The metrics without their split, the loss last."""
+    """The metrics without their split, the loss last; without the recalls of single classes."""
     of_splits = [name.partition("/")[2] for name in metrics if name.partition("/")[0] in SPLITS]
-    return sorted(dict.fromkeys(of_splits), key=lambda name: name == "loss")
+    shown = [name for name in of_splits if f"test/{name}" not in _recalls(metrics)]
+    return sorted(dict.fromkeys(shown), key=lambda name: name == "loss")
+
+
+def _recalls(metrics: dict[str, float]) -> dict[str, float]:
+    """The recalls of the classes in the test, which no other split has, the lowest first."""
+    found = {
+        name: value
+        for name, value in metrics.items()
+        if name.startswith(RECALL) and name.replace("test/", "val/") not in metrics
+    }
+    return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
 def _facts(result: Result) -> Iterator[tuple[str, str]]:
@@ -76,6 +107,10 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
     intervals = "; 95 % intervals over test sets of this size, not over seeds" if result.intervals else ""
     if result.test_samples:
         yield "test", f"{samples}{intervals}"
+    if recalls := _recalls(result.metrics):
+        shown = [f"{escape(name.removeprefix(RECALL))} {value:.3f}" for name, value in recalls.items()]
+        more = f", and {len(shown) - MOST_RECALLS} more" if len(shown) > MOST_RECALLS else ""
+        yield "recall", f"of each class in the test, the lowest first: {', '.join(shown[:MOST_RECALLS])}{more}"
     yield "seed", f"{result.experiment.seed}; a single seed is no evidence yet"
     if run_id:
         yield "run", run_id

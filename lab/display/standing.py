@@ -1,0 +1,64 @@
+"""How a result stands against its baselines, in one sentence: what a person reads before any table."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lab.display.numbers import number
+
+State = Literal["no better", "not clearly better", "better"]
+BEGINNINGS: dict[State, str] = {
+    "no better": "No better than",
+    "not clearly better": "Not clearly better than",
+    "better": "Better than",
+}
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a result is compared with: a name, such as `the majority class`, and its value of the metric."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The worst state against any of the baselines, and the sentence."""
+
+    state: State
+    sentence: str
+
+
+def standing(
+    metric: str, value: float, interval: tuple[float, float] | None, baselines: Sequence[Baseline]
+) -> Standing | None:
+    """How a value stands against baselines, the simplest first; None where no number says so. Higher is better.
+
+    Not clearly better is a value above a baseline that lies in the value's `interval`.
+    """
+    known = [baseline for baseline in baselines if math.isfinite(baseline.value)]
+    if not known or not math.isfinite(value):
+        return None
+    states = [_state(value, interval, baseline) for baseline in known]
+    worst: State = next(state for state in BEGINNINGS if state in states)
+    named = [each for each, state in zip(known, states, strict=True) if state == worst]
+    others = [each for each in known if each not in named]
+    shown = f"{number(value)} [{number(interval[0])}, {number(interval[1])}]" if interval else number(value)
+    sentence = (
+        f"{BEGINNINGS[worst]} {_joined([each.name for each in named])}: "
+        f"{metric} {shown} against {_joined([number(each.value) for each in named])}"
+    )
+    more = "".join(f"; {each.name} has {number(each.value)}" for each in others)
+    return Standing(worst, f"{sentence}{more}.")
+
+
+def _state(value: float, interval: tuple[float, float] | None, baseline: Baseline) -> State:
+    if value <= baseline.value:
+        return "no better"
+    return "not clearly better" if interval and interval[0] <= baseline.value else "better"
+
+
+def _joined(texts: Sequence[str]) -> str:
+    return " and ".join(texts)

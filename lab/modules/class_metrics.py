@@ -1,0 +1,128 @@
+"""Metrics of classes that accuracy does not show: recall class by class, and whether probabilities can be believed.
+
+Predictions are probabilities (N, classes), targets class numbers (N,). A sample whose probabilities are NaN counts as
+wrong, and makes the calibration error NaN.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.classification import BinaryAUROC
+
+from lab.data.base import UNUSUAL
+
+BINS = 15  # of the calibration error, as in Guo et al. (2017)
+MOST_RECALLS = 20  # classes; of more, no recall is recorded for each
+IMBALANCED = 4  # times the smallest class that the largest must be
+
+
+class Recalls(Metric):
+    """Counts of samples and of those that were recognised, by class."""
+
+    higher_is_better = True
+    samples: Tensor
+    recognised: Tensor
+
+    def __init__(self, classes: int):
+        super().__init__()
+        for name in ("samples", "recognised"):
+            self.add_state(name, torch.zeros(classes, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Probabilities and class numbers of some samples."""
+        _, right = _confidence(preds, target)
+        self.samples.index_add_(0, target, torch.ones_like(target))
+        self.recognised.index_add_(0, target, right.long())
+
+    def recalls(self) -> Tensor:
+        """The recall of each class, (classes,); NaN for a class without samples."""
+        return self.recognised.double() / self.samples
+
+
+class BalancedAccuracy(Recalls):
+    """The mean recall over the classes that occur (scikit-learn's `balanced_accuracy_score`)."""
+
+    def compute(self) -> Tensor:
+        """The score over all samples seen."""
+        return self.recalls().nanmean()
+
+
+class Recall(Recalls):
+    """The share of the samples of one class that are recognised; NaN where there are none."""
+
+    def __init__(self, classes: int, number: int):
+        super().__init__(classes)
+        self.number = number
+
+    def compute(self) -> Tensor:
+        """The share over all samples seen."""
+        return self.recalls()[self.number]
+
+
+class CalibrationError(Metric):
+    """Expected calibration error: the mean gap between confidence and accuracy, over 15 bins of equal width.
+
+    Confidence is the probability of the predicted class; bins are weighted by their samples (Guo et al. 2017,
+    arXiv 1706.04599, equation 3).
+    """
+
+    higher_is_better = False
+    gaps: Tensor
+    samples: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("gaps", torch.zeros(BINS, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("samples", torch.tensor(0), dist_reduce_fx="sum")
+        self.edges = torch.from_numpy(np.linspace(0, 1, BINS + 1)[1:-1])
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Probabilities and class numbers of some samples."""
+        confidence, right = _confidence(preds, target)
+        bins = torch.bucketize(confidence, self.edges.to(confidence.device))
+        self.gaps.index_add_(0, bins, right.double() - confidence)
+        self.samples += len(target)
+
+    def compute(self) -> Tensor:
+        """The error over all samples seen."""
+        return self.gaps.abs().sum() / self.samples
+
+
+class SecondClassAUROC(BinaryAUROC):
+    """Area under the ROC curve, from probabilities of both classes; NaN where only one class is seen."""
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Probabilities (N, 2) and class numbers (N,)."""
+        super().update(preds[:, 1], target)
+
+    def compute(self) -> Tensor:  # type: ignore[override]
+        """The area over all samples seen."""
+        targets = torch.cat(self.target)
+        return super().compute() if targets.amin() < targets.amax() else torch.tensor(torch.nan)
+
+
+def _confidence(preds: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """The probability of the most probable class, the first of equal ones, and whether it is the true one; (N,)."""
+    confidence, predicted = preds.max(1)  # NaN where one is NaN
+    return confidence.double(), (predicted == target) & ~confidence.isnan()
+
+
+def recall_of_each(class_names: Sequence[str]) -> dict[str, Metric]:
+    """The recall of every class, as `recall_NAME`; none where there are too many to look at."""
+    count = len(class_names)
+    if count > MOST_RECALLS:
+        return {}
+    named: dict[str, Metric] = {}
+    for number, class_name in enumerate(class_names):
+        name = f"recall_{UNUSUAL.sub('_', class_name)}"
+        named[f"{name}_{number + 1}" if name in named else name] = Recall(count, number)
+    return named
+
+
+def imbalanced(counts: Sequence[int]) -> bool:
+    """Whether accuracy misleads: the largest class has at least four times the samples of the smallest."""
+    present = [count for count in counts if count]
+    return bool(present) and max(present) >= IMBALANCED * min(present)

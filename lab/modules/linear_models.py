@@ -1,0 +1,89 @@
+"""Linear models by scikit-learn, fitted in about a second: what a network must beat to be worth its trouble."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Matrix = NDArray[np.float64]
+MOST_ITERATIONS = 100
+MOST_CATEGORIES = 50  # that are one-hot encoded; of more, the frequency of each
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Weights (T, F) and bias (T,): features (N, F) to the raw outputs (N, T) of a network for the same task."""
+
+    weight: Matrix
+    bias: Matrix
+
+    def __call__(self, features: Matrix) -> Tensor:
+        """The raw outputs."""
+        return torch.from_numpy(features @ self.weight.T + self.bias)
+
+
+@dataclass(frozen=True)
+class Features:
+    """Inputs of a network (N, ...) as features (N, F): flattened, and columns of category codes expanded.
+
+    `shares` maps the index of such a column to the share of each code among the training rows, the last one that of
+    unknown categories. A column of up to 50 categories is one-hot encoded, another is replaced by the shares,
+    standardised.
+    """
+
+    shares: Mapping[int, Matrix]
+
+    @classmethod
+    def fit(cls, x: Matrix, categories: Mapping[int, int]) -> "Features":
+        """From training rows; `categories` maps the index of each column of codes to its number of known ones."""
+        counts = {index: np.bincount(x[:, index].astype(int), minlength=n + 1) for index, n in categories.items()}
+        return cls({index: count / len(x) for index, count in counts.items()})
+
+    def __call__(self, x: Matrix) -> Matrix:
+        """The features of inputs."""
+        flat = x.reshape(len(x), -1)
+        if not self.shares:
+            return flat
+        plain = np.delete(flat, list(self.shares), axis=1)
+        return np.concatenate([plain, *(self._expanded(flat, index) for index in self.shares)], axis=1)
+
+    def _expanded(self, x: Matrix, index: int) -> Matrix:
+        codes, shares = x[:, index].astype(int), self.shares[index]
+        if len(shares) - 1 <= MOST_CATEGORIES:
+            return np.eye(len(shares))[codes]
+        mean = np.square(shares).sum()  # over the rows
+        deviation = np.sqrt((shares * np.square(shares - mean)).sum())
+        return ((shares[codes] - mean) / (deviation or 1.0))[:, None]
+
+
+def logistic_regression(x: Matrix, y: NDArray[np.int64], classes: int, balanced: bool) -> Linear:
+    """Features (N, F) and class numbers (N,) to logits: (N, 1) of two classes, else (N, classes).
+
+    A class without a sample gets no probability. Raises ValueError where there is a single class.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    weights = "balanced" if balanced else None
+    with warnings.catch_warnings():  # of too few iterations, and of very many classes
+        warnings.simplefilter("ignore", UserWarning)
+        fitted = LogisticRegression(max_iter=MOST_ITERATIONS, class_weight=weights, random_state=0).fit(x, y)
+    weight, bias = fitted.coef_, fitted.intercept_
+    if classes == 2:
+        return Linear(weight, bias)
+    if len(fitted.classes_) == 2:  # one logit, of the second of them
+        weight, bias = np.concatenate([0 * weight, weight]), np.concatenate([0 * bias, bias])
+    every, biases = np.zeros((classes, x.shape[1])), np.full(classes, -np.inf)
+    every[fitted.classes_], biases[fitted.classes_] = weight, bias
+    return Linear(every, biases)
+
+
+def ridge_regression(x: Matrix, y: Matrix) -> Linear:
+    """Features (N, F) and standardised values (N, T) to standardised values."""
+    from sklearn.linear_model import Ridge
+
+    fitted = Ridge(alpha=1.0).fit(x, y)
+    return Linear(np.atleast_2d(fitted.coef_), np.atleast_1d(fitted.intercept_))
