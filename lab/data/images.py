@@ -14,7 +14,7 @@ from lab.data.base import SampleDataModule, Samples, Split
 from lab.data.encodings.image import ImageEncoding
 from lab.data.loaders import EpochOrder, LazyDataset, derived_seed
 from lab.data.preparation import Scale, file_fingerprint
-from lab.data.reading import image_files, image_folders, image_headers, image_lists
+from lab.data.reading import given_splits, image_files, image_folders, image_headers, image_lists
 from lab.data.reading.image_files import Files
 from lab.data.reading.targets import TaskChoice, check_classes
 from lab.errors import LabError
@@ -92,7 +92,10 @@ class Images(SampleDataModule):
         self.files = files
         if files.class_names:
             check_classes(files.labels, files.class_names, self.path)
-        self.notes += [*files.notes, ("images", how)]
+        self.notes += files.notes
+        if files.given is not None:
+            self.notes.append(("split", given_splits.described(files.given.tolist(), files.given_by)))
+        self.notes += how
         if self.skipped:
             more = "; `lab check` lists all" if len(self.skipped) > MAX_NAMED else ""
             named = "; ".join(self.skipped[:MAX_NAMED])

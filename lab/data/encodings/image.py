@@ -18,21 +18,12 @@ BITS = {"uint8": "8-bit values", "uint16": "16-bit values", "float32": "values o
 UINT16_STEP = 257  # 255 · 257 = 65535
 ORIENTATION = 0x0112  # the EXIF tag
 SIDEWAYS = (5, 6, 7, 8)  # orientations that swap width and height
-DAMAGED = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    TypeError,
-    KeyError,
-    IndexError,
-    EOFError,
-    OverflowError,
-    struct.error,
-    ZeroDivisionError,
-    Image.DecompressionBombError,
-)  # what PIL raises for damaged files
+DAMAGED = (  # what PIL raises for damaged files
+    *(OSError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, RuntimeError, SyntaxError),
+    *(struct.error, Image.DecompressionBombError),
+)
 
-warnings.filterwarnings("ignore", "Corrupt EXIF data")  # the pixels are read all the same
+warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # of damaged tags; the pixels are read
 
 
 @dataclass(frozen=True)

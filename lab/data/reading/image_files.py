@@ -28,9 +28,10 @@ Image.MAX_IMAGE_PIXELS = 200_000_000  # PIL warns above it and raises above twic
 class Files:
     """Image files with their class numbers (N,), or values (N, 1) without `class_names`.
 
-    `given` (N,) names the split of each file, "" where the source does not say, and `groups` (N,) its group. `source`
-    is what else decides the content: the table that lists the files. `notes` say how the source was understood,
-    `columns` are the settings that name its columns, `unused` has a line for each file that is not used.
+    `given` (N,) names the split of each file, "" where the source does not say, `given_by` is what says it, and
+    `groups` (N,) has the group of each. `source` is what else decides the content: the table that lists the files.
+    `notes` say how the source was understood, `columns` are the settings that name its columns, `unused` has a line
+    for each file that is not used.
     """
 
     paths: tuple[Path, ...]
@@ -38,6 +39,7 @@ class Files:
     class_names: tuple[str, ...]
     target_names: tuple[str, ...] = ()
     given: NDArray[np.str_] | None = None
+    given_by: str = ""
     groups: NDArray[Any] | None = None
     source: tuple[Path, ...] = ()
     notes: tuple[tuple[str, str], ...] = ()

@@ -29,8 +29,6 @@ def find_images(folder: str | Path) -> Files:
     files = _listed(labelled, names)
     unused = sorted(set(files_below(root)) - set(files.paths))
     notes = [("task", f"classification, {len(names)} classes (the folders of {first})")]
-    if files.given is not None:
-        notes.append(("split", given_splits.described(files.given.tolist(), "the folders")))
     notes += [*_unlabelled(path for split, path in splits.items() if split not in labelled), *_summary(unused)]
     return replace(files, notes=tuple(notes), unused=tuple(f"{path}: not used" for path in unused))
 
@@ -102,7 +100,11 @@ def _listed(splits: Mapping[str, Path], names: Sequence[str]) -> Files:
             labels += [label] * len(found)
             given += [split] * len(found)
     return Files(
-        tuple(paths), np.array(labels, dtype=np.int64), tuple(names), given=np.array(given) if any(given) else None
+        tuple(paths),
+        np.array(labels, dtype=np.int64),
+        tuple(names),
+        given=np.array(given) if any(given) else None,
+        given_by="the folders",
     )
 
 

@@ -67,8 +67,10 @@ def _remarks(image: Image.Image, turn: int) -> Iterator[str]:
         yield "deep colour"
 
 
-def fit(headers: Sequence[Header], size: Sequence[int] | None, grey: bool | None) -> tuple[ImageEncoding, str]:
-    """The encoding for images with these headers, and the reasons as text.
+def fit(
+    headers: Sequence[Header], size: Sequence[int] | None, grey: bool | None
+) -> tuple[ImageEncoding, list[tuple[str, str]]]:
+    """The encoding for images with these headers, and notes that give the reasons.
 
     `size` (height, width) and `grey` override what the headers imply. Raises LabError for values without a common
     range.
@@ -76,9 +78,12 @@ def fit(headers: Sequence[Header], size: Sequence[int] | None, grey: bool | None
     chosen, reason = _size(headers, size)
     values, scaled = _values(headers)
     grey = all(header.grey for header in headers) if grey is None else grey
-    encoding = ImageEncoding(*chosen, 1 if grey else 3, values)
-    text = [f"{len(headers):,} in {'grey' if grey else 'colour'}, {BITS[values]}{scaled}; {reason}"]
-    return encoding, "; ".join([*text, *_stretched(headers, chosen), *_counted(headers)])
+    taken = f"{len(headers):,} in {'grey' if grey else 'colour'}, {BITS[values]}{scaled}"
+    notes = [
+        ("images", "; ".join([taken, *_counted(headers)])),
+        ("size", "; ".join([reason, *_stretched(headers, chosen)])),
+    ]
+    return ImageEncoding(*chosen, 1 if grey else 3, values), notes
 
 
 def _size(headers: Sequence[Header], chosen: Sequence[int] | None) -> tuple[tuple[int, int], str]:

@@ -1,5 +1,6 @@
 """Tables that list images: a column of file names, one of targets, and perhaps one of splits or of groups."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -48,8 +49,6 @@ def find_listed(path: str, root: str | None, columns: Columns, task: targets.Tas
     paths = tuple(place.path(cell, row, image) for row, cell in enumerate(frame[image], start=1))
     given = given_splits.of_column(frame[used["split"]]) if "split" in used else None
     notes = [("task", targets.describe(found)), ("columns", _described(used, frame))]
-    if given is not None:
-        notes.append(("split", given_splits.described(given.tolist(), f"the values of '{used['split']}'")))
     unlisted = sorted(place.images - set(paths))
     if unlisted:
         notes.append(("not used", f"{len(unlisted):,} images below {place.folder} that {path} does not list"))
@@ -59,6 +58,7 @@ def find_listed(path: str, root: str | None, columns: Columns, task: targets.Tas
         found.class_names,
         () if found.class_names else (target,),
         given,
+        f"the values of '{used['split']}'" if "split" in used else "",
         frame[columns.group].astype(str).to_numpy(dtype=str) if columns.group else None,
         (Path(path).expanduser(),),
         tuple(notes),
@@ -74,7 +74,7 @@ def lists_images(frame: pd.DataFrame, folder: Path) -> bool:
 
 
 class Locator:
-    """Finds the image that a cell names: a path below `folder`, with or without its ending."""
+    """Finds the image that a cell names: a path below `folder`, or a name that is there once; the ending may lack."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -89,7 +89,8 @@ class Locator:
         """The file that a cell names, None if there is none."""
         name = str(cell).strip().replace("\\", "/")
         path = self.folder / name
-        return path if path.suffix and path.is_file() else self._without_ending.get(name)
+        exists = os.path.isfile(path)  # noqa: PTH113 (a Path raises for a text that no file can be called)
+        return path if path.suffix and exists else self._by_name.get(name)
 
     @cached_property
     def images(self) -> set[Path]:
@@ -97,8 +98,14 @@ class Locator:
         return set(images_below(self.folder))
 
     @cached_property
-    def _without_ending(self) -> dict[str, Path]:
-        return {path.relative_to(self.folder).with_suffix("").as_posix(): path for path in self.images}
+    def _by_name(self) -> dict[str, Path | None]:
+        """Each path without its ending, and each name with and without, to the image; None for one of several."""
+        found: dict[str, Path | None] = {}
+        for path in self.images:
+            inside = path.relative_to(self.folder).with_suffix("").as_posix()
+            for name in {path.name, path.stem, inside}:
+                found[name] = None if name in found else path
+        return found
 
 
 def _has_endings(cells: pd.Series) -> bool:

@@ -38,15 +38,15 @@ def test_the_size_is_chosen_with_a_reason(sizes: list[tuple[int, int]], chosen: 
     photos(*sizes)
     data = prepared()
     assert data.sizes.input_shape == (3, *chosen)
-    assert why in note(data, "images")
+    assert why in note(data, "size")
     assert prepared(size=[8, 16]).sizes.input_shape == (3, 8, 16)
-    assert "8×16, set by data.size" in note(prepared(size=[8, 16]), "images")
+    assert "8×16, set by data.size" in note(prepared(size=[8, 16]), "size")
 
 
 def test_images_that_change_their_shape_are_counted() -> None:
     photos((60, 80), (60, 80), (60, 80), (20, 80))
-    assert "10 of another shape are squeezed, by up to 3" in note(prepared(), "images")
-    assert "30 of another shape are squeezed, by up to 3" in note(prepared(size=[16, 64]), "images")
+    assert "10 of another shape are squeezed, by up to 3" in note(prepared(), "size")
+    assert "30 of another shape are squeezed, by up to 3" in note(prepared(size=[16, 64]), "size")
 
 
 @pytest.mark.parametrize("ending", ["jpg", "tif"])
@@ -64,7 +64,7 @@ def test_what_is_done_to_images_is_counted() -> None:
     pages = [Image.fromarray(np.full((10, 12), shade, np.uint8)) for shade in (0, 90, 200)]
     pages[0].save("pictures/a/pages.gif", save_all=True, append_images=pages[1:])
     said = note(prepared(), "images")
-    assert said.startswith("13 in colour, 8-bit values; 10×12 (height×width), as they are; ")
+    assert said.startswith("13 in colour, 8-bit values; ")
     assert "1 turned upright by the EXIF orientation" in said
     assert "transparent parts of 1 taken as white" in said
     assert "of 1 with several frames or pages the first is taken" in said

@@ -37,7 +37,7 @@ def test_a_column_of_names_and_one_of_classes(frame: pd.DataFrame) -> None:
     assert note(data, "columns") == "image 'file', target 'plant'"
 
 
-@pytest.mark.parametrize("form", ["own folder", "backslashes", "no ending", "parquet", "absolute"])
+@pytest.mark.parametrize("form", ["own folder", "backslashes", "no ending", "names alone", "parquet", "absolute"])
 def test_names_in_every_usual_form(frame: pd.DataFrame, form: str) -> None:
     expected = from_list(frame)
     path, root = "list.csv", "photos"
@@ -47,6 +47,9 @@ def test_names_in_every_usual_form(frame: pd.DataFrame, form: str) -> None:
         frame["file"] = frame["file"].str.replace("/", "\\")
     elif form == "no ending":
         frame["file"] = frame["file"].str.removesuffix(".png")
+    elif form == "names alone":
+        root = None
+        frame["file"] = frame["file"].str[2:]
     elif form == "parquet":
         path = "list.parquet"
     else:
@@ -85,11 +88,18 @@ def test_a_group_stays_in_one_split(frame: pd.DataFrame) -> None:
 
 
 def test_columns_and_images_that_are_not_used_are_said(frame: pd.DataFrame) -> None:
-    frame["label"], frame["by"] = frame["plant"], "Ann"
+    frame["label"], frame["remark"] = frame["plant"], "It grew. " * 100
     data = from_list(frame[:30])
-    assert note(data, "columns") == "image 'file', target 'label'; not used: plant, by"
+    assert note(data, "columns") == "image 'file', target 'label'; not used: plant, remark"
     assert note(data, "not used") == "10 images below photos that list.csv does not list"
     assert "photos/n/030.png: not listed in list.csv" in data.skipped
+
+
+def test_a_name_that_two_images_have_is_not_guessed(frame: pd.DataFrame) -> None:
+    save(np.zeros((10, 12), np.uint8), "photos/w/000.png")
+    frame["file"] = frame["file"].str[2:]
+    data = from_list(frame)
+    assert note(data, "skipped") == "1 unreadable: photos/000.png: no such file"
 
 
 def test_a_few_missing_files_are_skipped_and_named(frame: pd.DataFrame) -> None:
@@ -103,7 +113,7 @@ def test_a_few_missing_files_are_skipped_and_named(frame: pd.DataFrame) -> None:
     ("change", "settings", "message"),
     [
         ({}, {"root": "pots"}, "pots: no such folder; did you mean photos?"),
-        ({}, {"root": None}, "n/000.png: no such file, but column 'file' of list.csv names it; set data.root"),
+        ({}, {"root": "photos/w"}, "photos/w/n/000.png: no such file, but column 'file' of list.csv names it; set"),
         ({}, {"image": "fil"}, "data.image: no column 'fil'; did you mean file?"),
         ({}, {"target": "file"}, "data.target: column 'file' is data.image already"),
         ({"file": "x"}, {}, "list.csv: no column names images below photos/; set data.root to their folder"),
