@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lab.errors import LabError
 
@@ -114,6 +114,8 @@ def unreadable(error: Exception) -> str:
     """The reason why an image cannot be read."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
+    if isinstance(error, UnidentifiedImageError):
+        return "cannot be read as an image (damaged, or of a format that PIL does not know)"
     return f"cannot be read as an image ({str(error).splitlines()[0][:80] if str(error) else 'damaged'})"
 
 

@@ -49,6 +49,7 @@ def described(splits: Iterable[str], source: str) -> str:
     counts = Counter(splits)
     given = ", ".join(f"{split} {counts[split]:,}" for split in ("train", "val", "test") if counts[split])
     missing = [name for split, name in (("val", "validation"), ("test", "test")) if not counts[split]]
-    drawn = f"; the {' and the '.join(missing)} split is drawn from train" if missing else ""
-    free = f"; {counts['']:,} are in none and may go anywhere" if counts[""] else ""
+    both = "splits are" if len(missing) > 1 else "split is"
+    drawn = f"; the {' and '.join(missing)} {both} drawn from train" if missing else ""
+    free = f"; {counts['']:,} in none of them may go anywhere" if counts[""] else ""
     return f"as {source} say: {given}{drawn}{free}"

@@ -170,7 +170,7 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
     half = (tmp_path / "half.png").read_bytes()
     (tmp_path / "half.png").write_bytes(half[: len(half) // 2])
     assert error(GREY, [tmp_path / "none.png"]).endswith("none.png: no such file")
-    assert "text.png: cannot be read as an image (cannot identify image file" in error(GREY, [tmp_path / "text.png"])
+    assert "text.png: cannot be read as an image (damaged, or of a format" in error(GREY, [tmp_path / "text.png"])
     assert "half.png: cannot be read as an image (" in error(GREY, [tmp_path / "half.png"])
 
 
