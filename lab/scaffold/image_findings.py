@@ -16,6 +16,7 @@ FLAT = 0.01  # contrast, as a share of that of all images, below which an image 
 NEAR = 0.05  # distance of near copies, as a share of that of two images drawn at random
 PAIRS = 1_000  # drawn for that
 ROWS = 256  # images that are compared with all others at a time
+MAX_HELD_OUT, MAX_TRAIN = 2_000, 50_000  # images that are compared
 ADVICE = "copies in both training and test split inflate the test score; remove them"
 
 
@@ -63,14 +64,14 @@ def _same_files(data: Images) -> list[list[int]]:
 def _near(data: Images, held_out: NDArray[np.int64]) -> list[tuple[int, int]]:
     """Each image in `held_out` that is a near copy of a training image, with the nearest one.
 
-    Images in memory only: others would all have to be decoded again.
+    The first ones only, and only images in memory: others would all have to be decoded again.
     """
     pixels, train = data.splits["train"].x, data.split_indices["train"]  # type: ignore[attr-defined]
     if not isinstance(pixels, np.ndarray):
         return []
     small, contrast = _reduced(pixels)
     has_content = contrast > FLAT * contrast.max()
-    train, held_out = train[has_content[train]], held_out[has_content[held_out]]
+    train, held_out = train[has_content[train]][:MAX_TRAIN], held_out[has_content[held_out]][:MAX_HELD_OUT]
     if not len(train) or not len(held_out):
         return []
     limit = NEAR * _usual_distance(small[train])
@@ -85,7 +86,7 @@ def _near(data: Images, held_out: NDArray[np.int64]) -> list[tuple[int, int]]:
 def _reduced(pixels: NDArray[np.generic]) -> tuple[torch.Tensor, NDArray[np.float32]]:
     """Images in grey, reduced and standardised each by itself, (N, SIDE²); and the contrast of each, (N,)."""
     parts = np.array_split(np.arange(len(pixels)), -(-len(pixels) // ROWS))
-    grey = [torch.from_numpy(pixels[part].astype(np.float32)).mean(1, keepdim=True) for part in parts]
+    grey = (torch.from_numpy(pixels[part].astype(np.float32)).mean(1, keepdim=True) for part in parts)
     small = torch.cat([adaptive_avg_pool2d(part, SIDE).flatten(1) for part in grey])
     contrast = small.std(dim=1, keepdim=True)
     standardised = (small - small.mean(1, keepdim=True)) / contrast.clamp(min=1e-12)

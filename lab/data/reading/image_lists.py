@@ -25,7 +25,7 @@ class Columns:
 
     image: str | None = None
     target: str | None = None
-    split: str | None = None  # "none": not used
+    split: str | None = None  # "none" where there is to be none
     group: str | None = None
 
     def chosen(self) -> dict[str, str]:
@@ -39,15 +39,10 @@ def find_listed(path: str, root: str | None, columns: Columns, task: targets.Tas
     for setting, name in columns.chosen().items():
         column_types.check_names([name], frame, f"data.{setting}")
     place = Locator(existing_folder(Path(root or Path(path).parent).expanduser()))
-    image = columns.image or _image_column(frame, place, path)
-    split = _split_column(frame, image) if columns.split is None else columns.split
-    named = {"image": image, "split": None if split == "none" else split, "group": columns.group}
-    target = columns.target or _target_column(frame, [name for name in named.values() if name], path)
-    used = {name: column for name, column in (named | {"target": target}).items() if column}
-    _check_different(used)
+    used = _used(frame, columns, place, path)
+    target, cells = used["target"], frame[used["image"]]
     found = targets.resolve(frame[target], task, f"column '{target}'")
-    paths = tuple(place.path(cell, row, image) for row, cell in enumerate(frame[image], start=1))
-    given = given_splits.of_column(frame[used["split"]]) if "split" in used else None
+    paths = tuple(place.path(cell, row, used["image"]) for row, cell in enumerate(cells, start=1))
     notes = [("task", targets.describe(found)), ("columns", _described(used, frame))]
     unlisted = sorted(place.images - set(paths))
     if unlisted:
@@ -56,15 +51,29 @@ def find_listed(path: str, root: str | None, columns: Columns, task: targets.Tas
         paths,
         found.values,
         found.class_names,
-        () if found.class_names else (target,),
-        given,
-        f"the values of '{used['split']}'" if "split" in used else "",
-        frame[columns.group].astype(str).to_numpy(dtype=str) if columns.group else None,
-        (Path(path).expanduser(),),
-        tuple(notes),
-        used,
-        tuple(f"{name}: not listed in {path}" for name in unlisted),
+        target_names=() if found.class_names else (target,),
+        given=given_splits.of_column(frame[used["split"]]) if "split" in used else None,
+        given_by=f"the values of '{used.get('split')}'",
+        groups=frame[used["group"]].astype(str).to_numpy(dtype=str) if "group" in used else None,
+        source=(Path(path).expanduser(),),
+        notes=tuple(notes),
+        columns=used,
+        unused=tuple(f"{name}: not listed in {path}" for name in unlisted),
     )
+
+
+def _used(frame: pd.DataFrame, columns: Columns, place: "Locator", path: str) -> dict[str, str]:
+    """The column of each setting, those that are set and those that are found; raises LabError."""
+    used = {"image": columns.image or _image_column(frame, place, path)}
+    split = columns.split or _split_column(frame, used["image"])
+    used |= {"split": split} if split != "none" else {}
+    used |= {"group": columns.group} if columns.group else {}
+    used["target"] = columns.target or _target_column(frame, list(used.values()), path)
+    for setting, column in used.items():
+        other = next(name for name, value in used.items() if value == column)
+        if other != setting:
+            raise LabError(f"data.{setting}: column '{column}' is data.{other} already")
+    return used
 
 
 def lists_images(frame: pd.DataFrame, folder: Path) -> bool:
@@ -153,13 +162,6 @@ def _split_column(frame: pd.DataFrame, image: str) -> str:
     """The column whose values are all names of splits, train among them; "none" if there is none or several."""
     found = [str(name) for name in frame if name != image and given_splits.is_column(frame[name])]
     return found[0] if len(found) == 1 else "none"
-
-
-def _check_different(used: Mapping[str, str]) -> None:
-    for setting, column in used.items():
-        other = next(name for name, value in used.items() if value == column)
-        if other != setting:
-            raise LabError(f"data.{setting}: column '{column}' is data.{other} already")
 
 
 def _described(used: Mapping[str, str], frame: pd.DataFrame) -> str:
