@@ -12,7 +12,6 @@ from lab.cross_validation.run import Result, failures
 from lab.cross_validation.scores import RULE, FoldScores, Mean
 from lab.display import output
 from lab.display.numbers import number
-from lab.training.results.report import BASELINES
 
 REFRESH_SECONDS = 0.2
 
@@ -98,7 +97,7 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
     else:
         yield "folds", f"{scores.count}; every sample is tested once"
     if any(scores.mean(f"baseline/{name}") for name in scores.metrics):
-        yield "baseline", f"{BASELINES[result.task]}, the mean over the same folds"
+        yield "baseline", f"the {result.baseline_name}, the mean over the same folds"
     yield "interval", f"95 %, of the mean; {RULE}"
     yield "seed", f"{result.experiment.seed}; the folds are the same for every seed"
     yield "time", f"{result.seconds:.1f} s"

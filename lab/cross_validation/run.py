@@ -33,7 +33,7 @@ class Result:
     """The scores of the folds, and where they are recorded."""
 
     experiment: Experiment
-    task: str
+    baseline_name: str
     scores: FoldScores
     notes: Sequence[tuple[str, str]]  # on how the data of the first fold was interpreted
     seconds: float
@@ -119,7 +119,7 @@ def _run(
     delivery = outbox.delivery
     run_id = delivery.run_ids.get(tracker.id)
     seconds = time.monotonic() - started
-    return Result(experiment, built.data.task, scores, built.data.notes, seconds, delivery, run_id)
+    return Result(experiment, built.observer.trivial_name, scores, built.data.notes, seconds, delivery, run_id)
 
 
 class _Trainings:

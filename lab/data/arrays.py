@@ -1,5 +1,6 @@
 """Arrays: an NPZ file with x and y, or two NPY files."""
 
+from dataclasses import dataclass
 from typing import Any, Literal
 from zipfile import BadZipFile
 
@@ -14,7 +15,7 @@ from lab.data.base import SampleDataModule, Samples, Split
 from lab.data.encodings.array import ArrayEncoding
 from lab.data.loaders import LazyDataset
 from lab.data.preparation import Scale, file_fingerprint
-from lab.data.reading import targets
+from lab.data.reading import given_splits, targets
 from lab.data.reading.settings import existing_file
 from lab.errors import LabError
 
@@ -24,11 +25,26 @@ CHUNK_BYTES = 1 << 26  # of a memory-mapped file that are read at a time
 MAX_IMAGE_CHANNELS = 4  # when the axes are inferred
 
 
+@dataclass(frozen=True)
+class Stored:
+    """All samples of a file: those for training, then `val_size` for validation, then `test_size` for testing.
+
+    `unused` are the names of the file's other arrays.
+    """
+
+    x: NDArray[Any]
+    y: NDArray[Any]
+    val_size: int = 0
+    test_size: int = 0
+    unused: tuple[str, ...] = ()
+
+
 class Arrays(SampleDataModule):
     """Samples x (N, ...) of any numeric type and y: classes (N,), one value (N,) or several (N, T).
 
-    `path` is an NPZ file with `x`, `y` and, for a given test set, `x_test` and `y_test`; or `x` and `y` are two NPY
-    files. `axes` names the dimensions of x: N samples, F features, C channels, L positions, H rows, W columns.
+    `path` is an NPZ file with `x`, `y` (or `x_train`, `y_train`) and, where they are given, `x_val`, `y_val`, `x_test`
+    and `y_test`; or `x` and `y` are two NPY files. `axes` names the dimensions of x: N samples, F features, C channels,
+    L positions, H rows, W columns.
     """
 
     encoding: ArrayEncoding
@@ -57,24 +73,35 @@ class Arrays(SampleDataModule):
         """All samples, as stored in the file."""
         if self.two_files:
             x, y = (read_npy(path) for path in self.paths)
-            test_size = 0
+            stored = Stored(x, y)
         elif self.one_file:
-            x, y, test_size = read_npz(self.paths[0])
+            stored = read_npz(self.paths[0])
         else:
             raise LabError("data: give path (an NPZ file with x and y), or x and y (two NPY files)")
+        x, y = stored.x, stored.y
         if len(x) != len(y):
             raise LabError(
                 f"{' and '.join(self.paths)}: x has {len(x):,} samples, y {len(y):,}; the numbers must be equal"
             )
         found = targets.resolve(_squeezed(y), self.chosen_task, "y")
         self.notes.append(("task", targets.describe(found)))
+        self._add_notes(stored)
         return Samples(
             x,
             found.values,
-            test_size,
+            stored.test_size,
             found.class_names,
             fingerprint=file_fingerprint(*self.paths),
+            val_size=stored.val_size,
         )
+
+    def _add_notes(self, stored: Stored) -> None:
+        given = np.repeat(["val", "test"], [stored.val_size, stored.test_size]).tolist()
+        if given:
+            splits = ["train"] * (len(stored.x) - len(given)) + given
+            self.notes.append(("split", given_splits.described(splits, "the arrays")))
+        if stored.unused:
+            self.notes.append(("not used", f"the arrays {', '.join(stored.unused)} of {self.paths[0]}"))
 
     def encode(self, raw: NDArray[Any], train: NDArray[np.int64]) -> Any:
         """All samples with their axes in the order N, C, ...; a memory-mapped file stays on disk."""
@@ -144,32 +171,53 @@ def read_npy(path: str) -> NDArray[Any]:
         raise LabError(f"{path}: {_unreadable(error)}") from None
 
 
-def read_npz(path: str) -> tuple[NDArray[Any], NDArray[Any], int]:
-    """x, y and the number of test samples at their end; raises LabError."""
+def read_npz(path: str) -> Stored:
+    """`x` and `y` (or `x_train`, `y_train`) with the validation and test set of the file, if any; raises LabError."""
     file = existing_file(path)
     try:
         with np.load(file, allow_pickle=False) as content:
             if not isinstance(content, np.lib.npyio.NpzFile):
                 raise LabError(f"{path}: is not an NPZ file; pass an NPY file as data.x and its targets as data.y")
-            missing = [name for name in ("x", "y") if name not in content]
-            if missing:
-                raise LabError(f"{path}: has no {' and no '.join(missing)}; it has {', '.join(content)}")
-            arrays = {name: content[name] for name in ("x", "y", "x_test", "y_test") if name in content}
+            arrays = {name: content[name] for part in _parts(path, list(content)) for name in part}
+            unused = tuple(name for name in content if name not in arrays)
     except (ValueError, OSError, BadZipFile, EOFError) as error:
         raise LabError(f"{path}: {_unreadable(error)}") from None
-    if len(arrays) == 3:
-        raise LabError(f"{path}: has {', '.join(arrays)}; x_test and y_test must both be given, or neither")
-    if len(arrays) == 2:
-        return arrays["x"], arrays["y"], 0
-    for name in ("x", "y"):
-        if arrays[name].shape[1:] != arrays[f"{name}_test"].shape[1:]:
-            raise LabError(f"{path}: {name} is {arrays[name].shape}, {name}_test {arrays[f'{name}_test'].shape}")
-    if len(arrays["x_test"]) != len(arrays["y_test"]):
-        raise LabError(f"{path}: x_test has {len(arrays['x_test']):,} samples, y_test {len(arrays['y_test']):,}")
-    if len(arrays["x"]) != len(arrays["y"]):
-        raise LabError(f"{path}: x has {len(arrays['x']):,} samples, y {len(arrays['y']):,}; the numbers must be equal")
-    x, y = (np.concatenate([arrays[name], arrays[f"{name}_test"]]) for name in ("x", "y"))
-    return x, y, len(arrays["x_test"])
+    parts = _parts(path, list(arrays))
+    for part in parts:
+        _check_part(path, arrays, part, parts[0])
+    if len(parts) == 1:
+        return Stored(arrays[parts[0][0]], arrays[parts[0][1]], unused=unused)
+    x, y = (np.concatenate([arrays[part[side]] for part in parts]) for side in (0, 1))
+    sizes = {part[0]: len(arrays[part[0]]) for part in parts}
+    return Stored(x, y, sizes.get("x_val", 0), sizes.get("x_test", 0), unused)
+
+
+def _parts(path: str, names: list[str]) -> list[tuple[str, str]]:
+    """The names of x and y for training, validation and testing; raises LabError if one of them is missing."""
+    train = ("x_train", "y_train") if "x" not in names and "x_train" in names else ("x", "y")
+    missing = [name for name in train if name not in names]
+    if missing:
+        raise LabError(f"{path}: has no {' and no '.join(missing)}; it has {', '.join(names)}")
+    parts = [train]
+    for x, y in (("x_val", "y_val"), ("x_test", "y_test")):
+        if (x in names) != (y in names):
+            raise LabError(f"{path}: has {x if x in names else y}; {x} and {y} must both be given, or neither")
+        if x in names:
+            parts.append((x, y))
+    return parts
+
+
+def _check_part(path: str, arrays: dict[str, NDArray[Any]], part: tuple[str, str], train: tuple[str, str]) -> None:
+    """Raise LabError for numbers of samples that differ, and for shapes or types other than those for training."""
+    x, y = (arrays[name] for name in part)
+    if not x.ndim or not y.ndim or len(x) != len(y):
+        lengths = [str(array.shape[0]) if array.ndim else "no" for array in (x, y)]
+        raise LabError(f"{path}: {part[0]} has {lengths[0]} samples, {part[1]} {lengths[1]}; the numbers must be equal")
+    for name, first in zip(part, train, strict=True):
+        if arrays[name].shape[1:] != arrays[first].shape[1:]:
+            raise LabError(f"{path}: {first} is {arrays[first].shape}, {name} {arrays[name].shape}")
+        if (arrays[name].dtype.kind in "OSU") != (arrays[first].dtype.kind in "OSU"):
+            raise LabError(f"{path}: {first} is {arrays[first].dtype}, {name} {arrays[name].dtype}; use the same type")
 
 
 def _unreadable(error: Exception) -> str:

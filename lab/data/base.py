@@ -135,6 +135,7 @@ class DataModule(L.LightningDataModule, ABC):
         self.targets = 1  # channels of a series that are forecast
         self.correlated = 1  # neighbouring samples that are alike, as overlapping windows of a series are
         self.notes: list[tuple[str, str]] = []
+        self.skipped: list[str] = []  # what the source holds and is not used, a line each
         self.majority = 0  # the most frequent class of the training split
         self.class_counts: tuple[int, ...] = ()  # training samples of each class
 

@@ -1,6 +1,6 @@
-"""Images in one folder per class."""
+"""Images in one folder per class, or listed in a table."""
 
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,29 +14,44 @@ from lab.data.base import SampleDataModule, Samples, Split
 from lab.data.encodings.image import ImageEncoding
 from lab.data.loaders import EpochOrder, LazyDataset, derived_seed
 from lab.data.preparation import Scale, file_fingerprint
-from lab.data.reading import image_files
-from lab.data.reading.targets import check_classes
+from lab.data.reading import given_splits, image_files, image_folders, image_headers, image_lists
+from lab.data.reading.image_files import Files
+from lab.data.reading.targets import TaskChoice, check_classes
+from lab.errors import LabError
 
 Flip = Literal["none", "horizontal", "vertical", "both"]
 MAX_BYTES_IN_MEMORY = 1 << 30  # of decoded images; larger data sets are decoded batch by batch
+MAX_NAMED = 3  # unreadable images in a note; `skipped` has all
 DECODING_WORKERS = 2  # the default of `num_workers` for these
 
 
 class Images(SampleDataModule):
-    """Images (N, C, H, W) from one folder per class, or from such folders in `train` and `test`.
+    """Images (N, C, H, W) from one folder per class, or from a table that lists them with their targets.
+
+    `path` is a folder with a folder per class, perhaps below `train`, `val` and `test`; or a CSV or Parquet file, with
+    names of images below the folder `root` (its own, by default). Its columns `image` and `target` are found if they
+    are the only ones that can be meant, and `split`, with train, val and test, if there is one (`none`: not used).
+    Images of the same `group` are kept in one split.
 
     `size` is the side in pixels, or [height, width]; by default that of the images if all have the same small one,
-    else 64. Training images are randomly flipped according to `flip` and shifted by up to `crop` pixels; the
-    augmentation is a function of (seed, epoch, image), independent of the number of workers. Images are decoded once
-    if all fit into 1 GiB, else by worker processes batch by batch.
+    else about 64 · 64 pixels in their median shape. Training images are randomly flipped according to `flip` and
+    shifted by up to `crop` pixels; the augmentation is a function of (seed, epoch, image), independent of the number
+    of workers. Images are decoded once if all fit into 1 GiB, else by worker processes batch by batch.
     """
 
     encoding: ImageEncoding
+    files: Files  # those that can be read
     _moments: NDArray[np.float64]  # (N, 2, C): mean and mean of squares of each channel
 
     def __init__(
         self,
         path: str,
+        root: str | None = None,
+        image: str | None = None,
+        target: str | None = None,
+        task: TaskChoice = "auto",
+        split: str | None = None,
+        group: str | None = None,
         size: PositiveInt | list[PositiveInt] | None = None,
         channels: Literal["auto", "grey", "rgb"] = "auto",
         flip: Flip = "none",
@@ -51,6 +66,9 @@ class Images(SampleDataModule):
         if isinstance(size, list) and len(size) != 2:
             raise ValueError(f"data.size must be a number or [height, width], not {size}")
         self.path = path
+        self.root = root
+        self.columns = image_lists.Columns(image, target, split, group)
+        self.chosen_task = task
         self.size = [size, size] if isinstance(size, int) else size
         self.grey = {"auto": None, "grey": True, "rgb": False}[channels]
         self.flip = flip
@@ -58,38 +76,60 @@ class Images(SampleDataModule):
         self.workers_chosen = num_workers is not None
 
     def read(self) -> Samples:
-        """All readable images, each decoded once; the others are skipped, and named in `notes`."""
-        files = image_files.find_images(self.path)
-        headers, unreadable = image_files.read_headers(files)
-        skipped = list(unreadable.values())
-        files = image_files.exclude(files, unreadable)
-        self.encoding = image_files.fit_encoding(headers, self.size, self.grey)
+        """All readable images, each decoded once; the others are skipped, and listed in `skipped`."""
+        files = self._find()
+        headers, unreadable = image_files.apply(files.paths, image_headers.read)
+        self.skipped += unreadable.values()
+        files = image_files.without(files, unreadable)
+        self.encoding, how = image_headers.fit(headers, self.size, self.grey)
         x, unreadable = self._decode(files)
-        skipped += unreadable.values()
+        self.skipped += unreadable.values()
         if unreadable:
             keep = np.setdiff1d(np.arange(len(files.paths)), list(unreadable))
-            files = image_files.exclude(files, unreadable)
+            files = image_files.without(files, unreadable)
             self._moments = self._moments[keep]
             x = x[keep] if isinstance(x, np.ndarray) else LazyImages(files, self.encoding)
-        check_classes(files.labels, files.class_names, self.path)
-        self._add_notes(files, skipped)
-        names = [f"{path.parent.name}/{path.name}" for path in files.paths]
+        self.files = files
+        if files.class_names:
+            check_classes(files.labels, files.class_names, self.path)
+        self.notes += files.notes
+        if files.given is not None:
+            self.notes.append(("split", given_splits.described(files.given.tolist(), files.given_by)))
+        self.notes += how
+        if self.skipped:
+            more = "; `lab check` lists all" if len(self.skipped) > MAX_NAMED else ""
+            named = "; ".join(self.skipped[:MAX_NAMED])
+            self.notes.append(("skipped", f"{len(self.skipped):,} unreadable: {named}{more}"))
+        self.skipped += files.unused
         return Samples(
             x,
             files.labels,
-            files.test_size,
-            files.class_names,
-            fingerprint=file_fingerprint(*files.paths, names=names),
+            class_names=files.class_names,
+            target_names=files.target_names,
+            fingerprint=_fingerprint(files),
+            given=files.given,
+            groups=files.groups,
         )
 
-    def _decode(self, files: image_files.Files) -> tuple[Any, dict[int, str]]:
+    def _find(self) -> Files:
+        """The images in folders, or those that a table lists; raises LabError."""
+        path = Path(self.path).expanduser()
+        if path.is_dir() or path.suffix.lower() not in image_lists.TABLES:
+            if given := [*self.columns.chosen(), *(["root"] if self.root else [])]:
+                raise LabError(f"data.{given[0]}: is for a table that lists images; {self.path} is not one")
+            if self.chosen_task == "regression":
+                raise LabError(f"data.task: the targets are the folders of {self.path}, which are classes")
+            return image_folders.find_images(self.path)
+        return image_lists.find_listed(self.path, self.root, self.columns, self.chosen_task)
+
+    def _decode(self, files: Files) -> tuple[Any, dict[int, str]]:
         """The pixels (N, C, H, W) or LazyImages, and the index of each unreadable image with the reason."""
         shape = (len(files.paths), self.encoding.channels, self.encoding.height, self.encoding.width)
-        in_memory = int(np.prod(shape)) <= MAX_BYTES_IN_MEMORY
-        pixels = np.empty(shape, np.uint8) if in_memory else None
+        in_memory = int(np.prod(shape)) * self.encoding.dtype.itemsize <= MAX_BYTES_IN_MEMORY
+        pixels = np.empty(shape, self.encoding.dtype) if in_memory else None
         self._moments = np.empty((len(files.paths), 2, shape[1]))
 
-        def store(index: int, image: NDArray[np.uint8]) -> None:
+        def store(index: int, image: NDArray[Any]) -> None:
             values = image.astype(np.float64)
             self._moments[index] = values.mean((1, 2)), np.square(values).mean((1, 2))
             if pixels is not None:
@@ -99,14 +139,6 @@ class Images(SampleDataModule):
         if pixels is None and not self.workers_chosen:
             self.num_workers = DECODING_WORKERS
         return LazyImages(files, self.encoding) if pixels is None else pixels, unreadable
-
-    def _add_notes(self, files: image_files.Files, skipped: Sequence[str]) -> None:
-        colours = "grey" if self.encoding.channels == 1 else "colour"
-        size = f"{self.encoding.height}×{self.encoding.width}"
-        self.notes.append(("task", f"classification, {len(files.class_names)} classes (the folders of {self.path})"))
-        self.notes.append(("images", f"{len(files.paths):,} in {colours}, taken as {size}"))
-        if skipped:
-            self.notes.append(("skipped", f"{len(skipped)} unreadable: {'; '.join(skipped[:3])}"))
 
     def encode(self, raw: Any, train: NDArray[np.int64]) -> Any:
         """The pixels, unchanged."""
@@ -143,10 +175,15 @@ class Images(SampleDataModule):
         return self.flip != "none" or self.crop > 0
 
 
+def _fingerprint(files: Files) -> str:
+    names = [f"{path.parent.name}/{path.name}" for path in files.paths]
+    return file_fingerprint(*files.source, *files.paths, names=names)
+
+
 class LazyImages:
     """Images that are decoded when indexed with an array of indices."""
 
-    def __init__(self, files: image_files.Files, encoding: ImageEncoding):
+    def __init__(self, files: Files, encoding: ImageEncoding):
         self.files = files
         self.encoding = encoding
         self.shape = (len(files.paths), encoding.channels, encoding.height, encoding.width)
@@ -154,7 +191,7 @@ class LazyImages:
     def __len__(self) -> int:
         return len(self.files.paths)
 
-    def __getitem__(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def __getitem__(self, indices: NDArray[np.int64]) -> NDArray[Any]:
         return self.encoding.pixels([self.files.paths[index] for index in indices])
 
 

@@ -9,15 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lab.data.encodings.table import dates
-from lab.data.reading import column_types, table_files, table_rows
+from lab.data.reading import column_types, given_splits, table_files, table_rows
 from lab.data.reading.settings import Reading
 from lab.errors import LabError
 
-SPLIT_NAMES = {
-    **dict.fromkeys(("train", "training", "fit"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
-    **dict.fromkeys(("test", "testing", "holdout"), "test"),
-}
 Notes = list[tuple[str, str]]
 
 
@@ -35,6 +30,10 @@ class TableSplits:
         """The columns that say something about the splits, by setting."""
         settings = {"group": self.group, "order_by": self.order_by, "split": self.split}
         return {setting: name for setting, name in settings.items() if name is not None}
+
+    def _source(self) -> str:
+        """What says which row belongs where."""
+        return f"the values of '{self.split}'" if self.split is not None else " and ".join(self.paths())
 
     def not_inputs(self) -> list[str]:
         """The columns that say where a row belongs and nothing about its target."""
@@ -69,11 +68,12 @@ class TableSplits:
         found: dict[str, Any] = {}
         notes: Notes = []
         if self.split is not None:
-            given = _named_splits(frame[self.split], given, self.split)
+            if (given != "").any():
+                raise LabError("data.split: leave it out where data.test_path or data.val_path is set")
+            given = given_splits.of_column(frame[self.split])
         if (given != "").any():
             found["given"] = given
-            counts = [f"{int((given == split).sum()):,} {split}" for split in ("train", "val", "test")]
-            notes.append(("split", f"{', '.join(count for count in counts if count[0] != '0')} rows as given"))
+            notes.append(("split", given_splits.described(given.tolist(), self._source())))
         if self.group is not None:
             found["groups"] = _groups(frame[self.group], self.group)
             count = len(np.unique(found["groups"]))
@@ -82,18 +82,6 @@ class TableSplits:
             found["order"] = _order(frame[self.order_by], self.order_by)
             notes.append(("split", f"by '{self.order_by}': the last rows are the test, those before them validation"))
         return found, notes
-
-
-def _named_splits(column: pd.Series, given: NDArray[np.str_], name: str) -> NDArray[np.str_]:
-    """The split that the column names for each row of the main file."""
-    if (given != "").any():
-        raise LabError("data.split: leave it out where data.test_path or data.val_path is set")
-    words = column.astype(object).where(column.notna(), "").astype(str).str.strip().str.lower()
-    unknown = ~words.isin([*SPLIT_NAMES, ""])
-    if unknown.any():
-        row = int(np.flatnonzero(unknown)[0])
-        raise LabError(f"data.split: column '{name}', row {row + 1}: '{column.iloc[row]}' is not train, val or test")
-    return words.map(SPLIT_NAMES).fillna("").to_numpy(dtype="<U5")
 
 
 def _groups(column: pd.Series, name: str) -> NDArray[np.int64]:

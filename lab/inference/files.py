@@ -11,7 +11,7 @@ import pandas as pd
 
 from lab.data.encodings import Encoding
 from lab.data.encodings.table import TableEncoding
-from lab.data.reading.image_files import SUFFIXES
+from lab.data.reading.image_files import SUFFIXES, images_below
 from lab.data.reading.settings import existing_file
 from lab.data.reading.table_files import read_rows, read_table
 from lab.errors import LabError
@@ -45,7 +45,7 @@ def _images(path: Path) -> list[Path]:
     """The path of an image, or those of the images in a folder."""
     if not path.is_dir():
         return [existing_file(path)]
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    found = images_below(path)
     if not found:
         raise LabError(f"{path}: has no images ({', '.join(SUFFIXES)})")
     return found

@@ -12,11 +12,12 @@ import torch
 from lab.config import schema
 from lab.config.sections import part
 from lab.data.base import DataModule
-from lab.data.reading import column_types, table_files, times
+from lab.data.images import Images
+from lab.data.reading import column_types, image_lists, table_files, times
 from lab.data.table import Table
 from lab.errors import LabError, did_you_mean
 from lab.modules.class_metrics import imbalanced
-from lab.scaffold import leakage, table_inspection
+from lab.scaffold import image_findings, leakage, table_inspection
 
 KINDS = ("table", "series", "arrays", "images")
 OPTIONS = {  # settings that have an option of the command line
@@ -75,7 +76,10 @@ def kind_of(path: str, target: str | None, given: Mapping[str, Any]) -> str:
         return "images"
     if location.suffix.lower() in (".npz", ".npy"):
         return "arrays"
-    return "series" if _is_series(_read(path, given), target) else "table"
+    frame = _read(path, given)
+    if "root" in given or image_lists.lists_images(frame, location.parent):
+        return "images"
+    return "series" if _is_series(frame, target) else "table"
 
 
 def _read(path: str, given: Mapping[str, Any]) -> pd.DataFrame:
@@ -184,12 +188,14 @@ def _arrays(path: str, target: str | None, given: Mapping[str, Any]) -> Inspecti
 
 
 def _images(path: str, target: str | None, given: Mapping[str, Any]) -> Inspection:
-    if target:
+    if target and Path(path).expanduser().is_dir():
         raise LabError("--target: the classes of images are the names of their folders; leave it out")
-    settings = {"kind": "images", "path": path, **given}
+    settings = {"kind": "images", "path": path, **({"target": target} if target else {}), **given}
     data = _prepared(settings)
+    assert isinstance(data, Images)
     facts = [*data.notes, *(("classes", text) for text in _balance(data))]
-    return Inspection(settings, data, facts, list(_imbalance(data)))
+    settings |= data.files.columns
+    return Inspection(settings, data, facts, [*image_findings.copies(data), *_imbalance(data)])
 
 
 def _prepared(settings: dict[str, Any]) -> DataModule:

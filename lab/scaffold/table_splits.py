@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.data.reading import column_types
+from lab.data.reading import column_types, given_splits
 from lab.data.reading.column_types import IDENTIFIER
 from lab.data.reading.table_files import read_table
-from lab.data.table_splits import SPLIT_NAMES
 from lab.errors import LabError
 
 SETTINGS = ("group", "order_by", "split", "test_path", "val_path")
@@ -45,7 +44,7 @@ def proposal(path: str, inputs: pd.DataFrame, target: str) -> Proposal | None:
 def _proposals(path: str, inputs: pd.DataFrame, target: str) -> Iterator[Proposal]:
     yield from _files_beside(path, target)
     for name in inputs.columns:
-        if _says_split(inputs[name]):
+        if given_splits.is_column(inputs[name]):
             yield Proposal({"split": name}, f"column '{name}' says for each row whether it is for train, val or test")
     for name in inputs.columns:
         if repeats_identifiers(inputs[name]):
@@ -82,14 +81,6 @@ def _has_target(file: Path, target: str) -> bool:
         return target in read_table(file).columns
     except LabError:
         return False
-
-
-def _says_split(column: pd.Series) -> bool:
-    """Whether a column says train and test, and nothing but the names of splits."""
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        return False
-    words = {str(value).strip().lower() for value in column.dropna().unique()[: len(SPLIT_NAMES) + 1]}
-    return words <= SPLIT_NAMES.keys() and {"train", "test"} <= {SPLIT_NAMES[word] for word in words}
 
 
 def repeats_identifiers(column: pd.Series) -> bool:

@@ -40,6 +40,29 @@ def test_an_npz_file_with_its_own_test_set() -> None:
     assert (data.task, data.sizes.input_shape, data.class_names) == ("classification", (3, 20), ("0", "1", "2"))
 
 
+def test_an_npz_file_with_its_own_validation_and_test_set() -> None:
+    content = {"x": X[:30], "y": Y[:30], "x_val": X[30:40], "y_val": Y[30:40], "x_test": X[40:], "y_test": Y[40:]}
+    data = from_npz(content)
+    assert data.split_indices["val"].tolist() == list(range(30, 40))
+    assert data.split_indices["test"].tolist() == list(range(40, 60))
+    assert ("split", "as the arrays say: train 30, val 10, test 20") in data.notes
+    scaled = (X[30:40] - X[:30].mean((0, 2), keepdims=True)) / X[:30].std((0, 2), keepdims=True)
+    np.testing.assert_allclose(data.splits["val"].x, scaled, atol=1e-5)  # type: ignore[attr-defined]
+
+
+def test_a_validation_set_alone_leaves_the_test_set_to_be_drawn() -> None:
+    data = from_npz({"x": X[:50], "y": Y[:50], "x_val": X[50:], "y_val": Y[50:]})
+    assert data.split_indices["val"].tolist() == list(range(50, 60))
+    assert len(data.split_indices["test"]) == 9  # a fifth of each class
+    assert ("split", "as the arrays say: train 50, val 10; the test split is drawn from train") in data.notes
+
+
+def test_x_train_is_x_and_arrays_that_are_not_used_are_said() -> None:
+    data = from_npz({"x_train": X[:40], "y_train": Y[:40], "x_test": X[40:], "y_test": Y[40:], "ids": Y})
+    assert data.split_indices["test"].tolist() == list(range(40, 60))
+    assert ("not used", "the arrays ids of data.npz") in data.notes
+
+
 def test_two_npy_files_give_the_same_as_one_npz() -> None:
     np.save("x.npy", X)
     np.save("y.npy", Y)
@@ -113,6 +136,9 @@ def test_a_large_file_is_memory_mapped_and_gives_the_same_batches(monkeypatch: p
         ({"x": X}, "data.npz: has no y; it has x"),
         ({"x": X, "y": Y, "x_test": X}, "x_test and y_test must both be given, or neither"),
         ({"x": X, "y": Y, "x_test": X[:, :2], "y_test": Y}, "x is (60, 3, 20), x_test (60, 2, 20)"),
+        ({"x": X, "y": Y, "y_val": Y}, "has y_val; x_val and y_val must both be given, or neither"),
+        ({"x": X, "y": Y, "x_val": X, "y_val": Y[:9]}, "x_val has 60 samples, y_val 9; the numbers must be equal"),
+        ({"x": X, "y": Y, "x_val": X, "y_val": Y.astype(str)}, "y is int64, y_val <U21; use the same type"),
         ({"x": np.where(X > 2, np.nan, X), "y": Y}, "is nan; all values must be finite"),
         ({"x": X.astype(str), "y": Y}, "expected an array of numbers, not of <U"),
         ({"x": X, "y": np.zeros(60, int)}, "y is '0' in all rows; at least two classes"),

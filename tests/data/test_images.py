@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from made_images import draw, note, prepared, save
 
-from lab.config.sections import Part
 from lab.data import images
 from lab.data.encodings import from_json
 from lab.data.images import Images
-from lab.data.reading import image_files
 from lab.errors import LabError
 
 RANDOM = np.random.default_rng(0)
@@ -23,21 +21,6 @@ RANDOM = np.random.default_rng(0)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def draw(root: str, count: int = 20, size: tuple[int, int] = (12, 10), mode: str = "L", names: str = "ab") -> None:
-    for shade, name in enumerate(names):
-        folder = Path(root) / name
-        folder.mkdir(parents=True, exist_ok=True)
-        for number in range(count):
-            values = RANDOM.integers(60 * shade, 60 * shade + 100, (size[1], size[0], 3)).astype(np.uint8)
-            Image.fromarray(values).convert(mode).save(folder / f"{number:02}.png")
-
-
-def prepared(path: str = "pictures", **settings: Any) -> Images:
-    made: Images = Part("data", "images", {"path": path, "batch_size": 8, **settings}).build(seed=0)
-    made.prepare()
-    return made
 
 
 def batches(data: Images, epoch: int = 0) -> list[torch.Tensor]:
@@ -56,28 +39,12 @@ def test_a_folder_is_a_class() -> None:
     torch.testing.assert_close(train.std(), torch.tensor(1.0), atol=1e-2, rtol=0)
 
 
-def test_train_and_test_folders_are_kept_apart() -> None:
-    draw("pictures/train")
-    draw("pictures/test", count=5)
-    data = prepared()
-    assert data.split_indices["test"].tolist() == list(range(40, 50))
-
-
-def test_images_of_different_sizes_are_resized_and_colour_is_kept() -> None:
-    draw("pictures", mode="RGB", names="ab")
-    draw("pictures", size=(30, 30), names="c")
-    data = prepared()
-    assert data.sizes.input_shape == (3, 64, 64)
-    assert prepared(size=16, channels="grey").sizes.input_shape == (1, 16, 16)
-    assert prepared(size=[8, 16]).sizes.input_shape == (3, 8, 16)
-
-
 def test_new_images_are_encoded_as_those_for_training_were() -> None:
     draw("pictures")
     data = prepared()
     again = from_json(data.encoding.as_json())
     index = data.split_indices["train"][3]
-    path = image_files.find_images("pictures").paths[index]
+    path = data.files.paths[index]
     x, _ = data.splits["train"][3]
     torch.testing.assert_close(data.input_scale.apply(torch.from_numpy(again.encode([path])))[0], x)
 
@@ -121,10 +88,20 @@ def test_a_few_damaged_files_are_skipped_and_named() -> None:
     Path("pictures/b/07.png").write_bytes(whole[: len(whole) // 2])
     data = prepared()
     assert sum(map(len, data.split_indices.values())) == 38
-    (note,) = [note for subject, note in data.notes if subject == "skipped"]
-    assert note.startswith("2 unreadable: ")
-    assert "pictures/a/03.png: cannot be read as an image" in note
-    assert "pictures/b/07.png: cannot be read as an image" in note
+    said = note(data, "skipped")
+    assert said.startswith("2 unreadable: ")
+    assert "pictures/a/03.png: cannot be read as an image" in said
+    assert "pictures/b/07.png: cannot be read as an image" in said
+
+
+def test_all_damaged_files_are_listed_even_if_the_note_names_three() -> None:
+    draw("pictures", count=40)
+    for number in range(5):
+        Path(f"pictures/b/{number:02}.png").write_text("no image")
+    data = prepared()
+    assert note(data, "skipped").startswith("5 unreadable: pictures/b/00.png: ")
+    assert note(data, "skipped").endswith("; `lab check` lists all")
+    assert [line.partition(":")[0] for line in data.skipped] == [f"pictures/b/0{number}.png" for number in range(5)]
 
 
 def test_many_damaged_files_are_refused() -> None:
@@ -135,24 +112,23 @@ def test_many_damaged_files_are_refused() -> None:
         prepared()
 
 
-@pytest.mark.parametrize(
-    ("made", "message"),
-    [
-        ([], "nowhere: no such folder"),
-        (["pictures/a"], "pictures: needs one folder per class, at least two; found only a/"),
-        (["pictures/a", "pictures/b"], "pictures/a: has no images (.png"),
-    ],
-)
-def test_a_folder_without_classes_or_images_is_refused(made: list[str], message: str) -> None:
-    for name in made:
-        Path(name).mkdir(parents=True)
-    with pytest.raises(LabError) as caught:
-        prepared("pictures" if made else "nowhere")
-    assert message in str(caught.value)
-
-
 def test_a_class_with_a_single_image_is_refused() -> None:
     draw("pictures")
     draw("pictures", names="c", count=1)
     with pytest.raises(LabError, match="the only row of class 'c'"):
         prepared()
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_sixteen_bit_images_are_standardised_without_rounding(in_memory: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values that 8 bits could not tell apart."""
+    monkeypatch.setattr(images, "MAX_BYTES_IN_MEMORY", 1 << 30 if in_memory else 0)
+    values = RANDOM.integers(30_000, 30_200, (40, 10, 12)).astype(np.uint16)
+    for number, image in enumerate(values):
+        save(image, f"pictures/{'ab'[number // 20]}/{number:02}.png")
+    data = prepared(num_workers=0)
+    train = values[data.split_indices["train"]].astype(np.float64)
+    x = torch.cat([x for x, _ in data.loader("train")])
+    expected = (train[:, None] - train.mean()) / train.std()
+    np.testing.assert_allclose(x.numpy(), expected, atol=2e-3)
+    assert note(data, "images") == "40 in grey, 16-bit values"

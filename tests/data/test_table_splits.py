@@ -67,8 +67,9 @@ def test_a_column_says_the_split() -> None:
         assert set(of(data, "fold")[split]) == {name}
     assert inputs(data) == ["patient", "day", "size"]
     counts = ROWS["fold"].value_counts()
-    assert ("split", f"{counts['train']} train, {counts['validation']} val, {counts['Test']} test rows as given") in (
-        data.notes
+    (note,) = [text for about, text in data.notes if about == "split"]
+    assert note == (
+        f"as the values of 'fold' say: train {counts['train']}, val {counts['validation']}, test {counts['Test']}"
     )
 
 
@@ -100,7 +101,7 @@ class TestFiles:
     ("settings", "message"),
     [
         ({"group": "patients"}, "data.group: no column 'patients'; did you mean patient?"),
-        ({"split": "patient"}, "data.split: column 'patient', row 1: '0' is not train, val or test"),
+        ({"split": "patient"}, "column 'patient', row 1: 0 is no split; write train, val or test"),
         ({"order_by": "fold"}, "data.order_by: column 'fold' has neither dates nor numbers"),
         ({"group": "patient", "order_by": "day"}, "data.group, data.order_by: set one of them"),
         ({"split": "fold", "test_path": "rows.csv"}, "data.split: leave it out where data.test_path"),

@@ -4,14 +4,14 @@ import math
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from lab.config.experiment import Experiment
-from lab.errors import described
+from lab.errors import described, printable
 from lab.files import same_folder
 from lab.modules.task import TaskModule
 from lab.training.building import Built, build
@@ -26,6 +26,7 @@ from lab.training.trainer import silence_libraries
 
 SECONDS_OF_STEPS = 0.5  # for which training steps are timed
 LEAST_STEPS = 3
+MOST_SKIPPED = 100  # files that are listed
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def check(experiment: Experiment) -> Findings:
             guess=None if own else _loss_of_guess(built),
             layers=_by_layer(rehearsal.gradients),
             not_exported=_not_exported(built),
-            notes=[*built.data.notes, *rehearsal.notes],
+            notes=[*built.data.notes, *rehearsal.notes, *_skipped(built.data.skipped)],
         )
 
 
@@ -86,6 +87,13 @@ def rehearsed(experiment: Experiment) -> tuple[Built, Rehearsal]:
     silence_libraries()
     built = build(experiment)
     return built, rehearse(built)
+
+
+def _skipped(lines: Sequence[str]) -> list[Note]:
+    """The files of the source that are not used."""
+    more = f"and {len(lines) - MOST_SKIPPED:,} more; a run lists all in skipped.txt"
+    notes = [("skipped", printable(line)) for line in lines[:MOST_SKIPPED]]
+    return [*notes, ("skipped", more)] if len(lines) > MOST_SKIPPED else notes
 
 
 def _steps(built: Built) -> int:

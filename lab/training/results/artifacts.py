@@ -11,6 +11,7 @@ from lightning.pytorch.utilities.model_summary import ModelSummary
 
 from lab import files
 from lab.data.table import Table
+from lab.errors import printable
 from lab.tracking import models
 from lab.tracking.writing.tracker import Tracker
 from lab.training import provenance
@@ -21,10 +22,12 @@ EXAMPLE_ROWS = 4
 
 
 def keep_origin(built: Built, tracker: Tracker, code: bool) -> None:
-    """Save encoding, split, model summary and, with `code`, uncommitted changes and imported files unknown to git."""
+    """Save encoding, split, model summary, the files that are skipped, and, with `code`, the code unknown to git."""
     if code:
         keep_code(tracker)
     tracker.text("encoding.json", f"{json.dumps(encoding_of(built), indent=1)}\n")
+    if built.data.skipped:
+        tracker.text("skipped.txt", "".join(f"{printable(line)}\n" for line in built.data.skipped))
     np.savez_compressed(tracker.path("split.npz"), **built.data.split_indices)  # type: ignore[arg-type]
     tracker.artifact("split.npz")
     tracker.text("model_summary.txt", f"{ModelSummary(built.module, max_depth=-1)}\n")
