@@ -3,11 +3,13 @@
 import logging
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from lab.errors import LabError, TrainingFailed
+from lab.errors import LabError, Stopped, TrainingFailed
 from lab.parallel.jobs import Job, OnEpoch, Outcome, train_job
 
 POLL_SECONDS = 0.1
@@ -51,8 +53,10 @@ class RayWorkers:
         """Forward reports until a job has ended; raises TrainingFailed when worker after worker dies."""
         done: list[Any] = []
         while not done:
-            done, _ = self._ray.wait(list(self._busy), timeout=POLL_SECONDS)
-            for report in self._ray.get(self._mailbox.take.remote()):
+            with _stopped_as_such():
+                done, _ = self._ray.wait(list(self._busy), timeout=POLL_SECONDS)
+                reports = self._ray.get(self._mailbox.take.remote())
+            for report in reports:
                 if on_epoch(*report):
                     self._mailbox.stop.remote(report[0])
         return [self._outcome(future) for future in done]
@@ -76,6 +80,17 @@ class RayWorkers:
         for worker in [*self._idle, *(worker for worker, _ in self._busy.values()), self._mailbox]:
             self._ray.kill(worker)
         self._ray.shutdown()
+
+
+@contextmanager
+def _stopped_as_such() -> Iterator[None]:
+    """Raise Stopped as it is: from a signal handler that runs inside Ray it arrives as the cause of a SystemError."""
+    try:
+        yield
+    except SystemError as error:
+        if isinstance(error.__cause__, Stopped):
+            raise error.__cause__ from None
+        raise
 
 
 class _Mailbox:
