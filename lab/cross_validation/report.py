@@ -12,8 +12,11 @@ from lab.cross_validation.run import Result, failures
 from lab.cross_validation.scores import RULE, FoldScores, Mean
 from lab.display import output
 from lab.display.numbers import number
+from lab.display.standing import COLOURS, Baseline, standing
 
 REFRESH_SECONDS = 0.2
+MOST_COLUMNS = 5  # in a terminal of 80 characters
+RECALL = "test/recall_"
 
 
 class LiveTable:
@@ -38,26 +41,32 @@ class LiveTable:
 
 def table(scores: FoldScores) -> Table:
     """A row per fold with its test metrics and its state; then mean, deviation, interval and trivial baseline."""
+    names = columns(scores)
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     drawn.add_column("fold, test", no_wrap=True)
-    for name in (*scores.metrics, "best epoch"):
+    for name in (*names, "best epoch"):
         drawn.add_column(escape(name.removeprefix("test/")), justify="right", no_wrap=True)
     drawn.add_column("", no_wrap=True)
     for fold in range(1, scores.count + 1):
         metrics = scores.finished.get(fold, {})
-        cells = [number(metrics.get(name)) for name in scores.metrics] if metrics else [""] * len(scores.metrics)
+        cells = [number(metrics.get(name)) for name in names] if metrics else [""] * len(names)
         best = f"{metrics['best_epoch']:.0f}" if metrics else ""
         drawn.add_row(f"{fold}/{scores.count}", *cells, best, _state(scores, fold))
-    means = [scores.mean(name) for name in scores.metrics]
+    means = [scores.mean(name) for name in names]
     if means:
         drawn.add_row("[bold]mean[/bold]", *(f"[bold]{_shown(mean, 'value')}[/bold]" for mean in means), "", "")
         drawn.add_row("sd", *(_shown(mean, "deviation") for mean in means), "", "")
         drawn.add_row("95 % from", *(_shown(mean, "low") for mean in means), "", "")
         drawn.add_row("95 % to", *(_shown(mean, "high") for mean in means), "", "")
-    trivial = [scores.mean(f"baseline/{name}") for name in scores.metrics]
+    trivial = [scores.mean(f"baseline/{name}") for name in names]
     if any(trivial):
         drawn.add_row("baseline", *(_shown(mean, "value") for mean in trivial), "", "", style="dim")
     return drawn
+
+
+def columns(scores: FoldScores) -> list[str]:
+    """The metrics that are shown: the first ones, without the recall of each class."""
+    return [name for name in scores.metrics if not name.startswith(RECALL)][:MOST_COLUMNS]
 
 
 def _state(scores: FoldScores, fold: int) -> str:
@@ -86,7 +95,18 @@ def summary(result: Result) -> RenderableType:
 def outcome(result: Result) -> Group:
     """The table and the facts."""
     lines = (f"[dim]{label:10}[/dim]  {escape(text)}" for label, text in _facts(result))
-    return Group(table(result.scores), "", *lines)
+    return Group(*_standing(result), table(result.scores), "", *lines)
+
+
+def _standing(result: Result) -> list[str]:
+    """How the mean stands against that of the trivial baseline, and an empty line; nothing where there is none."""
+    metric = f"test/{result.main_metric}"
+    mean, trivial = (result.scores.mean(name) for name in (metric, f"baseline/{metric}"))
+    if mean is None or trivial is None:
+        return []
+    interval = (mean.low, mean.high) if math.isfinite(mean.low) else None
+    shown = standing(metric, mean.value, interval, [Baseline(f"the {result.baseline_name}", trivial.value)])
+    return [f"[{COLOURS[shown.state]}]{escape(shown.sentence)}[/]", ""] if shown else []
 
 
 def _facts(result: Result) -> Iterator[tuple[str, str]]:
@@ -98,6 +118,8 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
         yield "folds", f"{scores.count}; every sample is tested once"
     if any(scores.mean(f"baseline/{name}") for name in scores.metrics):
         yield "baseline", f"the {result.baseline_name}, the mean over the same folds"
+    if more := len(result.scores.metrics) - len(columns(result.scores)):
+        yield "metrics", f"{more} more are in the run"
     yield "interval", f"95 %, of the mean; {RULE}"
     yield "seed", f"{result.experiment.seed}; the folds are the same for every seed"
     yield "time", f"{result.seconds:.1f} s"

@@ -33,6 +33,7 @@ class Result:
     """The scores of the folds, and where they are recorded."""
 
     experiment: Experiment
+    main_metric: str
     baseline_name: str
     scores: FoldScores
     notes: Sequence[tuple[str, str]]  # on how the data of the first fold was interpreted
@@ -119,7 +120,16 @@ def _run(
     delivery = outbox.delivery
     run_id = delivery.run_ids.get(tracker.id)
     seconds = time.monotonic() - started
-    return Result(experiment, built.observer.trivial_name, scores, built.data.notes, seconds, delivery, run_id)
+    return Result(
+        experiment,
+        built.observer.main_metric,
+        built.observer.trivial_name,
+        scores,
+        built.data.notes,
+        seconds,
+        delivery,
+        run_id,
+    )
 
 
 class _Trainings:

@@ -13,6 +13,7 @@ BEGINNINGS: dict[State, str] = {
     "not clearly better": "Not clearly better than",
     "better": "Better than",
 }
+COLOURS: dict[State, str] = {"no better": "red", "not clearly better": "yellow", "better": "green"}
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ class TestFiles:
     ("settings", "message"),
     [
         ({"group": "patients"}, "data.group: no column 'patients'; did you mean patient?"),
-        ({"split": "patient"}, "column 'patient', row 1: 0 is no split; write train, val or test"),
+        ({"split": "patient"}, "column 'patient', row 1: '0' is no split; write train, val or test"),
         ({"order_by": "fold"}, "data.order_by: column 'fold' has neither dates nor numbers"),
         ({"group": "patient", "order_by": "day"}, "data.group, data.order_by: set one of them"),
         ({"split": "fold", "test_path": "rows.csv"}, "data.split: leave it out where data.test_path"),

@@ -38,7 +38,7 @@ def of_column(cells: pd.Series) -> NDArray[np.str_]:
     unknown = np.flatnonzero(splits.isna())
     if len(unknown):
         value = cells.iloc[int(unknown[0])]
-        raise LabError(f"column '{cells.name}', row {unknown[0] + 1}: {value!r} is no split; write train, val or test")
+        raise LabError(f"column '{cells.name}', row {unknown[0] + 1}: '{value}' is no split; write train, val or test")
     if not splits.isin(["train", ""]).any():
         raise LabError(f"column '{cells.name}': no row is for training; write train, val or test")
     return splits.to_numpy(dtype=str)

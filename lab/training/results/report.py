@@ -10,13 +10,12 @@ from rich.table import Table
 
 from lab.data.base import SPLITS
 from lab.display.numbers import number
-from lab.display.standing import Baseline, standing
+from lab.display.standing import COLOURS, Baseline, standing
 from lab.tracking import store
 from lab.training.run import Result
 
 RECALL = "test/recall_"
 MOST_RECALLS = 10  # in one line
-COLOURS = {"no better": "red", "not clearly better": "yellow", "better": "green"}
 
 
 def summary(result: Result) -> RenderableType:
