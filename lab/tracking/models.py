@@ -26,7 +26,7 @@ NO_MODEL = {
     "FINISHED": "runs of `lab run` and winners of studies log their model, trials and arms do not",
 }
 # The source files of a model for tables, concatenated into one file.
-ROW_MODEL = ("errors.py", "data/encodings/table.py", "tracking/row_model.py")
+ROW_MODEL = ("errors.py", "data/reading/dates.py", "data/encodings/table.py", "tracking/row_model.py")
 
 
 def save(predictor: "nn.Module", example: "np.ndarray", folder: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lab.data.reading.dates import parse
 from lab.errors import LabError, did_you_mean
 
 Matrix = NDArray[np.float32]
@@ -195,13 +196,7 @@ def texts(column: pd.Series) -> pd.Series:
 
 def dates(column: pd.Series, format: str | None) -> pd.Series:
     """A column as timestamps, NaT for missing ones; raises LabError for a cell that is not a date in that format."""
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return column.dt.tz_convert(None) if column.dt.tz is not None else column
-    cells = blanks_as_missing(column)
-    times = pd.to_datetime(cells.astype(object), format=format or "ISO8601", errors="coerce")
-    wanted = f"is not a date such as {pd.Timestamp(2024, 12, 31).strftime(format or '%Y-%m-%d')}"
-    refuse(cells.notna() & times.isna(), cells, wanted)
-    return times
+    return parse(blanks_as_missing(column), format)
 
 
 def blanks_as_missing(column: pd.Series) -> pd.Series:

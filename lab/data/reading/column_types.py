@@ -10,6 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lab.data.encodings.table import Category, Column, Date, Number, TableEncoding, dates, numbers, texts
+from lab.data.reading import date_formats
+from lab.data.reading.dates import ISO
 from lab.errors import LabError, did_you_mean
 
 Kind = Literal["number", "category", "date", "identifier", "text", "constant"]
@@ -21,8 +23,6 @@ MIN_ROWS = 5  # of an embedded category; rarer ones count as unknown
 FEW_VALUES = 20  # a text column with at most so many distinct values is categorical
 CELL_TYPES = (str, bool, int, float, np.generic, pd.Timestamp)
 FORMATTED_NUMBER = r"[^\w\s.,-]?\s?-?\d[\d.,' ]*\s?[%€$£]?"  # with a currency, thousands separators, a percent sign
-DATE_FORMATS = (None, "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y-%m", "%b %Y", "%d %b %Y", "%d-%b-%Y")
-DATE_LIKE = re.compile(r"(\d|[^\W\d]{3}).*[-/. ].*\d")  # digits or the name of a month, then digits
 IDENTIFIER = re.compile(r"(^|.*[_\s.-])(id|ids|index|idx|uuid|guid|key|nr|no|row|rownum|unnamed \d+)$|.*[a-z]I[dD]$")
 
 
@@ -85,7 +85,8 @@ def _inferred_from_numbers(column: pd.Series, keep: bool) -> Finding:
             return Finding(name, "identifier", "is a row number")
         if IDENTIFIER.match(name) or IDENTIFIER.match(name.lower()):
             return Finding(name, "identifier", "has a different number in every row")
-    return Finding(name, "number")
+    format = date_format(column.dropna())  # 20240131, Unix time
+    return Finding(name, "number") if format == "none" else Finding(name, "date", format=format)
 
 
 def _inferred_from_text(column: pd.Series, known: pd.Series, keep: bool) -> Finding:
@@ -118,17 +119,10 @@ def _inferred_from_text(column: pd.Series, known: pd.Series, keep: bool) -> Find
 
 def date_format(known: pd.Series) -> str | None:
     """The date format that all texts have, None for ISO 8601; "none" if there is no such format."""
-    start = known.head(50).astype(object)
-    if not start.map(lambda value: isinstance(value, str) and bool(DATE_LIKE.search(value))).all():
+    found = date_formats.infer(known)
+    if found is None:
         return "none"
-    for format in DATE_FORMATS:
-        for cells in (start, known.astype(object)):
-            found = pd.to_datetime(cells, format=format or "ISO8601", errors="coerce")
-            if found.isna().any():
-                break
-        else:
-            return format
-    return "none"
+    return None if found.text == ISO else found.text
 
 
 def _fitted(column: pd.Series, finding: Finding, categories: CategoryChoice) -> Column:
