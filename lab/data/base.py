@@ -132,6 +132,8 @@ class DataModule(L.LightningDataModule, ABC):
         self.class_names: tuple[str, ...] = ()
         self.target_names: tuple[str, ...] = ()
         self.targets = 1  # channels of a series that are forecast
+        self.baseline_season = 1  # steps back to the value that the trivial forecast repeats
+        self.baseline_name = ""  # of the trivial baseline, in tables; "" for the usual one of the task
         self.correlated = 1  # neighbouring samples that are alike, as overlapping windows of a series are
         self.notes: list[tuple[str, str]] = []
         self.majority = 0  # the most frequent class of the training split

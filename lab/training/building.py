@@ -266,4 +266,4 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
     assert data.target_scale is not None, "given by every data module with values to predict"
     if data.task == "regression":
         return RegressionModule(data.target_scale, data.target_columns(), **task)
-    return ForecastingModule(data.target_scale, data.target_columns(), **task)
+    return ForecastingModule(data.target_scale, data.target_columns(), data.baseline_season, **task)
