@@ -86,10 +86,14 @@ class EmbeddedColumns:
 
 @dataclass(frozen=True)
 class RelativeToLastValue:
-    """Input adapter: the first `targets` channels are given relative to their last values, and so are the outputs."""
+    """Input adapter: the first `channels` are given relative to their last values, the outputs to those of `targets`.
+
+    By default, the channels are the targets.
+    """
 
     targets: int
     horizon: int
+    channels: int | None = None
 
 
 # What a network in front of the architecture must do for this data; `training.building` builds it.

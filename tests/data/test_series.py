@@ -91,7 +91,7 @@ def test_an_output_of_zero_is_the_last_value_forecast() -> None:
     forecast = with_input_adapter(Zero(), data.input_adapter)(x)
     torch.testing.assert_close(forecast, x[:, :2, -1].repeat_interleave(3, dim=1))
     assert (seen[0][:, :2, -1] == 0).all()
-    assert torch.equal(seen[0][:, 2], x[:, 2])
+    assert (seen[0][:, 2, -1] == 0).all()
     plain = series(frame(), relative=False)
     assert isinstance(with_input_adapter(Zero(), plain.input_adapter), Zero)
 

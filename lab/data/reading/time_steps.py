@@ -11,6 +11,7 @@ Unit = Literal["months", "business_days", "days", "numbers"]
 CALENDAR = ((1, 28.0, 31.0), (3, 89.0, 92.0), (6, 180.0, 184.0), (12, 365.0, 366.0))  # months, least and most days
 USUAL = 0.3  # share of the differences from which the most frequent one is the step
 LEAST_BUSINESS_DAYS = 6
+FIRST_LAST_DAY = 28  # of a month
 # Days in a step, and steps in a season: weeks in a year, days in a week, (parts of) hours in a day, minutes in an hour.
 SEASONS = ((7.0, 52), (1.0, 7), (1 / 24, 24), (1 / 48, 48), (1 / 96, 96), (1 / 144, 144), (1 / 1440, 60))
 
@@ -29,7 +30,8 @@ class TimeStep:
             return cls(_usual(np.diff(times.to_numpy(dtype=np.float64))), "numbers")
         size = _usual(_days_between(times))
         months = next((months for months, low, high in CALENDAR if low <= size <= high), 0)
-        if months and (_months_between(times) > 0).all():
+        on_same_day = times.dt.day.nunique() == 1 or times.dt.day.min() >= FIRST_LAST_DAY
+        if months and on_same_day and (_months_between(times) > 0).all():
             return cls(months, "months")
         if size == 1 and len(times) >= LEAST_BUSINESS_DAYS and (times.dt.day_of_week < 5).all():
             return cls(1, "business_days")
@@ -64,8 +66,8 @@ class TimeStep:
         if self.unit == "days":
             return pd.DatetimeIndex([last + ahead * self.size * pd.Timedelta(days=1) for ahead in range(1, count + 1)])
         offsets = [pd.DateOffset(months=round(ahead * self.size)) for ahead in range(1, count + 1)]
-        ends = pd.offsets.MonthEnd(0) if last.is_month_end else pd.DateOffset()
-        return pd.DatetimeIndex([last + offset + ends for offset in offsets])
+        following = pd.DatetimeIndex([last + offset for offset in offsets])
+        return following + pd.offsets.MonthEnd(0) if last.is_month_end else following
 
     def season(self) -> int | None:
         """The number of steps in a season, such as 12 months; None if unknown."""

@@ -40,7 +40,8 @@ def _metrics(result: Result) -> Table:
     if result.intervals:
         table.add_column("95 %", justify="right")
     if result.baseline:
-        table.add_column(f"baseline, test ({BASELINES[result.task]})", justify="right", style="dim")
+        baseline = result.baseline_name or BASELINES[result.task]
+        table.add_column(f"baseline, test ({baseline})", justify="right", style="dim")
     for name in _metric_names(result.metrics):
         cells = [number(result.metrics.get(f"{split}/{name}")) for split in SPLITS]
         cells[-1] = f"[bold]{cells[-1]}[/bold]"
