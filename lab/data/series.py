@@ -163,6 +163,8 @@ class Series(SeriesDataModule):
             yield "series", f"{len(found)} by '{self.series}', one model for all"
         if resorted := next((each.was_sorted for each in found.values() if each.was_sorted), ""):
             yield "time", f"rows sorted, {resorted}"
+        if self.gaps == "ignore":
+            yield "gaps", "ignored: each row counts as the next step, whatever the time between them"
         total = sum(grid.shape[1] for grid in grids.values())
         cut = total - sum(margin.stop - margin.start for margin in margins.values())
         if cut:

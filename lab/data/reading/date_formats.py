@@ -177,7 +177,9 @@ def _best(texts: pd.Series) -> Format | None:
         return Format(best[0]) if best else None
     best = _mostread(texts, best)
     readings = {format: read(texts, format) for format in best}
-    others = [format for format in best[1:] if not readings[format].equals(readings[best[0]])]
+    # A year of two digits in front is read only where nothing else fits: no day from 1 to 31 rules it out.
+    likely = [format for format in best[1:] if not format.startswith("%y")]
+    others = [format for format in likely if not readings[format].equals(readings[best[0]])]
     if not others:
         return Format(best[0])
     return _likelier(best[0], others[0], readings)

@@ -68,7 +68,7 @@ def formatted(time: object) -> str:
     """A time as text; without the time of day if that is midnight."""
     if isinstance(time, pd.Timestamp):
         return str(time.date() if time == time.normalize() else time)
-    return f"{time:.15g}" if isinstance(time, float) else str(time)
+    return f"{time:.15g}" if isinstance(time, (float, np.floating)) else str(time)
 
 
 def _has_dates(column: pd.Series) -> bool:
