@@ -167,6 +167,8 @@ def test_invalid_times_are_refused_with_their_row() -> None:
     assert "row 3: 2010-02-01 is the same time as row 2, 2010-02-01; keep one row for each time" in refusal(twice)
     gap = rows.drop(index=[10, 11])
     assert "row 11: 2011-01-01 follows a gap after row 10, 2010-10-01; a step is missing: add it" in refusal(gap)
+    wrong = rows.assign(month=rows["month"].mask(rows.index == 6, "2010-13"))
+    assert "column 'month', row 7: '2010-13' is not a date such as 2024-12-31" in refusal(wrong)
     assert "row 5: the time is missing" in refusal(rows.assign(month=rows["month"].mask(rows.index == 4)))
 
 

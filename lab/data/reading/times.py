@@ -45,6 +45,8 @@ def format_of(column: pd.Series, chosen: str | None = None) -> Format | None:
         return Format(check(chosen))
     found = date_formats.infer(column)
     if found is None and not pd.api.types.is_numeric_dtype(column.dtype):
+        if (format := date_formats.of_most(column)) is not None:
+            dates(column, format)  # refuses the cell that is no date
         first = next(iter(column.dropna()), None)
         raise LabError(
             f"column '{column.name}' has no dates in one format throughout; the first cell is {first!r}; "
@@ -72,8 +74,10 @@ def formatted(time: object) -> str:
 
 
 def _has_dates(column: pd.Series) -> bool:
-    """Whether a column has dates, more than one."""
-    return column.nunique() > 1 and date_formats.infer(column) is not None
+    """Whether a column has dates, more than one; a wrong cell among ten makes no difference."""
+    if column.nunique() < 2:
+        return False
+    return date_formats.infer(column) is not None or date_formats.of_most(column) is not None
 
 
 def _is_regular(column: pd.Series) -> bool:
