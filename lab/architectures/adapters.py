@@ -1,6 +1,7 @@
 """Networks that some data needs in front of any architecture: embeddings, and windows relative to the last value."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -39,21 +40,32 @@ class Embedded(nn.Module):
 
 
 class FromLastValue(nn.Module):
-    """Subtracts the last value of each target from its window, and adds it to the output of the architecture.
+    """Subtracts the last value of each channel from its window; adds those of the targets to the output.
 
     An output of zero is therefore the last-value forecast, and the level of the series does not matter to the
-    architecture (NLinear: Zeng et al. 2023, arXiv 2205.13504). Channels after the targets are unchanged.
-    Shapes: (N, C, window) to (N, targets · horizon).
+    architecture (NLinear: Zeng et al. 2023, arXiv 2205.13504). The first `channels` are relative, by default the
+    targets; the others are unchanged. Shapes: (N, C, window) to (N, targets · horizon).
     """
 
-    def __init__(self, architecture: nn.Module, targets: int, horizon: int):
+    relative: Tensor
+
+    def __init__(self, architecture: nn.Module, targets: int, horizon: int, channels: int | None = None):
         super().__init__()
         self.architecture = architecture
         self.targets = targets
         self.horizon = horizon
+        self.covariates = channels is not None and channels > targets
+        self.register_buffer("relative", torch.tensor(channels or targets), persistent=self.covariates)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, window) to values (N, targets · horizon)."""
-        last = x[:, : self.targets, -1:]
-        shift = nn.functional.pad(last, (0, 0, 0, x.shape[1] - self.targets))
-        return self.architecture(x - shift) + last.expand(-1, -1, self.horizon).flatten(1)
+        last = x[:, :, -1:]
+        shifted = torch.arange(x.shape[1], device=x.device)[:, None] < self.relative
+        own = self.architecture(x - torch.where(shifted, last, 0.0))
+        return own + last[:, : self.targets].expand(-1, -1, self.horizon).flatten(1)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
+        """In checkpoints of version 0.1, which do not say it, only the targets are relative."""
+        if self.covariates:
+            state_dict.setdefault(f"{prefix}relative", torch.tensor(self.targets))
+        super()._load_from_state_dict(state_dict, prefix, *others)

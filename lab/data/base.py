@@ -86,10 +86,14 @@ class EmbeddedColumns:
 
 @dataclass(frozen=True)
 class RelativeToLastValue:
-    """Input adapter: the first `targets` channels are given relative to their last values, and so are the outputs."""
+    """Input adapter: the first `channels` are given relative to their last values, the outputs to those of `targets`.
+
+    By default, the channels are the targets.
+    """
 
     targets: int
     horizon: int
+    channels: int | None = None
 
 
 # What a network in front of the architecture must do for this data; `training.building` builds it.
@@ -133,6 +137,7 @@ class DataModule(L.LightningDataModule, ABC):
         self.class_names: tuple[str, ...] = ()
         self.target_names: tuple[str, ...] = ()
         self.targets = 1  # channels of a series that are forecast
+        self.baseline_season = 1  # steps back to the value that the trivial forecast repeats
         self.correlated = 1  # neighbouring samples that are alike, as overlapping windows of a series are
         self.notes: list[tuple[str, str]] = []
         self.skipped: list[str] = []  # what the source holds and is not used, a line each

@@ -73,16 +73,16 @@ class LazyDataset(Dataset[tuple[Tensor, Tensor]]):
 class WindowDataset(Dataset[tuple[Tensor, Tensor]]):
     """Windows of a series (C, T): `window` past steps (C, window), and the next `horizon` steps of each target.
 
-    The targets, the first `targets` channels, are forecast at steps within [first, last); the past of the first
-    windows reaches back before `first`. Windows are sliced on access, not stored.
+    The targets are the first `targets` channels. `starts` (N,) are the first steps of the windows, which are sliced on
+    access, not stored.
     """
 
-    def __init__(self, series: Tensor, window: int, horizon: int, first: int, last: int, targets: int = 1):
+    def __init__(self, series: Tensor, window: int, horizon: int, starts: Tensor, targets: int = 1):
         self.series = series
         self.window = window
         self.horizon = horizon
         self.targets = targets
-        self.starts = torch.arange(max(first - window, 0), last - window - horizon + 1)
+        self.starts = starts
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -97,6 +97,14 @@ class WindowDataset(Dataset[tuple[Tensor, Tensor]]):
         past = self.series[:, starts + torch.arange(self.window)].transpose(0, 1)
         future = self.series[: self.targets, starts + self.window + torch.arange(self.horizon)].transpose(0, 1)
         return past, future.flatten(1)
+
+
+def window_starts(first: int, last: int, window: int, horizon: int, begin: int = 0) -> Tensor:
+    """The first steps of all windows whose next `horizon` steps lie within [first, last).
+
+    Their past may reach back before `first`, not before `begin`, where the series begins.
+    """
+    return torch.arange(max(first - window, begin), last - window - horizon + 1)
 
 
 def derived_seed(seed: int, *position: int) -> int:

@@ -1,113 +1,39 @@
-"""Time series: windows of past steps to the next ones, split by time; from CSV or Parquet files or your own source."""
+"""Time series from CSV or Parquet files: one, or several below each other (long format)."""
 
-from abc import abstractmethod
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from lab.config.types import Count, Fraction, PositiveInt
-from lab.data.base import DataModule, RelativeToLastValue, Sizes, Task
-from lab.data.encodings.series import SeriesEncoding, series_values
-from lab.data.loaders import WindowDataset
-from lab.data.preparation import Scale, fingerprint
+from lab.data.encodings.series import series_values
 from lab.data.reading import column_types, table_files, times
+from lab.data.reading.regular_steps import (
+    Arranged,
+    Gaps,
+    arrange,
+    by_series,
+    missing_steps,
+    several_series_hint,
+    without_margins,
+)
+from lab.data.series_base import SeriesDataModule, Steps
 from lab.errors import LabError
 
-
-@dataclass(frozen=True)
-class Steps:
-    """A series (C, T) in time order with the names of its channels; the first `targets` channels are forecast.
-
-    `time` is the name of the time column in the file, if any; `gaps` says whether it may have gaps.
-    """
-
-    values: NDArray[Any]
-    names: tuple[str, ...]
-    targets: int = 1
-    time: str | None = None
-    gaps: bool = False
-
-
-class SeriesDataModule(DataModule):
-    """Windows (N, C, window) of past steps, to the next `horizon` steps of each target (N, targets · horizon).
-
-    The steps are split by time: training, validation, test. With `relative` the architecture sees the targets
-    relative to their last values and forecasts the difference from them. A subclass only needs to implement `read`.
-    """
-
-    task: Task = "forecasting"
-
-    def __init__(
-        self,
-        window: int,
-        horizon: int,
-        relative: bool,
-        batch_size: int,
-        val_fraction: float,
-        test_fraction: float,
-        num_workers: int,
-        seed: int,
-    ):
-        super().__init__(batch_size, val_fraction, num_workers, seed)
-        self.window = window
-        self.horizon = horizon
-        self.relative = relative
-        self.test_fraction = test_fraction
-
-    @abstractmethod
-    def read(self) -> Steps:
-        """The whole series."""
-
-    def _prepare(self) -> None:
-        steps = self.read()
-        self.fingerprint = fingerprint(steps.values)
-        self.targets = steps.targets
-        self.correlated = self.window + self.horizon
-        self.encoding = SeriesEncoding(steps.names, self.window, self.horizon, steps.time, steps.gaps)
-        self.target_names = tuple(
-            f"{name} +{step}" for name in steps.names[: self.targets] for step in range(1, self.horizon + 1)
-        )
-        bounds = self._bounds(steps.values.shape[1])
-        series = torch.tensor(steps.values, dtype=torch.float32)
-        self.input_scale, self.target_scale = self._scales(series[:, : bounds["train"][1]])
-        series = self.input_scale.apply(series)
-        for split, (first, last) in bounds.items():
-            self.split_indices[split] = np.arange(first, last)
-            self.splits[split] = WindowDataset(series, self.window, self.horizon, first, last, self.targets)
-        self.sizes = Sizes((len(series), self.window), self.targets * self.horizon)
-        self.input_adapter = RelativeToLastValue(self.targets, self.horizon) if self.relative else None
-
-    def _scales(self, train: torch.Tensor) -> tuple[Scale, Scale]:
-        """Statistics of the channels (C, 1), and the same for each output (targets · horizon,)."""
-        scale = Scale.fit(train.T)
-        channels = Scale(scale.mean[:, None], scale.std[:, None])
-        outputs = (part[: self.targets].repeat_interleave(self.horizon) for part in (scale.mean, scale.std))
-        return channels, Scale(*outputs)
-
-    def _bounds(self, steps: int) -> dict[str, tuple[int, int]]:
-        """First and last (exclusive) step of each split; raises LabError if a split is too short for a window."""
-        test = steps - round(steps * self.test_fraction)
-        val = test - round(steps * self.val_fraction)
-        bounds = {"train": (0, val), "val": (val, test), "test": (test, steps)}
-        available = min(val - self.window, test - val, steps - test)
-        if available < self.horizon:
-            raise LabError(
-                f"data.window, data.horizon: {self.window} past and {self.horizon} next steps do not fit into "
-                f"splits of {val}, {test - val} and {steps - test} steps; make them shorter"
-            )
-        return bounds
+Values = NDArray[np.float32]
+MAX_LISTED = 8  # names in one line
 
 
 class Series(SeriesDataModule):
     """Windows (N, C, window) of past steps, to the next `horizon` steps of each target (N, targets · horizon).
 
-    `time` is the time column, inferred by default; `targets` are the columns to forecast, by default all numeric
-    ones; `covariates` are inputs that are not forecast. Rows must be in time order, one per step; with
-    `gaps: ignore` every row counts as the next step.
+    `time` is the time column, inferred by default, with its `date_format` (such as "%d/%m/%Y"); `targets` are the
+    columns to forecast, by default all numeric ones; `covariates` are inputs that are not forecast. `series` is the
+    column that names the series, if the file has several below each other. Rows are sorted by time. Steps without a
+    row or value are refused, or with `gaps` ignored (each row counts as the next step) or filled: `interpolate`
+    between neighbours, `ffill` with the last value, or `mask`: the last value and a channel that marks it. `season`
+    is the number of steps after which the series repeats, inferred by default from the time between rows.
     """
 
     def __init__(
@@ -119,7 +45,10 @@ class Series(SeriesDataModule):
         window: PositiveInt = 24,
         horizon: PositiveInt = 12,
         relative: bool = True,
-        gaps: Literal["refuse", "ignore"] = "refuse",
+        gaps: Gaps = "refuse",
+        series: str | None = None,
+        season: PositiveInt | None = None,
+        date_format: str | None = None,
         separator: table_files.Separator = "auto",
         text_encoding: str = "auto",
         batch_size: PositiveInt = 32,
@@ -134,25 +63,52 @@ class Series(SeriesDataModule):
         self.chosen_targets = [targets] if isinstance(targets, str) else targets
         self.covariates = covariates
         self.gaps = gaps
+        self.series = series
+        self.season = season
+        self.date_format = date_format
         self.separator = separator
         self.text_encoding = text_encoding
 
     def read(self) -> Steps:
         """All rows; raises LabError for invalid times or values."""
         frame = table_files.read_table(self.path, self.separator, self.text_encoding)
+        self._check(frame)
+        time = self.time or times.find(frame, self.series)
+        format = times.format_of(frame[time], self.date_format)
+        targets = self.chosen_targets or self._numeric_columns(frame, time)
+        names = (*targets, *self.covariates)
+        self.notes.append(("task", f"forecasting {', '.join(targets)}: {self.horizon} steps, by '{time}'"))
+        self.notes += [("time", f"'{time}' {note}") for note in (format.notes() if format else ())]
+        self.notes += list(self._unused(frame, {time, self.series, *names}))
+        text = format.text if format else None
+        found = self._arranged(frame, times.to_timestamps(frame[time], text))
+        values = self._values(frame, names, found)
+        step = next((each.step for each in found.values() if each.step), None)
+        return Steps(
+            np.concatenate(values, axis=1),
+            names,
+            len(targets),
+            time,
+            self.gaps,
+            tuple(each.shape[1] for each in values),
+            self.series,
+            text,
+            str(step) if step else None,
+            self.season or next(iter(found.values())).season,
+        )
+
+    def _check(self, frame: pd.DataFrame) -> None:
+        """Raise LabError for settings that do not fit the columns or each other."""
         column_types.check_names([self.time] if self.time else [], frame, "data.time")
+        column_types.check_names([self.series] if self.series else [], frame, "data.series")
         column_types.check_names(self.chosen_targets or [], frame, "data.targets")
         column_types.check_names(self.covariates, frame, "data.covariates")
-        time = self.time or times.find(frame)
-        times.check_regular(times.to_timestamps(frame[time]), time, self.gaps == "ignore")
-        targets = self.chosen_targets or self._numeric_columns(frame, time)
-        self.notes.append(("task", f"forecasting {', '.join(targets)}: {self.horizon} steps, by '{time}'"))
-        names = (*targets, *self.covariates)
-        return Steps(series_values(frame, names), names, len(targets), time, self.gaps == "ignore")
+        if self.season and self.season > self.window:
+            raise LabError(f"data.season: {self.season} steps are more than data.window={self.window}; enlarge that")
 
     def _numeric_columns(self, frame: pd.DataFrame, time: str) -> list[str]:
-        """The numeric columns that vary and are neither the time nor a covariate."""
-        taken = {time, *self.covariates}
+        """The numeric columns that vary and are not the time, the name of the series, or a covariate."""
+        taken = {time, self.series, *self.covariates}
         found = [
             str(name)
             for name in frame.columns
@@ -161,3 +117,59 @@ class Series(SeriesDataModule):
         if not found:
             raise LabError(f"{self.path}: no column of numbers to forecast; set data.targets")
         return found
+
+    def _unused(self, frame: pd.DataFrame, used: set[str | None]) -> Iterator[tuple[str, str]]:
+        """What is said of columns that are neither forecast nor inputs."""
+        unused = [str(name) for name in frame.columns if str(name) not in used]
+        numeric = [name for name in unused if pd.api.types.is_numeric_dtype(frame[name].dtype)]
+        if numeric:
+            yield "unused", f"{', '.join(numeric)}; data.covariates: [{', '.join(numeric)}] makes them inputs"
+        if others := [name for name in unused if name not in numeric]:
+            yield "unused", f"{', '.join(others)}: not numbers"
+
+    def _arranged(self, frame: pd.DataFrame, moments: pd.Series) -> dict[str, Arranged]:
+        """The rows of each series in order of time."""
+        hint = "" if self.series else several_series_hint(frame, str(moments.name))
+        found: dict[str, Arranged] = {}
+        for name, rows in by_series(frame, self.series):
+            step = next((each.step for each in found.values() if each.step), None)
+            found[name] = arrange(moments.loc[rows.index], self.gaps, step, hint)
+        return found
+
+    def _values(self, frame: pd.DataFrame, names: tuple[str, ...], found: dict[str, Arranged]) -> list[Values]:
+        """The values of each series at its steps, NaN in gaps, from the first to the last step with all values."""
+        whole = series_values(frame, names, self.gaps)
+        grids = {
+            name: found[name].on_grid(whole[:, rows.index], keep_gaps=self.gaps != "ignore")
+            for name, rows in by_series(frame, self.series)
+        }
+        margins = {name: without_margins(grid) for name, grid in grids.items()}
+        kept = {name: grid[:, margins[name]] for name, grid in grids.items()}
+        fitting = {name: values for name, values in kept.items() if not self.series or self.fits(values.shape[1])}
+        if not fitting:
+            self._bounds(max(values.shape[1] for values in kept.values()))  # raises
+        self.notes += self._notes(found, grids, margins)
+        if short := [name for name in kept if name not in fitting]:
+            self.notes.append(
+                ("series", f"{len(short)} too short for a window, left out: {', '.join(short[:MAX_LISTED])}")
+            )
+        return list(fitting.values())
+
+    def _notes(
+        self, found: dict[str, Arranged], grids: dict[str, Values], margins: dict[str, slice]
+    ) -> Iterator[tuple[str, str]]:
+        """What is said of the order of the rows and of the steps without values."""
+        if self.series:
+            yield "series", f"{len(found)} by '{self.series}', one model for all"
+        if resorted := next((each.was_sorted for each in found.values() if each.was_sorted), ""):
+            yield "time", f"rows sorted, {resorted}"
+        if self.gaps == "ignore":
+            yield "gaps", "ignored: each row counts as the next step, whatever the time between them"
+        total = sum(grid.shape[1] for grid in grids.values())
+        cut = total - sum(margin.stop - margin.start for margin in margins.values())
+        if cut:
+            yield "gaps", f"{cut:,} steps before the first or after the last value are left out"
+        empty = {name: missing_steps(grid, margins[name]) for name, grid in grids.items()}
+        if count := sum(map(len, empty.values())):
+            first = next(found[name].place(int(steps[0])) for name, steps in empty.items() if len(steps))
+            yield "gaps", f"{count:,} of {total - cut:,} steps have no value, the first {first}; gaps: {self.gaps}"

@@ -13,7 +13,7 @@ import numpy as np
 from lab.config.types import Count, Fraction, PositiveInt, Probability
 from lab.data.base import SampleDataModule, Samples
 from lab.data.loaders import ArrayDataset
-from lab.data.series import SeriesDataModule, Steps
+from lab.data.series_base import SeriesDataModule, Steps
 from lab.files import atomic_write
 
 OUTLIER = 10.0  # standard deviations of the target

@@ -18,8 +18,8 @@ from lab.data import encodings
 from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
 from lab.data.encodings.series import SeriesEncoding
-from lab.data.reading import times
-from lab.data.reading.column_types import date_format
+from lab.data.reading import dates, times
+from lab.data.reading.time_steps import TimeStep
 from lab.errors import LabError
 from lab.tracking import models
 from lab.tracking.reading import stored_runs
@@ -75,14 +75,12 @@ class Model:
 
         `raw` is of the kind that the model was trained on: a DataFrame of rows; an array (N, ...), or its samples as
         the rows of a DataFrame; paths of images; or a DataFrame that holds a series up to now, for which the result
-        has a row for each of the next steps. Columns: `prediction`, and `probability of ...` for each class; for
-        several targets, `prediction of ...` for each.
+        has a row for each of the next steps, of each series if there are several. Columns: `prediction`, and
+        `probability of ...` for each class; for several targets, `prediction of ...` for each.
         """
         outputs = self._outputs_of(raw)
         if isinstance(self.encoding, SeriesEncoding) and isinstance(raw, pd.DataFrame):
-            by_target = outputs.reshape(-1, self.encoding.horizon)
-            names = list(self.encoding.columns[: len(by_target)])
-            return forecast_table(raw, by_target.T, names, self.encoding.time)
+            return forecasts(raw, outputs, self.encoding)
         frame = named_outputs(outputs, self.output)
         return frame.set_index(raw.index) if isinstance(raw, pd.DataFrame) else frame
 
@@ -145,29 +143,39 @@ def named_outputs(outputs: NDArray[np.float32], output: Output) -> pd.DataFrame:
     return pd.DataFrame({f"prediction of {name}": outputs[:, index] for index, name in enumerate(output.target_names)})
 
 
-def forecast_table(
-    series: pd.DataFrame, values: NDArray[np.float32], names: list[str], time: str | None
-) -> pd.DataFrame:
-    """Values (horizon, T) of the series `names`, each row with its time; `time` is the column of times in `series`.
+def forecasts(raw: pd.DataFrame, outputs: NDArray[np.float32], encoding: SeriesEncoding) -> pd.DataFrame:
+    """Outputs (S, targets · horizon) as a table: for each series the next steps, with their times.
 
-    Without such a column, the rows are numbered from 1 in a column `step`.
+    Where the rows have no times, the steps are numbered from 1 in a column `step`.
     """
+    values = outputs.reshape(len(outputs), -1, encoding.horizon)
+    names = encoding.columns[: values.shape[1]]
     columns = ["prediction"] if len(names) == 1 else [f"prediction of {name}" for name in names]
-    forecast = pd.DataFrame(values, columns=columns)
-    if time not in series.columns:
-        forecast.insert(0, "step", np.arange(1, len(values) + 1))
-    else:
-        forecast.insert(0, str(time), following_times(series[time], len(values)))
-    return forecast
+    tables = []
+    for (name, rows), forecast in zip(encoding.split(raw), values, strict=True):
+        table = pd.DataFrame(forecast.T, columns=columns)
+        if encoding.time in rows.columns:
+            table.insert(0, str(encoding.time), following_times(rows[encoding.time], len(table), encoding))
+        else:
+            table.insert(0, "step", np.arange(1, len(table) + 1))
+        if encoding.series is not None:
+            table.insert(0, encoding.series, name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
 
 
-def following_times(column: pd.Series, count: int) -> list[object]:
-    """The next `count` times of a regular column, in its own format."""
-    moments = times.to_timestamps(column)
+def following_times(column: pd.Series, count: int, encoding: SeriesEncoding | None = None) -> list[object]:
+    """The next `count` times of an ascending column, in its own format; gaps in it do not matter."""
+    format = encoding.format if encoding else None
+    moments = times.to_timestamps(column, format)
     if not pd.api.types.is_datetime64_any_dtype(moments.dtype):
         return _next_numbers(moments, count)
-    dates = _next_dates(moments, count)
-    return list(dates) if pd.api.types.is_datetime64_any_dtype(column.dtype) else _written(dates, column)
+    following = _next_dates(moments, count, encoding.step if encoding else None)
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return list(following)
+    found = format or getattr(times.format_of(column), "text", None)
+    written = dates.write(following, found, str(column.iloc[-1]))
+    return [int(text) for text in written] if pd.api.types.is_numeric_dtype(column.dtype) else list(written)
 
 
 def _next_numbers(moments: pd.Series, count: int) -> list[object]:
@@ -177,18 +185,10 @@ def _next_numbers(moments: pd.Series, count: int) -> list[object]:
     return [moments.iloc[-1] + step * ahead for ahead in range(1, count + 1)]
 
 
-def _next_dates(moments: pd.Series, count: int) -> pd.DatetimeIndex:
-    """The next dates: by a calendar frequency such as months or working days, else by the median step."""
+def _next_dates(moments: pd.Series, count: int, step: str | None) -> pd.DatetimeIndex:
+    """The next dates: by a calendar frequency such as the last working days of months, else by the step."""
     frequency = pd.DatetimeIndex(moments.to_numpy(), freq="infer").freq if len(moments) > 2 else None
     if frequency is not None:
         return pd.date_range(moments.iloc[-1], periods=count + 1, freq=frequency)[1:]
-    step = moments.diff().median()
-    return pd.DatetimeIndex([moments.iloc[-1] + step * ahead for ahead in range(1, count + 1)])
-
-
-def _written(dates: pd.DatetimeIndex, column: pd.Series) -> list[object]:
-    """Dates as text in the format of a column."""
-    format, last = date_format(column), str(column.iloc[-1])
-    if format is not None:
-        return [date.strftime(format) for date in dates]
-    return [date.isoformat(sep="T" if "T" in last else " ")[: len(last)] for date in dates]
+    known = TimeStep.parse(step) if step else TimeStep.of(moments)
+    return known.after(moments.iloc[-1], count)

@@ -9,6 +9,7 @@ from torch.nn.functional import one_hot
 from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
+from lab.data import baselines
 from lab.data.loaders import Batch
 from lab.data.preparation import Scale
 from lab.modules import class_metrics, value_metrics
@@ -145,31 +146,36 @@ class Unscale(nn.Module):
 
 
 class ForecastingModule(RegressionModule):
-    """MAE and RMSE in the series' own units, and the skill against the last-value forecast.
+    """MAE and RMSE in the series' own units, and the skill against the trivial forecast.
 
-    The trivial baseline says that the last value stays. The first `targets` channels are forecast.
+    That repeats the values of one season ago; with a `season` of one step, the last value. The first `targets`
+    channels are forecast.
     """
 
-    trivial_name = "last value"
     main_metric = "skill"
+
+    def __init__(self, target_scale: Scale, columns: dict[str, slice], season: int = baselines.LAST_VALUE, **task: Any):
+        super().__init__(target_scale, columns, **task)
+        self.season = season
+        self.trivial_name = baselines.described(season)
 
     def task_metrics(self) -> dict[str, Metric]:
         """Fresh metrics, on values (N, targets · horizon)."""
         return value_metrics.forecasting(self.columns)
 
     def scored(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Predictions, targets, and the last-value forecast that the skill is measured against."""
-        return super().scored(outputs, batch) | {"scaled_reference": self._last_values(batch).double()}
+        """Predictions, targets, and the trivial forecast that the skill is measured against."""
+        return super().scored(outputs, batch) | {"scaled_reference": self._trivial(batch).double()}
 
     def scored_trivially(self, batch: Batch) -> dict[str, Tensor]:
-        """The last value of each target, for every step of the horizon."""
-        return self.scored(self._last_values(batch), batch)
+        """The value of each target one season before."""
+        return self.scored(self._trivial(batch), batch)
 
-    def _last_values(self, batch: Batch) -> Tensor:
+    def _trivial(self, batch: Batch) -> Tensor:
         """Standardised, (N, targets · horizon)."""
         x, y = batch
         targets = len(self.columns)
-        return x[:, :targets, -1:].expand(-1, -1, y.shape[1] // targets).flatten(1)
+        return baselines.seasonal(x, targets, y.shape[1] // targets, self.season)
 
 
 class Predictor(nn.Module):

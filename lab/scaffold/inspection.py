@@ -13,11 +13,11 @@ from lab.config import schema
 from lab.config.sections import part
 from lab.data.base import DataModule
 from lab.data.images import Images
-from lab.data.reading import column_types, image_lists, table_files, times
+from lab.data.reading import image_lists, table_files
 from lab.data.table import Table
 from lab.errors import LabError, did_you_mean
 from lab.modules.class_metrics import imbalanced
-from lab.scaffold import image_findings, leakage, table_inspection
+from lab.scaffold import image_findings, leakage, series_inspection, table_inspection
 
 KINDS = ("table", "series", "arrays", "images")
 OPTIONS = {  # settings that have an option of the command line
@@ -31,11 +31,6 @@ OPTIONS = {  # settings that have an option of the command line
 # Settings that are needed to read a file.
 READING = ("separator", "text_encoding", "decimal", "thousands", "missing", "skip_rows")
 MAX_LISTED = 8  # names in one line
-# Days between two rows, and rows in a season: a year of months, quarters or weeks, a week of days, a day of hours, an
-# hour of minutes.
-SEASONS = ((30.4, 12), (91.3, 4), (7.0, 52), (1.0, 7), (1 / 24, 24), (1 / 1440, 60))
-MIN_WINDOWS = 40  # in the training split
-TRAINING_SHARE = 0.6
 
 
 @dataclass(frozen=True)
@@ -79,7 +74,7 @@ def kind_of(path: str, target: str | None, given: Mapping[str, Any]) -> str:
     frame = _read(path, given)
     if "root" in given or image_lists.lists_images(frame, location.parent):
         return "images"
-    return "series" if _is_series(frame, target) else "table"
+    return "series" if series_inspection.is_series(frame, target) else "table"
 
 
 def _read(path: str, given: Mapping[str, Any]) -> pd.DataFrame:
@@ -89,20 +84,6 @@ def _read(path: str, given: Mapping[str, Any]) -> pd.DataFrame:
     if errors:
         raise LabError(*errors)
     return table_files.read_table(path, **settings)
-
-
-def _is_series(frame: pd.DataFrame, target: str | None) -> bool:
-    """Whether the rows are regular in time and all other columns are numeric."""
-    try:
-        time = times.find(frame)
-        moments = times.to_timestamps(frame[time])
-        if not pd.api.types.is_datetime64_any_dtype(moments.dtype):
-            return False
-        times.check_regular(moments, time)
-    except LabError:
-        return False
-    others = frame.drop(columns=time)
-    return target != time and all(pd.api.types.is_numeric_dtype(others[name].dtype) for name in others)
 
 
 def _table(path: str, target: str | None, given: Mapping[str, Any]) -> Inspection:
@@ -128,50 +109,12 @@ def _without_reason(notes: Sequence[tuple[str, str]], split: Sequence[tuple[str,
 
 def _series(path: str, target: str | None, given: Mapping[str, Any]) -> Inspection:
     frame = _read(path, given)
-    time = given.get("time") or times.find(frame)
-    column_types.check_names([time], frame, "data.time")
-    chosen = target.split(",") if target else None
-    column_types.check_names(chosen or [], frame, "--target")
-    moments = times.to_timestamps(frame[time])
-    season = season_length(moments)
-    window, horizon = window_and_horizon(len(frame), season)
-    settings: dict[str, Any] = {"kind": "series", "path": path, "time": time}
-    if chosen:
-        settings["targets"] = chosen
-        covariates = [
-            str(name)
-            for name in frame.columns
-            if str(name) not in (time, *chosen) and pd.api.types.is_numeric_dtype(frame[name].dtype)
-        ]
-        settings |= {"covariates": covariates} if covariates else {}
-    settings |= {"window": window, "horizon": horizon, **given}
+    found = series_inspection.settings(frame, target, given)
+    settings: dict[str, Any] = {"kind": "series", "path": path, **found, **given}
     data = _prepared(settings)
-    facts = [
-        ("rows", f"{len(frame):,}, from {times.formatted(moments.iloc[0])} to {times.formatted(moments.iloc[-1])}"),
-        *data.notes,
-        ("season", f"{season} steps" if season else "unknown: rows are not a month, week, day, hour or minute apart"),
-        ("windows", f"{window} past steps to the next {horizon}"),
-    ]
-    return Inspection(settings, data, facts, leakage.duplicate_rows(frame))
-
-
-def season_length(times: pd.Series) -> int | None:
-    """The number of rows in a season, by the time between rows; None if unknown."""
-    if not pd.api.types.is_datetime64_any_dtype(times.dtype):
-        return None
-    days = float(np.median(times.diff().dropna() / np.timedelta64(1, "D")))
-    return next((rows for step, rows in SEASONS if abs(days / step - 1) < 0.1), None)
-
-
-def window_and_horizon(rows: int, season: int | None) -> tuple[int, int]:
-    """Up to three seasons back and one ahead, as far as the rows allow; without a season, a few steps."""
-    training = int(rows * TRAINING_SHARE)
-    if season:
-        for seasons in (3, 2, 1):
-            if training - (seasons + 1) * season >= MIN_WINDOWS:
-                return seasons * season, season
-    horizon = max(1, min(12, rows // 25))
-    return max(2, min(3 * horizon, training // 3)), horizon
+    rows, season = series_inspection.facts(frame, settings)
+    windows = ("windows", f"{settings['window']} past steps to the next {settings['horizon']}")
+    return Inspection(settings, data, [rows, *data.notes, season, windows], leakage.duplicate_rows(frame))
 
 
 def _arrays(path: str, target: str | None, given: Mapping[str, Any]) -> Inspection:

@@ -229,7 +229,7 @@ def with_input_adapter(architecture: nn.Module, adapter: InputAdapter | None) ->
         case EmbeddedColumns():
             return Embedded(architecture, adapter.columns, adapter.embeddings())
         case RelativeToLastValue():
-            return FromLastValue(architecture, adapter.targets, adapter.horizon)
+            return FromLastValue(architecture, adapter.targets, adapter.horizon, adapter.channels)
     return architecture
 
 
@@ -273,4 +273,4 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
     assert data.target_scale is not None, "given by every data module with values to predict"
     if data.task == "regression":
         return RegressionModule(data.target_scale, data.target_columns(), **task)
-    return ForecastingModule(data.target_scale, data.target_columns(), **task)
+    return ForecastingModule(data.target_scale, data.target_columns(), data.baseline_season, **task)

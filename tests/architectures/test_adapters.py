@@ -55,6 +55,21 @@ def test_targets_are_relative_to_their_last_value_and_covariates_are_not() -> No
     assert out.tolist() == [[5, 6, 7, 43, 44, 45]]
 
 
+def test_covariates_can_be_relative_to_their_own_last_value() -> None:
+    x = torch.tensor([[[1.0, 2.0, 5.0], [10.0, 20.0, 40.0], [7.0, 8.0, 9.0]]])
+    relative = FromLastValue(nn.Flatten(), targets=1, horizon=9, channels=2)
+    assert (relative(x) - 5).reshape(3, 3).tolist() == [[-4, -3, 0], [-30, -20, 0], [7, 8, 9]]
+
+
+def test_in_checkpoints_of_version_0_1_covariates_are_not_relative() -> None:
+    x = torch.randn(2, 2, 3)
+    before = FromLastValue(nn.Sequential(nn.Flatten(), nn.Linear(6, 1)), 1, 1)
+    now = FromLastValue(nn.Sequential(nn.Flatten(), nn.Linear(6, 1)), 1, 1, channels=2)
+    assert "relative" in now.state_dict()
+    now.load_state_dict(before.state_dict())
+    torch.testing.assert_close(now(x), before(x))
+
+
 def test_without_an_adapter_the_architecture_is_the_whole_network() -> None:
     network = nn.Identity()
     assert with_input_adapter(network, None) is network

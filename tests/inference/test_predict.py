@@ -123,7 +123,7 @@ def test_images_are_predicted_by_file_or_by_folder(folder: Path, capsys: pytest.
         (("digits", "rows.csv"), "samples of shape (1, 8, 8) need 64 columns of numbers, in order; there are 3"),
         (("sales", "half.csv"), "no column 'visits' in the data"),
         (("sales", "short.csv"), "5 rows are too few; a forecast needs the last 12 steps"),
-        (("sales", "unsorted.csv"), "oldest first"),
+        (("sales", "twice.csv"), "is the same time as row 1"),
         (("pictures", "rows.csv"), "rows.csv: cannot be read as an image"),
         (("shop", "rows.csv", "-o", "out.xlsx"), "predictions are written as .csv, .parquet, .npz"),
         (("shop", "rows.csv", "-o", "rows.csv/out.csv"), "out.csv: cannot be written"),
@@ -140,7 +140,7 @@ def test_an_error_is_one_line_and_leaves_no_file(
     np.save(folder / "flat.npy", np.zeros((2, 64)))
     sales_rows(30).drop(columns="visits").to_csv(folder / "half.csv", index=False)
     sales_rows(5).to_csv(folder / "short.csv", index=False)
-    sales_rows(30)[::-1].to_csv(folder / "unsorted.csv", index=False)
+    pd.concat([sales_rows(30), sales_rows(1)]).to_csv(folder / "twice.csv", index=False)
     if arguments[0] == "failed":
         from made_runs import make_run
 

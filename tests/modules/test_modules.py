@@ -58,6 +58,14 @@ def test_skill_is_one_for_a_perfect_forecast_and_zero_for_the_last_value() -> No
     assert module.score_trivial([(x, y)])["skill"] == pytest.approx(0, abs=1e-6)
 
 
+def test_skill_is_zero_for_the_last_season_where_that_is_the_baseline() -> None:
+    module = ForecastingModule(Scale(torch.tensor([5.0]), torch.tensor([2.0])), VALUE, 4, **task(nn.MSELoss()))
+    x, y = torch.randn(30, 1, 8), torch.randn(30, 6)
+    naive = torch.stack([x[:, 0, 8 - 4 + step % 4] for step in range(6)], dim=1)
+    assert scores(module, naive, (x, y))["skill"] == pytest.approx(0, abs=1e-6)
+    assert module.score_trivial([(x, y)])["rmse"] == pytest.approx(2 * float((naive - y).square().mean().sqrt()))
+
+
 def test_trivial_baselines_are_the_majority_class_and_the_mean() -> None:
     y = torch.tensor([0, 0, 1, 2])
     classes = ClassificationModule(3, majority=0, **task(nn.CrossEntropyLoss()))

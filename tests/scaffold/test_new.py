@@ -133,7 +133,8 @@ def test_a_monthly_series(workplace: Path) -> None:
     made = new("sales", "sales.csv", "sales")
     assert found(made)["season"] == "12 steps"
     settings = made.inspection.settings
-    assert (settings["kind"], settings["targets"], settings["covariates"]) == ("series", ["sales"], ["price"])
+    assert (settings["kind"], settings["targets"]) == ("series", ["sales"])
+    assert found(made)["unused"] == "price; data.covariates: [price] makes them inputs"
     assert "# Can the next 12 steps of sales be forecast?" in made.path.read_text()
     assert one_epoch("sales").metrics["test/rmse"] > 0
     assert new("rows", "sales.csv", "sales", kind="table").inspection.settings["kind"] == "table"

@@ -1,5 +1,6 @@
-"""Encoding of time series: the last steps of the columns."""
+"""Encoding of time series: the last steps of the columns, of each series."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from lab.data.encodings.cells import numbers, refuse
 from lab.data.reading import times
+from lab.data.reading.regular_steps import Arranged, Gaps, arrange, by_series, fill
+from lab.data.reading.time_steps import TimeStep
 from lab.errors import LabError, did_you_mean
 
 
@@ -16,35 +19,58 @@ from lab.errors import LabError, did_you_mean
 class SeriesEncoding:
     """`window` past steps of `columns`, targets first, from which the next `horizon` steps are forecast.
 
-    `time` is the time column, if any; with `gaps` every row counts as the next step.
+    `time` is the time column, if any, in `format` (None: inferred), with `step` between rows (None: inferred). `gaps`
+    says what is done about steps without a value. `series` is the column that names the series, if there are several.
     """
 
     columns: tuple[str, ...]
     window: int
     horizon: int
     time: str | None = None
-    gaps: bool = False
+    gaps: Gaps = "refuse"
+    series: str | None = None
+    format: str | None = None
+    step: str | None = None
     kind: ClassVar[str] = "series"
 
     def encode(self, raw: Any) -> NDArray[np.float32]:
-        """The last rows of a table, oldest first, as one window (1, C, window); or an array (N, C, window) of windows.
+        """The last steps of each series in a table, as windows (S, C, window); or an array (N, C, window) of windows.
 
-        Raises LabError, with column and row, for missing values and for times out of order.
+        Rows are sorted by time. Raises LabError, with column and row, for missing values and gaps if they are refused.
         """
         if not isinstance(raw, pd.DataFrame):
             return self._windows(np.asarray(raw))
-        missing = [name for name in self.columns if name not in raw.columns]
+        return np.stack([self._last_window(rows, name) for name, rows in self.split(raw)])
+
+    def split(self, raw: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+        """The rows of each series with its name, "" if there is one, oldest first if they have times."""
+        needed = [*self.columns, *([self.series] if self.series else [])]
+        missing = [name for name in needed if name not in raw.columns]
         if missing:
             given = [str(name) for name in raw.columns]
             raise LabError(*[f"no column '{name}' in the data; {did_you_mean(name, given)}" for name in missing])
-        if len(raw) < self.window:
-            raise LabError(f"{len(raw)} rows are too few; a forecast needs the last {self.window} steps")
-        if self.time in raw.columns:
-            times.check_regular(times.to_timestamps(raw[self.time]), str(self.time), self.gaps)
-        return series_values(raw, self.columns)[None, :, -self.window :]
+        for name, rows in by_series(raw.reset_index(drop=True), self.series):
+            yield name, rows.iloc[self._arranged(rows).order] if self.time in rows.columns else rows
+
+    def _arranged(self, rows: pd.DataFrame) -> Arranged:
+        moments = times.to_timestamps(rows[self.time], self.format)
+        return arrange(moments, self.gaps, TimeStep.parse(self.step) if self.step else None)
+
+    def _last_window(self, rows: pd.DataFrame, name: str) -> NDArray[np.float32]:
+        values = series_values(rows, self.columns, self.gaps)
+        if self.time in rows.columns:
+            values = self._arranged(rows).on_grid(values)
+        if self.gaps == "ignore":
+            values = values[:, ~np.isnan(values).any(axis=0)]
+        if values.shape[1] < self.window:
+            of = f" of {self.series} {name}" if name else ""
+            raise LabError(f"{values.shape[1]} rows{of} are too few; a forecast needs the last {self.window} steps")
+        if (empty := np.isnan(values).all(axis=1)).any():
+            raise LabError(f"column '{self.columns[int(empty.argmax())]}' has no value in any row")
+        return fill(values, self.gaps, [(0, values.shape[1])])[:, -self.window :]
 
     def _windows(self, windows: NDArray[Any]) -> NDArray[np.float32]:
-        expected = (len(self.columns), self.window)
+        expected = (len(self.columns) + (self.gaps == "mask"), self.window)
         if windows.shape[1:] != expected or windows.dtype.kind not in "biuf":
             raise LabError(f"windows (N, {expected[0]}, {expected[1]}) of numbers are expected, not {windows.shape}")
         return windows.astype(np.float32, copy=False)
@@ -55,13 +81,21 @@ class SeriesEncoding:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "SeriesEncoding":
-        """The encoding that `as_json` described."""
+        """The encoding that `as_json` described; version 0.1 wrote `gaps` as a boolean."""
         settings = {name: value for name, value in content.items() if name not in ("kind", "columns")}
+        if isinstance(settings.get("gaps"), bool):
+            settings["gaps"] = "ignore" if settings["gaps"] else "refuse"
         return cls(tuple(content["columns"]), **settings)
 
 
-def series_values(frame: pd.DataFrame, columns: tuple[str, ...]) -> NDArray[np.float32]:
-    """Columns of a table as (C, T); raises LabError for a value that is missing or not a number."""
-    for name in columns:
-        refuse(frame[name].isna(), frame[name], "is missing", "a series needs a value at every step; fill it in")
-    return np.stack([numbers(frame[name]) for name in columns])
+def series_values(frame: pd.DataFrame, columns: tuple[str, ...], gaps: Gaps = "refuse") -> NDArray[np.float32]:
+    """Columns of a table as (C, N), NaN where a value is missing.
+
+    Raises LabError for a value that is no number, or that is missing while gaps are refused.
+    """
+    values = np.stack([numbers(frame[name]) for name in columns])
+    if gaps == "refuse":
+        for name, column in zip(columns, values, strict=True):
+            remedy = "a series needs a value at every step; fill it in, or set data.gaps: interpolate, ffill or mask"
+            refuse(pd.Series(np.isnan(column)), frame[name], "is missing", remedy)
+    return values

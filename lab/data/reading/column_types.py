@@ -149,7 +149,8 @@ def _inferred_from_numbers(column: pd.Series, keep: bool, marks: Marks) -> Findi
             return Finding(name, "identifier", "is a row number")
         if IDENTIFIER.match(name) or IDENTIFIER.match(name.lower()):
             return Finding(name, "identifier", "has a different number in every row")
-    return Finding(name, "number")
+    format = date_format(column.dropna())  # 20240131, Unix time
+    return Finding(name, "number") if format == "none" else Finding(name, "date", format=format)
 
 
 def _inferred_from_text(column: pd.Series, known: pd.Series, keep: bool) -> Finding:

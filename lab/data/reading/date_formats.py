@@ -23,6 +23,7 @@ from lab.data.reading.dates import (
 )
 
 MOST_FORMATS = 3
+MOST = 0.9  # share of the texts of a column
 START, SAMPLE = 50, 1_000  # different cells that are looked at before all others
 LEAST_COMPACT, LEAST_MONTHS = 3, 13  # different values of digits alone from which they count as dates
 COMPACT_YEARS = (1900, 2100)  # of dates written as digits alone
@@ -121,6 +122,15 @@ def infer(cells: pd.Series) -> Format | None:
     return _of_numbers(pd.to_numeric(texts)) if texts.str.fullmatch(r"\d+").all() else _of_texts(texts)
 
 
+def of_most(cells: pd.Series) -> str | None:
+    """The format in which nine of ten texts of a column are dates, for a message about the others; None without one."""
+    texts = pd.Series([text.strip() for text in cells.dropna().unique() if isinstance(text, str)], dtype=object)
+    for format in (_most_read(texts, list(_candidates(text))) for text in texts.head(2)):
+        if format and read(texts, format[0]).notna().mean() >= MOST:
+            return format[0]
+    return None
+
+
 def _of_numbers(known: pd.Series) -> Format | None:
     """Dates as whole numbers: of the digits of a date, or Unix time that does not repeat in ordered rows."""
     values = known.unique()
@@ -172,18 +182,20 @@ def _of_texts(texts: pd.Series) -> Format | None:
 
 def _best(texts: pd.Series) -> Format | None:
     """The format in which the most texts are dates, of those of the first text; None if that is no date."""
-    best = _mostread(texts.sample(min(len(texts), SAMPLE), random_state=0), list(_candidates(texts.iloc[0])))
+    best = _most_read(texts.sample(min(len(texts), SAMPLE), random_state=0), list(_candidates(texts.iloc[0])))
     if len(best) < 2:
         return Format(best[0]) if best else None
-    best = _mostread(texts, best)
+    best = _most_read(texts, best)
     readings = {format: read(texts, format) for format in best}
-    others = [format for format in best[1:] if not readings[format].equals(readings[best[0]])]
+    # A year of two digits in front is read only where nothing else fits: no day from 1 to 31 rules it out.
+    likely = [format for format in best[1:] if not format.startswith("%y")]
+    others = [format for format in likely if not readings[format].equals(readings[best[0]])]
     if not others:
         return Format(best[0])
     return _likelier(best[0], others[0], readings)
 
 
-def _mostread(texts: pd.Series, formats: list[str]) -> list[str]:
+def _most_read(texts: pd.Series, formats: list[str]) -> list[str]:
     """The formats in which the most texts are dates."""
     counts = {format: int(read(texts, format).notna().sum()) for format in formats}
     return [format for format, count in counts.items() if count and count == max(counts.values())]

@@ -1,97 +1,91 @@
-"""The time column of a series: find it, parse it, check that its steps are regular."""
+"""The time column of a series: found by its values, and read as timestamps or numbers."""
 
 import re
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from lab.data.encodings.cells import numbers
 from lab.data.encodings.table import dates
-from lab.data.reading.column_types import date_format
+from lab.data.reading import date_formats
+from lab.data.reading.date_formats import Format
+from lab.data.reading.dates import check
 from lab.errors import LabError
 
-TIME_NAME = re.compile(r"(date|time|timestamp|datetime|year|month|quarter|week|day|hour|period|step|t|ds)$")
+TIME_NAME = re.compile(
+    r"(^|.*[_\s.-])(date|time|timestamp|datetime|year|month|quarter|week|day|hour|minute|second|period|step|t|ds)$"
+)
+REGULAR = 0.5  # share of equal steps from which numbers may be times
 
 
-def find(frame: pd.DataFrame) -> str:
-    """The name of the time column; raises LabError if there is none."""
-    for name in frame.columns:
-        if _has_dates(frame[name]):
-            return str(name)
-    for name in frame.columns:
-        if TIME_NAME.search(str(name).lower()) and pd.api.types.is_numeric_dtype(frame[name].dtype):
-            return str(name)
-    columns = ", ".join(map(str, frame.columns))
-    raise LabError(f"no column has dates or is called time, year, ...; set data.time to one of {columns}")
+def find(frame: pd.DataFrame, series: str | None = None) -> str:
+    """The name of the time column: dates, or regular numbers that are called a time; raises LabError if there is none.
+
+    The first that has another time in each row, of each of the `series` named by that column; else the first of dates.
+    """
+    names = [str(name) for name in frame.columns if name != series]
+    dated = [name for name in names if _has_dates(frame[name])]
+    counted = [name for name in names if TIME_NAME.match(name.lower()) and _is_regular(frame[name])]
+    for name in [*dated, *counted]:
+        if not frame.duplicated([name] if series is None else [series, name]).any():
+            return name
+    for name in dated:
+        return name
+    raise LabError(
+        "no column has dates, or regular numbers and a name such as time or year; "
+        f"set data.time to one of {', '.join(map(str, frame.columns))}"
+    )
 
 
-def to_timestamps(column: pd.Series) -> pd.Series:
-    """Times as timestamps, or as numbers if they are numeric."""
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        numbers(column)
-        return column
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return dates(column, None)
-    format = date_format(column.dropna())
-    if format == "none":
+def format_of(column: pd.Series, chosen: str | None = None) -> Format | None:
+    """The format of a column of times, None if it counts in numbers; raises LabError if it has no times.
+
+    `chosen` is a format that a person set.
+    """
+    if chosen is not None:
+        return Format(check(chosen))
+    found = date_formats.infer(column)
+    if found is None and not pd.api.types.is_numeric_dtype(column.dtype):
+        if (format := date_formats.of_most(column)) is not None:
+            dates(column, format)  # refuses the cell that is no date
+        first = next(iter(column.dropna()), None)
         raise LabError(
-            f"column '{column.name}' has no dates in one format throughout; the first cell is {column.iloc[0]!r}"
+            f"column '{column.name}' has no dates in one format throughout; the first cell is {first!r}; "
+            "set data.date_format, such as '%d/%m/%Y'"
         )
+    return found
+
+
+def to_timestamps(column: pd.Series, format: str | None = None) -> pd.Series:
+    """Times as timestamps, or as numbers if they count; `format` None infers the format."""
+    if format is None:
+        found = format_of(column)
+        if found is None:
+            numbers(column)  # refuses infinite ones
+            return column
+        format = found.text
     return dates(column, format)
-
-
-def check_regular(times: pd.Series, name: str, gaps_allowed: bool = False) -> None:
-    """Raise LabError, with the row, for times that are missing, out of order, duplicated, or with gaps between them."""
-    missing = np.flatnonzero(times.isna().to_numpy())
-    if len(missing):
-        raise LabError(f"column '{name}', row {missing[0] + 1}: the time is missing; fill it in")
-    steps = _steps(times)
-    if (steps < 0).all():
-        raise LabError(f"column '{name}': the newest row comes first; sort the rows by it, oldest first")
-    _check(times, name, steps < 0, "comes before", "sort the rows by it")
-    _check(times, name, steps == 0, "is the same time as", "keep one row for each time")
-    if not gaps_allowed and not _are_business_days(times, steps):
-        usual = float(np.median(steps))
-        remedy = "add the missing rows, or set data.gaps=ignore"
-        _check(times, name, steps > 1.5 * usual, "follows a gap after", remedy)
-        _check(times, name, steps < 0.5 * usual, "follows too closely on", remedy)
-
-
-def _steps(times: pd.Series) -> NDArray[np.float64]:
-    """The time from each row to the next, in days or in its own unit."""
-    differences = times.diff().iloc[1:]
-    if pd.api.types.is_timedelta64_dtype(differences.dtype):
-        differences = differences / np.timedelta64(1, "D")
-    return differences.to_numpy(dtype=np.float64)
-
-
-def _are_business_days(times: pd.Series, steps: NDArray[np.float64]) -> bool:
-    """Whether every gap is a weekend."""
-    if not pd.api.types.is_datetime64_any_dtype(times.dtype):
-        return False
-    over_weekend = (steps == 3) & (times.dt.day_of_week.to_numpy()[:-1] == 4)
-    return bool(((steps == 1) | over_weekend).all())
-
-
-def _check(times: pd.Series, name: str, invalid: NDArray[np.bool_], relation: str, remedy: str) -> None:
-    steps = np.flatnonzero(invalid)
-    if len(steps):
-        row = int(steps[0]) + 1
-        time, previous = formatted(times.iloc[row]), formatted(times.iloc[row - 1])
-        more = f" (and {len(steps) - 1} more)" if len(steps) > 1 else ""
-        raise LabError(f"column '{name}', row {row + 1}: {time} {relation} row {row}, {previous}{more}; {remedy}")
 
 
 def formatted(time: object) -> str:
     """A time as text; without the time of day if that is midnight."""
     if isinstance(time, pd.Timestamp):
         return str(time.date() if time == time.normalize() else time)
-    return str(time)
+    return f"{time:.15g}" if isinstance(time, (float, np.floating)) else str(time)
 
 
 def _has_dates(column: pd.Series) -> bool:
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return True
-    known = column.dropna()
-    return not pd.api.types.is_numeric_dtype(column.dtype) and len(known) > 0 and date_format(known) != "none"
+    """Whether a column has dates, more than one; a wrong cell among ten makes no difference."""
+    if column.nunique() < 2:
+        return False
+    return date_formats.infer(column) is not None or date_formats.of_most(column) is not None
+
+
+def _is_regular(column: pd.Series) -> bool:
+    """Whether a column has numbers that, in order, are mostly equally far apart."""
+    if not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
+        return False
+    steps = np.diff(np.unique(column.dropna().to_numpy(dtype=np.float64)))
+    if not len(steps):
+        return False
+    return bool(np.isclose(steps, np.median(steps), rtol=1e-2).mean() >= REGULAR)

@@ -52,10 +52,11 @@ def test_too_few_rows_and_missing_columns_are_refused() -> None:
 
 
 def test_times_are_checked_if_the_table_has_them() -> None:
-    assert "the newest row comes first" in error(ENCODING, ROWS[::-1])
+    assert ENCODING.encode(ROWS[::-1]).tolist() == ENCODING.encode(ROWS).tolist()
+    assert "is the same time as" in error(ENCODING, pd.concat([ROWS, ROWS]))
     gap = pd.concat([ROWS, ROWS.assign(day=ROWS["day"] + pd.Timedelta(days=9))])
     assert "follows a gap" in error(ENCODING, gap)
-    ignoring = SeriesEncoding(("sales", "price"), 3, 2, time="day", gaps=True)
+    ignoring = SeriesEncoding(("sales", "price"), 3, 2, time="day", gaps="ignore")
     assert ignoring.encode(gap).tolist() == [[[20, 30, 40], [2, 3, 4]]]
     assert ENCODING.encode(ROWS[::-1].drop(columns="day")).tolist() == [[[30, 20, 10], [3, 2, 1]]]
 
@@ -69,7 +70,13 @@ def test_values_must_be_present_numbers() -> None:
 
 
 def test_it_is_restored_from_json() -> None:
-    encoding = SeriesEncoding(("sales",), 3, 2, "day", gaps=True)
+    encoding = SeriesEncoding(("sales",), 3, 2, "day", "mask", "store", "%d.%m.%Y", "1 days")
     assert encoding.as_json()["columns"] == ["sales"]
     assert from_json(encoding.as_json()) == encoding
     assert from_json(SeriesEncoding(("a",), 1, 1).as_json()) == SeriesEncoding(("a",), 1, 1)
+
+
+def test_encodings_of_version_0_1_said_whether_gaps_are_ignored() -> None:
+    old = {"kind": "series", "columns": ["a"], "window": 3, "horizon": 2, "time": "day"}
+    assert from_json(old | {"gaps": True}) == SeriesEncoding(("a",), 3, 2, "day", "ignore")
+    assert from_json(old | {"gaps": False}) == SeriesEncoding(("a",), 3, 2, "day", "refuse")

@@ -141,6 +141,11 @@ def test_years_of_two_digits_are_said() -> None:
     assert dates.parse(column(["31.12.68", "31.12.69"]), "%d.%m.%y").dt.year.tolist() == [2068, 1969]
 
 
+def test_the_year_comes_first_only_where_nothing_else_fits() -> None:
+    assert infer(column(["30/12/23", "31/12/23", "01/01/24"])) == Format("%d/%m/%y")
+    assert infer(column(["97-12-31", "98-01-01"])) == Format("%y-%m-%d")
+
+
 def test_a_cell_that_is_no_date_is_refused_with_its_row() -> None:
     for format, like in (("%d.%m.%Y", "31.12.2024"), (None, "2024-12-31"), ("quarter", "2024Q4"), ("week", "2025-W01")):
         with pytest.raises(LabError) as caught:
