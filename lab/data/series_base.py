@@ -150,11 +150,12 @@ class SeriesDataModule(DataModule):
         self.baseline_season = min(errors, key=errors.__getitem__)
         if len(errors) > 1:
             other = next(each for each in errors if each != self.baseline_season)
+            chosen = baselines.described(self.baseline_season)
             better, worse = (f"{errors[each] ** 0.5:.3g}" for each in (self.baseline_season, other))
             self.notes.append(
                 (
                     "baseline",
-                    f"{baselines.described(self.baseline_season)}, better on the validation split than {baselines.described(other)}: "
+                    f"{chosen}, better on the validation split than {baselines.described(other)}: "
                     f"RMSE {better} against {worse} standard deviations",
                 )
             )
