@@ -63,8 +63,8 @@ test: $(VENV)/installed $(VENV)/ray ## run all tests (ARGS="tests/data -x": some
 coverage: $(VENV)/installed $(VENV)/ray ## run all tests, report which lines of lab/ and dashboard/ they miss (ARGS=...)
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report term-missing:skip-covered $(ARGS)
 
-faults: $(VENV)/installed ## inject faults into servers, files and processes (11 minutes); writes docs/reliability.md
-	@$(BIN)/python tests/faults/suite.py $(ARGS)
+faults: $(VENV)/installed ## inject faults into servers, files and processes (11 minutes; QUICK=1: three); writes docs/reliability.md
+	@QUICK=$(QUICK) $(BIN)/python tests/faults/suite.py $(ARGS)
 
 bench: $(VENV)/installed ## measure the lab against hand-written loops; writes docs/performance.md (QUICK=1: three minutes)
 	@QUICK=$(QUICK) PYTHONPATH=tests $(BIN)/python -m benchmarks.bench $(ARGS)

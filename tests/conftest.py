@@ -1,17 +1,18 @@
 """Fixtures: a folder to work in, with the shipped experiments and a store of its own."""
 
 import multiprocessing
-import os
 import shutil
-import subprocess
-import sys
+import sqlite3
 from collections.abc import Iterator
+from contextlib import chdir, closing
 from pathlib import Path
 
 import pytest
+import warm
 from shipped import PROJECT
 
 from lab.tracking import store
+from lab.tracking.writing import outbox
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,10 +28,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def no_worker_left() -> Iterator[None]:
     """No loader is left open: its workers would keep the pipes of a later browser or server from ever closing."""
     yield
-    left = multiprocessing.active_children()
+    left = [worker for worker in multiprocessing.active_children() if worker.name != warm.Sender.__name__]
     for worker in left:
         worker.kill()
     assert not left, f"worker processes are still running: {left}"
+
+
+@pytest.fixture(autouse=True)
+def warm_senders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Senders start at once. As for users they start in tests that start a process which runs the lab."""
+    monkeypatch.setattr(outbox, "start_sender", warm.Sender)
 
 
 @pytest.fixture(autouse=True)
@@ -44,9 +51,11 @@ def no_store_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
 def prepared_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database, made once: its migrations take seconds."""
     folder = tmp_path_factory.mktemp("store")
-    code = "from lab.tracking import store; store.client()"
-    here = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
-    subprocess.run([sys.executable, "-c", code], cwd=folder, env=here, check=True)
+    with chdir(folder), pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        store.client()
+    with closing(sqlite3.connect(folder / "mlruns" / "mlflow.db")) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the file alone is copied
     return folder / "mlruns" / "mlflow.db"
 
 

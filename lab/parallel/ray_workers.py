@@ -21,7 +21,8 @@ RAY_SETTINGS = {  # environment variables that Ray reads when it is imported
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # its future default; silences a warning
 }
 # Without clusters Ray listens on the loopback interface alone; its argument `_node_ip_address="127.0.0.1"` is
-# replaced by the address of the network interface (Ray 2.60). tests/parallel holds Ray to it.
+# replaced by the address of the network interface (Ray 2.60).
+# tests/studies/test_interrupted.py holds Ray to it.
 LOCAL_SETTINGS = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 

@@ -3,14 +3,13 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
+from waiting import wait_until
 
 import lab
 from lab.cli import main
@@ -113,7 +112,8 @@ def test_runs_at_the_same_time_in_a_thread_and_in_an_event_loop_are_those_of_one
 
 
 SCRIPT = """
-import lab, time
+import os, lab, time
+os.setsid()  # a group of its own, as in a terminal
 try:
     lab.run("tiny", {"trainer.max_epochs": 100_000})
 except KeyboardInterrupt as stop:
@@ -125,18 +125,8 @@ print(lab.runs().iloc[0]["state"])
 
 
 def test_ctrl_c_stops_the_run_and_the_process_lives_on(tiny: str) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 60
-    while not list(store.journals().glob("*/*/checkpoints/*.ckpt")):
-        assert time.monotonic() < deadline, "waited too long"
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
+    process = warm.python(SCRIPT)
+    wait_until(lambda: list(store.journals().glob("*/*/checkpoints/*.ckpt")))
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does, and Jupyter's interrupt of a kernel
     out, err = process.communicate(timeout=90)
     assert out.splitlines() == ["stopped; the run is recorded as KILLED, with its checkpoints", "■ stopped"], err

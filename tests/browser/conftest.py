@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from made_runs import Filled, fill
 
+from lab.tracking import store
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 HINT = "needs a browser: apt-get install chromium (or Chrome), and pip install playwright"
 
@@ -54,20 +56,26 @@ def page(browser: Any) -> Iterator[Any]:
     opened.close()
 
 
-@pytest.fixture
-def filled(workplace: Path) -> Filled:
-    return fill()
+@pytest.fixture(scope="module")
+def filled(prepared_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    """A store with runs, in the folder where the dashboard works."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("dashboard"))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        store.root().mkdir()
+        shutil.copy(prepared_store, store.database())
+        yield fill()
 
 
-@pytest.fixture
-def address(workplace: Path) -> Iterator[str]:
-    """The address of a dashboard that reads the store of the test's folder."""
+@pytest.fixture(scope="module")
+def address(filled: Filled) -> Iterator[str]:
+    """The address of a dashboard that reads that store."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     command = [sys.executable, "-m", "lab", "dashboard", "--port", str(port)]
-    server = subprocess.Popen(command, cwd=workplace, env=environment)
+    server = subprocess.Popen(command, env=environment)
     url = f"http://127.0.0.1:{port}"
     try:
         _wait(f"{url}/_stcore/health")

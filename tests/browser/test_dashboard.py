@@ -25,8 +25,23 @@ def wait_for_curves(page: Any, amount: int) -> None:
         raise AssertionError(f"{found} curves, not {amount}, on {page.url}:\n{shown}\n{page.errors}") from None
 
 
+def settle(page: Any) -> None:
+    """Wait until the page's script has ended and its table, if there is one, stays where it is."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    before, now = None, place_of_table(page)
+    while now != before:
+        page.wait_for_timeout(200)
+        before, now = now, place_of_table(page)
+
+
+def place_of_table(page: Any) -> Any:
+    table = page.locator(TABLE).first
+    return table.bounding_box() if table.count() else {}
+
+
 def select_row(page: Any, row: int) -> None:
     """Tick the box at the left of a row of the table; the canvas has no elements to click."""
+    settle(page)
     box = page.locator(TABLE).first.bounding_box()
     page.mouse.click(box["x"] + 16, box["y"] + 35 + 35 * row + 17)
 
@@ -38,10 +53,8 @@ def test_filter_select_and_compare(page: Any, address: str, filled: Filled) -> N
     page.get_by_label("Text", exact=True).fill("digits seed=1")
     page.get_by_label("Text", exact=True).press("Enter")
     page.get_by_text("2 of 10 runs").wait_for()
-    page.wait_for_timeout(1000)
     select_row(page, 0)
     page.get_by_text("1 selected").wait_for()
-    page.wait_for_timeout(500)
     select_row(page, 1)
     page.get_by_text("2 selected").wait_for()
     assert "text=" in page.url
@@ -97,7 +110,8 @@ def test_html_in_names_is_not_executed(page: Any, address: str, filled: Filled) 
     for path in ("", "/runs", f"/run?run={filled.evil}", f"/compare?runs={filled.evil},{filled.seeds[0]}"):
         page.goto(f"{address}{path}")
         page.get_by_role("heading").first.wait_for()
-        page.wait_for_timeout(1500)
+        settle(page)
+        page.wait_for_timeout(300)  # in which an image that is missing would raise its alert
         assert page.alerts == []
         assert page.locator("main img[src=x], [data-testid=stMain] img[src=x]").count() == 0
 
@@ -109,7 +123,7 @@ def test_pages_do_not_scroll_sideways_and_make_no_external_requests(page: Any, a
     for path in ("", "/runs", f"/run?run={filled.seeds[0]}", f"/compare?runs={','.join(filled.seeds)}", "/studies"):
         page.goto(f"{address}{path}")
         page.get_by_role("heading").first.wait_for()
-        page.wait_for_timeout(1500)
+        settle(page)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert [url for url in requests if not url.startswith((address, "data:", "blob:"))] == []
 

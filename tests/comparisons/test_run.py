@@ -3,13 +3,12 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
+from waiting import GATED, let_pass, open_gate, wait_until
 
 from lab.comparisons import comparison, run
 from lab.comparisons.findings import sentences
@@ -85,25 +84,28 @@ def test_a_comparison_continued_with_more_seeds_equals_one_session(tiny: str) ->
     assert at_once.findings.scores.arms == later.findings.scores.arms
 
 
+GATED_SETTINGS = ("model={kind: 'gated:Gated'}", "trainer.max_epochs=3")
+
+
 def test_an_interrupted_comparison_gives_the_same_verdicts(tiny: str, workplace: Path) -> None:
+    (workplace / "gated.py").write_text(GATED)
     (workplace / "experiments" / "comparisons" / "mine.yaml").write_text(
         "# Which rate?\nbase: tiny\narms:\n  slow: {optimizer.lr: 1e-5}\n  fast: {optimizer.lr: 0.01}\nseeds: 5..8\n"
     )
-    command = [sys.executable, "-m", "lab", "compare", "mine", "trainer.max_epochs=6"]
     kept = store.root() / "comparisons"
     for number, code in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
         before = scored(kept)
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        deadline = time.monotonic() + 90
-        while scored(kept) < before + 2:
-            assert time.monotonic() < deadline, "waited too long"
-            time.sleep(0.05)
+        let_pass(2)
+        process = warm.lab("compare", "mine", *GATED_SETTINGS)
+        wait_until(lambda before=before: scored(kept) >= before + 2)
         os.kill(process.pid, number)
+        let_pass(1)  # the training that waits stops after its batch
         _, err = process.communicate(timeout=60)
         assert process.returncode == code
         if number == signal.SIGINT:
             assert err == "lab: stopped; the same command continues the comparison\n"
-    mine = comparison.load("mine", ["trainer.max_epochs=6"])
+    open_gate()
+    mine = comparison.load("mine", GATED_SETTINGS)
     finished = run.run(mine, 1, lambda findings: None).findings
     (path,) = kept.glob("*.json")
     path.unlink()

@@ -107,7 +107,8 @@ def test_every_sampler_runs(searched: str, sampler: str) -> None:
 
 @pytest.mark.parametrize("pruner", storage.PRUNERS)
 def test_pruned_trials_are_recorded_as_pruned_and_not_as_failed(searched: str, pruner: str) -> None:
-    result = run(searched, "trainer.max_epochs=9", trials=12, seeds=1, pruner=pruner)
+    trials = 6 if pruner == "none" else 12
+    result = run(searched, "trainer.max_epochs=9", trials=trials, seeds=1, pruner=pruner)
     assert (result.counts.pruned > 0) == (pruner != "none")
     pruned = [run for run in children("trial") if run.data.tags["lab.trial_state"] == "pruned"]
     assert len(pruned) == result.counts.pruned
@@ -176,22 +177,12 @@ def test_a_cluster_that_does_not_answer_is_refused(searched: str, monkeypatch: p
         run(searched, workers=2)
 
 
-def test_workers_on_ray_run_the_same_study(searched: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    options: dict[str, object] = {"sampler": "random", "pruner": "none"}
-    here = run(searched, **options)
-    monkeypatch.setenv("LAB_STUDY_STORAGE", "sqlite:///ray.db")
-    there = run(searched, workers=2, **options)
-    assert [(c.name, c.values) for c in there.ranked] == [(c.name, c.values) for c in here.ranked]
-    for one, same in zip(here.ranked, there.ranked, strict=True):
-        assert one.fresh == pytest.approx(same.fresh, abs=0.02)  # other thread counts may round otherwise
-
-
 class TestWhatFails:
     """A failure of the settings is a result, one of the surroundings is not."""
 
     def test_reasons_are_said_the_most_frequent_first(self, searched: str) -> None:
         search = "search={optimizer: [{kind: adamw, lr: 0.01}, {kind: sgd, lr: 1e30}, {kind: sgd, lr: 0.1}]}"
-        result = run(searched, search, trials=9, seeds=1, sampler="random", pruner="none")
+        result = run(searched, search, "trainer.max_epochs=1", trials=9, seeds=1, sampler="random", pruner="none")
         assert result.counts.failed > 1
         assert all("the loss became" in reason for reason in result.reasons)
         assert result.reasons[0].endswith(f"({result.counts.failed} trials)") or len(result.reasons) > 1

@@ -1,10 +1,5 @@
 """Whole runs: trained, tracked in a real store, tested once, and tested again."""
 
-import errno
-import os
-import re
-import resource
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,17 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import Callback
-from waiting import wait_until
 
 from lab.config.experiment import load
-from lab.errors import LabError, Stopped, TrainingFailed
+from lab.errors import LabError, TrainingFailed
 from lab.tracking import models, store
 from lab.tracking.reading import stored_runs
 from lab.tracking.reading.stored_runs import StoredRun
-from lab.tracking.writing.outbox import Outbox
-from lab.tracking.writing.tracker import Tracker
 from lab.training import reproduce
 from lab.training import run as training
 
@@ -183,64 +173,6 @@ def test_without_a_tracking_server_the_run_goes_on_and_its_records_wait(
     assert only_run().metrics["test/accuracy"] == result.metrics["test/accuracy"]
 
 
-def test_a_disk_that_fills_up_stops_the_run_with_what_is_safe(tiny: str) -> None:
-    def small_files() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-
-    done = subprocess.run(
-        [sys.executable, "-m", "lab", "run", tiny, "model.hidden=512"],
-        capture_output=True,
-        text=True,
-        preexec_fn=small_files,
-    )
-    assert done.returncode == 1
-    first, *more = done.stderr.splitlines()
-    assert re.match(r"lab: .*(best|last)\.ckpt: File too large", first)
-    assert more == [
-        "the run was stopped; what it recorded until then is kept, and runs finished before are untouched",
-        "free some space, then resume it: lab resume latest:tiny",
-    ]
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
-def test_a_run_that_is_stopped_ends_as_killed(tiny: str, number: signal.Signals, code: int) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lab", "run", tiny, "trainer.max_epochs=100000"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    wait_until(lambda: re.search(r'"step": [2-9]', journal_text()) is not None)
-    os.kill(process.pid, number)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == code
-    wait_for_journals()
-    stored = only_run()
-    assert stored.status == "KILLED"
-    assert stored.metrics["val/loss"] > 0
-    assert stored.artifact("checkpoints/best.ckpt").exists()
-    if number != signal.SIGKILL:
-        assert said == "lab: stopped; the run is recorded as KILLED, with its checkpoints\n"
-        assert stored.artifact("checkpoints/last.ckpt").exists()
-
-
-class StopInValidation(Callback):
-    """Asks for an end while the second epoch is validated."""
-
-    def on_validation_batch_start(self, trainer: Trainer, *_: object) -> None:
-        if trainer.current_epoch == 1:
-            raise Stopped(signal.SIGINT)
-
-
-def test_a_run_that_is_stopped_in_validation_keeps_its_last_state(tiny: str) -> None:
-    outbox = Outbox()
-    with pytest.raises(Stopped):
-        training.train(load(tiny), outbox.tracker(), [StopInValidation()])
-    outbox.close()
-    assert only_run().status == "KILLED"
-    assert only_run().artifact("checkpoints/last.ckpt").exists()
-
-
 OWN_NETWORKS = """
 import sys
 from torch import nn
@@ -287,48 +219,8 @@ def test_sys_exit_in_own_code_is_a_failure(tiny: str, own_networks: None) -> Non
     assert "sys.exit(0) was called" in only_run().tags["lab.failure"]
 
 
-class DiskFillsUp(Callback):
-    """From the start of the training on, the journal takes metrics and the final state, but no tags and artifacts."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch):
-        self.monkeypatch = monkeypatch
-
-    def on_train_start(self, *_: object) -> None:
-        def full(*_: object) -> None:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-        self.monkeypatch.setattr(Tracker, "tags", full)
-        self.monkeypatch.setattr(Tracker, "artifact", full)
-
-
-def test_a_disk_that_is_full_at_the_end_leaves_a_tested_run_finished(
-    tiny: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    result = training.run(load(tiny), [DiskFillsUp(monkeypatch)])
-    assert only_run().status == "FINISHED"
-    assert only_run().metrics["test/accuracy"] == result.metrics["test/accuracy"]
-    assert [about for about, _ in result.notes] == ["incomplete"] * 2  # the model needs neither
-
-
-def test_a_disk_that_is_full_at_the_end_does_not_hide_why_a_run_failed(
-    tiny: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(TrainingFailed, match="the loss became"):
-        training.run(load(tiny, ["optimizer={kind: sgd, lr: 1e30}"]), [DiskFillsUp(monkeypatch)])
-    assert only_run().status == "FAILED"
-
-
 def test_a_run_without_test_metrics_cannot_be_tested_again(tiny: str) -> None:
     with pytest.raises(TrainingFailed):
         training.run(load(tiny, ["optimizer={kind: sgd, lr: 1e30}"]))
     with pytest.raises(LabError, match="is FAILED and has no test metrics"):
         reproduce.test_again(only_run().id)
-
-
-def journal_text() -> str:
-    return "".join(path.read_text() for path in store.journals().glob("*/*/records.jsonl"))
-
-
-def wait_for_journals() -> None:
-    """Until every record is in the store and no journal is left."""
-    wait_until(lambda: not [path for path in store.journals().iterdir() if path.is_dir()])
