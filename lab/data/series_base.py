@@ -109,9 +109,10 @@ class SeriesDataModule(DataModule):
             own = values[:, first : first + length]
             bounds = self._bounds(length)
             filled = np.isnan(own[: steps.targets]).sum(axis=0) > 0
+            any_filled = np.isnan(own).sum(axis=0) > 0
             if np.isnan(own).any() and steps.gaps in ("refuse", "ignore"):
                 raise LabError(f"data: {type(self).__name__}.read() gives missing values; set gaps of its Steps")
-            yield _Part(fill(own, steps.gaps, list(bounds.values())), filled, bounds, first)
+            yield _Part(fill(own, steps.gaps, list(bounds.values())), filled, any_filled, bounds, first)
             first += length
 
     def _starts(self, parts: list["_Part"], gaps: Gaps) -> dict[Split, torch.Tensor]:
@@ -126,7 +127,8 @@ class SeriesDataModule(DataModule):
             filled = np.concatenate([part.filled for part in parts])
             ends = starts.numpy() + self.window
             if gaps == "interpolate":
-                starts, ends = starts[torch.from_numpy(~filled[ends - 1])], ends[~filled[ends - 1]]
+                honest = ~np.concatenate([part.any_filled for part in parts])[ends - 1]
+                starts, ends = starts[torch.from_numpy(honest)], ends[honest]
             known = np.stack([filled[ends + step] for step in range(self.horizon)]).sum(axis=0) == 0
             total += len(known)
             if known.mean() >= LEAST_KNOWN:
@@ -198,10 +200,14 @@ class SeriesDataModule(DataModule):
 
 @dataclass(frozen=True)
 class _Part:
-    """One series (C, T), its filled target steps (T,), the bounds of its splits, and its place among all series."""
+    """One series (C, T), its steps (T,) with filled targets and with any filled channel, the bounds of its splits.
+
+    `offset` is its place among all series.
+    """
 
     values: NDArray[np.float32]
     filled: NDArray[np.bool_]
+    any_filled: NDArray[np.bool_]
     bounds: Bounds
     offset: int
 

@@ -124,6 +124,11 @@ class TestNothingIsKnownBeforeItsTime:
         assert not ends & {20, 21, 22, 60}
         assert {19, 23} & ends == {23}  # the targets after 19 are filled ones
 
+    def test_nor_in_a_step_at_which_a_covariate_was_interpolated(self) -> None:
+        rows = frame().assign(x=frame()["x"].mask(frame().index == 40))
+        ends = {first + WINDOW - 1 for first in starts(series(rows, gaps="interpolate", covariates=["x"]), "train")}
+        assert {39, 40, 41} & ends == {39, 41}
+
     def test_a_gap_over_the_end_of_a_split_is_filled_from_before_it(self) -> None:
         gap = frame().drop(index=range(118, 122))  # validation starts at 120
         whole = frame()["y"].to_numpy()
