@@ -3,8 +3,6 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from math import prod
 from typing import Any, Literal
 
 import lightning as L
@@ -20,6 +18,7 @@ from lab.data.encodings.array import ArrayEncoding
 from lab.data.loaders import ArrayDataset, BatchLoader, EpochOrder, WorkerLoader
 from lab.data.preparation import Scale, fingerprint
 from lab.data.samples import Samples, check
+from lab.data.sizes import InputAdapter, Sizes
 from lab.data.splits import split as split_samples
 from lab.errors import LabError
 
@@ -27,82 +26,6 @@ Task = Literal["classification", "regression", "forecasting", "own"]
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 UNUSUAL = re.compile(r"[^\w-]+")  # characters that the name of a metric cannot have everywhere
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """The shape of one sample as the architecture sees it, without N, and the number of outputs.
-
-    `classes` is 0 for regression and forecasting.
-    """
-
-    input_shape: tuple[int, ...]
-    out_features: int
-    classes: int = 0
-
-    def supplied(self) -> dict[str, Any]:
-        """The constructor arguments that are passed to an architecture that has parameters of these names.
-
-        | name | value |
-        |---|---|
-        | in_features | values in one sample, all dimensions multiplied |
-        | out_features | logits or values per sample: 1 logit for two classes |
-        | classes | number of classes |
-        | in_channels | C of (C, L) or (C, H, W) |
-        | length | L of (C, L) |
-        | image_size | (H, W) of (C, H, W) |
-        """
-        names: dict[str, Any] = {"in_features": prod(self.input_shape), "out_features": self.out_features}
-        if self.classes:
-            names["classes"] = self.classes
-        if len(self.input_shape) > 1:
-            names["in_channels"] = self.input_shape[0]
-        if len(self.input_shape) == 2:
-            names["length"] = self.input_shape[1]
-        if len(self.input_shape) == 3:
-            names["image_size"] = self.input_shape[1:]
-        return names
-
-
-@dataclass(frozen=True)
-class EmbeddedColumns:
-    """Input adapter: some of the input's `columns` hold category codes and are embedded.
-
-    `categories` maps the index of each such column to its number of known categories.
-    """
-
-    columns: int
-    categories: Mapping[int, int]
-
-    def embeddings(self) -> dict[int, tuple[int, int]]:
-        """Index of the column to (number of categories, width of the embedding)."""
-        return {index: (count, embedding_width(count)) for index, count in self.categories.items()}
-
-    @property
-    def width(self) -> int:
-        """The number of features that the architecture sees."""
-        return self.columns - len(self.categories) + sum(width for _, width in self.embeddings().values())
-
-
-@dataclass(frozen=True)
-class RelativeToLastValue:
-    """Input adapter: the first `channels` are given relative to their last values, the outputs to those of `targets`.
-
-    By default, the channels are the targets.
-    """
-
-    targets: int
-    horizon: int
-    channels: int | None = None
-
-
-# What a network in front of the architecture must do for this data; `training.building` builds it.
-InputAdapter = EmbeddedColumns | RelativeToLastValue
-
-
-def embedding_width(categories: int) -> int:
-    """The width of an embedding: about 1.6 · categories^0.56, fastai's rule, at most 50."""
-    return min(50, round(1.6 * categories**0.56))
 
 
 class DataModule(L.LightningDataModule, ABC):

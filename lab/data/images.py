@@ -14,8 +14,12 @@ from lab.data.base import SampleDataModule, Samples, Split
 from lab.data.encodings.image import ImageEncoding
 from lab.data.loaders import EpochOrder, LazyDataset, derived_seed
 from lab.data.preparation import Scale, file_fingerprint
-from lab.data.reading import given_splits, image_files, image_folders, image_headers, image_lists
-from lab.data.reading.image_files import Files
+from lab.data.reading import given_splits
+from lab.data.reading.images import files as image_files
+from lab.data.reading.images import folders as image_folders
+from lab.data.reading.images import headers as image_headers
+from lab.data.reading.images import lists as image_lists
+from lab.data.reading.images.files import Files
 from lab.data.reading.targets import TaskChoice, check_classes
 from lab.errors import LabError
 

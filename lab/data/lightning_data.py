@@ -9,9 +9,10 @@ import torch
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor
 
-from lab.data.base import SPLITS, DataModule, Sizes, Split
+from lab.data.base import SPLITS, DataModule, Split
 from lab.data.encodings.array import ArrayEncoding
 from lab.data.preparation import Scale, fingerprint
+from lab.data.sizes import Sizes
 from lab.errors import LabError
 
 LOADERS = {"train": "train_dataloader", "val": "val_dataloader", "test": "test_dataloader"}

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from lab.config.types import Count, Fraction, PositiveInt
 from lab.data.encodings.series import series_values
-from lab.data.reading import column_types, table_files, times
-from lab.data.reading.regular_steps import (
+from lab.data.reading import column_types, table_files
+from lab.data.reading.times import columns as times
+from lab.data.reading.times.regular_steps import (
     Arranged,
     Gaps,
     arrange,

@@ -7,12 +7,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lab.config.types import Count, Fraction, PositiveInt
-from lab.data.base import EmbeddedColumns, SampleDataModule, Samples, Sizes
+from lab.data.base import SampleDataModule, Samples
 from lab.data.encodings.cells import NO_NUMBER, known, numbers
 from lab.data.encodings.table import TableEncoding
 from lab.data.preparation import Scale, file_fingerprint
-from lab.data.reading import column_types, dates, number_formats, table_files, table_rows, targets
+from lab.data.reading import column_types, number_formats, table_files, table_rows, targets
 from lab.data.reading.settings import Reading, Separator, marks_of
+from lab.data.reading.times import dates
+from lab.data.sizes import EmbeddedColumns, Sizes
 from lab.data.table_splits import TableSplits
 
 EXAMPLE_ROWS = 4

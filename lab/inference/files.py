@@ -11,7 +11,7 @@ import pandas as pd
 
 from lab.data.encodings import Encoding
 from lab.data.encodings.table import TableEncoding
-from lab.data.reading.image_files import SUFFIXES, images_below
+from lab.data.reading.images.files import SUFFIXES, images_below
 from lab.data.reading.settings import existing_file
 from lab.data.reading.table_files import read_rows, read_table
 from lab.errors import LabError

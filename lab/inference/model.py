@@ -18,8 +18,9 @@ from lab.data import encodings
 from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
 from lab.data.encodings.series import SeriesEncoding
-from lab.data.reading import dates, times
-from lab.data.reading.time_steps import TimeStep
+from lab.data.reading.times import columns as times
+from lab.data.reading.times import dates
+from lab.data.reading.times.steps import TimeStep
 from lab.errors import LabError
 from lab.tracking import models
 from lab.tracking.reading import stored_runs

@@ -10,7 +10,7 @@ from torchmetrics.wrappers.abstract import WrapperMetric
 
 from lab.config import schema
 from lab.config.sections import Part
-from lab.data.base import Sizes
+from lab.data.sizes import Sizes
 from lab.errors import LabError
 from lab.modules.class_weights import WeightedBCE
 

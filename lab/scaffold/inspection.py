@@ -13,7 +13,8 @@ from lab.config import schema
 from lab.config.sections import part
 from lab.data.base import DataModule
 from lab.data.images import Images
-from lab.data.reading import image_lists, table_files
+from lab.data.reading import table_files
+from lab.data.reading.images import lists as image_lists
 from lab.data.table import Table
 from lab.errors import LabError, did_you_mean
 from lab.modules.class_metrics import imbalanced

@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from lab.data.reading import column_types, times
-from lab.data.reading.regular_steps import Arranged, arrange, by_series, series_column
-from lab.data.reading.time_steps import TimeStep
+from lab.data.reading import column_types
+from lab.data.reading.times import columns as times
+from lab.data.reading.times.regular_steps import Arranged, arrange, by_series, series_column
+from lab.data.reading.times.steps import TimeStep
 from lab.errors import LabError
 
 MIN_WINDOWS = 40  # in the training split

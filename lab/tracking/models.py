@@ -29,7 +29,7 @@ NO_MODEL = {
 }
 # The source files of a model for tables, concatenated into one file.
 ROW_MODEL = (
-    *("errors.py", "data/reading/dates.py", "data/encodings/cells.py", "data/encodings/table.py"),
+    *("errors.py", "data/reading/times/dates.py", "data/encodings/cells.py", "data/encodings/table.py"),
     "tracking/row_model.py",
 )
 

@@ -20,8 +20,9 @@ from lab.config import kinds, schema
 from lab.config.experiment import Experiment
 from lab.config.sections import SIZES, Part
 from lab.config.types import Fold
-from lab.data.base import DataModule, EmbeddedColumns, InputAdapter, RelativeToLastValue, SampleDataModule
+from lab.data.base import DataModule, SampleDataModule
 from lab.data.lightning_data import LightningData
+from lab.data.sizes import EmbeddedColumns, InputAdapter, RelativeToLastValue
 from lab.errors import LabError, described, place_of
 from lab.modules import metrics
 from lab.modules.observer import Observer

@@ -10,8 +10,9 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.utils.data import default_collate
 
-from lab.data.base import DataModule, EmbeddedColumns
+from lab.data.base import DataModule
 from lab.data.loaders import Batch
+from lab.data.sizes import EmbeddedColumns
 from lab.modules.linear_models import MOST_CATEGORIES, Features, logistic_regression, ridge_regression
 from lab.modules.task import TaskModule
 from lab.tracking.reading.baselines import QUICK

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from lab.architectures.adapters import Embedded, FromLastValue
-from lab.data.base import EmbeddedColumns, RelativeToLastValue, embedding_width
+from lab.data.sizes import EmbeddedColumns, RelativeToLastValue, embedding_width
 from lab.training.building import with_input_adapter
 
 

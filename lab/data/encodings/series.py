@@ -9,9 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lab.data.encodings.cells import numbers, refuse
-from lab.data.reading import times
-from lab.data.reading.regular_steps import Arranged, Gaps, arrange, by_series, fill
-from lab.data.reading.time_steps import TimeStep
+from lab.data.reading.times import columns as times
+from lab.data.reading.times.regular_steps import Arranged, Gaps, arrange, by_series, fill
+from lab.data.reading.times.steps import TimeStep
 from lab.errors import LabError, did_you_mean
 
 

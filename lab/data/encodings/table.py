@@ -18,7 +18,7 @@ from lab.data.encodings.cells import (
     names,
     numbers,
 )
-from lab.data.reading.dates import parse
+from lab.data.reading.times.dates import parse
 from lab.errors import LabError, did_you_mean
 
 Matrix = NDArray[np.float32]

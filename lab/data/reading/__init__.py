@@ -1,1 +1,1 @@
-"""Reading files: tables, images, time columns and targets. Start in table_files.py."""
+"""Reading files: tables, images, times and targets. Start in table_files.py."""

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from lab.data.encodings.cells import PLAIN, Marks, NumberFormat, are_plain_numbers, names, numbers
 from lab.data.encodings.table import Category, Column, Date, Number, TableEncoding, dates
-from lab.data.reading import date_formats, number_formats
-from lab.data.reading.dates import ISO, read
+from lab.data.reading import number_formats
 from lab.data.reading.number_formats import Choice
+from lab.data.reading.times import date_formats
+from lab.data.reading.times.dates import ISO, read
 from lab.errors import LabError, did_you_mean
 
 Kind = Literal["number", "category", "date", "identifier", "text", "constant"]

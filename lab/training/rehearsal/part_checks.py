@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from lab.config import kinds, schema
 from lab.config.experiment import Experiment
 from lab.config.sections import SUPPLIED, Part
-from lab.data.base import DataModule, Sizes
+from lab.data.base import DataModule
 from lab.data.loaders import Batch
+from lab.data.sizes import Sizes
 from lab.errors import LabError, described, place_of
 from lab.modules.task import TaskModule
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from lab.data.reading.dates import (
+from lab.data.reading.times.dates import (
     BETWEEN_FORMATS,
     ISO,
     QUARTER,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lab.data.reading import given_splits
-from lab.data.reading.image_files import SUFFIXES, Files, files_below, images_below, is_hidden
+from lab.data.reading.images.files import SUFFIXES, Files, files_below, images_below, is_hidden
 from lab.errors import LabError, did_you_mean, printable
 
 CONVERTIBLE = (".heic", ".heif", ".svg", ".raw", ".cr2", ".nef", ".dng", ".psd", ".jp2", ".dcm", ".nii", ".npy", ".ico")

@@ -7,9 +7,9 @@ import pandas as pd
 
 from lab.data.encodings.cells import numbers
 from lab.data.encodings.table import dates
-from lab.data.reading import date_formats
-from lab.data.reading.date_formats import Format
-from lab.data.reading.dates import check
+from lab.data.reading.times import date_formats
+from lab.data.reading.times.date_formats import Format
+from lab.data.reading.times.dates import check
 from lab.errors import LabError
 
 TIME_NAME = re.compile(

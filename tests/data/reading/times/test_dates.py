@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from lab.data.reading import dates
-from lab.data.reading.date_formats import Format, infer
+from lab.data.reading.times import dates
+from lab.data.reading.times.date_formats import Format, infer
 from lab.errors import LabError
 
 DAYS = pd.date_range("2023-01-30", periods=4)

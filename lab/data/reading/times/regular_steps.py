@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lab.data.reading.time_steps import TimeStep
-from lab.data.reading.times import formatted
+from lab.data.reading.times.columns import formatted
+from lab.data.reading.times.steps import TimeStep
 from lab.errors import LabError
 
 Gaps = Literal["refuse", "ignore", "interpolate", "ffill", "mask"]

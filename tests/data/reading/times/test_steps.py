@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lab.data.reading.time_steps import TimeStep
+from lab.data.reading.times.steps import TimeStep
 
 FREQUENCIES = {
     "MS": "1 months",
