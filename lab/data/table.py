@@ -90,7 +90,7 @@ class Table(SampleDataModule):
         self.notes.append(("task", targets.describe(found)))
         self._note_names(found)
         self.example = frame.head(EXAMPLE_ROWS)
-        splits, notes = self.rows.of(frame, given)
+        splits, notes = self.rows.of(frame, given, self.date_format)
         self.notes += notes
         return Samples(
             frame.drop(columns=[self.target, *self.drop, *self.rows.not_inputs()]),

@@ -61,6 +61,15 @@ def test_the_last_in_time_are_the_test() -> None:
     assert len(days["test"]) == 40
 
 
+def test_dates_are_ordered_as_their_format_says() -> None:
+    days = pd.date_range("2024-01-01", periods=12)  # up to the twelfth: day or month first is open
+    rows = ROWS.assign(day=np.tile(days.strftime("%d/%m/%Y"), 17)[:200])
+    rows.to_csv("rows.csv", index=False)
+    data = table(order_by="day", date_format="%d/%m/%Y")
+    last = rows["day"].iloc[data.split_indices["test"]]
+    assert set(last) == {"12/01/2024", "11/01/2024", "10/01/2024"}
+
+
 def test_a_column_says_the_split() -> None:
     data = table(split="fold")
     for split, name in (("train", "train"), ("val", "validation"), ("test", "Test")):
