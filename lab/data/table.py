@@ -79,11 +79,16 @@ class Table(SampleDataModule):
         self.rows = TableSplits(group, order_by, split, {"val": val_path, "test": test_path})
         self.missing = marks_of(missing)
         self.missing_target = missing_target
+        self._samples: Samples | None = None
         self.date_format = None if date_format is None else dates.check(date_format)
         self.reading = Reading(separator, text_encoding, decimal, thousands, self.missing, skip_rows, categorical)
 
     def read(self) -> Samples:
-        """All rows, without the target."""
+        """All rows, without the target; read once, and kept until they are prepared."""
+        self._samples = self._samples or self._read()
+        return self._samples
+
+    def _read(self) -> Samples:
         frame, given = self._read_files()
         frame, given = self._with_target(frame, given)
         found = targets.resolve(self._target(frame), self.chosen_task, f"column '{self.target}'")
@@ -167,5 +172,6 @@ class Table(SampleDataModule):
 
     def _prepare(self) -> None:
         super()._prepare()
+        self._samples = None
         self.input_adapter = EmbeddedColumns(len(self.encoding.names()), self.encoding.embedded())
         self.sizes = Sizes((self.input_adapter.width,), self.sizes.out_features, self.sizes.classes)

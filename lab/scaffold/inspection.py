@@ -15,7 +15,6 @@ from lab.data.base import DataModule
 from lab.data.images import Images
 from lab.data.reading import table_files
 from lab.data.reading.images import lists as image_lists
-from lab.data.table import Table
 from lab.errors import LabError, did_you_mean
 from lab.modules.class_metrics import imbalanced
 from lab.scaffold import image_findings, leakage, series_inspection, table_inspection
@@ -55,8 +54,10 @@ def inspect(path: str, target: str | None, kind: str | None, given: Mapping[str,
         raise LabError(f"data: must be a mapping, not {given!r}")
     for name in OPTIONS.keys() & given.keys():
         raise LabError(f"data.{name}: use {OPTIONS[name]} instead")
-    kind = kind or kind_of(path, target, given)
-    return {"table": _table, "series": _series, "arrays": _arrays, "images": _images}[kind](path, target, given)
+    kind, names = (kind, None) if kind not in (None, "table") else kind_and_names(path, target, given, kind)
+    if kind == "table":
+        return _table(path, target, given, names or [])
+    return {"series": _series, "arrays": _arrays, "images": _images}[kind](path, target, given)
 
 
 def check_kind(kind: str | None) -> None:
@@ -65,17 +66,25 @@ def check_kind(kind: str | None) -> None:
         raise LabError(f"--kind: no such kind '{kind}'; {did_you_mean(kind, KINDS)}")
 
 
-def kind_of(path: str, target: str | None, given: Mapping[str, Any]) -> str:
-    """The kind of data at a path: by its suffix, and for rows by whether they are regular in time."""
+def kind_and_names(
+    path: str, target: str | None, given: Mapping[str, Any], chosen: str | None
+) -> tuple[str, list[str] | None]:
+    """The kind of data at a path, unless it is chosen, and the names of the columns, if it has rows.
+
+    It follows from the suffix, and for rows from whether they list images or are regular in time.
+    """
     location = Path(path).expanduser()
-    if location.is_dir():
-        return "images"
-    if location.suffix.lower() in (".npz", ".npy"):
-        return "arrays"
+    if chosen is None and location.is_dir():
+        return "images", None
+    if chosen is None and location.suffix.lower() in (".npz", ".npy"):
+        return "arrays", None
     frame = _read(path, given)
+    names = [str(name) for name in frame.columns]
+    if chosen is not None:
+        return chosen, names
     if "root" in given or image_lists.lists_images(frame, location.parent):
-        return "images"
-    return "series" if series_inspection.is_series(frame, target) else "table"
+        return "images", names
+    return "series" if series_inspection.is_series(frame, target) else "table", names
 
 
 def _read(path: str, given: Mapping[str, Any]) -> pd.DataFrame:
@@ -87,15 +96,14 @@ def _read(path: str, given: Mapping[str, Any]) -> pd.DataFrame:
     return table_files.read_table(path, **settings)
 
 
-def _table(path: str, target: str | None, given: Mapping[str, Any]) -> Inspection:
-    frame = _read(path, given)
-    settings = table_inspection.settings_of(path, target, frame, given)
-    settings, split, samples = table_inspection.with_split(settings, given)
-    data = _prepared(settings)
-    assert isinstance(data, Table)
-    facts = [("rows", f"{len(samples.x):,}, {len(frame.columns)} columns"), *_without_reason(data.notes, split), *split]
+def _table(path: str, target: str | None, given: Mapping[str, Any], names: Sequence[str]) -> Inspection:
+    settings = table_inspection.settings_of(path, target, names, given)
+    data, split = table_inspection.with_split(settings, given)
+    samples = data.read()
+    data.prepare()
+    facts = [("rows", f"{len(samples.x):,}, {len(names)} columns"), *_without_reason(data.notes, split), *split]
     facts += [("classes", text) for text in _balance(data)]
-    facts += [(kind, f"{len(names)}: {_listed(names)}") for kind, names in table_inspection.columns(data.encoding)]
+    facts += [(kind, f"{len(found)}: {_listed(found)}") for kind, found in table_inspection.columns(data.encoding)]
     missing = samples.x.isna().mean().sort_values(ascending=False)
     missing = missing[missing > 0]
     if len(missing):

@@ -1,7 +1,7 @@
 """Inspection of a table: its columns, the split that it calls for, and what to watch out for."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,9 @@ import pandas as pd
 
 from lab.config.sections import part
 from lab.data.encodings.table import Category, Date, Number, TableEncoding
-from lab.data.reading import column_types
 from lab.data.samples import Samples
 from lab.data.table import Table
-from lab.errors import LabError
+from lab.errors import LabError, did_you_mean
 from lab.scaffold import leakage, table_splits
 
 COMMON_TARGETS = ("target", "label", "class", "y", "outcome")
@@ -22,33 +21,39 @@ MOSTLY = 0.5
 Facts = list[tuple[str, str]]
 
 
-def settings_of(path: str, target: str | None, frame: pd.DataFrame, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The data section for a table; raises LabError if the target is not clear."""
-    target = target or _common_target(frame)
-    column_types.check_names([target], frame, "--target")
+def settings_of(path: str, target: str | None, names: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The data section for a table with columns of these names; raises LabError if the target is not clear."""
+    target = target or _common_target(names)
+    if target not in names:
+        raise LabError(f"--target: no column '{target}'; {did_you_mean(target, names)}")
     return {"kind": "table", "path": path, "target": target, **given}
 
 
-def _common_target(frame: pd.DataFrame) -> str:
+def _common_target(names: Sequence[str]) -> str:
     """The column with a common name for a target; raises LabError if there is none."""
-    names = {str(name).lower(): str(name) for name in frame.columns}
+    found = {name.lower(): name for name in names}
     for name in COMMON_TARGETS:
-        if name in names:
-            return names[name]
-    known = ", ".join(str(name) for name in frame.columns)
-    raise LabError(f"--target: which column is to be predicted? the file has {known}")
+        if name in found:
+            return found[name]
+    raise LabError(f"--target: which column is to be predicted? the file has {', '.join(names)}")
 
 
-def with_split(settings: dict[str, Any], given: Mapping[str, Any]) -> tuple[dict[str, Any], Facts, Samples]:
-    """The settings with the split that the table calls for, facts that say why, and the samples as they were read."""
-    table: Table = part("data", settings | {"batch_size": 1}).build(seed=0)
-    samples = table.read()
+def with_split(settings: dict[str, Any], given: Mapping[str, Any]) -> tuple[Table, Facts]:
+    """A table with the split that it calls for, which is added to the settings, and facts that say why."""
+    table = _table(settings)
     if table_splits.overrides_split(given):
-        return settings, [], samples
+        return table, []
+    samples = table.read()
     found = table_splits.proposal(settings["path"], samples.x, settings["target"])
     if found is None or ("order_by" in found.settings and _sorted_by_class(samples)):
-        return settings, [("split", hint) for hint in _hints(samples.x)], samples
-    return settings | dict(found.settings), [("split", found.reason)], samples
+        return table, [("split", hint) for hint in _hints(samples.x)]
+    settings |= found.settings
+    return _table(settings), [("split", found.reason)]
+
+
+def _table(settings: Mapping[str, Any]) -> Table:
+    table: Table = part("data", {**settings, "batch_size": 1}).build(seed=0)
+    return table
 
 
 def _sorted_by_class(samples: Samples) -> bool:

@@ -10,7 +10,6 @@ from made_images import RANDOM, note, save
 import lab
 from lab.config import experiment
 from lab.data.images import Images
-from lab.scaffold.inspection import kind_of
 from lab.scaffold.writing import new
 from lab.tracking.reading import stored_runs
 from lab.training import run as training
@@ -69,4 +68,4 @@ def test_from_a_list_to_predictions(frame: pd.DataFrame) -> None:
 )
 def test_a_table_is_a_list_of_images_if_they_are_there(frame: pd.DataFrame, cells: dict[str, list], kind: str) -> None:
     pd.DataFrame(cells).to_csv("scans/other.csv", index=False)
-    assert kind_of("scans/other.csv", None, {}) == kind
+    assert kind_and_names("scans/other.csv", None, {}, None)[0] == kind
