@@ -13,6 +13,7 @@ from lab.data import baselines
 from lab.data.loaders import Batch
 from lab.data.preparation import Scale
 from lab.modules import class_metrics, value_metrics
+from lab.modules.class_metrics import SecondClassAUROC
 from lab.modules.task import TaskModule
 
 
@@ -52,7 +53,7 @@ class ClassificationModule(TaskModule):
             "ece": class_metrics.CalibrationError(),
         }
         if self.classes == 2:
-            metrics["auroc"] = class_metrics.SecondClassAUROC()
+            metrics["auroc"] = SecondClassAUROC()
         return metrics
 
     def test_metrics(self) -> dict[str, Metric]:

@@ -84,7 +84,7 @@ def test_the_same_seed_gives_the_same_weights() -> None:
             "optimizer={kind: torch.optim.Adagrad, lr: -1.0}",
             "optimizer: torch.optim.Adagrad cannot be built: Invalid lear",
         ),
-        ("early_stopping.monitor=val/acc", "no such metric 'val/acc'; did you mean val/accuracy?"),
+        ("early_stopping.monitor=val/acc", "no such metric 'val/acc'; did you mean val/accuracy or val/ece?"),
         ("trainer.precision=16-mixed", "16-mixed needs a GPU"),
         ("trainer.precision=b16", "trainer: Precision 'b16' is invalid"),
         ("trainer.accelerator=quantum", "trainer: You selected an invalid accelerator name"),
