@@ -10,6 +10,7 @@ from made_images import RANDOM, note, save
 import lab
 from lab.config import experiment
 from lab.data.images import Images
+from lab.scaffold.inspection import kind_and_names
 from lab.scaffold.writing import new
 from lab.tracking.reading import stored_runs
 from lab.training import run as training
