@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from benchmarks.measuring import Size, Table
+from benchmarks.measuring import FULL, Size, Table
 from sklearn import datasets
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -66,7 +66,7 @@ def measure(size: Size) -> Table:
         before = Path.cwd()
         os.chdir(folder)
         try:
-            rows = [_row(name, *DATA[name]) for name in list(DATA)[:: 1 if size.name == "full" else 6]]
+            rows = [_row(name, *DATA[name]) for name in list(DATA)[:: 1 if size is FULL else 6]]
         finally:
             os.chdir(before)
     note = "Test scores, mean of three seeds (lowest to highest). Linear is logistic regression or ridge."
