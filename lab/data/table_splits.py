@@ -61,7 +61,9 @@ class TableSplits:
             raise LabError(f"{other}: has no column {', '.join(missing)}, which {path} has")
         return rows[frame.columns]
 
-    def of(self, frame: pd.DataFrame, given: NDArray[np.str_]) -> tuple[dict[str, Any], Notes]:
+    def of(
+        self, frame: pd.DataFrame, given: NDArray[np.str_], date_format: str | None = None
+    ) -> tuple[dict[str, Any], Notes]:
         """What `Samples` needs to know about the splits, and notes for the user."""
         if self.group and self.order_by:
             raise LabError("data.group, data.order_by: set one of them; a group may lie on both sides of a time")
@@ -79,7 +81,7 @@ class TableSplits:
             count = len(np.unique(found["groups"]))
             notes.append(("split", f"by '{self.group}': none of its {count:,} values is on two sides"))
         if self.order_by is not None:
-            found["order"] = _order(frame[self.order_by], self.order_by)
+            found["order"] = _order(frame[self.order_by], self.order_by, date_format)
             notes.append(("split", f"by '{self.order_by}': the last rows are the test, those before them validation"))
         return found, notes
 
@@ -89,17 +91,15 @@ def _groups(column: pd.Series, name: str) -> NDArray[np.int64]:
     return np.asarray(pd.factorize(column)[0], dtype=np.int64)
 
 
-def _order(column: pd.Series, name: str) -> NDArray[Any]:
-    """The numbers or times by which rows are ordered."""
+def _order(column: pd.Series, name: str, date_format: str | None) -> NDArray[Any]:
+    """The numbers or times by which rows are ordered; dates in the chosen format, where they have it."""
     _refuse_missing(column, f"data.order_by: column '{name}'")
+    found = column_types.infer_date(column, date_format)
+    if found is not None:
+        return dates(column, found.format).to_numpy()
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column.to_numpy()
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return dates(column, None).to_numpy()
-    format = column_types.date_format(column)
-    if format == "none":
-        raise LabError(f"data.order_by: column '{name}' has neither dates nor numbers, such as {column.iloc[0]!r}")
-    return dates(column, format).to_numpy()
+    raise LabError(f"data.order_by: column '{name}' has neither dates nor numbers, such as {column.iloc[0]!r}")
 
 
 def _refuse_missing(column: pd.Series, what: str) -> None:

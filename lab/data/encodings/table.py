@@ -160,10 +160,13 @@ class TableEncoding:
 
     def encode(self, raw: pd.DataFrame) -> Matrix:
         """Rows of a table to (N, width); raises LabError, with column and row, for invalid values."""
-        missing = [column.name for column in self.columns if column.name not in raw.columns]
+        given = [str(name) for name in raw.columns]
+        raw = raw.set_axis(given, axis=1)  # numbers in a DataFrame that was made of an array
+        missing = [column.name for column in self.columns if column.name not in given]
         if missing:
-            given = [str(name) for name in raw.columns]
             raise LabError(*[f"no column '{name}' in the data; {did_you_mean(name, given)}" for name in missing])
+        if twice := [column.name for column in self.columns if given.count(column.name) > 1]:
+            raise LabError(f"several columns are called '{twice[0]}'; rename all but one")
         out = np.empty((len(raw), len(self.names())), dtype=np.float32)
         marks, start = Marks.of(self.missing), 0
         for column in self.columns:

@@ -43,7 +43,7 @@ ZONE = re.compile(r":\d\d(:\d\d)?([.,]\d+)? ?(Z|UTC|GMT|[+-]\d\d(:?\d\d)?)$")
 NUMERIC = ("%Y{0}%m{0}%d", "%m{0}%d{0}%Y", "%d{0}%m{0}%Y", "%m{0}%d{0}%y", "%d{0}%m{0}%y", "%y{0}%m{0}%d")
 NAMED = (
     *("%d {0} %Y", "%d-{0}-%Y", "%d/{0}/%Y", "%d.{0}.%Y", "%d. {0} %Y", "%d{0}%Y", "%d {0}, %Y", "%d-{0}-%y"),
-    *("%d {0} %y", "{0} %d, %Y", "{0} %d %Y", "{0}-%d-%Y", "%Y-{0}-%d", "%Y {0} %d"),
+    *("%d {0} %y", "%d{0}%y", "{0} %d, %Y", "{0} %d %Y", "{0}-%d-%Y", "%Y-{0}-%d", "%Y {0} %d"),
     *("{0} %Y", "{0}-%Y", "{0}/%Y", "{0}, %Y", "%Y {0}", "%Y-{0}", "{0}-%y"),
 )
 SHAPES = (
@@ -52,6 +52,7 @@ SHAPES = (
     *(each.format(month) for month in ("%b", "%B") for each in NAMED),
 )
 COMPACT = {6: "%Y%m", 8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by the number of digits
+OF_NUMBERS = (*COMPACT.values(), UNIX_SECONDS, UNIX_MILLISECONDS)
 
 Reason = Literal["", "order", "even", "unknown"]
 REASONS = {
@@ -134,7 +135,7 @@ def of_most(cells: pd.Series) -> str | None:
 def _of_numbers(known: pd.Series) -> Format | None:
     """Dates as whole numbers: of the digits of a date, or Unix time that does not repeat in ordered rows."""
     values = known.unique()
-    if (values % 1 != 0).any():
+    if not np.isfinite(values.astype(float)).all() or (values % 1 != 0).any():
         return None
     if compact := _compact(pd.Series(values)):
         return Format(compact)
