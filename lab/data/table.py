@@ -135,6 +135,9 @@ class Table(SampleDataModule):
         present = self._known_target(frame[self.target]).notna().to_numpy()
         if not present.any():
             raise LabError(f"column '{self.target}' is missing in all rows")
+        for split, path in self.rows.files.items():
+            if path is not None and not present[given == split].any():
+                raise LabError(f"{path}: column '{self.target}' is missing in all rows")
         if not present.all():
             self.notes.append(("skipped", f"{int((~present).sum()):,} rows without {self.target}"))
         return frame[present].reset_index(drop=True), given[present]

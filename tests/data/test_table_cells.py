@@ -74,6 +74,9 @@ class TestInputs:
         assert "'€" in refusal([*prices("$")[1:], prices("€")[0]])
         assert "row 90: '0.5' is written unlike" in refusal([*[f"{row}.5%" for row in range(1, ROWS)], "0.5"])
 
+    def test_a_dash_for_zero_of_a_spreadsheet_is_refused(self) -> None:
+        assert "row 1: '$-' is text among" in refusal(["$-", *[f"$({value})" for value in prices()[1:]]])
+
     def test_numbers_that_the_settings_rule_out_are_no_numbers(self) -> None:
         assert kind(prices(), decimal=",", thousands="none") == ""
 

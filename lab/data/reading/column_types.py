@@ -26,7 +26,7 @@ MIN_ROWS = 5  # of an embedded category; rarer ones count as unknown
 FEW_VALUES = 20  # a text column with at most so many distinct values is categorical
 CELL_TYPES = (str, bool, int, float, np.generic, pd.Timestamp)
 # A number with at most a currency or a percent sign around it.
-NUMBER = re.compile(r"[-+(\u2212]?\s?[$€£¥]?\s?-?\d[\d.,'\s]*\s?[%$€£¥]?\)?")
+NUMBER = re.compile(r"[-+(\u2212\s]*[$€£¥]?[-+(\s]*\d[\d.,'\s]*[%$€£¥]?\)?")
 IDENTIFIER = re.compile(r"(^|.*[_\s.-])(id|ids|index|idx|uuid|guid|key|nr|no|row|rownum|unnamed \d+)$|.*[a-z]I[dD]$")
 
 

@@ -58,11 +58,11 @@ def of_columns(columns: Iterable[pd.Series], choice: Choice) -> dict[str, Number
 
 def possible(column: pd.Series, choice: Choice) -> list[NumberFormat]:
     """The formats in which a column of known texts can be read as numbers that differ; [] where they are none."""
-    texts = [str(text).translate(PLAIN_SIGNS) for text in pd.unique(column)[:SAMPLE]]
+    cells = pd.Series(pd.unique(column)[:SAMPLE], dtype=object).astype(str)
+    texts = [text.translate(PLAIN_SIGNS) for text in cells]
     affixes = _affixes(texts)
     if affixes is None or not texts:
         return []
-    cells = pd.Series(texts, dtype=object)
     formats = [NumberFormat(*marks, affixes) for marks in MARKS if choice.allows(*marks)]
     read = [(format, format.parse(cells)) for format in formats]
     read = [(format, values) for format, values in read if not np.isnan(values).any()]
