@@ -17,6 +17,7 @@ from lab.data.encodings.cells import (
     may_be_numbers,
     names,
     numbers,
+    refuse,
 )
 from lab.data.reading.times.dates import parse
 from lab.errors import LabError, did_you_mean
@@ -171,7 +172,7 @@ class TableEncoding:
         marks, start = Marks.of(self.missing), 0
         for column in self.columns:
             width = len(column.names())
-            column.write(raw[column.name], marks, out[:, start : start + width])
+            _write(column, raw[column.name], marks, out[:, start : start + width])
             start += width
         return out
 
@@ -209,6 +210,16 @@ class TableEncoding:
             columns.append(kind(**settings))
         missing = content.get("missing")
         return cls(tuple(columns), None if missing is None else tuple(missing))
+
+
+def _write(column: Column, cells: pd.Series, marks: Marks, out: Matrix) -> None:
+    """Write the encoded columns; raises LabError, with the row, for a cell that holds several values."""
+    try:
+        column.write(cells, marks, out)
+    except TypeError:
+        several = cells.map(lambda cell: isinstance(cell, (list, dict, set, np.ndarray)))
+        refuse(several, cells, "is not a single value", "a cell holds one number or text")
+        raise
 
 
 def _with_tuples(content: dict[str, Any]) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def fit(
     ]
     if not columns:
         reasons = "; ".join(f"{finding.name} {finding.why}" for finding in findings)
-        raise LabError(f"no input columns are left: {reasons}")
+        raise LabError("no input columns are left" + (f": {reasons}" if reasons else ""))
     return TableEncoding(tuple(columns), None if missing is None else tuple(missing))
 
 
@@ -114,7 +114,8 @@ def _check_cells(column: pd.Series) -> None:
     known = column.dropna()
     if not all(isinstance(value, CELL_TYPES) for value in known.head(1000)):
         raise LabError(
-            f"column '{column.name}' holds {type(known.iloc[0]).__name__}; only numbers, text and dates are supported"
+            f"column '{column.name}' holds {type(known.iloc[0]).__name__}; only numbers, text and dates are supported; "
+            f"convert it, or list {column.name} in data.drop"
         )
 
 

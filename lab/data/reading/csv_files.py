@@ -36,6 +36,7 @@ def _read_csv(path: Path, reading: Reading) -> RawTable:
     encoding = _text_encoding(path, reading.text_encoding)
     sample = _sample(path, encoding)
     separator = _separator(sample) if reading.separator == "auto" else reading.separator
+    _refuse_open_quote(path, sample, separator)
     header = _header(path, sample, separator, reading.skip_rows)
     cells = dict(zip(header.names, _columns(sample, separator, header), strict=True))
     texts = {name for name, column in cells.items() if name in reading.texts or _is_open(column, reading)}
@@ -151,6 +152,15 @@ def _header(path: Path, sample: str, separator: str, skip_rows: int | None) -> H
     names = [name or f"unnamed {number}" for number, name in enumerate(first, start=1)]
     check_names(path, names)
     return Header(names, line, titles)
+
+
+def _refuse_open_quote(path: Path, sample: str, separator: str) -> None:
+    """Raise LabError for a quotation mark that is not closed: all lines below it would be one cell."""
+    rows = _numbered_rows(sample, separator, SAMPLE_ROWS)
+    is_open = "\n" in rows[-1][1][-1].strip() and not sample.rstrip().endswith('"')
+    if is_open and path.stat().st_size <= SAMPLE_BYTES:
+        line = rows[-2][0] + 1 if len(rows) > 1 else 1
+        raise LabError(f"{path}: line {line} opens a quotation mark that is not closed; close it, or double it")
 
 
 def _titles(rows: list[list[str]]) -> int:

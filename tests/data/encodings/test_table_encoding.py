@@ -167,3 +167,9 @@ class TestCells:
         assert encoding.encode(pd.DataFrame([[1.5], [2.5]])).tolist() == [[1.5], [2.5]]
         with pytest.raises(LabError, match="several columns are called '0'"):
             encoding.encode(pd.DataFrame([[1, 2]], columns=["0", "0"]))
+
+    @pytest.mark.parametrize("cell", [[1.5], {"x": 1}])
+    def test_cells_of_several_values_are_refused_with_their_row(self, cell: object) -> None:
+        for column in (Number("x", 0, False), Category("x", ("a", "b"), (0.5, 0.5), False)):
+            with pytest.raises(LabError, match=r"column 'x', row 2: .* is not a single value"):
+                TableEncoding((column,)).encode(pd.DataFrame({"x": ["1" if column.kind == "number" else "a", cell]}))

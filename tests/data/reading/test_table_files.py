@@ -106,3 +106,9 @@ class TestWhatArrowWouldMisread:
     def test_a_cell_beyond_measure_is_refused_in_one_line(self) -> None:
         with pytest.raises(LabError, match="cannot be read as CSV: field larger"):
             file('a,b\n1,"' + "x" * 200_000)
+
+    def test_a_quotation_mark_that_is_not_closed_is_named(self) -> None:
+        with pytest.raises(LabError, match="line 3 opens a quotation mark that is not closed"):
+            file('a,b\nx,1\n"y,2\n' + "z,3\n" * 50)
+        assert len(file('a,b\nx,1\ny,"2\n3"\n').frame) == 2
+        assert len(file('a,b\n5",1\nx,2\n').frame) == 2
