@@ -70,6 +70,14 @@ class TestInputs:
     def test_none_among_prices_is_missing(self) -> None:
         assert kind(["None", *prices("$")[1:]]) == "number"
 
+    @pytest.mark.parametrize("mark", ["#DIV/0!", "\\N", "(null)", ".", "--"])
+    def test_marks_of_spreadsheets_and_databases_are_missing_among_numbers(self, mark: str) -> None:
+        assert kind(cells(1.5, 2, mark, 3)) == "number"
+        assert kind([mark, *prices("$")[1:]]) == "number"
+
+    def test_a_day_zero_is_missing_among_dates(self) -> None:
+        assert kind(["0000-00-00", *days("%Y-%m-%d")[1:]]) == "date"
+
     def test_two_currencies_and_percent_here_and_there_are_refused(self) -> None:
         assert "'€" in refusal([*prices("$")[1:], prices("€")[0]])
         assert "row 90: '0.5' is written unlike" in refusal([*[f"{row}.5%" for row in range(1, ROWS)], "0.5"])

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from lab.errors import LabError
 
-# What stands for a missing value; among numbers and dates "None" does too, among names it may be one of them.
+# What stands for a missing value; among numbers and dates NO_NUMBER does too, among names it may be one of them.
 MISSING = (
     *("", "?", "-", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "<NA>", "#NA", "#N/A N/A", "-NaN"),
-    *("-nan", "1.#QNAN", "N.A.", "NaT"),
+    *("-nan", "1.#QNAN", "N.A.", "NaT", "\\N", "(null)", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?"),
 )
-NO_NUMBER = ("None", "none")
+NO_NUMBER = ("None", "none", ".", "--", "n.a.", "0000-00-00", "0000-00-00 00:00:00")
 CODE = re.compile(r"0\d")
 WORDS = {"true": 1.0, "false": 0.0}
 PLAIN_NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")  # "001" is a code
