@@ -16,6 +16,7 @@ from lab.data.reading.settings import Reading, Separator, marks_of
 from lab.data.reading.times import dates
 from lab.data.sizes import EmbeddedColumns, Sizes
 from lab.data.table_splits import TableSplits
+from lab.errors import LabError
 
 EXAMPLE_ROWS = 4
 
@@ -136,7 +137,12 @@ class Table(SampleDataModule):
         """The rows that have a target, where those without are to be skipped."""
         if self.missing_target == "refuse":
             return frame, given
-        present = known(frame[self.target], self.settings.marks).notna().to_numpy()
+        present = self._known_target(frame[self.target]).notna().to_numpy()
+        if not present.any():
+            raise LabError(f"column '{self.target}' is missing in all rows")
+        for split, path in self.rows.files.items():
+            if path is not None and not present[given == split].any():
+                raise LabError(f"{path}: column '{self.target}' is missing in all rows")
         if not present.all():
             self.notes.append(("skipped", f"{int((~present).sum()):,} rows without {self.target}"))
         return frame[present].reset_index(drop=True), given[present]
@@ -144,9 +150,23 @@ class Table(SampleDataModule):
     def _target(self, frame: pd.DataFrame) -> pd.Series:
         """The target, as numbers where it is written as such."""
         column, format = frame[self.target], self.formats.get(self.target)
-        if format is None or self.chosen_task == "classification":
+        if self.chosen_task == "classification":
             return column
-        return pd.Series(numbers(column, format, self.settings.marks), name=column.name)
+        if format is not None:
+            return pd.Series(numbers(column, format, self.settings.marks), name=column.name)
+        column = self._known_target(column)
+        if column_types.is_text(column):
+            column_types.refuse_mixed(column.dropna(), self.settings)
+        return column
+
+    def _known_target(self, column: pd.Series) -> pd.Series:
+        """The target, missing where it is marked so, also among numbers."""
+        marks = self.settings.marks
+        if self.target in self.formats:
+            marks = marks.among_numbers()
+        column = known(column, marks)
+        marked = column.isin(marks.numbers)
+        return column.mask(marked) if marked.any() and not column_types.is_text(column) else column
 
     def _note_names(self, found: targets.Target) -> None:
         """Say that a class is called None, which may mean a missing value."""
@@ -160,8 +180,15 @@ class Table(SampleDataModule):
         findings = column_types.infer(raw, self.formats, self.settings)
         self.notes += [("dropped", f"{f.name}: {f.why}") for f in findings if f.dropped]
         self.notes += [("dates", f"'{f.name}' {note}") for f in findings for note in f.notes]
+        self._check_date_format(findings)
         self.encoding = column_types.fit(raw, findings, train, self.categories, self.missing)
         return self.encoding.encode(raw)
+
+    def _check_date_format(self, findings: list[column_types.Finding]) -> None:
+        """Raise LabError for a format in which no column is read."""
+        chosen = self.date_format
+        if chosen and self.rows.order_by not in self.drop and all(finding.format != chosen for finding in findings):
+            raise LabError(f"data.date_format: no column has dates such as {dates.example(chosen)} in all cells")
 
     def scale(self, x: NDArray[np.float32], train: NDArray[np.int64]) -> Scale:
         """Statistics of every column; category codes are not scaled."""

@@ -76,11 +76,12 @@ class TableSplits:
             notes.append(("split", given_splits.described(given.tolist(), self._source())))
         if self.group is not None:
             found["groups"] = _groups(frame[self.group], self.group)
+            _refuse_on_two_sides(frame[self.group], given, self._source())
             count = len(np.unique(found["groups"]))
             notes.append(("split", f"by '{self.group}': none of its {count:,} values is on two sides"))
         if self.order_by is not None:
             found["order"] = _order(frame[self.order_by], self.order_by, date_format)
-            notes.append(("split", f"by '{self.order_by}': the last rows are the test, those before them validation"))
+            notes.append(("split", f"by '{self.order_by}': {_drawn_in_order(given)}"))
         return found, notes
 
 
@@ -89,15 +90,37 @@ def _groups(column: pd.Series, name: str) -> NDArray[np.int64]:
     return np.asarray(pd.factorize(column)[0], dtype=np.int64)
 
 
+def _refuse_on_two_sides(groups: pd.Series, given: NDArray[np.str_], source: str) -> None:
+    """Raise LabError for a group of which the source puts rows into several splits; "" is for training."""
+    sides = pd.Series(np.where(given == "", "train", given), index=groups.index)
+    several = sides.groupby(groups).nunique().loc[lambda count: count > 1].index
+    if len(several):
+        more = f" (and {len(several) - 1:,} more)" if len(several) > 1 else ""
+        where = " and ".join(sorted(sides[groups == several[0]].unique()))
+        raise LabError(
+            f"data.group: '{several[0]}' of column '{groups.name}'{more} is in {where}, as given by {source}; "
+            "correct that, or leave out one of the two"
+        )
+
+
+def _drawn_in_order(given: NDArray[np.str_]) -> str:
+    """What the order of the rows decides; raises LabError if it is nothing."""
+    if not (given == "test").any():
+        return "the last rows are the test" + ("" if (given == "val").any() else ", those before them validation")
+    if (given == "val").any():
+        raise LabError("data.order_by: leave it out where the validation and the test split are both given")
+    return "the last of the other rows are validation"
+
+
 def _order(column: pd.Series, name: str, date_format: str | None) -> NDArray[Any]:
-    """The numbers or times by which rows are ordered."""
+    """The numbers or times by which rows are ordered; dates in the chosen format, where they have it."""
     _refuse_missing(column, f"data.order_by: column '{name}'")
     found = column_types.infer_date(column, date_format)
     if found is not None:
         return dates(column, found.format).to_numpy()
-    if column_types.is_text(column):
-        raise LabError(f"data.order_by: column '{name}' has neither dates nor numbers, such as {column.iloc[0]!r}")
-    return column.to_numpy()
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column.to_numpy()
+    raise LabError(f"data.order_by: column '{name}' has neither dates nor numbers, such as {column.iloc[0]!r}")
 
 
 def _refuse_missing(column: pd.Series, what: str) -> None:

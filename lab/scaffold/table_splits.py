@@ -17,8 +17,9 @@ from lab.errors import LabError
 SETTINGS = ("group", "order_by", "split", "test_path", "val_path")
 # Whose rows are alike: a column of such a name that repeats its values is proposed as data.group.
 WHO = re.compile(
-    r"(patient|subject|person|user|customer|client|member|participant|animal|mouse|speaker|writer|author|player|team"
-    r"|household|family|session|visit|device|machine|sensor|plant|site|school|student|store|shop)s?([_\s.-]?(id|no|nr))?$",
+    r"(patient|subject|individual|person|user|customer|client|member|participant|animal|mouse|speaker|writer|author"
+    r"|player|team|household|family|session|visit|device|machine|sensor|plant|site|school|student|store|shop)s?"
+    r"([_\s.-]?(id|no|nr))?$",
     re.IGNORECASE,
 )
 LEAST_GROUPS = 10

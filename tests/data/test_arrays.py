@@ -45,7 +45,7 @@ def test_an_npz_file_with_its_own_validation_and_test_set() -> None:
     data = from_npz(content)
     assert data.split_indices["val"].tolist() == list(range(30, 40))
     assert data.split_indices["test"].tolist() == list(range(40, 60))
-    assert ("split", "as the arrays say: train 30, val 10, test 20") in data.notes
+    assert ("split", "as given by the arrays: train 30, val 10, test 20") in data.notes
     scaled = (X[30:40] - X[:30].mean((0, 2), keepdims=True)) / X[:30].std((0, 2), keepdims=True)
     np.testing.assert_allclose(data.splits["val"].x, scaled, atol=1e-5)  # type: ignore[attr-defined]
 
@@ -54,7 +54,7 @@ def test_a_validation_set_alone_leaves_the_test_set_to_be_drawn() -> None:
     data = from_npz({"x": X[:50], "y": Y[:50], "x_val": X[50:], "y_val": Y[50:]})
     assert data.split_indices["val"].tolist() == list(range(50, 60))
     assert len(data.split_indices["test"]) == 9  # a fifth of each class
-    assert ("split", "as the arrays say: train 50, val 10; the test split is drawn from train") in data.notes
+    assert ("split", "as given by the arrays: train 50, val 10; the test split is drawn from train") in data.notes
 
 
 def test_x_train_is_x_and_arrays_that_are_not_used_are_said() -> None:

@@ -78,7 +78,7 @@ def test_a_column_says_the_split() -> None:
     counts = ROWS["fold"].value_counts()
     (note,) = [text for about, text in data.notes if about == "split"]
     assert note == (
-        f"as the values of 'fold' say: train {counts['train']}, val {counts['validation']}, test {counts['Test']}"
+        f"as given by the values of 'fold': train {counts['train']}, val {counts['validation']}, test {counts['Test']}"
     )
 
 
@@ -100,6 +100,18 @@ class TestFiles:
         column = data.encoding.names().index("code = 001")
         assert (x[:, column] > 0).all()
 
+    def test_beside_a_test_file_the_order_is_that_of_the_validation_rows(self) -> None:
+        ROWS.head(30).to_csv("test.csv", index=False)
+        data = table(test_path="test.csv", order_by="day")
+        assert ("split", "by 'day': the last of the other rows are validation") in data.notes
+        days = pd.to_datetime(ROWS["day"], dayfirst=True)
+        assert days[data.split_indices["train"]].max() < days[data.split_indices["val"]].min()
+
+    def test_one_without_any_target_is_refused(self) -> None:
+        ROWS.head(30).assign(y="").to_csv("test.csv", index=False)
+        with pytest.raises(LabError, match=r"test.csv: column 'y' is missing in all rows"):
+            table(test_path="test.csv", missing_target="skip")
+
     def test_a_column_that_it_lacks_is_named(self) -> None:
         ROWS.drop(columns=["y", "size"]).to_csv("test.csv", index=False)
         with pytest.raises(LabError, match=r"test.csv: has no column size, y, which rows.csv has"):
@@ -114,6 +126,12 @@ class TestFiles:
         ({"order_by": "fold"}, "data.order_by: column 'fold' has neither dates nor numbers"),
         ({"group": "patient", "order_by": "day"}, "data.group, data.order_by: set one of them"),
         ({"split": "fold", "test_path": "rows.csv"}, "data.split: leave it out where data.test_path"),
+        (
+            {"split": "fold", "order_by": "day"},
+            "data.order_by: leave it out where the validation and the test split are",
+        ),
+        ({"split": "fold", "group": "patient"}, "is in train and val, as given by the values of 'fold'"),
+        ({"test_path": "rows.csv", "group": "patient"}, "'0' of column 'patient' (and 39 more) is in test and train"),
     ],
 )
 def test_what_does_not_fit_is_refused(settings: dict[str, str], message: str) -> None:

@@ -31,7 +31,7 @@ def facts(found: Inspection, about: str = "split") -> list[str]:
 PATIENTS = RANDOM.permutation(np.repeat(np.arange(30) + 1000, 8))
 
 
-@pytest.mark.parametrize("name", ["patient_id", "subject", "customer", "userId", "Store"])
+@pytest.mark.parametrize("name", ["patient_id", "subject", "individual", "customer", "userId", "Store"])
 def test_identifiers_that_repeat_keep_their_rows_together(name: str) -> None:
     found = inspected(**{name: PATIENTS})
     assert found.settings["group"] == name

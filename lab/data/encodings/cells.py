@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 
 from lab.errors import LabError
 
-# What stands for a missing value; among numbers and dates "None" does too, among names it may be one of them.
+# What stands for a missing value; among numbers and dates NO_NUMBER does too, among names it may be one of them.
 MISSING = (
     *("", "?", "-", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "<NA>", "#NA", "#N/A N/A", "-NaN"),
-    *("-nan", "1.#QNAN", "N.A.", "NaT"),
+    *("-nan", "1.#QNAN", "N.A.", "NaT", "\\N", "(null)", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?"),
 )
-NO_NUMBER = ("None", "none")
+NO_NUMBER = ("None", "none", ".", "--", "n.a.", "0000-00-00", "0000-00-00 00:00:00")
 CODE = re.compile(r"0\d")
 WORDS = {"true": 1.0, "false": 0.0}
 PLAIN_NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")  # "001" is a code
-MINUS = str.maketrans({"\u2212": "-", "\u2013": "-"})
-NEGATIVE = re.compile(r"\(.*\)|\D*-.*|.*\d\s*-")
+PLAIN_SIGNS = str.maketrans({"\u2212": "-", "\u2013": "-", "\u2019": "'"})
+NEGATIVE = re.compile(r"\D*\(.*\)\D*|\D*-.*|.*\d\s*-")
 SPACES = re.compile(r"[\s\u00a0\u202f\u2009]")
 DIGITS = 7  # that single precision holds
 
@@ -66,19 +66,19 @@ class NumberFormat:
 
     def _cores(self, texts: pd.Series) -> pd.Series:
         """Digits and marks alone, behind a minus where the number is negative: -5, $-5, 5- or (5)."""
-        cores = texts.str.translate(MINUS)
+        cores = texts.str.translate(PLAIN_SIGNS)
         negative = cores.str.fullmatch(NEGATIVE)
         for affix in self.affixes:
             cores = cores.str.replace(affix, "", regex=False)
-        cores = cores.str.replace(SPACES, " " if self.thousands == " " else "", regex=True).str.strip("()+- ")
+        cores = cores.str.replace(SPACES, " ", regex=True).str.strip("()+- ")
         return cores.where(~negative, "-" + cores)
 
     def _pattern(self) -> str:
-        decimals = rf"(?:{re.escape(self.decimal)}\d*)?(?:[eE][+-]?\d+)?"
-        if not self.thousands:
-            return rf"-?(?:\d+{decimals}|{re.escape(self.decimal)}\d+)"
+        decimals = rf"(?:{re.escape(self.decimal)}\d*)?"
+        plain = rf"\d+{decimals}(?:[eE][+-]?\d+)?|{re.escape(self.decimal)}\d+"
         mark = re.escape(self.thousands)
-        return rf"-?(?:\d{{1,3}}(?:{mark}\d{{2,3}})*{mark}\d{{3}}|\d+){decimals}"
+        grouped = rf"[1-9]\d{{0,2}}(?:{mark}\d{{2,3}})*{mark}\d{{3}}{decimals}|" if mark else ""
+        return rf"-?(?:{grouped}{plain})"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from lab.data.encodings.cells import (
     may_be_numbers,
     names,
     numbers,
+    refuse,
 )
 from lab.data.reading.times.dates import parse
 from lab.errors import LabError, did_you_mean
@@ -160,15 +161,18 @@ class TableEncoding:
 
     def encode(self, raw: pd.DataFrame) -> Matrix:
         """Rows of a table to (N, width); raises LabError, with column and row, for invalid values."""
-        missing = [column.name for column in self.columns if column.name not in raw.columns]
+        given = [str(name) for name in raw.columns]
+        raw = raw.set_axis(given, axis=1)  # numbers in a DataFrame that was made of an array
+        missing = [column.name for column in self.columns if column.name not in given]
         if missing:
-            given = [str(name) for name in raw.columns]
             raise LabError(*[f"no column '{name}' in the data; {did_you_mean(name, given)}" for name in missing])
+        if twice := [column.name for column in self.columns if given.count(column.name) > 1]:
+            raise LabError(f"several columns are called '{twice[0]}'; rename all but one")
         out = np.empty((len(raw), len(self.names())), dtype=np.float32)
         marks, start = Marks.of(self.missing), 0
         for column in self.columns:
             width = len(column.names())
-            column.write(raw[column.name], marks, out[:, start : start + width])
+            _write(column, raw[column.name], marks, out[:, start : start + width])
             start += width
         return out
 
@@ -206,6 +210,16 @@ class TableEncoding:
             columns.append(kind(**settings))
         missing = content.get("missing")
         return cls(tuple(columns), None if missing is None else tuple(missing))
+
+
+def _write(column: Column, cells: pd.Series, marks: Marks, out: Matrix) -> None:
+    """Write the encoded columns; raises LabError, with the row, for a cell that holds several values."""
+    try:
+        column.write(cells, marks, out)
+    except TypeError:
+        several = cells.map(lambda cell: isinstance(cell, (list, dict, set, np.ndarray)))
+        refuse(several, cells, "is not a single value", "a cell holds one number or text")
+        raise
 
 
 def _with_tuples(content: dict[str, Any]) -> dict[str, Any]:

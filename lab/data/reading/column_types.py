@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lab.data.encodings.cells import PLAIN, Marks, NumberFormat, are_plain_numbers, names, numbers
+from lab.data.encodings.cells import PLAIN, Marks, NumberFormat, are_plain_numbers, known, names, numbers
 from lab.data.encodings.table import Category, Column, Date, Number, TableEncoding, dates
 from lab.data.reading import number_formats
 from lab.data.reading.number_formats import Choice
@@ -26,7 +26,7 @@ MIN_ROWS = 5  # of an embedded category; rarer ones count as unknown
 FEW_VALUES = 20  # a text column with at most so many distinct values is categorical
 CELL_TYPES = (str, bool, int, float, np.generic, pd.Timestamp)
 # A number with at most a currency or a percent sign around it.
-NUMBER = re.compile(r"[-+(\u2212]?\s?[$€£¥]?\s?-?\d[\d.,'\s]*\s?[%$€£¥]?\)?")
+NUMBER = re.compile(r"[-+(\u2212\s]*[$€£¥]?[-+(\s]*\d[\d.,'\s]*[%$€£¥]?\)?")
 IDENTIFIER = re.compile(r"(^|.*[_\s.-])(id|ids|index|idx|uuid|guid|key|nr|no|row|rownum|unnamed \d+)$|.*[a-z]I[dD]$")
 
 
@@ -71,8 +71,8 @@ def number_formats_of(frame: pd.DataFrame, settings: Settings) -> dict[str, Numb
     """
     for name in frame.columns:
         _check_cells(frame[name])
-    columns = [frame[name] for name in frame.columns if str(name) not in settings.categorical]
-    return number_formats.of_columns([column.dropna() for column in columns if is_text(column)], settings.numbers)
+    columns = [frame[name] for name in frame.columns if str(name) not in settings.categorical and is_text(frame[name])]
+    return number_formats.of_columns([_measured(column, settings.marks) for column in columns], settings.numbers)
 
 
 def infer(frame: pd.DataFrame, formats: Mapping[str, NumberFormat], settings: Settings) -> list[Finding]:
@@ -96,7 +96,7 @@ def fit(
     ]
     if not columns:
         reasons = "; ".join(f"{finding.name} {finding.why}" for finding in findings)
-        raise LabError(f"no input columns are left: {reasons}")
+        raise LabError("no input columns are left" + (f": {reasons}" if reasons else ""))
     return TableEncoding(tuple(columns), None if missing is None else tuple(missing))
 
 
@@ -105,22 +105,31 @@ def is_text(column: pd.Series) -> bool:
     return not (pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype))
 
 
+def _measured(column: pd.Series, marks: Marks) -> pd.Series:
+    """The cells that are not missing in a column of numbers or dates, where None is no name."""
+    return known(column, marks.among_numbers()).dropna()
+
+
 def _check_cells(column: pd.Series) -> None:
     known = column.dropna()
     if not all(isinstance(value, CELL_TYPES) for value in known.head(1000)):
         raise LabError(
-            f"column '{column.name}' holds {type(known.iloc[0]).__name__}; only numbers, text and dates are supported"
+            f"column '{column.name}' holds {type(known.iloc[0]).__name__}; only numbers, text and dates are supported; "
+            f"convert it, or list {column.name} in data.drop"
         )
 
 
 def _inferred(column: pd.Series, format: NumberFormat | None, settings: Settings) -> Finding:
-    name, known = str(column.name), column.dropna()
+    name, present = str(column.name), column.dropna()
     keep = name in settings.keep
-    if not len(known) or ((known == known.iloc[0]).all() and (len(known) == len(column) or not keep)):
-        return Finding(name, "constant", f"is always {known.iloc[0]}" if len(known) else "is empty")
+    if not len(present):
+        return Finding(name, "constant", "is empty")
+    if (present == present.iloc[0]).all() and (len(present) == len(column) or not keep):
+        where = "always" if len(present) == len(column) else "empty or"
+        return Finding(name, "constant", f"is {where} {present.iloc[0]}")
     if name in settings.categorical:
         return Finding(name, "category")
-    if date := infer_date(known, settings.date_format):
+    if date := infer_date(_measured(column, settings.marks), settings.date_format):
         return date
     if not is_text(column):
         found = _inferred_from_numbers(column, keep, settings.marks)
@@ -128,18 +137,25 @@ def _inferred(column: pd.Series, format: NumberFormat | None, settings: Settings
     if format is not None:
         values = pd.Series(numbers(column, format, settings.marks), name=name).convert_dtypes()
         return replace(_inferred_from_numbers(values, keep, settings.marks), numbers=format)
-    return _inferred_from_text(column, known, keep)
+    return _inferred_from_text(present, keep, settings)
 
 
-def infer_date(known: pd.Series, chosen: str | None = None) -> Finding | None:
+def infer_date(cells: pd.Series, chosen: str | None = None) -> Finding | None:
     """A column of dates, in the chosen format if all its cells are; None if it has other cells."""
-    name = str(known.name)
-    if chosen is not None and is_text(known) and read(pd.Series(known.unique()), chosen).notna().all():
+    name = str(cells.name)
+    if chosen is not None and _is_in(cells, chosen):
         return Finding(name, "date", format=chosen)
-    found = date_formats.infer(known)
+    found = date_formats.infer(cells)
     if found is None:
         return None
     return Finding(name, "date", format=None if found.text == ISO else found.text, notes=tuple(found.notes()))
+
+
+def _is_in(cells: pd.Series, format: str) -> bool:
+    """Whether all cells are dates in a format; numbers only in one of digits alone, such as Unix time."""
+    if not len(cells) or (not is_text(cells) and format not in date_formats.OF_NUMBERS):
+        return False
+    return bool(read(pd.Series(cells.unique()), format).notna().all())
 
 
 def _inferred_from_numbers(column: pd.Series, keep: bool, marks: Marks) -> Finding:
@@ -154,37 +170,42 @@ def _inferred_from_numbers(column: pd.Series, keep: bool, marks: Marks) -> Findi
     return Finding(name, "number") if format == "none" else Finding(name, "date", format=format)
 
 
-def _inferred_from_text(column: pd.Series, known: pd.Series, keep: bool) -> Finding:
-    name, different = str(column.name), known.nunique()
-    if different > FEW_VALUES:
-        _refuse_mixed(known)
-    if not keep and len(known) > FEW_VALUES:
-        if different == len(known):
+def _inferred_from_text(cells: pd.Series, keep: bool, settings: Settings) -> Finding:
+    name, different = str(cells.name), cells.nunique()
+    refuse_mixed(cells, settings)
+    if not keep and len(cells) > FEW_VALUES:
+        if different == len(cells):
             return Finding(name, "identifier", "has a different text in every row")
-        if different > len(known) / 2:
+        if different > len(cells) / 2:
             return Finding(name, "text", f"has {different:,} different texts")
     return Finding(name, "category")
 
 
-def _refuse_mixed(known: pd.Series) -> None:
-    """Raise LabError for numbers with text among them, and for numbers that are not all written alike."""
-    texts = known.astype(str)
+def refuse_mixed(cells: pd.Series, settings: Settings) -> None:
+    """Raise LabError for many different numbers or dates with other text among them, or not all written alike."""
+    if cells.nunique() <= FEW_VALUES:
+        return
+    if (format := date_formats.of_most(cells)) is not None:
+        dates(cells.reset_index(drop=True), format, settings.marks)
+    texts = cells.astype(str)
     numeric = texts.str.fullmatch(NUMBER) & ~texts.str.match(r"0\d")
-    name, remedy = known.name, f"correct it, leave it empty, or list {known.name} in data.categorical or data.drop"
     if numeric.mean() <= 0.5 or texts.str.match(r"0\d").any():
         return
+    odd, wanted = ~numeric.to_numpy(), f"is text among {int(numeric.sum()):,} numbers"
     if numeric.all():
-        row, wanted = _odd_number(texts), "is written unlike the other numbers"
-    else:
-        row, wanted = int(known.index[~numeric][0]), f"is text among {int(numeric.sum()):,} numbers"
-    raise LabError(f"column '{name}', row {row + 1}: {known[row]!r} {wanted}; {remedy}")
+        odd, wanted = _odd_numbers(texts, settings.numbers), "is written unlike the other numbers"
+    if 0 < odd.sum() <= len(odd) / 2:
+        row, name = cells.index[odd][0], cells.name
+        remedy = f"correct it, leave it empty, or list {name} in data.categorical or data.drop"
+        raise LabError(f"column '{name}', row {row + 1}: {cells[row]!r} {wanted}; {remedy}")
 
 
-def _odd_number(texts: pd.Series) -> int:
-    """The first row whose number does not fit the format that most have."""
-    formats = [NumberFormat(*marks, affixes=tuple("$€£¥%")) for marks in number_formats.MARKS]
-    unfit = [np.isnan(format.parse(texts)) for format in formats]
-    return int(texts.index[min(unfit, key=np.count_nonzero)][0])
+def _odd_numbers(texts: pd.Series, choice: Choice) -> NDArray[np.bool_]:
+    """Which numbers do not fit the format that most have, or have another sign than most."""
+    formats = [NumberFormat(*marks, tuple("$€£¥%")) for marks in number_formats.MARKS if choice.allows(*marks)]
+    odd = min((np.isnan(format.parse(texts)) for format in formats), key=np.count_nonzero)
+    signs = texts.str.extract("([$€£¥%])", expand=False).fillna("")
+    return odd if odd.any() else (signs != signs.mode()[0]).to_numpy()
 
 
 def date_format(known: pd.Series) -> str | None:

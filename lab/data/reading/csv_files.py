@@ -21,14 +21,22 @@ SAMPLE_BYTES = 1 << 18  # read from the start of a file to infer its format
 SAMPLE_ROWS = 2_000
 MAX_TITLES = 20  # lines above the names of the columns
 MAX_LONE_FIELDS = 5  # lines of a single field that may stand below a table
-CODE = re.compile(r"0\d+")  # 001 is not 1
+AS_WRITTEN = re.compile(r"0\d+|[+-]?0[xX].*|\d{1,2}:\d\d.*")  # 001 is not 1; Arrow reads 0x1A as 26, 12:30 as a time
 
 
 def read_csv(path: Path, reading: Reading) -> RawTable:
     """The rows of a CSV file; raises LabError with the line."""
+    try:
+        return _read_csv(path, reading)
+    except csv.Error as error:
+        raise LabError(f"{path}: cannot be read as CSV: {error}") from None
+
+
+def _read_csv(path: Path, reading: Reading) -> RawTable:
     encoding = _text_encoding(path, reading.text_encoding)
     sample = _sample(path, encoding)
     separator = _separator(sample) if reading.separator == "auto" else reading.separator
+    _refuse_open_quote(path, sample, separator)
     header = _header(path, sample, separator, reading.skip_rows)
     cells = dict(zip(header.names, _columns(sample, separator, header), strict=True))
     texts = {name for name, column in cells.items() if name in reading.texts or _is_open(column, reading)}
@@ -61,12 +69,12 @@ def _skip_lone_field(row: pa.csv.InvalidRow, lone: list[int]) -> str:
 
 
 def _is_open(cells: list[str], reading: Reading) -> bool:
-    """Whether Arrow could misread a column: codes such as 001, numbers such as 1.234 that may be 1234."""
+    """Whether Arrow could misread a column: codes such as 001, times, numbers such as 1.234 that may be 1234."""
     known = [cell for cell in cells if cell not in reading.marks(numbers=True)]
     if reading.fitted or not known:
         return False
     chosen = reading.thousands not in ("auto", "none") and any(reading.thousands in cell for cell in known)
-    return chosen or any(CODE.fullmatch(cell) for cell in known) or may_be_grouped(known)
+    return chosen or any(AS_WRITTEN.fullmatch(cell) for cell in known) or may_be_grouped(known)
 
 
 def _text_encoding(path: Path, chosen: str) -> str:
@@ -146,6 +154,15 @@ def _header(path: Path, sample: str, separator: str, skip_rows: int | None) -> H
     return Header(names, line, titles)
 
 
+def _refuse_open_quote(path: Path, sample: str, separator: str) -> None:
+    """Raise LabError for a quotation mark that is not closed: all lines below it would be one cell."""
+    rows = _numbered_rows(sample, separator, SAMPLE_ROWS)
+    is_open = "\n" in rows[-1][1][-1].strip() and not sample.rstrip().endswith('"')
+    if is_open and path.stat().st_size <= SAMPLE_BYTES:
+        line = rows[-2][0] + 1 if len(rows) > 1 else 1
+        raise LabError(f"{path}: line {line} opens a quotation mark that is not closed; close it, or double it")
+
+
 def _titles(rows: list[list[str]]) -> int:
     """How many lines stand above the names of the columns: lines with one cell, where those below have several."""
     filled = [sum(bool(cell.strip()) for cell in row) for row in rows[:MAX_TITLES]]
@@ -155,7 +172,7 @@ def _titles(rows: list[list[str]]) -> int:
 
 def _numbered_rows(sample: str, separator: str, limit: int = 200) -> list[tuple[int, list[str]]]:
     """The rows that are not empty, each with the number of its last line."""
-    reader = csv.reader(io.StringIO(sample), delimiter=separator)
+    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=separator)
     rows = []
     for row in reader:
         if row:

@@ -51,5 +51,5 @@ def described(splits: Iterable[str], source: str) -> str:
     missing = [name for split, name in (("val", "validation"), ("test", "test")) if not counts[split]]
     both = "splits are" if len(missing) > 1 else "split is"
     drawn = f"; the {' and '.join(missing)} {both} drawn from train" if missing else ""
-    free = f"; {counts['']:,} in none of them may go anywhere" if counts[""] else ""
-    return f"as {source} say: {given}{drawn}{free}"
+    others = f"; the other {counts['']:,} rows are for training" if counts[""] else ""
+    return f"as given by {source}: {given}{others}{drawn}"

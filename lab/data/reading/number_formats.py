@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from lab.data.encodings.cells import NumberFormat
+from lab.data.encodings.cells import PLAIN_SIGNS, NumberFormat
 from lab.errors import LabError
 
 Decimal = Literal["auto", ".", ","]
@@ -17,9 +17,10 @@ MARKS = ((".", ""), (",", ""), (".", ","), (",", "."), (".", "'"), (",", "'"), (
 AFFIX = re.compile(r"[^\d\s.,'()+\-\u2212\u2013]+")
 EXPONENT = re.compile(r"(?<=\d)[eE](?=[+-]?\d)")
 NUMBER_LIKE = re.compile(r"\D{0,6}\d[\d.,'\s]*([eE][+-]?\d+)?\D{0,6}")
-SYMBOLS = "$ € £ ¥ ₹ ₽ ₩ ₺ % ‰"
-CODES = "USD EUR GBP CHF JPY CNY INR RUB BRL SEK NOK DKK PLN CZK HUF kr zł"
-CURRENCIES = frozenset(f"{SYMBOLS} {CODES}".split())
+PERCENT = frozenset("%‰")
+SYMBOLS = "$ € £ ¥ ₹ ₽ ₩ ₺ ₪ ₫ ₱ ₴ R$ US$ CA$ AU$ NZ$ HK$"
+CODES = "USD EUR GBP CHF JPY CNY INR RUB BRL SEK NOK DKK PLN CZK HUF CAD AUD kr zł Kč Rs"
+CURRENCIES = frozenset(f"{SYMBOLS} {CODES}".split()) | PERCENT
 UNIT = re.compile(r"[^\W\d_]+[²³]?|[°µ][^\W\d_]*")
 PREFIX = re.compile(r"[(+\-\s]*([^\W\d_]+)\s*\d")  # letters before the digits
 CODE = re.compile(r"\D*0\d+\D*")  # 001 is not 1
@@ -57,11 +58,11 @@ def of_columns(columns: Iterable[pd.Series], choice: Choice) -> dict[str, Number
 
 def possible(column: pd.Series, choice: Choice) -> list[NumberFormat]:
     """The formats in which a column of known texts can be read as numbers that differ; [] where they are none."""
-    texts = [str(text) for text in pd.unique(column)[:SAMPLE]]
+    cells = pd.Series(pd.unique(column)[:SAMPLE], dtype=object).astype(str)
+    texts = [text.translate(PLAIN_SIGNS) for text in cells]
     affixes = _affixes(texts)
     if affixes is None or not texts:
         return []
-    cells = pd.Series(texts, dtype=object)
     formats = [NumberFormat(*marks, affixes) for marks in MARKS if choice.allows(*marks)]
     read = [(format, format.parse(cells)) for format in formats]
     read = [(format, values) for format, values in read if not np.isnan(values).any()]
@@ -97,12 +98,14 @@ def _named(format: NumberFormat) -> str:
 def _affixes(texts: Sequence[str]) -> tuple[str, ...] | None:
     """What stands around the numbers, longest first; None where the texts are no numbers.
 
-    That is a currency or a percent sign, or a unit that all have behind the number: A1 and B2 are names.
+    That is one currency, or a percent sign or a unit that all have behind the number: A1 and B2 are names.
     """
     if any(not NUMBER_LIKE.fullmatch(text) or CODE.fullmatch(text) for text in texts):
         return None
     of_text = [AFFIX.findall(EXPONENT.sub("", text)) for text in texts]
     found = {affix for affixes in of_text for affix in affixes}
+    if len(found & CURRENCIES) > 1 or _lacks_percent(texts, found):
+        return None
     units = found - CURRENCIES
     if any(not UNIT.fullmatch(unit) for unit in units):
         return None
@@ -110,6 +113,11 @@ def _affixes(texts: Sequence[str]) -> tuple[str, ...] | None:
     if prefixes or any(not units <= set(affixes) for affixes in of_text):
         return None
     return tuple(sorted(found, key=lambda affix: (-len(affix), affix)))
+
+
+def _lacks_percent(texts: Sequence[str], affixes: Collection[str]) -> bool:
+    """Whether some have a percent sign, and others that are not 0 have none: is 0.5 then 50 %?"""
+    return any(sign not in text and bool(re.search("[1-9]", text)) for sign in PERCENT & set(affixes) for text in texts)
 
 
 def proves_thousands(texts: Collection[str], mark: str) -> bool:

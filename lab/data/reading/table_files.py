@@ -107,11 +107,10 @@ def _compact(column: pa.ChunkedArray, reading: Reading, as_text: bool) -> pa.Chu
 
 
 def _single(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column in single precision, unless it holds whole numbers that need more, such as 20240131."""
+    """A column in single precision, unless it holds numbers that need more, such as 20240131 or Unix time."""
     ends = pc.min_max(column)
     largest = max(abs(ends["min"].as_py() or 0.0), abs(ends["max"].as_py() or 0.0))
-    whole = largest > 2**24 and pc.all(pc.equal(pc.round(column), column)).as_py()
-    return column if whole else column.cast(pa.float32(), safe=False)
+    return column if largest > 2**24 else column.cast(pa.float32(), safe=False)
 
 
 def _as_numbers(column: pa.ChunkedArray, reading: Reading) -> pa.ChunkedArray:

@@ -161,3 +161,15 @@ class TestCells:
         assert dates(zoned, None).tolist() == [pd.Timestamp("2024-01-01T10:00")]
         naive = pd.Series(pd.to_datetime(["2024-01-01"]))
         assert dates(naive, None).tolist() == [pd.Timestamp("2024-01-01")]
+
+    def test_names_of_columns_may_be_numbers_and_must_be_unique(self) -> None:
+        encoding = TableEncoding((Number("0", 0, False),))
+        assert encoding.encode(pd.DataFrame([[1.5], [2.5]])).tolist() == [[1.5], [2.5]]
+        with pytest.raises(LabError, match="several columns are called '0'"):
+            encoding.encode(pd.DataFrame([[1, 2]], columns=["0", "0"]))
+
+    @pytest.mark.parametrize("cell", [[1.5], {"x": 1}])
+    def test_cells_of_several_values_are_refused_with_their_row(self, cell: object) -> None:
+        for column in (Number("x", 0, False), Category("x", ("a", "b"), (0.5, 0.5), False)):
+            with pytest.raises(LabError, match=r"column 'x', row 2: .* is not a single value"):
+                TableEncoding((column,)).encode(pd.DataFrame({"x": ["1" if column.kind == "number" else "a", cell]}))

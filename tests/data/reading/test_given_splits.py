@@ -35,5 +35,5 @@ def test_another_value_is_refused_with_its_row() -> None:
 
 def test_the_sentence_says_what_is_drawn() -> None:
     said = given_splits.described(["train", "train", "", "test"], "the folders")
-    assert said.startswith("as the folders say: train 2, test 1; the validation split is drawn from train; ")
-    assert said.endswith("1 in none of them may go anywhere")
+    assert said.startswith("as given by the folders: train 2, test 1; the other ")
+    assert said.endswith("1 rows are for training; the validation split is drawn from train")

@@ -41,6 +41,11 @@ def read(*cells: str, choice: Choice = COMMA_FILE) -> list[float]:
         (["1e-5", "2.5E3"], [1e-5, 2500]),
         (["1,5", "2,25"], [1.5, 2.25]),
         ([".5", "1.25"], [0.5, 1.25]),
+        (["\u22121.5", "2.5"], [-1.5, 2.5]),
+        (["$ (1,234.50)", "$(5.00)", " $ 7.00 ", "$ -2.00"], [-1234.5, -5, 7, -2]),
+        (["1\u2019234.50", "12\u2019000.00"], [1234.5, 12000]),
+        (["1,234E+01", "5,6E-02"], [12.34, 0.056]),
+        (["0,512", "1,234"], [0.512, 1.234]),
     ],
 )
 def test_numbers_are_read_as_they_are_meant(cells: list[str], expected: list[float]) -> None:
@@ -53,10 +58,22 @@ def test_numbers_are_read_as_they_are_meant(cells: list[str], expected: list[flo
     [
         *(["a1", "b2"], ["A01", "A02"], ["001", "002"], ["Q1", "Q2"], ["#5", "#6"], ["5!", "6!"], ["12:30", "13:15"]),
         *(["2024-01-02", "2024-01-03"], ["01.02.2024", "03.04.2024"], ["12 kg", "3 lb"], ["1.2.3", "1.2.4"], ["", "5"]),
+        *(["4111 1111 1111 1111", "5500 0000 0000 0004"], ["030 123 456", "040 765 432"], ["555 1234", "555 9876"]),
     ],
 )
 def test_names_codes_and_dates_are_no_numbers(cells: list[str]) -> None:
     assert read(*cells) == []
+
+
+@pytest.mark.parametrize("cells", [["$5", "€6"], ["12%", "0.5"], ["5 kr", "6 EUR"]])
+def test_numbers_of_different_kinds_are_not_one_column(cells: list[str]) -> None:
+    assert read(*cells) == []
+
+
+def test_zero_needs_no_percent_sign_and_a_dollar_may_say_its_country() -> None:
+    assert read("12%", "0") == [12, 0]
+    assert read("US$1,000.00", "US$2.50") == [1000, 2.5]
+    assert read("R$ 1.000,00", "R$ 2,50") == [1000, 2.5]
 
 
 class TestThousands:

@@ -89,3 +89,26 @@ class TestColumns:
         assert frame["size"].isna().tolist() == [True, False, False]
         assert frame["name"].tolist()[0] == "NA"
         assert frame["name"].isna().tolist() == [False, True, False]
+
+
+class TestWhatArrowWouldMisread:
+    def test_times_of_the_day_and_hexadecimal_numbers_stay_text(self) -> None:
+        frame = file("time,code,x\n" + "12:30,0x1A,1\n08:15:20,0xFF,2\n" * 20).frame
+        assert frame["time"].iloc[0] == "12:30"
+        assert frame["code"].iloc[0] == "0x1A"
+
+    def test_unix_time_keeps_its_fractions(self) -> None:
+        assert file("t,x\n1614906123.25,1\n1614906124.25,2\n").frame["t"].iloc[0] == 1614906123.25
+
+    def test_lines_may_end_as_on_an_old_macintosh(self) -> None:
+        assert file("a,b\r1,2\r3,4\r").frame["b"].tolist() == [2, 4]
+
+    def test_a_cell_beyond_measure_is_refused_in_one_line(self) -> None:
+        with pytest.raises(LabError, match="cannot be read as CSV: field larger"):
+            file('a,b\n1,"' + "x" * 200_000)
+
+    def test_a_quotation_mark_that_is_not_closed_is_named(self) -> None:
+        with pytest.raises(LabError, match="line 3 opens a quotation mark that is not closed"):
+            file('a,b\nx,1\n"y,2\n' + "z,3\n" * 50)
+        assert len(file('a,b\nx,1\ny,"2\n3"\n').frame) == 2
+        assert len(file('a,b\n5",1\nx,2\n').frame) == 2

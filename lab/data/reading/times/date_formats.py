@@ -27,6 +27,7 @@ MOST = 0.9  # share of the texts of a column
 START, SAMPLE = 50, 1_000  # different cells that are looked at before all others
 LEAST_COMPACT, LEAST_MONTHS = 3, 13  # different values of digits alone from which they count as dates
 COMPACT_YEARS = (1900, 2100)  # of dates written as digits alone
+MANY_MORE_YEARS = 3  # than days of the month: 21-03-05 is then of 2021
 MUCH_MORE_EVEN = 0.5  # ratio of the spreads of the time between rows
 MONTH = r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 DATE_LIKE = re.compile(rf"\d.*[-/. :QqWwT].*\d|[Qq][1-4].*\d|\d[QqWw]\d|\d{{6,14}}|{MONTH}.*\d|\d.*{MONTH}")
@@ -43,7 +44,7 @@ ZONE = re.compile(r":\d\d(:\d\d)?([.,]\d+)? ?(Z|UTC|GMT|[+-]\d\d(:?\d\d)?)$")
 NUMERIC = ("%Y{0}%m{0}%d", "%m{0}%d{0}%Y", "%d{0}%m{0}%Y", "%m{0}%d{0}%y", "%d{0}%m{0}%y", "%y{0}%m{0}%d")
 NAMED = (
     *("%d {0} %Y", "%d-{0}-%Y", "%d/{0}/%Y", "%d.{0}.%Y", "%d. {0} %Y", "%d{0}%Y", "%d {0}, %Y", "%d-{0}-%y"),
-    *("%d {0} %y", "{0} %d, %Y", "{0} %d %Y", "{0}-%d-%Y", "%Y-{0}-%d", "%Y {0} %d"),
+    *("%d {0} %y", "%d{0}%y", "{0} %d, %Y", "{0} %d %Y", "{0}-%d-%Y", "%Y-{0}-%d", "%Y {0} %d"),
     *("{0} %Y", "{0}-%Y", "{0}/%Y", "{0}, %Y", "%Y {0}", "%Y-{0}", "{0}-%y"),
 )
 SHAPES = (
@@ -52,11 +53,13 @@ SHAPES = (
     *(each.format(month) for month in ("%b", "%B") for each in NAMED),
 )
 COMPACT = {6: "%Y%m", 8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by the number of digits
+OF_NUMBERS = (*COMPACT.values(), UNIX_SECONDS, UNIX_MILLISECONDS)
 
-Reason = Literal["", "order", "even", "unknown"]
+Reason = Literal["", "order", "even", "days", "unknown"]
 REASONS = {
     "order": "then the rows are in order of time",
     "even": "then the rows are about equally far apart",
+    "days": "else there would be more years than days",
     "unknown": "no cell shows which it is",
 }
 
@@ -134,7 +137,7 @@ def of_most(cells: pd.Series) -> str | None:
 def _of_numbers(known: pd.Series) -> Format | None:
     """Dates as whole numbers: of the digits of a date, or Unix time that does not repeat in ordered rows."""
     values = known.unique()
-    if (values % 1 != 0).any():
+    if not np.isfinite(values.astype(float)).all() or (values % 1 != 0).any():
         return None
     if compact := _compact(pd.Series(values)):
         return Format(compact)
@@ -191,8 +194,16 @@ def _best(texts: pd.Series) -> Format | None:
     likely = [format for format in best[1:] if not format.startswith("%y")]
     others = [format for format in likely if not readings[format].equals(readings[best[0]])]
     if not others:
-        return Format(best[0])
+        return _year_first(best, readings) or Format(best[0])
     return _likelier(best[0], others[0], readings)
+
+
+def _year_first(formats: list[str], readings: dict[str, pd.Series]) -> Format | None:
+    """A reading with a year of two digits in front, where the first one has far more years than days of the month."""
+    dates = readings[formats[0]].dt
+    if dates.year.nunique() < MANY_MORE_YEARS * dates.day.nunique():
+        return None
+    return next((Format(each, formats[0], "days") for each in formats[1:] if each.startswith("%y")), None)
 
 
 def _most_read(texts: pd.Series, formats: list[str]) -> list[str]:

@@ -24,7 +24,7 @@ def test_the_splits_of_folders_are_kept(train: str, val: str, test: str) -> None
     data = prepared()
     folders = {name: {data.files.paths[i].parts[1] for i in chosen} for name, chosen in data.split_indices.items()}
     assert folders == {"train": {train}, "val": {val}, "test": {test}}
-    assert note(data, "split") == "as the folders say: train 40, val 8, test 10"
+    assert note(data, "split") == "as given by the folders: train 40, val 8, test 10"
 
 
 @pytest.mark.parametrize(

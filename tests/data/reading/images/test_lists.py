@@ -74,7 +74,7 @@ def test_a_column_of_splits_is_used_and_said(frame: pd.DataFrame) -> None:
     data = from_list(frame)
     assert {name: len(chosen) for name, chosen in data.split_indices.items()} == {"train": 28, "val": 4, "test": 8}
     assert data.split_indices["test"].tolist() == list(range(32, 40))
-    assert note(data, "split") == "as the values of 'part' say: train 28, val 4, test 8"
+    assert note(data, "split") == "as given by the values of 'part': train 28, val 4, test 8"
     assert note(data, "columns") == "image 'file', split 'part', target 'plant'"
     drawn = from_list(frame, split="none", target="plant")
     assert drawn.split_indices["test"].tolist() != list(range(32, 40))

@@ -161,3 +161,14 @@ def test_a_chosen_format_is_checked() -> None:
         assert dates.check(format) == format
     with pytest.raises(LabError, match=r"data\.date_format: 'dd/mm' is not a format of dates; write one such as"):
         dates.check("dd/mm")
+
+
+def test_a_year_of_two_digits_is_in_front_where_else_there_were_more_years_than_days() -> None:
+    days = pd.date_range("2021-03-05", periods=90, freq="9D")
+    found = infer(column(days.strftime("%y-%m-%d")))
+    assert found is not None
+    assert (found.text, found.other) == ("%y-%m-%d", "%d-%m-%y")
+    assert any("is read year first, as else there would be more years than days" in note for note in found.notes())
+    found = infer(column(days.strftime("%d-%m-%y")))
+    assert found is not None
+    assert found.text == "%d-%m-%y"
