@@ -155,7 +155,9 @@ class Table(SampleDataModule):
         findings = column_types.infer(raw, self.formats, self.settings)
         self.notes += [("dropped", f"{f.name}: {f.why}") for f in findings if f.dropped]
         self.notes += [("dates", f"'{f.name}' {note}") for f in findings for note in f.notes]
-        self.encoding = column_types.fit(raw, findings, train, self.categories, self.missing)
+        self.encoding = column_types.fit(
+            raw, findings, train, self.categories, self.missing, self.reading.text_encoding
+        )
         return self.encoding.encode(raw)
 
     def scale(self, x: NDArray[np.float32], train: NDArray[np.int64]) -> Scale:
