@@ -80,7 +80,9 @@ def runs_table(table: RunTable, ids: Sequence[str], best: Mapping[str, Best], mo
     shown = Table(box=None, pad_edge=False, header_style="bold", caption=caption, caption_justify="left")
     names = [name for name in COLUMNS if width >= NARROW or name not in ("name", "took")]
     for name in names:
-        shown.add_column(name, no_wrap=True, justify="right" if name in ("seed", "took") else "left")
+        shown.add_column(
+            name, no_wrap=True, min_width=len(name), justify="right" if name in ("seed", "took") else "left"
+        )
     selected = table.only(ids)
     marks, spans = run_table.states(selected), run_table.seconds(selected.info)
     for run in ids:

@@ -10,6 +10,7 @@ from lab.comparisons.scores import Scores
 from lab.display.numbers import number, percent, signed
 
 FIXED_DESIGN = 29  # seeds that a fixed design needs to detect P(A > B) = 0.75 (Bouthillier et al. 2021)
+HOPELESS = 0.01  # chance of a decision, below which more seeds are not advised
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ def _chance(findings: Findings, arm: str, verdict: Verdict) -> str:
     rule = findings.design.rule
     pairs = findings.scores.pairs(arm, findings.design.control)
     chance = chances.chance_of_decision(pairs, rule, verdict.level, 2 * rule.most)
+    if chance < HOPELESS:
+        return "twice as many seeds would not decide it either"
     return (
         f"twice as many seeds would decide with a chance of about {percent(chance)} "
         f"(--seeds {rule.least}..{2 * rule.most})"

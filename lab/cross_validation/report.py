@@ -83,11 +83,11 @@ def _shown(mean: Mean | None, field: str) -> str:
 def summary(result: Result) -> RenderableType:
     """The table, the facts, and the next command."""
     name = " ".join([result.experiment.name, *result.experiment.overrides])
-    again = f"lab run {name} --folds {result.scores.count}"
+    again = f".venv/bin/lab run {name} --folds {result.scores.count}"
     following = (
         f"{again} trains the folds that failed again"
         if result.scores.failed
-        else f"lab run {name} fold=1/{result.scores.count} trains a fold as a run of its own, with its model"
+        else f".venv/bin/lab run {name} fold=1/{result.scores.count} trains a fold as a run of its own, with its model"
     )
     return Group("", outcome(result), f"[dim]next      [/dim]  {escape(following)}")
 

@@ -17,4 +17,4 @@ def seasonal(x: Tensor, targets: int, horizon: int, season: int) -> Tensor:
 
 def described(season: int) -> str:
     """What the forecast is called in tables."""
-    return "last value" if season == LAST_VALUE else f"last season, {season} steps"
+    return "last value" if season == LAST_VALUE else f"last season ({season} steps)"

@@ -96,6 +96,7 @@ class Series(SeriesDataModule):
             text,
             str(step) if step else None,
             self.season or next(iter(found.values())).season,
+            self.text_encoding,
         )
 
     def _check(self, frame: pd.DataFrame) -> None:

@@ -28,7 +28,7 @@ class Steps:
 
     `values` (C, T) holds one series, or several one after the other with their `lengths`; NaN is a gap, which is filled
     as `gaps` says. For the encoding: `time` and `series` are columns of the file, `format` and `step` those of the
-    times. `season` is a number of steps, None if unknown.
+    times, `text_encoding` that set for the file. `season` is a number of steps, None if unknown.
     """
 
     values: NDArray[Any]
@@ -41,6 +41,7 @@ class Steps:
     format: str | None = None
     step: str | None = None
     season: int | None = None
+    text_encoding: str = "auto"
 
 
 class SeriesDataModule(DataModule):
@@ -83,7 +84,15 @@ class SeriesDataModule(DataModule):
         self.targets = steps.targets
         self.correlated = self.window + self.horizon
         self.encoding = SeriesEncoding(
-            steps.names, self.window, self.horizon, steps.time, steps.gaps, steps.series, steps.format, steps.step
+            steps.names,
+            self.window,
+            self.horizon,
+            steps.time,
+            steps.gaps,
+            steps.series,
+            steps.format,
+            steps.step,
+            steps.text_encoding,
         )
         self.target_names = tuple(
             f"{name} +{step}" for name in steps.names[: self.targets] for step in range(1, self.horizon + 1)

@@ -181,7 +181,9 @@ class Table(SampleDataModule):
         self.notes += [("dropped", f"{f.name}: {f.why}") for f in findings if f.dropped]
         self.notes += [("dates", f"'{f.name}' {note}") for f in findings for note in f.notes]
         self._check_date_format(findings)
-        self.encoding = column_types.fit(raw, findings, train, self.categories, self.missing)
+        self.encoding = column_types.fit(
+            raw, findings, train, self.categories, self.missing, self.reading.text_encoding
+        )
         return self.encoding.encode(raw)
 
     def _check_date_format(self, findings: list[column_types.Finding]) -> None:

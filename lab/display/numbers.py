@@ -37,5 +37,7 @@ def duration(seconds: float) -> str:
 
 
 def age(milliseconds: float) -> str:
-    """The time since a moment, which is given in milliseconds since 1970."""
-    return "–" if math.isnan(milliseconds) else f"{duration(max(0.0, time.time() - milliseconds / 1000))} ago"
+    """The time since a moment, which is given in milliseconds since 1970, in its largest unit."""
+    if math.isnan(milliseconds):
+        return "–"
+    return f"{' '.join(duration(max(0.0, time.time() - milliseconds / 1000)).split()[:2])} ago"

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from lab.data.encodings import Encoding
+from lab.data.encodings.series import SeriesEncoding
 from lab.data.encodings.table import TableEncoding
 from lab.data.reading.images.files import SUFFIXES, images_below
 from lab.data.reading.settings import existing_file
-from lab.data.reading.table_files import read_rows, read_table
+from lab.data.reading.table_files import read_rows, read_steps, read_table
 from lab.errors import LabError
 from lab.files import atomic_output, may_replace
 
@@ -38,12 +39,16 @@ def read(paths: Sequence[str], encoding: Encoding) -> Any:
         raise LabError(f"{paths[0]}: this model takes {', '.join(known)} files")
     if ending in ARRAYS:
         return _read_array(existing_file(paths[0]))
-    return read_rows(paths[0], encoding) if isinstance(encoding, TableEncoding) else read_table(paths[0])
+    if isinstance(encoding, TableEncoding):
+        return read_rows(paths[0], encoding)
+    return read_steps(paths[0], encoding) if isinstance(encoding, SeriesEncoding) else read_table(paths[0])
 
 
 def _images(path: Path) -> list[Path]:
     """The path of an image, or those of the images in a folder."""
     if not path.is_dir():
+        if path.suffix.lower() in TABLES:
+            raise LabError(f"{path}: this model takes images, folders of them, or {', '.join(ARRAYS)} files")
         return [existing_file(path)]
     found = images_below(path)
     if not found:

@@ -113,7 +113,7 @@ def one_line(error: Any) -> str:
         return "the request cannot be answered"
     trace = str(error.get("stack_trace") or "").strip()
     if OWN_ERROR in trace:
-        return " ".join(trace.rpartition(OWN_ERROR)[2].split())
+        return "; ".join(line.strip() for line in trace.rpartition(OWN_ERROR)[2].splitlines() if line.strip())
     lines = str(error.get("message") or error.get("detail")).strip().splitlines()
     if trace and lines[0].startswith("Encountered an unexpected error"):
         lines = [f"the model cannot take this input: {trace.splitlines()[-1]}"]

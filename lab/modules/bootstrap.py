@@ -59,7 +59,7 @@ def _interval(name: str, metric: Metric, scored: Mapping[str, Tensor], drawn: ND
         if time.monotonic() > deadline:
             return None
     finite = [value for value in values if math.isfinite(value)]
-    if len(finite) < USABLE * len(values) or min(finite) == max(finite):
+    if len(finite) < USABLE * len(values) or math.isclose(min(finite), max(finite), rel_tol=1e-6):
         return None
     low, high = np.quantile(finite, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return float(low), float(high)

@@ -15,6 +15,7 @@ from lab.data.base import DataModule
 from lab.data.images import Images
 from lab.data.reading import table_files
 from lab.data.reading.images import lists as image_lists
+from lab.display.numbers import percent
 from lab.errors import LabError, did_you_mean
 from lab.modules.class_metrics import imbalanced
 from lab.scaffold import image_findings, leakage, series_inspection, table_inspection
@@ -105,9 +106,9 @@ def _table(path: str, target: str | None, given: Mapping[str, Any], names: Seque
     facts += [("classes", text) for text in _balance(data)]
     facts += [(kind, f"{len(found)}: {_listed(found)}") for kind, found in table_inspection.columns(data.encoding)]
     missing = samples.x.isna().mean().sort_values(ascending=False)
-    missing = missing[missing > 0]
+    missing = missing[(missing > 0) & (missing < 1)]  # an empty column is dropped, and said
     if len(missing):
-        facts.append(("missing", _listed(f"{name} {share:.1%}" for name, share in missing.items())))
+        facts.append(("missing", _listed(f"{name} {100 * share:.1f} %" for name, share in missing.items())))
     return Inspection(settings, data, facts, [*table_inspection.warnings(samples, data), *_imbalance(data)])
 
 
@@ -171,7 +172,7 @@ def _balance(data: DataModule) -> Iterator[str]:
     """The share of each class in the training split, the largest first."""
     if data.class_names:
         shares = sorted(zip(_shares(data), data.class_names, strict=True), reverse=True)
-        yield _listed(f"{name} {share:.1%}" for share, name in shares)
+        yield _listed(f"{name} {100 * share:.1f} %" for share, name in shares)
 
 
 def _imbalance(data: DataModule) -> Iterator[str]:
@@ -179,7 +180,7 @@ def _imbalance(data: DataModule) -> Iterator[str]:
         largest = data.class_names[int(_shares(data).argmax())]
         kind = "bce" if len(data.class_names) == 2 else "cross_entropy"
         yield (
-            f"{_shares(data).max():.0%} are '{largest}': accuracy misleads, compare balanced_accuracy instead; "
+            f"{percent(_shares(data).max())} are '{largest}': accuracy misleads, compare balanced_accuracy instead; "
             f"`loss: {{kind: {kind}, class_weights: balanced}}` makes every class count as much as any other"
         )
 

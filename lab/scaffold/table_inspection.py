@@ -1,7 +1,7 @@
 """Inspection of a table: its columns, the split that it calls for, and what to watch out for."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,7 +95,10 @@ def warnings(samples: Samples, data: Table) -> Iterator[str]:
     yield from leakage.leaking_columns(inputs, samples.y, data.target, data.task)
     for name in inputs.columns:
         yield from _sentinels(inputs[name])
-    yield from _similar_classes(samples.class_names)
+    yield from _similar("classes", samples.class_names)
+    for column in data.encoding.columns:
+        if isinstance(column, Category):
+            yield from _similar(f"'{column.name}':", column.values)
 
 
 def _copies_in_test(data: Table) -> Iterator[str]:
@@ -125,11 +128,11 @@ def _sentinels(column: pd.Series) -> Iterator[str]:
             )
 
 
-def _similar_classes(names: Any) -> Iterator[str]:
-    """A warning for classes that differ in case or spaces alone."""
+def _similar(what: str, names: Iterable[object]) -> Iterator[str]:
+    """A warning for classes, or values of a column, that differ in case or spaces alone."""
     alike: dict[str, list[str]] = {}
-    for name in names:
+    for name in map(str, names):
         alike.setdefault(re.sub(r"[\s_-]+", "", name).casefold(), []).append(name)
     for same in alike.values():
         if len(same) > 1:
-            yield f"classes {' and '.join(map(repr, same))} differ in case or spaces alone: are they one class?"
+            yield f"{what} {' and '.join(map(repr, same))} differ in case or spaces alone: are they the same?"

@@ -73,4 +73,6 @@ def _question(found: Inspection) -> str:
         return f"Can the next {found.settings['horizon']} steps of {', '.join(targets)} be forecast?"
     if found.settings["kind"] == "table":
         return f"Can {found.settings['target']} be predicted from the other columns of {source}?"
+    if target := found.settings.get("target"):
+        return f"Can {target} be predicted from the images of {source}?"
     return f"Can the {'classes' if found.data.class_names else 'values'} of {source} be predicted?"

@@ -91,7 +91,7 @@ def summary(result: StudyResult) -> RenderableType:
     table.add_column("on fresh seeds\nmean, 95 % interval", justify="right")
     table.add_column("seeds", justify="right")
     table.add_column("against\ndefaults")
-    table.add_column("settings")
+    table.add_column("settings", overflow="fold")
     for rank, candidate in enumerate(result.ranked):
         settings = " ".join(f"{name}={_value(value)}" for name, value in candidate.values.items())
         failed = len(candidate.scores) - len(candidate.fresh)
@@ -109,6 +109,8 @@ def _fresh_score(candidate: Candidate) -> str:
 
 
 def _with_interval(mean: Mean) -> str:
+    if mean.n > 1 and not math.isfinite(mean.low):
+        return f"{number(mean.value)} (no spread)"
     return f"{number(mean.value)} [{number(mean.low)}, {number(mean.high)}]" if mean.n > 1 else number(mean.value)
 
 

@@ -152,3 +152,9 @@ class TestScores:
         assert again.plan == Plan(12, 4, 0.1, 0.5)
         assert again.extras == {"a": {3: {"gradient_ratio": 2.0}, 4: {}}}
         assert StoredScores("other", Plan()).journal != stored.journal
+
+
+def test_more_seeds_are_not_advised_where_they_would_not_decide() -> None:
+    scores = scored(*((0.5, 0.5 + 10 * (seed % 2 - 0.5)) for seed in range(12)))
+    said = sentence(found(UNDECIDED, scores, most=12), "b", UNDECIDED)
+    assert said.endswith("twice as many seeds would not decide it either")

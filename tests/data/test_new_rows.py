@@ -11,7 +11,8 @@ import pytest
 from lab.config.sections import Part
 from lab.data.encodings.table import TableEncoding
 from lab.data.reading.settings import Reading
-from lab.data.reading.table_files import read, read_rows
+from lab.data.reading.table_files import read, read_rows, read_steps
+from lab.data.series import Series
 from lab.data.table import Table
 
 ROWS = 60
@@ -109,3 +110,27 @@ def test_a_row_is_encoded_alike_alone_or_among_others_in_any_order_and_format(pa
             assert np.array_equal(encoding.encode(rows), expected[chosen]), (seed, form)
         for form, rows in typed_forms(typed.iloc[chosen].reset_index(drop=True), encoding):
             assert np.allclose(encoding.encode(rows), expected[chosen], rtol=1e-6), (seed, form)
+
+
+class TestTextEncoding:
+    """New rows from the program that wrote the training data, or from another one."""
+
+    @pytest.mark.parametrize("text_encoding", ["cp1252", "utf-8", "utf-16"])
+    def test_rows_are_read_in_that_of_the_training_data_or_in_unicode(self, text_encoding: str) -> None:
+        table = pd.DataFrame({"Größe": ["1,5 €", "2,5 €"] * 30, "Ort": ["Köln", "Bonn"] * 30, "y": [0, 1] * 30})
+        table.to_csv("rows.csv", index=False, sep=";", encoding="cp1252")
+        data = Table("rows.csv", "y", text_encoding="cp1252", batch_size=8)
+        data.prepare()
+        encoding = TableEncoding.from_json(json.loads(json.dumps(data.encoding.as_json())))
+        table.to_csv("new.csv", index=False, sep=";", encoding=text_encoding)
+        assert np.array_equal(encoding.encode(read_rows("new.csv", encoding)), encoding.encode(table))
+
+    @pytest.mark.parametrize("text_encoding", ["cp1252", "utf-8"])
+    def test_steps_of_a_series_too(self, text_encoding: str) -> None:
+        days = pd.date_range("2024-01-01", periods=90).astype(str)
+        table = pd.DataFrame({"Tag": days, "Erträge": np.arange(90.0)})
+        table.to_csv("rows.csv", index=False, encoding="cp1252")
+        data = Series("rows.csv", window=6, horizon=2, text_encoding="cp1252")
+        data.prepare()
+        table.to_csv("new.csv", index=False, encoding=text_encoding)
+        assert read_steps("new.csv", data.encoding)["Erträge"].tolist() == list(range(90))

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lab.config.sections import Part
-from lab.data import baselines
+from lab.data.baselines import described
 from lab.data.series import Series
 from lab.errors import LabError
 
@@ -44,11 +44,11 @@ def rmse(y: np.ndarray, back: int) -> float:
 
 
 @pytest.mark.parametrize(
-    ("y", "name", "back", "other"), [(YEAR, "last season, 12 steps", 12, 1), (WALK, "last value", 1, 12)]
+    ("y", "name", "back", "other"), [(YEAR, "last season (12 steps)", 12, 1), (WALK, "last value", 1, 12)]
 )
 def test_the_better_one_is_chosen_and_both_are_said(y: np.ndarray, name: str, back: int, other: int) -> None:
     data = series(y)
-    assert (baselines.described(data.baseline_season), data.baseline_season) == (name, back)
+    assert (described(data.baseline_season), data.baseline_season) == (name, back)
     (said,) = [text for subject, text in data.notes if subject == "baseline"]
     assert said.startswith(f"{name}, better on the validation split than last ")
     assert said.endswith(f"RMSE {rmse(y, back):.3g} against {rmse(y, other):.3g} standard deviations")
@@ -56,7 +56,7 @@ def test_the_better_one_is_chosen_and_both_are_said(y: np.ndarray, name: str, ba
 
 def test_the_test_split_has_no_say() -> None:
     other = np.concatenate([YEAR[:96], 1e3 * WALK[96:]])
-    assert baselines.described(series(other).baseline_season) == "last season, 12 steps"
+    assert described(series(other).baseline_season) == "last season (12 steps)"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_season_follows_from_the_time_between_rows(freq: str, season: int) -> 
 
 def test_a_season_can_be_set() -> None:
     y = np.tile(RANDOM.normal(size=9), 20)
-    assert baselines.described(series(y, season=9).baseline_season) == "last season, 9 steps"
+    assert described(series(y, season=9).baseline_season) == "last season (9 steps)"
     with pytest.raises(LabError, match=r"data\.season: 30 steps are more than data\.window=24"):
         series(y, season=30)
 

@@ -227,7 +227,7 @@ class TestErrors:
                 "a:buys\n1:x\n2:y\n",
                 "has only one column, 'a:buys'; if its separator is not comma, semicolon, tab, bar, conv",
             ),
-            ("a,buys\nMünchen,x\n".encode("cp1252"), "is not utf-8 text in line 2 (byte 0xfc, perhaps 'a,buys\\nMünch"),
+            ("a,buys\nMünchen,x\n".encode("cp1252"), "is not utf-8 text in line 2 (byte 0xfc, perhaps 'München,x')"),
             (b"\x89PNG\r\n\x1a\n\0\0\0", "is not a text file; only CSV and Parquet"),
         ],
     )

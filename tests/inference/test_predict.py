@@ -124,7 +124,7 @@ def test_images_are_predicted_by_file_or_by_folder(folder: Path, capsys: pytest.
         (("sales", "half.csv"), "no column 'visits' in the data"),
         (("sales", "short.csv"), "5 rows are too few; a forecast needs the last 12 steps"),
         (("sales", "twice.csv"), "is the same time as row 1"),
-        (("pictures", "rows.csv"), "rows.csv: cannot be read as an image"),
+        (("pictures", "rows.csv"), "rows.csv: this model takes images, folders of them, or .npy, .npz files"),
         (("shop", "rows.csv", "-o", "out.xlsx"), "predictions are written as .csv, .parquet, .npz"),
         (("shop", "rows.csv", "-o", "rows.csv/out.csv"), "out.csv: cannot be written"),
         (("failed", "rows.csv"), "is FAILED and has no model"),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 from torchmetrics import MeanAbsoluteError, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics.classification import BinaryAUROC, MulticlassAccuracy
 
 from lab.modules.bootstrap import intervals
 
@@ -77,6 +77,11 @@ def test_a_metric_that_fails_or_is_nan_has_no_interval() -> None:
 def test_the_same_test_set_gives_the_same_interval() -> None:
     right = torch.arange(300) < 200
     assert intervals(accuracy(), answers(right)) == intervals(accuracy(), answers(right))
+
+
+def test_no_interval_is_said_where_resamples_differ_by_rounding_alone() -> None:
+    separated = {"preds": torch.linspace(0, 1, 16), "target": torch.arange(16) // 8}
+    assert intervals(MetricCollection({"auroc": BinaryAUROC()}), separated) == {}
 
 
 class Sometimes(MeanAbsoluteError):

@@ -49,11 +49,11 @@ def test_a_table(table: pd.DataFrame) -> None:
     assert found(made)["task"].startswith("classification, 2 classes")
     assert found(made)["dropped"].startswith("id")
     assert found(made)["categories"] == "1: job (3 values)"
-    assert found(made)["missing"] == "income 2.9%"
+    assert found(made)["missing"] == "income 2.9 %"
     assert made.inspection.warnings == []
     text = made.path.read_text()
     assert text.startswith("# Can buys be predicted from the other columns of shop.csv?\n")
-    assert "#   missing: income 2.9%\n" in text
+    assert "#   missing: income 2.9 %\n" in text
     assert one_epoch("shop").metrics["test/accuracy"] > 0
 
 
@@ -115,7 +115,7 @@ def test_imbalanced_classes_are_reported(table: pd.DataFrame) -> None:
     table["buys"] = np.where(np.arange(ROWS) % 12 == 0, "yes", "no")
     table.to_csv("shop.csv", index=False)
     assert new("shop", "shop.csv", "buys").inspection.warnings == [
-        "91% are 'no': accuracy misleads, compare balanced_accuracy instead; `loss: {kind: bce, class_weights: "
+        "91 % are 'no': accuracy misleads, compare balanced_accuracy instead; `loss: {kind: bce, class_weights: "
         "balanced}` makes every class count as much as any other"
     ]
 
@@ -197,4 +197,4 @@ def test_an_experiment_is_replaced_only_with_yes(table: pd.DataFrame, capsys: py
     assert end.value.code == 0
     out = capsys.readouterr().out
     assert "make experiment NAME=lstm" in out
-    assert "income 2.9%" in out
+    assert "income 2.9 %" in out

@@ -120,6 +120,10 @@ class TestWarnings:
         said = self.warned(y=RANDOM.choice(["Yes", "yes", "no"], COUNT))
         assert "classes 'Yes' and 'yes' differ in case or spaces alone" in said
 
+    def test_values_of_a_column_that_differ_in_case_or_spaces_alone(self) -> None:
+        said = self.warned(region=RANDOM.choice(["West", "west", "north"], COUNT))
+        assert "'region': 'West' and 'west' differ in case or spaces alone" in said
+
     def test_test_rows_that_are_training_rows(self) -> None:
         twice = np.tile(RANDOM.normal(size=COUNT // 2).round(4), 2)
         assert "test rows have the inputs of a training row" in self.warned(size=twice)

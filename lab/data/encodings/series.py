@@ -21,6 +21,7 @@ class SeriesEncoding:
 
     `time` is the time column, if any, in `format` (None: inferred), with `step` between rows (None: inferred). `gaps`
     says what is done about steps without a value. `series` is the column that names the series, if there are several.
+    `text_encoding` is that which was set for the file, "auto" if none was.
     """
 
     columns: tuple[str, ...]
@@ -31,6 +32,7 @@ class SeriesEncoding:
     series: str | None = None
     format: str | None = None
     step: str | None = None
+    text_encoding: str = "auto"
     kind: ClassVar[str] = "series"
 
     def encode(self, raw: Any) -> NDArray[np.float32]:

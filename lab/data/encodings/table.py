@@ -152,11 +152,13 @@ COLUMNS: dict[str, type[Column]] = {"number": Number, "category": Category, "dat
 class TableEncoding:
     """The columns that a network was trained on, in order. Other columns of a table are ignored.
 
-    `missing` are the texts that stand for a missing value, None for the usual ones.
+    `missing` are the texts that stand for a missing value, None for the usual ones; `text_encoding` is that which was
+    set for the file, "auto" if none was.
     """
 
     columns: tuple[Column, ...]
     missing: tuple[str, ...] | None = None
+    text_encoding: str = "auto"
     kind: ClassVar[str] = "table"
 
     def encode(self, raw: pd.DataFrame) -> Matrix:
@@ -196,7 +198,7 @@ class TableEncoding:
     def as_json(self) -> dict[str, Any]:
         """Every column with its fitted values, as JSON types."""
         columns = [{"kind": column.kind} | asdict(column) for column in self.columns]
-        return {"kind": self.kind, "columns": columns, "missing": self.missing}
+        return {"kind": self.kind, "columns": columns, "missing": self.missing, "text_encoding": self.text_encoding}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "TableEncoding":
@@ -209,7 +211,8 @@ class TableEncoding:
                 settings["format"] = NumberFormat(**_with_tuples(settings["format"]))
             columns.append(kind(**settings))
         missing = content.get("missing")
-        return cls(tuple(columns), None if missing is None else tuple(missing))
+        marks = None if missing is None else tuple(missing)
+        return cls(tuple(columns), marks, content.get("text_encoding", "auto"))
 
 
 def _write(column: Column, cells: pd.Series, marks: Marks, out: Matrix) -> None:

@@ -86,6 +86,7 @@ def fit(
     train: NDArray[np.int64],
     categories: CategoryChoice = "auto",
     missing: Collection[str] | None = None,
+    text_encoding: str = "auto",
 ) -> TableEncoding:
     """The encoding of the columns that are not dropped, with the medians and categories of the rows in `train`."""
     marks = Marks.of(missing)
@@ -97,7 +98,7 @@ def fit(
     if not columns:
         reasons = "; ".join(f"{finding.name} {finding.why}" for finding in findings)
         raise LabError("no input columns are left" + (f": {reasons}" if reasons else ""))
-    return TableEncoding(tuple(columns), None if missing is None else tuple(missing))
+    return TableEncoding(tuple(columns), None if missing is None else tuple(missing), text_encoding)
 
 
 def is_text(column: pd.Series) -> bool:

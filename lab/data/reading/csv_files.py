@@ -33,7 +33,7 @@ def read_csv(path: Path, reading: Reading) -> RawTable:
 
 
 def _read_csv(path: Path, reading: Reading) -> RawTable:
-    encoding = _text_encoding(path, reading.text_encoding)
+    encoding = _text_encoding(path) if reading.text_encoding == "auto" else reading.text_encoding
     sample = _sample(path, encoding)
     separator = _separator(sample) if reading.separator == "auto" else reading.separator
     _refuse_open_quote(path, sample, separator)
@@ -57,8 +57,8 @@ def _read_csv(path: Path, reading: Reading) -> RawTable:
         table = pa.csv.read_csv(path, read, parse, convert)
     except pa.ArrowInvalid as error:
         raise LabError(f"{path}: {_csv_error(path, error, encoding, separator, len(header.names))}") from None
-    notes = [("skipped", f"{header.titles} lines above the header")] * bool(header.titles)
-    notes += [("skipped", f"{len(lone)} lines with a single field")] * bool(lone)
+    notes = [("skipped", f"{_lines(header.titles)} above the header")] * bool(header.titles)
+    notes += [("skipped", f"{_lines(len(lone))} with a single field")] * bool(lone)
     return RawTable(table, texts, separator, decimal, notes)
 
 
@@ -77,12 +77,28 @@ def _is_open(cells: list[str], reading: Reading) -> bool:
     return chosen or any(AS_WRITTEN.fullmatch(cell) for cell in known) or may_be_grouped(known)
 
 
-def _text_encoding(path: Path, chosen: str) -> str:
-    if chosen != "auto":
-        return chosen
+def _lines(count: int) -> str:
+    return f"{count} line{'' if count == 1 else 's'}"
+
+
+def text_encoding_of_new_rows(path: Path, fitted: str) -> str:
+    """The text encoding that was set for the training data, unless a file of new rows is UTF-8 or UTF-16."""
+    return "auto" if fitted == "auto" or _is_unicode(path) else fitted
+
+
+def _text_encoding(path: Path) -> str:
     with path.open("rb") as file:
-        start = file.read(4)
-    return "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+        return "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+
+
+def _is_unicode(path: Path) -> bool:
+    try:
+        with path.open(encoding=_text_encoding(path)) as file:
+            for _ in iter(lambda: file.read(SAMPLE_BYTES), ""):
+                pass
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _sample(path: Path, encoding: str) -> str:
@@ -108,9 +124,11 @@ def _sample(path: Path, encoding: str) -> str:
 
 def _wrong_encoding(content: bytes, error: UnicodeDecodeError) -> str:
     line = content[: error.start].count(b"\n") + 1
-    likely = content[max(error.start - 10, 0) : error.start + 10].decode("cp1252", errors="replace").strip()
+    before = content[max(error.start - 10, 0) : error.start].splitlines()[-1:]
+    after = content[error.start : error.start + 10].splitlines()[:1]
+    likely = b"".join(before + after).decode("cp1252", errors="replace").strip()
     return (
-        f"is not {error.encoding} text in line {line} (byte 0x{content[error.start]:02x}, perhaps {likely!r}); "
+        f"is not {error.encoding} text in line {line} (byte 0x{content[error.start]:02x}, perhaps '{likely}'); "
         "set data.text_encoding=cp1252 if it was saved on Windows, or save it as UTF-8"
     )
 

@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from lab.config.types import Count
+from lab.data.encodings.series import SeriesEncoding
 from lab.data.encodings.table import TableEncoding
-from lab.data.reading.csv_files import SEPARATORS, check_names, first_line, read_csv
+from lab.data.reading.csv_files import SEPARATORS, check_names, first_line, read_csv, text_encoding_of_new_rows
 from lab.data.reading.number_formats import Decimal, Thousands
 from lab.data.reading.settings import RawTable, Reading, Separator, existing_file, marks_of
 from lab.errors import LabError
@@ -51,7 +52,14 @@ def read_table(
 
 def read_rows(path: str | Path, encoding: TableEncoding) -> pd.DataFrame:
     """The rows of a file of new data, each column as it was read when the encoding was fitted; raises LabError."""
-    return read(path, Reading(decimal=".", missing=encoding.missing, texts=encoding.as_texts(), fitted=True)).frame
+    text_encoding = text_encoding_of_new_rows(existing_file(path), encoding.text_encoding)
+    texts = encoding.as_texts()
+    return read(path, Reading("auto", text_encoding, ".", missing=encoding.missing, texts=texts, fitted=True)).frame
+
+
+def read_steps(path: str | Path, encoding: SeriesEncoding) -> pd.DataFrame:
+    """The rows of a file of new steps, in the text encoding that was set for the training data; raises LabError."""
+    return read_table(path, text_encoding=text_encoding_of_new_rows(existing_file(path), encoding.text_encoding))
 
 
 def read(path: str | Path, reading: Reading = Reading()) -> TableFile:  # noqa: B008

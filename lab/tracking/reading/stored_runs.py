@@ -227,7 +227,9 @@ def _of_version(client: "MlflowClient", experiments: Mapping[str, str], version:
 def _unknown(client: "MlflowClient", experiments: Mapping[str, str], name: str) -> LabError:
     """The error for a name that no run has, with similar names."""
     recent = client.search_runs(list(experiments.values()), max_results=RUNS_PER_CALL, order_by=[NEWEST_FIRST])
-    names = {run.info.run_name for run in recent} | {f"latest:{each}" for each in experiments}
+    names = {run.info.run_name for run in recent} | {
+        f"{which}:{each}" for which in ("best", "latest") for each in experiments
+    }
     hint = did_you_mean(name, names)
     return LabError(f"no run '{name}': {hint if hint.startswith('did you mean') else HOW}")
 

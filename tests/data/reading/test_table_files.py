@@ -42,7 +42,7 @@ class TestRows:
     def test_notes_below_the_table_are_left_out_and_said(self) -> None:
         found = file("name,price\na,1\nb,2\nSource: the shop\n")
         assert found.frame["price"].tolist() == [1, 2]
-        assert found.notes == [("skipped", "1 lines with a single field")]
+        assert found.notes == [("skipped", "1 line with a single field")]
 
     @pytest.mark.parametrize("total", ["Total;6,0;9", "Summe:;2,0;9"])
     def test_a_total_at_the_end_is_no_sample(self, total: str) -> None:

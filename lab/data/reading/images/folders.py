@@ -48,7 +48,7 @@ def _summary(unused: Sequence[Path]) -> Iterator[tuple[str, str]]:
     if not unused:
         return
     kinds = ", ".join(f"{printable(ending)} {count:,}" for ending, count in endings.most_common(5))
-    convert = "; convert such images to PNG" if endings.keys() & set(CONVERTIBLE) else ""
+    convert = "; convert those that are photos to PNG or JPEG" if endings.keys() & set(CONVERTIBLE) else ""
     yield "not used", f"{len(unused):,} file{'s' if len(unused) > 1 else ''} ({kinds}){convert}"
 
 

@@ -151,7 +151,7 @@ def _target_column(frame: pd.DataFrame, used: Sequence[str], path: str) -> str:
         return usual[0]
     if not rest:
         raise LabError(f"{path}: has no column of targets, only {', '.join(used)}")
-    raise LabError(f"data.target: which column is to be predicted? {path} has {', '.join(rest)}")
+    raise LabError(f"data.target, or --target: which column is to be predicted? {path} has {', '.join(rest)}")
 
 
 def _may_be_target(cells: pd.Series) -> bool:

@@ -62,7 +62,7 @@ def test_files_that_are_no_images_are_counted_by_their_endings() -> None:
     assert data.class_names == ("a", "b")
     assert len(data.files.paths) == 40
     assert note(data, "not used").startswith("6 files (.heic 2, .png 2, ")
-    assert note(data, "not used").endswith("; convert such images to PNG")
+    assert note(data, "not used").endswith("; convert those that are photos to PNG or JPEG")
     assert "pictures/a/readme.txt: not used" in data.skipped
 
 

@@ -118,7 +118,11 @@ def test_a_few_missing_files_are_skipped_and_named(frame: pd.DataFrame) -> None:
         ({}, {"target": "file"}, "data.target: column 'file' is data.image already"),
         ({"file": "x"}, {}, "list.csv: no column names images below photos/; set data.root to their folder"),
         ({"second": "n/000.png"}, {}, "data.image: which column names the images? file and second of list.csv do"),
-        ({"age": 3, "by": "Ann"}, {}, "data.target: which column is to be predicted? list.csv has plant, age, by"),
+        (
+            {"age": 3, "by": "Ann"},
+            {},
+            "data.target, or --target: which column is to be predicted? list.csv has plant, age, by",
+        ),
         ({"part": "tset"}, {"split": "part", "target": "plant"}, "column 'part', row 1: 'tset' is no split; write"),
         ({"part": "test"}, {"split": "part", "target": "plant"}, "column 'part': no row is for training"),
     ],
