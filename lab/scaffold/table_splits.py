@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lab.data.reading import column_types, given_splits
-from lab.data.reading.column_types import IDENTIFIER
+from lab.data.reading.column_types import FEW_VALUES, IDENTIFIER
 from lab.data.reading.table_files import read_table
 from lab.errors import LabError
 
@@ -111,7 +111,12 @@ def times_of(column: pd.Series) -> pd.Series | None:
 
 
 def near_copies(train: np.ndarray, test: np.ndarray) -> int:
-    """How many test samples (N, F) have the same inputs as a training sample, to a thousandth of a deviation."""
+    """How many test samples (N, F) have the same inputs as a training sample, to a thousandth of a deviation.
+
+    0 where every input has few values, so that samples are alike without being copies.
+    """
+    if all(len(np.unique(column)) <= FEW_VALUES for column in train.T):
+        return 0
     return int(np.isin(_keys(test), _keys(train)).sum())
 
 

@@ -128,3 +128,4 @@ class TestWarnings:
         twice = np.tile(RANDOM.normal(size=COUNT // 2).round(4), 2)
         assert "test rows have the inputs of a training row" in self.warned(size=twice)
         assert "test rows have" not in self.warned(other=RANDOM.normal(size=COUNT))
+        assert "test rows have" not in self.warned(size=RANDOM.integers(0, 9, COUNT))  # alike by chance
