@@ -53,6 +53,7 @@ def assert_nothing_runs() -> None:
     assert not store.client().search_runs(["1"], "attributes.status = 'RUNNING'")
 
 
+@pytest.mark.timeout(400)  # three studies, one after the other
 def test_a_stopped_and_a_killed_study_continue(gated: str) -> None:
     stop(gated, signal.SIGINT, finished=1)
     assert_nothing_runs()
@@ -106,6 +107,7 @@ def scores() -> dict[str, float]:
     return {json.dumps(trial.params): trial.value for trial in stored().trials if trial.state.name == "COMPLETE"}
 
 
+@pytest.mark.timeout(400)  # Ray starts slowly on a busy machine
 def test_a_study_on_ray_one_of_whose_workers_is_killed_is_that_of_one_process(
     gated: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
