@@ -130,6 +130,8 @@ class Table(SampleDataModule):
         column_types.check_names([self.target], frame, "data.target")
         for setting in ("drop", "keep", "categorical"):
             column_types.check_names(getattr(self, setting), frame, f"data.{setting}")
+            if self.target in getattr(self, setting):
+                raise LabError(f"data.{setting}: '{self.target}' is the target; leave it out of the list")
         for setting, name in self.rows.columns.items():
             column_types.check_names([name], frame, f"data.{setting}")
 

@@ -261,6 +261,12 @@ class TestErrors:
     def test_wrong_column_names_in_settings(self) -> None:
         assert "data.drop: no column 'citty'; did you mean city?" in refusal(frame(), drop=["citty"])
 
+    @pytest.mark.parametrize("setting", ["drop", "keep", "categorical"])
+    def test_the_target_is_no_input(self, setting: str) -> None:
+        assert refusal(frame(), **{setting: ["buys"]}) == (
+            f"data.{setting}: 'buys' is the target; leave it out of the list"
+        )
+
     def test_cells_that_hold_more_than_one_value(self) -> None:
         frame().assign(age=[[1, 2]] * ROWS).to_parquet("rows.parquet")
         with pytest.raises(LabError, match="column 'age' holds ndarray; only numbers, text and dates are supported"):
