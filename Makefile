@@ -63,10 +63,10 @@ test: $(VENV)/installed $(VENV)/ray ## run all tests (ARGS="tests/data -x": some
 coverage: $(VENV)/installed $(VENV)/ray ## run all tests, report which lines of lab/ and dashboard/ they miss (ARGS=...)
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report term-missing:skip-covered $(ARGS)
 
-faults: $(VENV)/installed ## inject faults into servers, files and processes (11 minutes; QUICK=1: three); writes docs/reliability.md
+faults: $(VENV)/installed ## inject faults into servers, files and processes (11 minutes; QUICK=1: four); writes docs/reliability.md
 	@QUICK=$(QUICK) $(BIN)/python tests/faults/suite.py $(ARGS)
 
-bench: $(VENV)/installed ## measure the lab against hand-written loops; writes docs/performance.md (QUICK=1: three minutes)
+bench: $(VENV)/installed ## measure the lab against hand-written loops; writes docs/performance.md (QUICK=1: four minutes)
 	@QUICK=$(QUICK) PYTHONPATH=tests $(BIN)/python -m benchmarks.bench $(ARGS)
 
 $(VENV)/audit: $(VENV)/installed
