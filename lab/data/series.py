@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from lab.config.types import Count, Fraction, PositiveInt
 from lab.data.encodings.series import series_values
 from lab.data.reading import column_types, table_files
+from lab.data.reading.settings import Reading
 from lab.data.reading.times import columns as times
 from lab.data.reading.times.regular_steps import (
     Arranged,
@@ -72,13 +73,15 @@ class Series(SeriesDataModule):
 
     def read(self) -> Steps:
         """All rows; raises LabError for invalid times or values."""
-        frame = table_files.read_table(self.path, self.separator, self.text_encoding)
+        file = table_files.read(self.path, Reading(self.separator, self.text_encoding))
+        frame = file.frame
         self._check(frame)
         time = self.time or times.find(frame, self.series)
         format = times.format_of(frame[time], self.date_format)
         targets = self.chosen_targets or self._numeric_columns(frame, time)
         names = (*targets, *self.covariates)
         self.notes.append(("task", f"forecasting {', '.join(targets)}: {self.horizon} steps, by '{time}'"))
+        self.notes += file.notes
         self.notes += [("time", f"'{time}' {note}") for note in (format.notes() if format else ())]
         self.notes += list(self._unused(frame, {time, self.series, *names}))
         text = format.text if format else None

@@ -16,6 +16,7 @@ from lab.data.reading.settings import Reading, Separator, marks_of
 from lab.data.reading.times import dates
 from lab.data.sizes import EmbeddedColumns, Sizes
 from lab.data.table_splits import TableSplits
+from lab.display.numbers import counted
 from lab.errors import LabError
 
 EXAMPLE_ROWS = 4
@@ -121,7 +122,8 @@ class Table(SampleDataModule):
             file.decimal,
             self.date_format,
         )
-        frame, given = self.rows.with_files(frame, self.reading, self.path)
+        frame, given, notes = self.rows.with_files(frame, self.reading, self.path)
+        self.notes += notes
         self.formats = column_types.number_formats_of(frame.drop(columns=list(self.drop)), self.settings)
         return frame, given
 
@@ -146,7 +148,7 @@ class Table(SampleDataModule):
             if path is not None and not present[given == split].any():
                 raise LabError(f"{path}: column '{self.target}' is missing in all rows")
         if not present.all():
-            self.notes.append(("skipped", f"{int((~present).sum()):,} rows without {self.target}"))
+            self.notes.append(("skipped", f"{counted(int((~present).sum()), 'row')} without {self.target}"))
         return frame[present].reset_index(drop=True), given[present]
 
     def _target(self, frame: pd.DataFrame) -> pd.Series:
@@ -173,9 +175,9 @@ class Table(SampleDataModule):
     def _note_names(self, found: targets.Target) -> None:
         """Say that a class is called None, which may mean a missing value."""
         if taken := [name for name in found.class_names if name in NO_NUMBER]:
-            count = int((found.values == found.class_names.index(taken[0])).sum())
+            count = counted(int((found.values == found.class_names.index(taken[0])).sum()), "row")
             remedy = f"if it means a missing value, set data.missing: ['', {taken[0]}]"
-            self.notes.append(("classes", f"'{taken[0]}' in {count:,} rows is taken as a class; {remedy}"))
+            self.notes.append(("classes", f"'{taken[0]}' in {count} is taken as a class; {remedy}"))
 
     def encode(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> NDArray[np.float32]:
         """All rows as numbers (N, width); infers the type of each column."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,23 +44,32 @@ class TableSplits:
         """The files for single splits."""
         return [path for path in self.files.values() if path is not None]
 
-    def with_files(self, frame: pd.DataFrame, reading: Reading, path: str) -> tuple[pd.DataFrame, NDArray[np.str_]]:
-        """The rows of all files, and the split that each is given for, "" for those of the main file at `path`."""
+    def with_files(
+        self, frame: pd.DataFrame, reading: Reading, path: str
+    ) -> tuple[pd.DataFrame, NDArray[np.str_], Notes]:
+        """The rows of all files, the split that each is given for, "" for those of the main file at `path`, and notes.
+
+        The notes say what was left out of the other files.
+        """
         frames, given = [frame], [np.full(len(frame), "", dtype="<U5")]
+        notes: Notes = []
         for split, other in self.files.items():
             if other is not None:
-                frames.append(self._rows_of(other, frame, reading, path))
+                rows, left_out = self._rows_of(other, frame, reading, path)
+                notes += [(about, f"{Path(other).name}: {text}") for about, text in left_out]
+                frames.append(rows)
                 given.append(np.full(len(frames[-1]), split, dtype="<U5"))
-        return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frame, np.concatenate(given)
+        return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frame, np.concatenate(given), notes
 
-    def _rows_of(self, other: str, frame: pd.DataFrame, reading: Reading, path: str) -> pd.DataFrame:
-        """The rows of another file, with the columns and types of the main one."""
+    def _rows_of(self, other: str, frame: pd.DataFrame, reading: Reading, path: str) -> tuple[pd.DataFrame, Notes]:
+        """The rows of another file, with the columns and types of the main one, and notes on what was left out."""
         texts = [str(name) for name in frame.columns if column_types.is_text(frame[name])]
-        rows, _ = table_rows.samples_of(table_files.read(other, Reading.like(reading, texts)).frame)
+        file = table_files.read(other, reading.with_texts(texts))
+        rows, notes = table_rows.samples_of(file.frame)
         missing = [str(name) for name in frame.columns if name not in rows.columns]
         if missing:
             raise LabError(f"{other}: has no column {', '.join(missing)}, which {path} has")
-        return rows[frame.columns]
+        return rows[frame.columns], [*file.notes, *notes]
 
     def of(self, frame: pd.DataFrame, given: NDArray[np.str_], date_format: str | None) -> tuple[dict[str, Any], Notes]:
         """What `Samples` needs to know about the splits, and notes for the user."""

@@ -22,6 +22,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.2g} %" if 0 < share < 0.01 else f"{100 * share:.0f} %"
 
 
+def counted(count: int, what: str) -> str:
+    """A number of things as text: 1 row, 2,000 rows."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """A duration in its two largest units."""
     if math.isnan(seconds):

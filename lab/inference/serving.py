@@ -79,7 +79,12 @@ class PlainAnswers:
             return
         answer = Answer()
         if self.takes_rows and Headers(scope=scope).get("content-type", "").startswith("text/csv"):
-            scope, receive = await _as_json(scope, receive)
+            try:
+                scope, receive = await _as_json(scope, receive)
+            except ValueError as error:
+                message = f"the CSV cannot be read: {str(error).splitlines()[0][:LONGEST]}"
+                await JSONResponse({"error": message}, 400)(scope, receive, send)
+                return
         await self.app(scope, receive, answer.collect)
         await answer.response()(scope, receive, send)
 
@@ -121,18 +126,15 @@ def one_line(error: Any) -> str:
 
 
 async def _as_json(scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
-    """A request of CSV as one of JSON, each cell as it is written."""
+    """A request of CSV as one of JSON, each cell as it is written; raises ValueError for what is no CSV."""
     body = b""
     while True:
         message = await receive()
         body += message.get("body", b"")
         if not message.get("more_body"):
             break
-    try:
-        rows = pd.read_csv(io.BytesIO(body), dtype=str, keep_default_na=False)
-        content = json.dumps({"dataframe_records": rows.to_dict(orient="records")}).encode()
-    except (ValueError, pd.errors.ParserError) as error:
-        content = json.dumps({"error": str(error).splitlines()[0]}).encode()
+    rows = pd.read_csv(io.BytesIO(body), dtype=str, keep_default_na=False)
+    content = json.dumps({"dataframe_records": rows.to_dict(orient="records")}).encode()
     others = [(name, value) for name, value in scope["headers"] if name not in (b"content-type", b"content-length")]
     headers = [*others, (b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
 

@@ -51,6 +51,15 @@ def refusal(rows: pd.DataFrame, **settings: Any) -> str:
     return str(caught.value)
 
 
+def test_a_line_that_is_no_row_is_said() -> None:
+    frame().to_csv("noted.csv", index=False)
+    with Path("noted.csv").open("a") as file:
+        file.write("Source: the shops\n")
+    made: Series = Part("data", "series", {"path": "noted.csv", "window": 12, "horizon": 3}).build(seed=0)
+    made.prepare()
+    assert ("skipped", "1 line with a single field") in made.notes
+
+
 def test_the_time_column_and_the_targets_are_inferred() -> None:
     data = series(frame())
     assert data.encoding.columns == ("sales", "visits", "price")

@@ -112,6 +112,14 @@ class TestFiles:
         with pytest.raises(LabError, match=r"test.csv: column 'y' is missing in all rows"):
             table(test_path="test.csv", missing_target="skip")
 
+    def test_what_is_left_out_of_it_is_said(self) -> None:
+        ROWS.head(30).to_csv("test.csv", index=False)
+        with Path("test.csv").open("a") as file:
+            file.write(",,,,\nSource: the ward\n")
+        notes = table(test_path="test.csv").notes
+        assert ("skipped", "test.csv: 1 line with a single field") in notes
+        assert ("skipped", "test.csv: 1 empty row") in notes
+
     def test_a_column_that_it_lacks_is_named(self) -> None:
         ROWS.drop(columns=["y", "size"]).to_csv("test.csv", index=False)
         with pytest.raises(LabError, match=r"test.csv: has no column size, y, which rows.csv has"):

@@ -7,6 +7,7 @@ from rich.progress import BarColumn, Progress
 from rich.table import Table
 
 from lab.display import output
+from lab.display.numbers import counted
 
 
 def example() -> Table:
@@ -86,3 +87,7 @@ class Report(output.Shown):
 def test_a_result_shows_its_report_as_text_and_as_html() -> None:
     assert repr(Report()) == output.as_text(example())
     assert Report()._repr_html_() == output.as_html(example())
+
+
+def test_one_thing_is_singular() -> None:
+    assert [counted(count, "row") for count in (0, 1, 2, 2_000)] == ["0 rows", "1 row", "2 rows", "2,000 rows"]

@@ -95,6 +95,8 @@ def check_refusals(port: int) -> None:
         assert said in error
         assert "\n" not in error
         assert "Traceback" not in answer
+    status, answer = ask(port, "", {"Content-Type": "text/csv"})
+    assert (status, json.loads(answer)) == (400, {"error": "the CSV cannot be read: No columns to parse from file"})
     assert ask(port, age, {"Host": "elsewhere.example"})[0] == 400
     status, answer = ask(port, age, {"Origin": "http://elsewhere.example"})
     assert (status, "elsewhere.example are refused" in answer) == (403, True)

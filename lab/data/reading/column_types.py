@@ -167,8 +167,7 @@ def _inferred_from_numbers(column: pd.Series, keep: bool, marks: Marks) -> Findi
             return Finding(name, "identifier", "is a row number")
         if IDENTIFIER.match(name) or IDENTIFIER.match(name.lower()):
             return Finding(name, "identifier", "has a different number in every row")
-    format = date_format(column.dropna())  # 20240131, Unix time
-    return Finding(name, "number") if format == "none" else Finding(name, "date", format=format)
+    return Finding(name, "number")
 
 
 def _inferred_from_text(cells: pd.Series, keep: bool, settings: Settings) -> Finding:
@@ -207,14 +206,6 @@ def _odd_numbers(texts: pd.Series, choice: Choice) -> NDArray[np.bool_]:
     odd = min((np.isnan(format.parse(texts)) for format in formats), key=np.count_nonzero)
     signs = texts.str.extract("([$€£¥%])", expand=False).fillna("")
     return odd if odd.any() else (signs != signs.mode()[0]).to_numpy()
-
-
-def date_format(known: pd.Series) -> str | None:
-    """The date format that all texts have, None for ISO 8601; "none" if there is no such format."""
-    found = date_formats.infer(known)
-    if found is None:
-        return "none"
-    return None if found.text == ISO else found.text
 
 
 def _fitted(column: pd.Series, finding: Finding, categories: CategoryChoice, marks: Marks) -> Column:

@@ -14,6 +14,7 @@ import pyarrow.csv
 
 from lab.data.reading.number_formats import may_be_grouped
 from lab.data.reading.settings import RawTable, Reading
+from lab.display.numbers import counted
 from lab.errors import LabError
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -45,7 +46,7 @@ def _read_csv(path: Path, reading: Reading) -> RawTable:
     parse = pa.csv.ParseOptions(
         delimiter=separator,
         newlines_in_values=any("\n" in cell for column in cells.values() for cell in column),
-        invalid_row_handler=lambda row: _skip_lone_field(row, lone),
+        invalid_row_handler=None if reading.new_rows else lambda row: _skip_lone_field(row, lone),
     )
     decimal = _decimal_point(cells.values(), separator) if reading.decimal == "auto" else reading.decimal
     convert = pa.csv.ConvertOptions(
@@ -57,8 +58,8 @@ def _read_csv(path: Path, reading: Reading) -> RawTable:
         table = pa.csv.read_csv(path, read, parse, convert)
     except pa.ArrowInvalid as error:
         raise LabError(f"{path}: {_csv_error(path, error, encoding, separator, len(header.names))}") from None
-    notes = [("skipped", f"{_lines(header.titles)} above the header")] * bool(header.titles)
-    notes += [("skipped", f"{_lines(len(lone))} with a single field")] * bool(lone)
+    notes = [("skipped", f"{counted(header.titles, 'line')} above the header")] * bool(header.titles)
+    notes += [("skipped", f"{counted(len(lone), 'line')} with a single field")] * bool(lone)
     return RawTable(table, texts, separator, decimal, notes)
 
 
@@ -75,10 +76,6 @@ def _is_open(cells: list[str], reading: Reading) -> bool:
         return False
     chosen = reading.thousands not in ("auto", "none") and any(reading.thousands in cell for cell in known)
     return chosen or any(AS_WRITTEN.fullmatch(cell) for cell in known) or may_be_grouped(known)
-
-
-def _lines(count: int) -> str:
-    return f"{count} line{'' if count == 1 else 's'}"
 
 
 def text_encoding_of_new_rows(path: Path, fitted: str) -> str:

@@ -18,7 +18,8 @@ Separator = Literal["auto", ",", ";", "\t", "|"]
 class Reading:
     """How a file is read: what the user set, "auto" or None for what is inferred.
 
-    Columns in `texts` are read as they are written; `fitted` says that these are all that are not plain numbers.
+    Columns in `texts` are read as they are written; `fitted` says that these are all that are not plain numbers. Of
+    `new_rows`, which are to be predicted, no line is left out.
     """
 
     separator: Separator = "auto"
@@ -29,11 +30,11 @@ class Reading:
     skip_rows: int | None = None
     texts: Collection[str] = ()
     fitted: bool = False
+    new_rows: bool = False
 
-    @classmethod
-    def like(cls, other: "Reading", texts: Collection[str]) -> "Reading":
+    def with_texts(self, texts: Collection[str]) -> "Reading":
         """The same for a file beside another one, in which these columns are texts."""
-        return replace(other, texts=[*other.texts, *texts])
+        return replace(self, texts=[*self.texts, *texts])
 
     def marks(self, numbers: bool) -> list[str]:
         """The texts that stand for a missing value, among numbers or names."""

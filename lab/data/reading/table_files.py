@@ -53,13 +53,14 @@ def read_table(
 def read_rows(path: str | Path, encoding: TableEncoding) -> pd.DataFrame:
     """The rows of a file of new data, each column as it was read when the encoding was fitted; raises LabError."""
     text_encoding = text_encoding_of_new_rows(existing_file(path), encoding.text_encoding)
-    texts = encoding.as_texts()
-    return read(path, Reading("auto", text_encoding, ".", missing=encoding.missing, texts=texts, fitted=True)).frame
+    reading = Reading("auto", text_encoding, ".", missing=encoding.missing, fitted=True, new_rows=True)
+    return read(path, reading.with_texts(encoding.as_texts())).frame
 
 
 def read_steps(path: str | Path, encoding: SeriesEncoding) -> pd.DataFrame:
     """The rows of a file of new steps, in the text encoding that was set for the training data; raises LabError."""
-    return read_table(path, text_encoding=text_encoding_of_new_rows(existing_file(path), encoding.text_encoding))
+    text_encoding = text_encoding_of_new_rows(existing_file(path), encoding.text_encoding)
+    return read(path, Reading("auto", text_encoding, new_rows=True)).frame
 
 
 def read(path: str | Path, reading: Reading = Reading()) -> TableFile:  # noqa: B008

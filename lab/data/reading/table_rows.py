@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from lab.data.encodings.cells import are_plain_numbers
 from lab.data.reading import number_formats
+from lab.display.numbers import counted
 
 ENGLISH = ("total", "totals", "grand total", "subtotal", "sum", "average", "mean")
 OTHERS = ("summe", "gesamt", "gesamtsumme", "mittelwert", "somme", "moyenne", "suma", "totale", "media")
@@ -19,7 +20,7 @@ def samples_of(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[str, str]]
     empty = frame.isna().all(axis=1)
     if empty.any():
         frame = frame[~empty].reset_index(drop=True)
-        notes.append(("skipped", f"{int(empty.sum())} empty rows"))
+        notes.append(("skipped", counted(int(empty.sum()), "empty row")))
     while (name := _total_in_last_row(frame)) is not None:
         frame = frame.iloc[:-1]
         notes.append(("skipped", f"the last row, '{name}', which sums up the others"))

@@ -5,8 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lab.data.encodings.table import Number, TableEncoding
 from lab.data.reading.settings import Reading
-from lab.data.reading.table_files import TableFile, read
+from lab.data.reading.table_files import TableFile, read, read_rows
 from lab.data.reading.table_rows import samples_of
 from lab.errors import LabError
 
@@ -43,6 +44,12 @@ class TestRows:
         found = file("name,price\na,1\nb,2\nSource: the shop\n")
         assert found.frame["price"].tolist() == [1, 2]
         assert found.notes == [("skipped", "1 line with a single field")]
+
+    def test_of_new_rows_none_is_left_out(self) -> None:
+        column = Number("price", 0.0, False)
+        Path("new.csv").write_text("name,price\na,1\nb\nc,3\n")
+        with pytest.raises(LabError, match=r"new.csv: line 3 has 1 fields, the header 2"):
+            read_rows("new.csv", TableEncoding((column,)))
 
     @pytest.mark.parametrize("total", ["Total;6,0;9", "Summe:;2,0;9"])
     def test_a_total_at_the_end_is_no_sample(self, total: str) -> None:

@@ -35,7 +35,8 @@ class Columns:
 
 def find_listed(path: str, root: str | None, columns: Columns, task: targets.TaskChoice) -> Files:
     """The images that a CSV or Parquet file lists, below `root` or else its own folder; raises LabError."""
-    frame = table_files.read_table(path)
+    file = table_files.read(path)
+    frame = file.frame
     for setting, name in columns.chosen().items():
         column_types.check_names([name], frame, f"data.{setting}")
     place = Locator(existing_folder(Path(root or Path(path).parent).expanduser()))
@@ -43,7 +44,7 @@ def find_listed(path: str, root: str | None, columns: Columns, task: targets.Tas
     target, cells = used["target"], frame[used["image"]]
     found = targets.resolve(frame[target], task, f"column '{target}'")
     paths = tuple(place.path(cell, row, used["image"]) for row, cell in enumerate(cells, start=1))
-    notes = [("task", targets.describe(found)), ("columns", _described(used, frame))]
+    notes = [("task", targets.describe(found)), ("columns", _described(used, frame)), *file.notes]
     unlisted = sorted(place.images - set(paths))
     if unlisted:
         notes.append(("not used", f"{len(unlisted):,} images below {place.folder} that {path} does not list"))
