@@ -18,17 +18,19 @@ def check(
     settings: Mapping[str, Any],
     path: str,
     supplied: Collection[str] = (),
+    also: Collection[str] = (),
 ) -> list[str]:
     """Check settings against the signature of `target`; returns one line per error.
 
-    `path` is the dotted name of the section, "" at the top level; `supplied` are parameters that are not settings.
+    `path` is the dotted name of the section, "" at the top level; `supplied` are parameters that are not settings;
+    `also` are settings of the section that are checked elsewhere, and which a misspelt one may mean.
     """
     model = _settings_model(target, frozenset(supplied))
     try:
         # Validated as JSON: strict about types, except that a list is accepted for a tuple.
         model.model_validate_json(json.dumps(dict(settings)))
     except pydantic.ValidationError as error:
-        return _messages(error, model, path)
+        return _messages(error, model, path, also)
     except (TypeError, ValueError) as error:
         return [f"{path}: {error}; use numbers, text, lists and mappings only"]
     return []
@@ -92,9 +94,11 @@ def _settings_model(target: Callable[..., Any], supplied: frozenset[str]) -> typ
     return pydantic.create_model(f"{target.__name__}Settings", __config__=config, **fields)
 
 
-def _messages(error: pydantic.ValidationError, model: type[pydantic.BaseModel], path: str) -> list[str]:
+def _messages(
+    error: pydantic.ValidationError, model: type[pydantic.BaseModel], path: str, also: Collection[str]
+) -> list[str]:
     """One line per invalid setting; the errors of the branches of a union are joined."""
-    known = [str(field.alias) for field in model.model_fields.values()]
+    known = [*(str(field.alias) for field in model.model_fields.values()), *also]
     found: dict[str, list[str]] = {}
     for detail in error.errors(include_url=False):
         setting = str(detail["loc"][0]) if detail["loc"] else ""

@@ -20,6 +20,7 @@ from lab.config import kinds, schema
 from lab.config.experiment import Experiment
 from lab.config.sections import SIZES, Part
 from lab.config.types import Fold
+from lab.data.augmentation.augmented import parts_of
 from lab.data.base import DataModule, SampleDataModule
 from lab.data.lightning_data import LightningData
 from lab.data.sizes import EmbeddedColumns, InputAdapter, RelativeToLastValue
@@ -209,6 +210,7 @@ def open_data(part: Part, seed: int, fold: str | None = None) -> DataModule:
                 f"fold: {part.kind} splits its data itself and so has no folds; train it on other seeds instead"
             )
         data.fold = Fold.parse(fold)
+    data.transforms += parts_of(part.of_batches["augment"])
     _prepare(data, part.kind)
     return data
 

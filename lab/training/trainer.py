@@ -14,6 +14,7 @@ from lightning.pytorch.profilers import Profiler, PyTorchProfiler, SimpleProfile
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from lab.config import sections
+from lab.config import trainer_settings as of_lab
 from lab.config.experiment import Experiment
 from lab.data.base import SPLITS, Split
 from lab.data.lightning_data import LightningData
@@ -129,7 +130,7 @@ def _limited(batches: int, limit: float | None) -> int:
 
 def trainer_settings(experiment: Experiment) -> dict[str, Any]:
     """The settings of the experiment that are Lightning's to honour."""
-    taken = MODULE_SETTINGS if experiment.module is None else ()
+    taken = (*of_lab.own(), *(MODULE_SETTINGS if experiment.module is None else ()))
     return {name: value for name, value in experiment.trainer.items() if name not in taken}
 
 
