@@ -4,7 +4,8 @@ import inspect
 import json
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
-from typing import Any, get_type_hints
+from numbers import Number
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pydantic
 
@@ -89,9 +90,16 @@ def _settings_model(target: Callable[..., Any], supplied: frozenset[str]) -> typ
         elif parameter.kind not in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY) and name not in supplied:
             default = ... if parameter.default is parameter.empty else parameter.default
             # The alias allows parameters with names that pydantic reserves.
-            fields[f"setting_{name}"] = (annotation, pydantic.Field(default, alias=name))
+            fields[f"setting_{name}"] = (_as_float(annotation), pydantic.Field(default, alias=name))
     config = pydantic.ConfigDict(extra=extra, strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
     return pydantic.create_model(f"{target.__name__}Settings", __config__=config, **fields)
+
+
+def _as_float(annotation: Any) -> Any:
+    """A type with `numbers.Number`, of which JSON knows nothing, as `float`."""
+    if get_origin(annotation) is Union:
+        return Union[tuple(map(_as_float, get_args(annotation)))]  # noqa: UP007 (made at run time)
+    return float if annotation is Number else annotation
 
 
 def _messages(

@@ -148,6 +148,8 @@ def checked_sections(complete: dict[str, Any], errors: list[str]) -> dict[str, A
     }
     parts |= {section: None for section in unused if section != "metrics"}
     errors += _unused_model(parts)
+    if complete["module"] is not None and parts["data"] and parts["data"].of_batches["mix"]:
+        errors.append("data.mix: a module of your own has to mix in its training step; experiments/mixup.py shows how")
     parts["metrics"] = {
         name: _part(f"metrics.{name}", content, errors) for name, content in complete["metrics"].items()
     }

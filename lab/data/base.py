@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from lab.config.sections import Part
 from lab.config.types import Count, Fold, Fraction, PositiveInt
-from lab.data.augmentation.augmented import Augmented, EpochAndIndexOrder, augmented
+from lab.data.augmentation.augmented import TRIED, Augmented, EpochAndIndexOrder, augmented, without_effect
 from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
 from lab.data.encodings.image import ImageEncoding
@@ -90,15 +90,11 @@ class DataModule(L.LightningDataModule, ABC):
     def _augment(self) -> None:
         """Change the training samples at random, by the seed of the training that asks for them."""
         values = self.encoding.values if isinstance(self.encoding, ImageEncoding) else None
-        self.splits["train"] = augmented(
-            self.splits["train"],
-            self.transforms,
-            self.sizes.input_shape,
-            self.task,
-            self.input_scale,
-            values,
-            self.noise_seed,
-        )
+        shape, scale = self.sizes.input_shape, self.input_scale
+        train = augmented(self.splits["train"], self.transforms, shape, self.task, scale, values, self.noise_seed)
+        for kind in without_effect(train):
+            self.notes.append(("augment", f"{kind} left {TRIED} training samples as they are"))
+        self.splits["train"] = train
 
     def wrap(self, architecture: nn.Module) -> nn.Module:
         """The whole network for this data: `architecture`, already behind the network of `input_adapter` if any.

@@ -26,6 +26,8 @@ from lab.data.lightning_data import LightningData
 from lab.data.sizes import EmbeddedColumns, InputAdapter, RelativeToLastValue
 from lab.errors import LabError, described, place_of
 from lab.modules import metrics
+from lab.modules.averaging import average_for
+from lab.modules.mixing import mixing_for
 from lab.modules.observer import Observer
 from lab.modules.task import TaskModule
 from lab.modules.tasks import (
@@ -271,6 +273,9 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
             experiment.trainer["gradient_clip_algorithm"],
         ),
     }
+    mix = experiment.data.of_batches
+    task["mixing"] = mixing_for(mix["mix"], mix["mix_alpha"], data)
+    task["average"] = average_for(experiment.trainer)
     if data.task == "classification":
         return ClassificationModule(data.sizes.classes, data.majority, data.class_names, data.class_counts, **task)
     assert data.target_scale is not None, "given by every data module with values to predict"

@@ -13,6 +13,7 @@ from lab.data.loaders import EpochOrder, derived_seed
 from lab.data.preparation import Scale
 from lab.errors import LabError, described, place_of
 
+TRIED = 64  # samples on which each transform is tried
 Change = Callable[[Tensor], Tensor]  # of one standardised sample (C, ...)
 
 
@@ -99,6 +100,19 @@ def augmented(
         else:
             changes.append((each.kind, _own(each, task)))
     return Augmented(dataset, changes, seed)
+
+
+def without_effect(augmented: Augmented) -> list[str]:
+    """The kinds of the transforms that leave all of TRIED samples as they are; raises LabError for one that fails."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(augmented.seed)
+        samples = [augmented[index % len(augmented)][0] for index in range(TRIED)]
+        idle = []
+        for kind, change in augmented.changes:
+            changed = [_checked(kind, change, sample) for sample in samples]
+            if all(torch.allclose(one, other, equal_nan=True) for one, other in zip(changed, samples, strict=True)):
+                idle.append(kind)
+    return idle
 
 
 def _check_samples(dataset: Any, shape: tuple[int, ...]) -> None:
