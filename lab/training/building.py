@@ -212,7 +212,8 @@ def open_data(part: Part, seed: int, fold: str | None = None) -> DataModule:
                 f"fold: {part.kind} splits its data itself and so has no folds; train it on other seeds instead"
             )
         data.fold = Fold.parse(fold)
-    data.transforms += parts_of(part.of_batches["augment"])
+    if transforms := parts_of(part.of_batches["augment"]):
+        data.transforms += transforms
     _prepare(data, part.kind)
     return data
 
