@@ -19,6 +19,7 @@ from lab.config.experiment import Experiment
 from lab.data.base import SPLITS, Split
 from lab.data.lightning_data import LightningData
 from lab.errors import LabError, did_you_mean
+from lab.modules.averaging import average_for
 from lab.tracking.writing.logger import DirectLogger, JournalLogger
 from lab.tracking.writing.tracker import Tracker
 from lab.training.building import Built
@@ -110,7 +111,14 @@ def _check_steps(settings: Mapping[str, Any], batches: int) -> None:
         raise LabError(f"trainer.val_check_interval: {interval} is more than the {batches} batches of an epoch")
     if isinstance(interval, float) and int(interval * batches) < 1:
         raise LabError(f"trainer.val_check_interval: {interval:g} of {batches} batches is none")
-    steps = -(-batches // settings["accumulate_grad_batches"]) * settings["max_epochs"]
+    of_epoch = -(-batches // settings["accumulate_grad_batches"])
+    steps = of_epoch * settings["max_epochs"]
+    if average := average_for(settings):
+        needed = of_epoch * (average.first - (average.kind == "ema")) + (average.kind == "ema")
+        if 0 <= settings.get("max_steps", -1) < needed:
+            raise LabError(
+                f"trainer.max_steps: {settings['max_steps']} end before a weight is averaged, at step {needed}"
+            )
     if (least := settings.get("min_steps") or 0) > steps:
         raise LabError(f"trainer.min_steps: {least} is more than the {steps} steps of the run")
 

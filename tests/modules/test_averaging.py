@@ -18,6 +18,7 @@ from lab.modules.averaging import WeightAverage
 from lab.training import resume
 from lab.training.building import Built, build
 from lab.training.checkpoints import files
+from lab.training.rehearsal import whole_batch
 from lab.training.trainer import evaluate, make_trainer
 
 SETTINGS = (
@@ -144,6 +145,12 @@ def test_what_cannot_be_averaged_is_one_line(name: str, settings: tuple[str, ...
     with pytest.raises(LabError, match=message) as raised:
         load(name, settings)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.usefixtures("empty_workplace")
+def test_a_run_that_ends_before_its_average_begins_is_refused() -> None:
+    with pytest.raises(LabError, match="trainer.max_steps: 20 end before a weight is averaged, at step 24"):
+        whole_batch.rehearse(build(load("digits", [*SETTINGS, "trainer.average=swa", "trainer.max_steps=20"])))
 
 
 def test_a_run_whose_average_would_have_begun_later_is_not_extended(workplace: Path) -> None:
