@@ -87,15 +87,15 @@ def test_a_second_cross_validation_trains_anew(tiny: str) -> None:
         lab.load("latest:tiny")
 
 
-def test_an_interrupted_cross_validation_continues_with_the_folds_that_are_left(tiny: str) -> None:
-    arguments = ["run", "tiny", "--folds", "4", "trainer.max_epochs=12"]
+def test_an_interrupted_cross_validation_on_ray_continues_with_the_folds_that_are_left(tiny: str) -> None:
+    arguments = ["run", "tiny", "--folds", "4", "--workers", "2", "trainer.max_epochs=12"]
     process = subprocess.Popen(
         [sys.executable, "-m", "lab", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     folder = store.root() / "cross_validations"
     wait_until(lambda: list(folder.glob("[!.]*.json")))
     os.kill(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=120)
     assert err == "lab: stopped; the same command continues with the folds that are left\n"
     assert process.returncode == 130
     (file,) = folder.glob("[!.]*.json")
