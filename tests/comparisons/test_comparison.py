@@ -9,8 +9,8 @@ import yaml
 from shipped import PROJECT
 
 from lab.comparisons import comparison, run
-from lab.comparisons.design import Rule
 from lab.comparisons.replicates import epochs_to
+from lab.comparisons.statistics.design import Rule
 from lab.config.experiment import SOURCES
 from lab.errors import LabError
 
