@@ -149,7 +149,7 @@ def test_what_cannot_be_averaged_is_one_line(name: str, settings: tuple[str, ...
 
 @pytest.mark.usefixtures("empty_workplace")
 def test_a_run_that_ends_before_its_average_begins_is_refused() -> None:
-    with pytest.raises(LabError, match="trainer.max_steps: 20 end before a weight is averaged, at step 24"):
+    with pytest.raises(LabError, match=r"trainer\.max_steps: 20 end before a weight is averaged, at step 24"):
         whole_batch.rehearse(build(load("digits", [*SETTINGS, "trainer.average=swa", "trainer.max_steps=20"])))
 
 
