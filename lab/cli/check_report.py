@@ -17,6 +17,7 @@ GUESSES = {
     "classification": "the same probability for every class",
     "regression": "the mean of the training targets",
     "forecasting": "an output of 0",
+    "language": "the same probability for every character",
 }
 
 

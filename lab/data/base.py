@@ -25,7 +25,7 @@ from lab.data.sizes import InputAdapter, Sizes
 from lab.data.splits import split as split_samples
 from lab.errors import LabError
 
-Task = Literal["classification", "regression", "forecasting", "own"]
+Task = Literal["classification", "regression", "forecasting", "language", "own"]
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 UNUSUAL = re.compile(r"[^\w-]+")  # characters that the name of a metric cannot have everywhere

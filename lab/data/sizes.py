@@ -10,12 +10,18 @@ from typing import Any
 class Sizes:
     """The shape of one sample as the architecture sees it, without N, and the number of outputs.
 
-    `classes` is 0 for regression and forecasting.
+    `classes` is 0 for regression and forecasting. `vocabulary` is the number of tokens of a language model, else 0.
     """
 
     input_shape: tuple[int, ...]
     out_features: int
     classes: int = 0
+    vocabulary: int = 0
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of the outputs for one sample: (out_features,), or of a language model (vocabulary, L)."""
+        return (self.vocabulary, *self.input_shape) if self.vocabulary else (self.out_features,)
 
     def supplied(self) -> dict[str, Any]:
         """The constructor arguments that are passed to an architecture that has parameters of these names.
@@ -28,10 +34,13 @@ class Sizes:
         | in_channels | C of (C, L) or (C, H, W) |
         | length | L of (C, L) |
         | image_size | (H, W) of (C, H, W) |
+        | vocabulary | number of tokens of a language model, whose `length` is L of (L,) |
         """
         names: dict[str, Any] = {"in_features": prod(self.input_shape), "out_features": self.out_features}
         if self.classes:
             names["classes"] = self.classes
+        if self.vocabulary:
+            names |= {"vocabulary": self.vocabulary, "length": self.input_shape[0]}
         if len(self.input_shape) > 1:
             names["in_channels"] = self.input_shape[0]
         if len(self.input_shape) == 2:

@@ -79,6 +79,8 @@ class Model:
         has a row for each of the next steps, of each series if there are several. Columns: `prediction`, and
         `probability of ...` for each class; for several targets, `prediction of ...` for each.
         """
+        if self.output.task == "language":
+            raise LabError(f"run {self.run.id[:8]} writes text: `lab predict {self.run.id[:8]} --prompt ...`")
         outputs = self._outputs_of(raw)
         if isinstance(self.encoding, SeriesEncoding) and isinstance(raw, pd.DataFrame):
             return forecasts(raw, outputs, self.encoding)

@@ -34,7 +34,12 @@ if TYPE_CHECKING:
     from optuna import Study
 
 ERRORS = ("val/rmse", "val/rmse_scaled")  # of one target, of several
-DEFAULT_METRICS = {"classification": ("val/accuracy",), "regression": ERRORS, "forecasting": ERRORS}
+DEFAULT_METRICS = {
+    "classification": ("val/accuracy",),
+    "regression": ERRORS,
+    "forecasting": ERRORS,
+    "language": ("val/loss",),
+}
 
 
 @dataclass(frozen=True)

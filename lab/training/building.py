@@ -22,11 +22,13 @@ from lab.config.sections import SIZES, Part
 from lab.config.types import Fold
 from lab.data.augmentation.augmented import parts_of
 from lab.data.base import DataModule, SampleDataModule
+from lab.data.characters import Characters
 from lab.data.lightning_data import LightningData
-from lab.data.sizes import EmbeddedColumns, InputAdapter, RelativeToLastValue
+from lab.data.sizes import EmbeddedColumns, InputAdapter, RelativeToLastValue, Sizes
 from lab.errors import LabError, described, place_of
 from lab.modules import metrics
 from lab.modules.averaging import average_for
+from lab.modules.language import LanguageModule
 from lab.modules.mixing import mixing_for
 from lab.modules.observer import Observer
 from lab.modules.task import TaskModule
@@ -51,6 +53,7 @@ LOSSES = {
     "classification": ("cross_entropy",),
     "regression": ("mse", "l1", "huber"),
     "forecasting": ("mse", "l1", "huber"),
+    "language": ("cross_entropy",),
 }
 BY_STEP = (OneCycleLR, CyclicLR)  # schedules that are stepped after every optimizer step
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
@@ -133,11 +136,16 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     experiment = dataclasses.replace(experiment, loss=_loss(experiment.loss, data))
     whole = _network(experiment, experiment.part("model"), data)
     parameters = sum(p.numel() for p in whole.parameters())
-    data.block = block_size(experiment.trainer, data.batch_size, parameters, data.sizes.input_shape)
+    data.block = block_size(experiment.trainer, data.batch_size, parameters, _positions(data.sizes))
     module = _module(experiment, data, whole)
     check_metrics(experiment, data, module)
     check_optimizer(experiment, module)
     return Built(experiment, data, module, module)
+
+
+def _positions(sizes: Sizes) -> tuple[int, ...]:
+    """The shape of a sample (C, ...), where a token is one channel."""
+    return (1, *sizes.input_shape) if sizes.vocabulary else sizes.input_shape
 
 
 def _network(experiment: Experiment, model: Part, data: DataModule) -> nn.Module:
@@ -279,6 +287,8 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
     task["average"] = average_for(experiment.trainer)
     if data.task == "classification":
         return ClassificationModule(data.sizes.classes, data.majority, data.class_names, data.class_counts, **task)
+    if isinstance(data, Characters):
+        return LanguageModule(data.character_counts, **task)
     assert data.target_scale is not None, "given by every data module with values to predict"
     if data.task == "regression":
         return RegressionModule(data.target_scale, data.target_columns(), **task)

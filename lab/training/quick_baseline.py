@@ -11,19 +11,23 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from lab.data.base import DataModule
+from lab.data.characters import Characters
 from lab.data.loaders import Batch
 from lab.data.sizes import EmbeddedColumns
 from lab.modules.linear_models import MOST_CATEGORIES, Features, logistic_regression, ridge_regression
+from lab.modules.ngram import NGrams
 from lab.modules.task import TaskModule
 from lab.tracking.reading.baselines import QUICK
 from lab.tracking.writing.tracker import Tracker
 from lab.training.building import Built
 
-NAMES = {"classification": "logistic regression", "regression": "ridge regression"}
+NAMES = {"classification": "logistic regression", "regression": "ridge regression", "language": "5-gram"}
 MOST_ROWS = 20_000
 MOST_FEATURES = 4_000
 MOST_VALUES = 30_000_000  # rows × features × classes of a logistic regression: about a second
 MOST_PRODUCTS = 20_000_000_000  # rows × features² of a ridge regression, likewise
+ORDER = 5  # of the n-gram model
+MOST_TOKENS = 500_000  # of its text
 ROWS_PER_CLASS = 20  # at least
 
 
@@ -64,6 +68,8 @@ def measure(built: Built) -> QuickBaseline:
     data, name = built.data, name_of(built)
     if not name:
         return NONE
+    if isinstance(data, Characters):
+        return QuickBaseline(name, _of_language(built, data))
     width, classes = features_of(data), data.sizes.classes
     rows, every = rows_for(width, classes), len(data.splits["train"])  # type: ignore[arg-type]
     if width > MOST_FEATURES or rows < ROWS_PER_CLASS * classes:
@@ -77,6 +83,16 @@ def measure(built: Built) -> QuickBaseline:
         scores = built.task_module.score_outputs(outputs_of, data.loader("test"))
     note = f"{name} is fitted on {rows:,} of {every:,} training samples" if rows < every else ""
     return QuickBaseline(name, {f"test/{metric}": value for metric, value in scores.items()}, note)
+
+
+def _of_language(built: Built, data: Characters) -> dict[str, float]:
+    """The test metrics of an n-gram model of the training text."""
+    train: Any = data.splits["train"]
+    grams = NGrams(train.numbers.numpy()[-MOST_TOKENS:], data.sizes.vocabulary, ORDER)
+    scores = built.task_module.score_outputs(
+        lambda x: torch.from_numpy(grams.log_probabilities(x.long().numpy())).float(), data.loader("test")
+    )
+    return {f"test/{metric}": value for metric, value in scores.items()}
 
 
 def _fitted(built: Built, x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:

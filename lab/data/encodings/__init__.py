@@ -16,6 +16,7 @@ KINDS = {
     "array": "lab.data.encodings.array:ArrayEncoding",
     "table": "lab.data.encodings.table:TableEncoding",
     "image": "lab.data.encodings.image:ImageEncoding",
+    "characters": "lab.data.encodings.characters:CharactersEncoding",
     "series": "lab.data.encodings.series:SeriesEncoding",
 }
 

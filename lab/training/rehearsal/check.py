@@ -121,7 +121,7 @@ def _seconds_per_step(built: Built) -> float:
 def _loss_of_guess(built: Built) -> float | None:
     """The loss where every output is 0: the same probability for each class, or the mean of the training targets."""
     batch, _ = batches(built.data)
-    outputs = torch.zeros(len(batch[1]), built.data.sizes.out_features)
+    outputs = torch.zeros(len(batch[1]), *built.data.sizes.output_shape)
     try:
         guess = float(built.task_module.loss(outputs, built.task_module.loss_target(batch)))
     except Exception:  # a loss that takes probabilities only, for one

@@ -185,7 +185,7 @@ def _loss(built: Built, network: nn.Module, batch: Batch, which: str = "") -> tu
     with torch.autocast("cpu", dtype, enabled=dtype is not None):
         with as_a_line("model", model, f"in the forward pass{which}"):
             outputs = network(batch[0])
-        _check_outputs(model, outputs, (len(batch[1]), built.data.sizes.out_features))
+        _check_outputs(model, outputs, (len(batch[1]), *built.data.sizes.output_shape))
         with as_a_line(
             "loss", loss_part.kind, f"for outputs {tuple(outputs.shape)} and targets {tuple(batch[1].shape)}"
         ):

@@ -69,7 +69,7 @@ def keep_training(tracker: Tracker, history: list[dict[str, float]], checkpoints
 def keep_test_outputs(built: Built, tracker: Tracker) -> None:
     """Save the confusion matrix, or predictions and true values, of the test split: as data and as a figure."""
     outputs = built.observer.test_outputs
-    if not outputs:  # of a module of one's own
+    if not outputs or built.data.task == "language":  # of a module of one's own; or a token for every character
         return
     from lab.training.results import figures  # matplotlib takes a while to import
 
