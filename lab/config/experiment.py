@@ -1,19 +1,25 @@
 """An experiment: a YAML file plus overrides, checked as a whole and frozen."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from lab.config import kinds, schema, yaml_files
-from lab.config.sections import DECIDED_BY_MODULE, Part, checked_sections, top_level, with_overrides
+from lab.config.overrides import with_overrides
+from lab.config.sections import DECIDED_BY_MODULE, GROUPS, Part, checked_sections, top_level
 from lab.config.types import Fold
 from lab.errors import LabError, did_you_mean
 
 FOLDER = Path("experiments")
 # Settings that later versions added, with the value that says what earlier ones did.
-ADDED = {"checkpoints.monitor": "val/loss", "loss.class_weights": None}
+ADDED = {
+    "checkpoints.monitor": "val/loss",
+    "loss.class_weights": None,
+    "data.classes": None,
+    "data.per_class": None,
+}
 UNKNOWN = object()
 Source = Literal["split", "init", "order", "dropout"]  # of chance
 SOURCES: tuple[Source, ...] = get_args(Source)
@@ -40,6 +46,9 @@ class Experiment:
     fold: str | None  # such as 2/5
     threads: int | Literal["auto"]
     channels_last: bool
+    start_from: str | None = None
+    freeze: Sequence[str] | None = None  # patterns of names
+    unfreeze_at: int | None = None  # an epoch, from 1
     search: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
     written: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # without defaults
@@ -90,6 +99,9 @@ class Experiment:
             "fold": self.fold,
             "threads": self.threads,
             "channels_last": self.channels_last,
+            "start_from": self.start_from,
+            "freeze": None if self.freeze is None else list(self.freeze),
+            "unfreeze_at": self.unfreeze_at,
             "search": dict(self.search),
         }
 
@@ -101,6 +113,8 @@ class Experiment:
                 flat.update({f"{section}.{name}": value for name, value in content.items()})
             elif section != "search" and content is not None:
                 flat[section] = content
+        for pattern, options in flat.pop(f"optimizer.{GROUPS}", {}).items():
+            flat.update({f"optimizer.{GROUPS}.{pattern}.{name}": value for name, value in options.items()})
         return flat
 
     def identity(self) -> dict[str, Any]:

@@ -77,6 +77,10 @@ RENAMED_MODULES = {
     "lab.schedulers": "lab.modules.optimizers",
 }
 
+# Libraries of networks, as `torchvision.models:resnet18`, and the function that fits a network of them to the data.
+LIBRARIES = ("torchvision.models", "timm")
+FITTED = ("lab.architectures.pretrained", "network_of")
+
 # The class that a kind must be, or return, by section.
 BASES = {
     "data": ("lightning.pytorch", "LightningDataModule"),
@@ -103,6 +107,8 @@ def find(section: str, kind: object) -> Callable[..., Any]:
     module_name, name = _address(kind)
     if module_name == "__main__":  # of a notebook or script: nothing could run it again
         raise LabError(f"{section}.kind: {name} needs a file of its own; write it to my_ideas.py, name my_ideas:{name}")
+    if section == "model" and module_name in LIBRARIES:
+        return _imported(f"{section}.kind", *FITTED)(module_name, name)
     found = _imported(f"{section}.kind", module_name, name)
     _check_fits(section, f"{module_name}:{name}", found)
     return found

@@ -179,6 +179,10 @@ class SampleDataModule(DataModule):
         """Mean and standard deviation of the training samples."""
         return Scale.fit(torch.from_numpy(x[train]))
 
+    def split(self, samples: Samples) -> dict[str, NDArray[np.int64]]:
+        """The sorted indices of each split."""
+        return split_samples(samples, self.val_fraction, self.test_fraction, self.seed, self.fold)
+
     def dataset(self, x: Any, y: Tensor, split: Split) -> Dataset[Any]:
         """The samples of a split, standardised."""
         chosen = self.split_indices[split]
@@ -189,7 +193,7 @@ class SampleDataModule(DataModule):
         self.task = "classification" if samples.class_names else "regression"
         self.class_names = tuple(samples.class_names)
         self.fingerprint = samples.fingerprint or fingerprint(samples.x, samples.y)
-        self.split_indices = split_samples(samples, self.val_fraction, self.test_fraction, self.seed, self.fold)
+        self.split_indices = self.split(samples)
         if self.fold is not None:
             self.notes.append(("fold", _fold_note(samples, self.fold, self.split_indices)))
         train = self.split_indices["train"]

@@ -2,37 +2,87 @@
 
 import os
 import random
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lab.config.types import Count, Fraction, PositiveInt, Probability
 from lab.data.base import SampleDataModule, Samples
 from lab.data.loaders import ArrayDataset
 from lab.data.series_base import SeriesDataModule, Steps
+from lab.errors import LabError
 from lab.files import atomic_write
 
 OUTLIER = 10.0  # standard deviations of the target
 Arrays = dict[str, np.ndarray]
 
 
-class MNIST1D(SampleDataModule):
-    """Sequences (N, 1, 40), ten classes; the generator's 4,000 training and 1,000 test samples."""
+class Digitlike(SampleDataModule):
+    """Samples of the ten digits, or of some of them.
+
+    `classes` are the digits that are read, numbered in that order. With `per_class` the training split has only so
+    many samples of each, drawn by the seed of the split; validation and test stay as they are.
+    """
+
+    chosen: Sequence[int] | None
+    per_class: int | None
+
+    def choose(self, classes: Sequence[int] | None, per_class: int | None) -> None:
+        """Take the settings; raises LabError for digits that there are not."""
+        wrong = [digit for digit in classes or () if not 0 <= digit <= 9]
+        if wrong or (classes is not None and len(set(classes)) < max(len(classes), 2)):
+            raise LabError(f"data.classes: must be two or more different digits from 0 to 9, not {list(classes or ())}")
+        self.chosen, self.per_class = classes, per_class
+
+    @abstractmethod
+    def read_all(self) -> Samples:
+        """The samples of all ten digits."""
+
+    def read(self) -> Samples:
+        """The samples of the digits that are chosen."""
+        every = self.read_all()
+        if self.chosen is None:
+            return every
+        kept = np.flatnonzero(np.isin(every.y, self.chosen))
+        tested = int((kept >= len(every.y) - every.test_size).sum())
+        y = np.array([self.chosen.index(digit) for digit in every.y[kept]])
+        return Samples(every.x[kept], y, test_size=tested, class_names=[str(digit) for digit in self.chosen])
+
+    def split(self, samples: Samples) -> dict[str, NDArray[np.int64]]:
+        """As of all samples, the training split thinned."""
+        splits = super().split(samples)
+        if self.per_class is None:
+            return splits
+        drawn = np.random.default_rng(self.seed).permutation(splits["train"])
+        of_class = [drawn[samples.y[drawn] == number][: self.per_class] for number in range(len(samples.class_names))]
+        return {**splits, "train": np.sort(np.concatenate(of_class))}
+
+
+class MNIST1D(Digitlike):
+    """Sequences (N, 1, 40), ten classes; the generator's 4,000 training and 1,000 test samples.
+
+    `classes` and `per_class` take some of the classes, and some of their training samples.
+    """
 
     def __init__(
         self,
         batch_size: PositiveInt = 64,
         val_fraction: Fraction = 0.1,
         num_workers: Count = 0,
+        classes: list[int] | None = None,
+        per_class: PositiveInt | None = None,
         seed: int = 0,
     ):
         super().__init__(batch_size, val_fraction, num_workers=num_workers, seed=seed)
+        self.choose(classes, per_class)
 
-    def read(self) -> Samples:
+    def read_all(self) -> Samples:
         """The sequences of the mnist1d package's generator with its default arguments."""
         arrays = cached(f"mnist1d-{version('mnist1d')}", _generate)
         return Samples(arrays["x"], arrays["y"], test_size=1_000, class_names=[str(d) for d in range(10)])
@@ -54,10 +104,26 @@ def _generate() -> dict[str, np.ndarray]:
     }
 
 
-class Digits(SampleDataModule):
-    """Images (N, 1, 8, 8), ten classes."""
+class Digits(Digitlike):
+    """Images (N, 1, 8, 8), ten classes.
 
-    def read(self) -> Samples:
+    `classes` and `per_class` take some of the classes, and some of their training samples.
+    """
+
+    def __init__(
+        self,
+        batch_size: PositiveInt = 64,
+        val_fraction: Fraction = 0.1,
+        test_fraction: Fraction = 0.2,
+        num_workers: Count = 0,
+        classes: list[int] | None = None,
+        per_class: PositiveInt | None = None,
+        seed: int = 0,
+    ):
+        super().__init__(batch_size, val_fraction, test_fraction, num_workers, seed)
+        self.choose(classes, per_class)
+
+    def read_all(self) -> Samples:
         """All 1,797 images."""
         from sklearn.datasets import load_digits
 

@@ -24,7 +24,7 @@ import contextlib
 import math
 from abc import abstractmethod
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,13 +82,13 @@ def block_size(trainer: Mapping[str, Any], batch_size: int, parameters: int, sam
 class BlockModule(L.LightningModule):
     """A module that trains on blocks of batches, with optimizer steps of its own.
 
-    `make_optimizer` takes parameters; `make_scheduler` an optimizer and the number of optimizer steps in the run. A
+    `make_optimizer` takes a network; `make_scheduler` an optimizer and the number of optimizer steps in the run. A
     subclass gives the outputs, the loss, and what is collected of a block.
     """
 
     def __init__(
         self,
-        make_optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        make_optimizer: Callable[[nn.Module], Optimizer],
         make_scheduler: Callable[[Optimizer, int], dict[str, Any]],
         seed: int,
         stepping: Stepping,
@@ -218,7 +218,7 @@ class BlockModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Build the optimizer and schedule of the experiment."""
-        optimizer = self.make_optimizer(self.parameters())
+        optimizer = self.make_optimizer(self)
         self._schedule = self.make_scheduler(optimizer, self._total_steps())
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self._schedule["scheduler"]}}
 

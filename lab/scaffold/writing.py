@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lab.config import experiment, sections, yaml_files
+from lab.config import experiment, yaml_files
+from lab.config.overrides import overridden
 from lab.errors import LabError
 from lab.files import atomic_output, may_replace
 from lab.scaffold.inspection import Inspection, check_kind, inspect
@@ -41,9 +42,9 @@ def new(
         raise LabError(f"'{name}' is not a valid name for an experiment: use letters, digits, _ and - only")
     check_kind(kind)
     path = experiment.FOLDER / f"{name}.yaml"
-    found = inspect(data, target, kind, sections.overridden({"data": {}}, overrides)["data"])
+    found = inspect(data, target, kind, overridden({"data": {}}, overrides)["data"])
     choice = choose(found, model)
-    choice = replace(choice, sections=sections.overridden(choice.sections, overrides))
+    choice = replace(choice, sections=overridden(choice.sections, overrides))
     text = as_text(name, found, choice)
     found.data.batch_size = choice.sections["data"]["batch_size"]
     built = building.build(experiment.parse(name, text), found.data)

@@ -38,6 +38,8 @@ from lab.modules.tasks import (
     predict_with,
 )
 from lab.modules.training_step import Stepping, block_size
+from lab.training.fine_tuning import groups, preparation
+from lab.training.fine_tuning.preparation import NOTHING, FineTuning
 from lab.training.own_module import OwnObserver, declared_directions
 from lab.training.rehearsal import part_checks
 from lab.training.rehearsal.memory import bounded_parameters
@@ -62,6 +64,7 @@ class Built:
     data: DataModule
     module: L.LightningModule
     observer: Observer
+    fine_tuning: FineTuning = NOTHING
 
     @property
     def task_module(self) -> TaskModule:
@@ -72,7 +75,15 @@ class Built:
     @property
     def callbacks(self) -> list[Callback]:
         """The callbacks without which the module cannot be trained as the lab promises."""
-        return [self.observer] if isinstance(self.observer, Callback) else []
+        freezing = self.fine_tuning.freezing
+        return [each for each in (self.observer, freezing) if isinstance(each, Callback)]
+
+    def in_training_mode(self) -> TaskModule:
+        """The module in training mode, as far as it is not frozen."""
+        self.task_module.train()
+        if self.fine_tuning.freezing is not None:
+            self.fine_tuning.freezing.apply(self.module)
+        return self.task_module
 
     def name_in_module(self, metric: str) -> str:
         """The name under which the module logs a metric that is recorded as `metric`."""
@@ -132,9 +143,10 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     parameters = sum(p.numel() for p in whole.parameters())
     data.block = block_size(experiment.trainer, data.batch_size, parameters, data.sizes.input_shape)
     module = _module(experiment, data, whole)
+    experiment, fine_tuning = preparation.prepare(experiment, data, module)
     check_metrics(experiment, data, module)
     check_optimizer(experiment, module)
-    return Built(experiment, data, module, module)
+    return Built(experiment, data, module, module, fine_tuning)
 
 
 def _network(experiment: Experiment, model: Part, data: DataModule) -> nn.Module:
@@ -143,6 +155,7 @@ def _network(experiment: Experiment, model: Part, data: DataModule) -> nn.Module
     part_checks.check_kind(model, experiment.data, data.sizes)
     with bounded_parameters(model.kind):
         architecture: nn.Module = model.build(**data.sizes.supplied())
+    architecture = preparation.normalised(architecture, data)
     whole = data.wrap(with_input_adapter(architecture, data.input_adapter))
     if not isinstance(whole, nn.Module):
         raise LabError(f"data: {experiment.data.kind}.wrap() must return a network, not {type(whole).__name__}")
@@ -174,7 +187,8 @@ def _with_own_module(experiment: Experiment, module: Part, data: DataModule) -> 
         made.to(memory_format=torch.channels_last)
     directions = declared_directions(made, module.kind)
     observer = OwnObserver(directions, experiment.seed_of("dropout"), experiment.seed_of("order"))
-    return Built(experiment, data, made, observer)
+    experiment, fine_tuning = preparation.prepare(experiment, data, made)
+    return Built(experiment, data, made, observer, fine_tuning)
 
 
 @functools.cache
@@ -258,7 +272,7 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
     task: dict[str, Any] = {
         "architecture": architecture,
         "loss": experiment.part("loss").build(class_counts=data.class_counts),
-        "make_optimizer": lambda params: experiment.part("optimizer").build(params=params),
+        "make_optimizer": lambda network: groups.optimizer_of(experiment.part("optimizer"), network),
         "make_scheduler": make_scheduler,
         "seed": experiment.seed_of("dropout"),
         "own_metrics": lambda: metrics.build_all(experiment.metrics, data.sizes),

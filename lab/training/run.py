@@ -202,6 +202,7 @@ def _record_start(session: Session, more_tags: Mapping[str, str]) -> None:
         "lab.task": data.task,
         **baselines.as_tags(observer.main_metric, observer.trivial_name, quick_baseline.name_of(session.built)),
         **directions.as_tag(observer.directions() | observer.test_directions()),
+        **session.built.fine_tuning.tags,
         "data.fingerprint": data.fingerprint,
         "data.split_fingerprint": data.split_fingerprint(),
         "machine.device": str(session.trainer.strategy.root_device),

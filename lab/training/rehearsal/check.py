@@ -104,8 +104,8 @@ def _steps(built: Built) -> int:
 def _seconds_per_step(built: Built) -> float:
     """The median time of a training step: forward and backward pass, and the optimizer's part."""
     with same_randomness(), copied(built) as tried, in_precision(tried) as cast:
-        module, batch = tried.task_module.train(), cast(batches(tried.data)[0])
-        optimizer = module.make_optimizer(module.parameters())
+        module, batch = tried.in_training_mode(), cast(batches(tried.data)[0])
+        optimizer = module.make_optimizer(module)
         times: list[float] = []
         until = time.perf_counter() + SECONDS_OF_STEPS
         while len(times) < LEAST_STEPS or time.perf_counter() < until:

@@ -143,5 +143,5 @@ def check_metrics(experiment: Experiment, data: DataModule, module: TaskModule) 
 
 def check_optimizer(experiment: Experiment, module: TaskModule) -> None:
     """Build optimizer and schedule once, so that wrong settings are reported before the run."""
-    parameters = list(module.parameters()) or [nn.Parameter(torch.zeros(1))]  # that there are none is found later
-    module.make_scheduler(module.make_optimizer(parameters), 100)
+    network = module if any(True for _ in module.parameters()) else nn.Linear(1, 1)  # that it has none is found later
+    module.make_scheduler(module.make_optimizer(network), 100)

@@ -8,7 +8,7 @@ import io
 import math
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -56,7 +56,7 @@ def rehearse(built: Built) -> Rehearsal:
     found = _rehearse_own(built) if built.experiment.module is not None else _rehearse_task(built)
     early_stopping_of(built)
     best_by(built.experiment.checkpoints["monitor"], built.observer.directions())
-    return found
+    return replace(found, notes=[*built.fine_tuning.notes, *found.notes])
 
 
 def _rehearse_own(built: Built) -> Rehearsal:
@@ -72,7 +72,7 @@ def _rehearse_task(built: Built) -> Rehearsal:
 
 
 def _rehearse(built: Built, full: Batch, rest: Batch | None) -> Rehearsal:
-    network = built.task_module.architecture.train()
+    network = built.in_training_mode().architecture
     activations = _check_memory(built, network, full)
     outputs, loss = _loss(built, network, full)
     if rest is not None:
@@ -110,7 +110,7 @@ def _check_memory(built: Built, network: nn.Module, batch: Batch) -> int:
 def _optimizer(built: Built, network: nn.Module) -> tuple[Optimizer, dict[str, Any]]:
     kind = built.experiment.part("optimizer").kind
     with as_a_line("optimizer", kind, "to be built"):
-        optimizer = built.task_module.make_optimizer(network.parameters())
+        optimizer = built.task_module.make_optimizer(network)
     with as_a_line("scheduler", built.experiment.part("scheduler").kind, "to be built"):
         schedule = built.task_module.make_scheduler(optimizer, 100)
     _check_schedule(built, schedule)
