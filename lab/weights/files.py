@@ -62,12 +62,12 @@ def _pickled(path: Path, source: str) -> Weights:
     """What torch.save wrote: a state dict, alone or inside a checkpoint."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if zipfile.is_zipfile(path) or "Unsupported" in str(error):
+    except Exception as error:  # the unpickler raises many kinds for bytes that are no pickle
+        if isinstance(error, pickle.UnpicklingError) and (zipfile.is_zipfile(path) or "Unsupported" in str(error)):
             raise LabError(
                 f"{source}: holds a whole pickled model, which could run any code; save its state_dict() instead"
             ) from None
-        raise LabError(f"{source}: is no file of weights ({', '.join(SUFFIXES)})") from None
+        raise LabError(f"{source}: is no file of weights ({', '.join(SUFFIXES)}), or is damaged") from None
     return _tensors_in(content)
 
 
