@@ -1,7 +1,8 @@
 """Image networks of torchvision and timm, fitted to the data: head, first layer, and weights with their scaling."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from math import ceil
@@ -97,7 +98,8 @@ def _loaded(library: Library, name: str, network: nn.Module, weights: str, norma
     first = _first_convolution(network)
     if first is not None:
         state = _with_channels(state, f"{first[0]}.weight", first[1].in_channels // first[1].groups)
-    loaded = loading.load(network, state, f"model.weights: {files.unpinned(pinned)[0]}")
+    with _naming_the_setting():
+        loaded = loading.load(network, state, files.unpinned(pinned)[0])
     mean, std = library.statistics(name) if normalise == "weights" else ((), ())
     return Pretrained(loaded, pinned, mean, std)
 
@@ -112,9 +114,16 @@ def pinned_weights(kind: str, settings: Mapping[str, Any]) -> str:
 def _read(library: Library, name: str, weights: str) -> tuple[Weights, str]:
     """The weights, and the setting with their hash; raises LabError."""
     source, expected = files.unpinned(weights)
-    try:
+    with _naming_the_setting():
         state = files.read(source) if files.is_file(source) else _downloaded(library, name, source)
         return state, files.pinned(source, state, expected)
+
+
+@contextmanager
+def _naming_the_setting() -> Iterator[None]:
+    """Name the setting in front of errors."""
+    try:
+        yield
     except LabError as error:
         raise type(error)(*(f"model.weights: {line}" for line in error.lines)) from None
 
