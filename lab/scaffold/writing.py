@@ -2,9 +2,10 @@
 
 import datetime
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from lab.config import experiment, yaml_files
 from lab.config.overrides import overridden
@@ -44,7 +45,7 @@ def new(
     path = experiment.FOLDER / f"{name}.yaml"
     found = inspect(data, target, kind, overridden({"data": {}}, overrides)["data"])
     choice = choose(found, model)
-    choice = replace(choice, sections=overridden(choice.sections, overrides))
+    choice = replace(choice, sections=_with_overrides(choice.sections, overrides))
     text = as_text(name, found, choice)
     found.data.batch_size = choice.sections["data"]["batch_size"]
     built = building.build(experiment.parse(name, text), found.data)
@@ -53,6 +54,14 @@ def new(
     with atomic_output(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return Scaffold(found, choice, path, sum(p.numel() for p in built.module.parameters()))
+
+
+def _with_overrides(sections: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """The sections with overrides, and without a search over settings that only the recommended model has."""
+    changed = overridden(sections, overrides)
+    if "search" in changed and changed["model"]["kind"] != sections["model"]["kind"]:
+        changed["search"] = {name: space for name, space in changed["search"].items() if not name.startswith("model.")}
+    return changed
 
 
 def as_text(name: str, found: Inspection, choice: Choice) -> str:

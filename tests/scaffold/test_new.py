@@ -69,6 +69,13 @@ def test_settings_can_be_overridden(table: pd.DataFrame) -> None:
     assert (loaded.trainer["max_epochs"], loaded.model.settings["hidden"]) == (3, 8)
 
 
+def test_the_search_is_not_over_settings_of_a_model_that_was_replaced(table: pd.DataFrame) -> None:
+    new("shop", "shop.csv", "buys", overrides=["model.kind=torch.nn:LazyLinear"])
+    search = experiment.load("shop").search
+    assert search
+    assert not [name for name in search if name.startswith("model.")]
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

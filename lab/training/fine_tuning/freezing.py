@@ -74,7 +74,7 @@ def freezing_of(
     patterns: Sequence[str] | None, unfreeze_at: int | None, epochs: int, module: nn.Module
 ) -> Freezing | None:
     """The freezing of a module by patterns of names, applied; raises LabError for what would have no effect."""
-    if patterns is None:
+    if not patterns:
         if unfreeze_at is not None:
             raise LabError("unfreeze_at: nothing is frozen; add freeze: [patterns of parameters]")
         return None
