@@ -120,7 +120,7 @@ def _line_trace(line: Line, data: pd.DataFrame) -> dict[str, Any]:
         "y": data["y"].where(np.isfinite(data["y"])).to_numpy(),
         "name": text.escape_html(line.label),
         "legendgroup": str(line.style),
-        "mode": "lines+markers" if len(data) <= MAX_POINTS_WITH_MARKERS else "lines",
+        "mode": "lines+markers" if len(data) <= MAX_POINTS_WITH_MARKERS and line.shade is None else "lines",
         "line": _stroke(line),
         "marker": {"symbol": marker(line.style), "size": 7},
         "hovertemplate": "%{y:.5g} at %{x:.6g}<extra>%{fullData.name}</extra>",
