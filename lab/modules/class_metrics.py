@@ -122,7 +122,7 @@ def recall_of_each(class_names: Sequence[str]) -> dict[str, Metric]:
     return named
 
 
-def imbalanced(counts: Sequence[int]) -> bool:
+def imbalanced(counts: Sequence[float]) -> bool:
     """Whether accuracy misleads: the largest class has at least four times the samples of the smallest."""
     present = [count for count in counts if count]
     return bool(present) and max(present) >= IMBALANCED * min(present)

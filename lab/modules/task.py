@@ -113,7 +113,12 @@ class TaskModule(BlockModule):
     def batch_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Raw outputs (B, ...) and mean loss () of a batch."""
         outputs = self.architecture(batch[0])
-        return outputs, self.loss(outputs, self.loss_target(batch))
+        return outputs, self.loss_of(outputs, batch)
+
+    def loss_of(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """The mean loss () of the raw outputs (B, ...) of a batch."""
+        loss: Tensor = self.loss(outputs, self.loss_target(batch))
+        return loss
 
     def collect_training(self, outputs: Tensor, losses: list[Tensor], block: Batch) -> None:
         """Add a block to the training scores of the epoch."""

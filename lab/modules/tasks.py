@@ -28,7 +28,7 @@ class ClassificationModule(TaskModule):
     trivial_name = "majority class"
 
     def __init__(
-        self, classes: int, majority: int, class_names: Sequence[str] = (), counts: Sequence[int] = (), **task: Any
+        self, classes: int, majority: int, class_names: Sequence[str] = (), counts: Sequence[float] = (), **task: Any
     ):
         super().__init__(**task)
         self.classes = classes
@@ -174,7 +174,7 @@ class ForecastingModule(RegressionModule):
 
     def _trivial(self, batch: Batch) -> Tensor:
         """Standardised, (N, targets · horizon)."""
-        x, y = batch
+        x, y = batch[:2]
         targets = len(self.columns)
         return baselines.seasonal(x, targets, y.shape[1] // targets, self.season)
 

@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
-from torch.utils.data import default_collate
 
 from lab.data.base import DataModule
-from lab.data.loaders import Batch
+from lab.data.loaders import Batch, batch_of
 from lab.data.sizes import EmbeddedColumns
 from lab.modules.linear_models import MOST_CATEGORIES, Features, logistic_regression, ridge_regression
 from lab.modules.task import TaskModule
@@ -69,7 +68,7 @@ def measure(built: Built) -> QuickBaseline:
     if width > MOST_FEATURES or rows < ROWS_PER_CLASS * classes:
         size = f"{width:,} inputs and {classes} classes" if classes else f"{width:,} inputs"
         return QuickBaseline(name, note=f"no {name}: {size} take longer than a second or two")
-    x, y = training_rows(data, rows)
+    x, y = training_rows(data, rows)[:2]
     if classes and len(y.unique()) < 2:
         return QuickBaseline(name, note=f"no {name}: the training split has a single class")
     with threadpool_limits(1):
@@ -109,16 +108,12 @@ def rows_for(features: int, classes: int) -> int:
 
 
 def training_rows(data: DataModule, most: int) -> Batch:
-    """The training samples x (N, ...) and y, or as many of them drawn at random."""
+    """The training samples x (N, ...), y and their weights if they have any, or as many of them drawn at random."""
     dataset: Any = data.splits["train"]
     rows = np.arange(len(dataset))
     if len(rows) > most:
         rows = np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
-    if hasattr(dataset, "batch"):
-        x, y = dataset.batch(torch.from_numpy(rows))
-    else:
-        x, y = default_collate([dataset[row] for row in rows.tolist()])
-    return x, y
+    return batch_of(dataset, torch.from_numpy(rows))
 
 
 def _array(values: Tensor) -> Any:

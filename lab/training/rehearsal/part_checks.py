@@ -42,11 +42,10 @@ def batches(data: DataModule) -> tuple[Batch, Batch | None]:
     """A full batch of training samples, and as many as the last batch of an epoch has, where that is smaller."""
     size = data.batch_size
     loader = data.loader("train", shuffle=True)
-    x, y = next(iter(loader))
-    full = x[:size], y[:size]
+    full = tuple(part[:size] for part in next(iter(loader)))
     rest = len(data.splits["train"]) % size  # type: ignore[arg-type]
     dropped = getattr(loader, "drop_last", False)
-    return full, (full[0][:rest], full[1][:rest]) if rest and not dropped else None
+    return full, tuple(part[:rest] for part in full) if rest and not dropped else None
 
 
 def check_kind(model: Part, data: Part, sizes: Sizes) -> None:

@@ -1,0 +1,33 @@
+"""Weights of samples: how many times each one counts in the loss and in every metric."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lab.errors import LabError
+
+USE = "weights are numbers from 0 on"
+
+
+def check(weight: NDArray[Any], what: str, first_row: int = 1) -> None:
+    """Raise LabError for the first of the weights (N,) that is no number from 0 on; rows count from `first_row`."""
+    if not np.issubdtype(weight.dtype, np.number) or np.issubdtype(weight.dtype, np.complexfloating):
+        raise LabError(f"{what} of type {weight.dtype}; {USE}")
+    bad = ~np.isfinite(weight) | (weight < 0)
+    if bad.any():
+        row = int(bad.argmax())
+        value = "missing" if np.isnan(weight[row]) else f"{weight[row]:g}"
+        raise LabError(f"{what}, row {row + first_row}: {value}; {USE}")
+
+
+def of_splits(weight: NDArray[Any], split_indices: Mapping[str, NDArray[np.int64]]) -> dict[str, Tensor]:
+    """The weights (n,) of each split; raises LabError for a split in which all are 0."""
+    found = {split: torch.from_numpy(weight[chosen].astype(np.float32)) for split, chosen in split_indices.items()}
+    for split, values in found.items():
+        if len(values) and not bool(values.any()):
+            raise LabError(f"data: all {len(values):,} weights of the {split} split are 0, so that no sample counts")
+    return found
