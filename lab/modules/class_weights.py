@@ -28,14 +28,17 @@ class WeightedBCE(nn.Module):
     """
 
     weight: Tensor
+    reduction: str = "mean"  # or none
 
     def __init__(self, weight: Tensor):
         super().__init__()
         self.register_buffer("weight", weight)
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """The weighted mean, ()."""
+        """The weighted mean, (); without reduction the weighted losses (N, 1)."""
         weights = self.weights_of(target)
+        if self.reduction == "none":
+            return binary_cross_entropy_with_logits(logits, target, weights, reduction="none")
         return binary_cross_entropy_with_logits(logits, target, weights, reduction="sum") / weights.sum()
 
     def weights_of(self, target: Tensor) -> Tensor:

@@ -60,17 +60,21 @@ class Features:
         return ((shares[codes] - mean) / (deviation or 1.0))[:, None]
 
 
-def logistic_regression(x: Matrix, y: NDArray[np.int64], classes: int, balanced: bool) -> Linear:
+def logistic_regression(
+    x: Matrix, y: NDArray[np.int64], classes: int, balanced: bool, weight: Matrix | None = None
+) -> Linear:
     """Features (N, F) and class numbers (N,) to logits: (N, 1) of two classes, else (N, classes).
 
-    A class without a sample gets no probability. Raises ValueError where there is a single class.
+    `weight` (N,) is that of each row. A class without a sample gets no probability. Raises ValueError where there is a
+    single class.
     """
     from sklearn.linear_model import LogisticRegression
 
     weights = "balanced" if balanced else None
     with warnings.catch_warnings():  # of too few iterations, and of very many classes
         warnings.simplefilter("ignore", UserWarning)
-        fitted = LogisticRegression(max_iter=MOST_ITERATIONS, class_weight=weights, random_state=0).fit(x, y)
+        fitted = LogisticRegression(max_iter=MOST_ITERATIONS, class_weight=weights, random_state=0)
+        fitted.fit(x, y, sample_weight=weight)
     weight, bias = fitted.coef_, fitted.intercept_
     if classes == 2:
         return Linear(weight, bias)
@@ -81,9 +85,9 @@ def logistic_regression(x: Matrix, y: NDArray[np.int64], classes: int, balanced:
     return Linear(every, biases)
 
 
-def ridge_regression(x: Matrix, y: Matrix) -> Linear:
-    """Features (N, F) and standardised values (N, T) to standardised values."""
+def ridge_regression(x: Matrix, y: Matrix, weight: Matrix | None = None) -> Linear:
+    """Features (N, F) and standardised values (N, T) to standardised values; `weight` (N,) is that of each row."""
     from sklearn.linear_model import Ridge
 
-    fitted = Ridge(alpha=1.0).fit(x, y)
+    fitted = Ridge(alpha=1.0).fit(x, y, sample_weight=weight)
     return Linear(np.atleast_2d(fitted.coef_), np.atleast_1d(fitted.intercept_))

@@ -12,9 +12,9 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from lab.data import baselines
 from lab.data.loaders import Batch
 from lab.data.preparation import Scale
-from lab.modules import class_metrics, value_metrics
+from lab.modules import class_metrics, value_metrics, weighted_metrics
 from lab.modules.class_metrics import SecondClassAUROC
-from lab.modules.task import TaskModule
+from lab.modules.task import TaskModule, weight_of
 
 
 class ClassificationModule(TaskModule):
@@ -46,6 +46,8 @@ class ClassificationModule(TaskModule):
 
     def task_metrics(self) -> dict[str, Metric]:
         """Fresh metrics, on probabilities (N, classes) and class numbers (N,)."""
+        if self.weighted:
+            return weighted_metrics.classification(self.classes)
         metrics: dict[str, Metric] = {
             "accuracy": MulticlassAccuracy(self.classes, average="micro"),
             "balanced_accuracy": class_metrics.BalancedAccuracy(self.classes),
@@ -58,7 +60,7 @@ class ClassificationModule(TaskModule):
 
     def test_metrics(self) -> dict[str, Metric]:
         """The recall of each class."""
-        return class_metrics.recall_of_each(self.class_names)
+        return (weighted_metrics if self.weighted else class_metrics).recall_of_each(self.class_names)
 
     def loss_target(self, batch: Batch) -> Tensor:
         """Class numbers (N,); for the single logit of two classes 0.0 and 1.0, (N, 1)."""
@@ -71,7 +73,7 @@ class ClassificationModule(TaskModule):
     def scored_trivially(self, batch: Batch) -> dict[str, Tensor]:
         """All probability on the most frequent class."""
         predictions = one_hot(torch.full_like(batch[1], self.majority), self.classes).float()
-        return {"preds": predictions, "target": self.target(batch)}
+        return {"preds": predictions, "target": self.target(batch), **weight_of(batch)}
 
 
 class Probabilities(nn.Module):
@@ -114,7 +116,7 @@ class RegressionModule(TaskModule):
 
     def task_metrics(self) -> dict[str, Metric]:
         """Fresh metrics, on values (N, T)."""
-        return value_metrics.regression(self.columns)
+        return value_metrics.regression(self.columns, value_metrics.WEIGHTED if self.weighted else value_metrics.PLAIN)
 
     def scored(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Predictions and targets, in their own units and, as `scaled_...`, standardised."""

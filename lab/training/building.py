@@ -262,6 +262,7 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
         "make_scheduler": make_scheduler,
         "seed": experiment.seed_of("dropout"),
         "own_metrics": lambda: metrics.build_all(experiment.metrics, data.sizes),
+        "weighted": data.weighted,
         "stepping": Stepping(
             data.batch_size,
             experiment.trainer["accumulate_grad_batches"],

@@ -68,24 +68,24 @@ def measure(built: Built) -> QuickBaseline:
     if width > MOST_FEATURES or rows < ROWS_PER_CLASS * classes:
         size = f"{width:,} inputs and {classes} classes" if classes else f"{width:,} inputs"
         return QuickBaseline(name, note=f"no {name}: {size} take longer than a second or two")
-    x, y = training_rows(data, rows)[:2]
+    x, y, *weight = _that_count(training_rows(data, rows))
     if classes and len(y.unique()) < 2:
         return QuickBaseline(name, note=f"no {name}: the training split has a single class")
     with threadpool_limits(1):
-        outputs_of = _fitted(built, x, y)
+        outputs_of = _fitted(built, x, y, _array(weight[0]) if weight else None)
         scores = built.task_module.score_outputs(outputs_of, data.loader("test"))
     note = f"{name} is fitted on {rows:,} of {every:,} training samples" if rows < every else ""
     return QuickBaseline(name, {f"test/{metric}": value for metric, value in scores.items()}, note)
 
 
-def _fitted(built: Built, x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
-    """The model of training rows x (N, ...) and y: inputs (B, ...) to raw outputs."""
+def _fitted(built: Built, x: Tensor, y: Tensor, weight: Any) -> Callable[[Tensor], Tensor]:
+    """The model of training rows x (N, ...) and y, with their weights (N,) or None: inputs (B, ...) to raw outputs."""
     features = Features.fit(_array(x), categories_of(built.data))
     if built.data.task == "regression":
-        model = ridge_regression(features(_array(x)), _array(y))
+        model = ridge_regression(features(_array(x)), _array(y), weight)
     else:
         balanced = built.experiment.part("loss").settings.get("class_weights") == "balanced"
-        model = logistic_regression(features(_array(x)), y.numpy(), built.data.sizes.classes, balanced)
+        model = logistic_regression(features(_array(x)), y.numpy(), built.data.sizes.classes, balanced, weight)
     return lambda inputs: model(features(_array(inputs)))
 
 
@@ -114,6 +114,11 @@ def training_rows(data: DataModule, most: int) -> Batch:
     if len(rows) > most:
         rows = np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
     return batch_of(dataset, torch.from_numpy(rows))
+
+
+def _that_count(rows: Batch) -> Batch:
+    """The rows whose weight is not 0."""
+    return tuple(part[rows[2] > 0] for part in rows) if len(rows) > 2 else rows
 
 
 def _array(values: Tensor) -> Any:

@@ -18,6 +18,7 @@ from lab.modules.task import TaskModule
 
 # What to do about messages of torch that do not say it.
 HINTS = {
+    "too many values to unpack (expected 2)": "with data.weight a batch is (x, y, weight)",
     "Expected more than 1 value per channel": "batch norm needs a data.batch_size of 2 or more",
     "required positional argument: 'closure'": "the training loop gives an optimizer no closure; choose another",
 }
