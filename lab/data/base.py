@@ -92,7 +92,7 @@ class DataModule(L.LightningDataModule, ABC):
 
     def target_columns(self) -> dict[str, slice]:
         """Each target, as metrics name it, with its columns of the values (N, T): its steps, for a forecast."""
-        count = self.sizes.out_features
+        count = self.sizes.out_features // self.sizes.levels
         width = count // self.targets if self.task == "forecasting" else 1
         names = [name.rpartition(" +")[0] or name for name in self.target_names[::width]]
         named: dict[str, slice] = {}

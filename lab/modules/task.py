@@ -88,12 +88,12 @@ class TaskModule(BlockModule):
 
     def directions(self) -> dict[str, bool]:
         """Each metric's name, without its split, and whether higher is better; the loss first."""
-        metrics = self.new_metrics().items()
-        return {"loss": False} | {str(name): bool(metric.higher_is_better) for name, metric in metrics}
+        metrics = {str(name): metric for name, metric in self.new_metrics().items()}
+        return {"loss": False} | _directions_of(metrics)
 
     def test_directions(self) -> dict[str, bool]:
         """The same of those that only the test has, by full name."""
-        return {f"test/{name}": bool(metric.higher_is_better) for name, metric in self.test_metrics().items()}
+        return {f"test/{name}": up for name, up in _directions_of(self.test_metrics()).items()}
 
     def setup(self, stage: str) -> None:
         """Start new scores for each split, on the module's device."""
@@ -210,6 +210,11 @@ class TaskModule(BlockModule):
         self.gradients.load_state_dict(state, self.device)
         self._published = state["published"]
         self.losses = array("d", state["losses"].tolist())
+
+
+def _directions_of(metrics: Mapping[str, Metric]) -> dict[str, bool]:
+    """Whether higher is better, for each metric of which it can be said."""
+    return {name: up for name, metric in metrics.items() if (up := metric.higher_is_better) is not None}
 
 
 def weight_of(batch: Batch) -> dict[str, Tensor]:
