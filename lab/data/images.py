@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from lab.config.types import Count, Fraction, PositiveInt
 from lab.data.base import SampleDataModule, Samples, Split
 from lab.data.encodings.image import ImageEncoding
-from lab.data.loaders import Batch, EpochOrder, LazyDataset, WeightedDataset, derived_seed
+from lab.data.loaders import Batch, EpochOrder, LazyDataset, derived_seed, without_weights
 from lab.data.preparation import Scale, file_fingerprint
 from lab.data.reading import given_splits
 from lab.data.reading.images import files as image_files
@@ -169,8 +169,7 @@ class Images(SampleDataModule):
 
     def loader(self, split: Split, shuffle: bool = False, num_workers: int = 0) -> Any:
         """As the base class; images are augmented by the seed of the training that asks."""
-        dataset = self.splits[split]
-        dataset = dataset.unweighted if isinstance(dataset, WeightedDataset) else dataset
+        dataset = without_weights(self.splits[split])
         if isinstance(dataset, AugmentedImages):
             dataset.seed = self.noise_seed
         return super().loader(split, shuffle, num_workers)

@@ -88,6 +88,11 @@ class WeightedDataset(Dataset[Batch]):
         return *batch_of(self.unweighted, indices), self.weight[indices % len(self)]
 
 
+def without_weights(dataset: Any) -> Any:
+    """The dataset whose samples have no weights."""
+    return dataset.unweighted if isinstance(dataset, WeightedDataset) else dataset
+
+
 def batch_of(dataset: Any, indices: Tensor) -> Batch:
     """The samples of these indices, stacked, also of a dataset that returns one sample at a time."""
     if hasattr(dataset, "batch"):
