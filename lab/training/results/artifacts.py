@@ -92,7 +92,7 @@ def keep_test_outputs(built: Built, tracker: Tracker) -> None:
         np.savetxt(tracker.path("predictions.csv"), table, "%.15g", ",", header=header, comments="")
         tracker.artifact("predictions.csv")
         file = "figures/predicted_against_true.png"
-        bands = _bands(beside)
+        bands = _bands(beside, built.experiment.conformal)
         figure = figures.predicted_against_true(predicted, true, bands)
         _keep_forecast(built, tracker, true, predicted, bands)
     figure.savefig(tracker.path(file), dpi=120)
@@ -113,12 +113,14 @@ def _beside(built: Built, outputs: list[dict[str, torch.Tensor]]) -> dict[str, n
     return found | {name: torch.cat([part[name] for part in outputs]).cpu().numpy() for name in ends}
 
 
-def _bands(beside: dict[str, np.ndarray]) -> list[tuple[str, np.ndarray, np.ndarray]]:
+def _bands(beside: dict[str, np.ndarray], level: float | None) -> list[tuple[str, np.ndarray, np.ndarray]]:
     """The bands of a figure, the widest first: name, lower and upper ends (N, T)."""
+    from lab.training.results import figures
+
     quantiles = [name for name in beside if name.startswith("quantile")]
     pairs = [(quantiles[index], quantiles[-1 - index]) for index in range(len(quantiles) // 2)]
     bands = [(f"{low} to {high.split()[-1]}", beside[low], beside[high]) for low, high in pairs]
-    return [("interval", beside["lower"], beside["upper"]), *bands] if "lower" in beside else bands
+    return bands if level is None else [(f"{figures.INTERVAL} {level:g}", beside["lower"], beside["upper"]), *bands]
 
 
 def _keep_forecast(built: Built, tracker: Tracker, true: np.ndarray, predicted: np.ndarray, bands: list[Any]) -> None:

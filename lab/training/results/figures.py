@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 COLOURS = {"train": "#0072B2", "val": "#D55E00"}
 MOST_TARGETS = 4  # in the figure of a forecast
 MOST_STEPS = 240
+INTERVAL = "interval"  # a band of this name, where there are quantiles too, is drawn as two lines
 Band = tuple[str, NDArray[np.floating], NDArray[np.floating]]  # label, lower and upper ends (N, T)
 STYLES = {"train": "-", "val": "--"}
 
@@ -83,8 +84,11 @@ def forecast(
             return values[rows][:, steps].ravel()
 
         for number, (label, lower, upper) in enumerate(bands):
-            style: dict[str, Any] = {"color": COLOURS["train"], "alpha": 0.15 + 0.1 * number, "linewidth": 0}
-            axes.fill_between(at, line(lower), line(upper), label=label, **style)
+            ends = line(lower), line(upper)
+            if label.startswith(INTERVAL) and len(bands) > 1:  # nearly the same as the outer quantiles
+                axes.plot(at, np.stack(ends, axis=1), "--", color=COLOURS["train"], linewidth=0.8, label=[label, None])
+                continue
+            axes.fill_between(at, *ends, color=COLOURS["train"], alpha=0.15 + 0.1 * number, linewidth=0, label=label)
         axes.plot(at, line(true), color="black", linewidth=1.2, label="true")
         axes.plot(at, line(predicted), color=COLOURS["val"], linewidth=1.2, label="predicted")
         for begin in at[::horizon] if horizon > 1 else ():
