@@ -13,7 +13,7 @@ from lab.errors import LabError, did_you_mean
 
 FOLDER = Path("experiments")
 # Settings that later versions added, with the value that says what earlier ones did.
-ADDED = {"checkpoints.monitor": "val/loss", "loss.class_weights": None}
+ADDED = {"checkpoints.monitor": "val/loss", "loss.class_weights": None, "data.weight": None}
 UNKNOWN = object()
 Source = Literal["split", "init", "order", "dropout"]  # of chance
 SOURCES: tuple[Source, ...] = get_args(Source)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from lab.data.base import DataModule
 from lab.data.loaders import Batch
 from lab.data.preparation import Scale
 from lab.errors import LabError
@@ -33,6 +34,17 @@ def check(samples: int, level: float) -> None:
             f"conformal: {level:g} needs at least {least} validation samples, there are {samples}; "
             "raise data.val_fraction, or lower the level"
         )
+
+
+def check_data(level: float | None, data: DataModule) -> None:
+    """Raise LabError where this data can have no intervals of the level; None wants none."""
+    if level is None:
+        return
+    if data.task not in ("regression", "forecasting"):
+        raise LabError(f"conformal: intervals are for values, the task is {data.task}; leave it out")
+    if data.weighted:
+        raise LabError("conformal: its share counts every sample alike; leave it out, or data.weight")
+    check(len(data.splits["val"]), level)  # type: ignore[arg-type]
 
 
 def margins(errors: Tensor, level: float) -> Tensor:

@@ -5,7 +5,7 @@ are predicted and scored (Chernozhukov, Fernández-Val & Galichon 2010); the los
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lab.config.types import Fraction
+from lab.data.base import DataModule
 from lab.data.loaders import Batch
 from lab.data.preparation import Scale
 from lab.modules import coverage
@@ -123,6 +124,18 @@ class QuantileForecasting(_Quantiles, ForecastingModule):
     def __init__(self, **task: Any):
         super().__init__(**task)
         self.trivial_name = f"{self.trivial_name} with its error quantiles"
+
+
+def module_of(data: DataModule, levels: Sequence[float], task: Mapping[str, Any]) -> RegressionModule:
+    """The LightningModule of a regression or a forecast: of its values or, with levels, of their quantiles."""
+    assert data.target_scale is not None, "given by every data module with values to predict"
+    forecast = data.task == "forecasting"
+    given = {"target_scale": data.target_scale, **task, **({"season": data.baseline_season} if forecast else {})}
+    if not levels:
+        return ForecastingModule(**given) if forecast else RegressionModule(**given)
+    made = (QuantileForecasting if forecast else QuantileRegression)(levels=levels, **given)
+    made.fit_trivial(data.loader("train"))
+    return made
 
 
 class UnscaledQuantiles(nn.Module):

@@ -24,17 +24,14 @@ from lab.data.base import DataModule, SampleDataModule
 from lab.data.lightning_data import LightningData
 from lab.data.sizes import EmbeddedColumns, InputAdapter, RelativeToLastValue
 from lab.errors import LabError, described, place_of
-from lab.modules import conformal, metrics
+from lab.modules import conformal, metrics, quantiles
 from lab.modules.observer import Observer
-from lab.modules.quantiles import QuantileForecasting, QuantileRegression
 from lab.modules.task import TaskModule
 from lab.modules.tasks import (
     ClassificationModule,
-    ForecastingModule,
     OwnPredictor,
     Predictor,
     Probabilities,
-    RegressionModule,
     Unscale,
     predict_with,
 )
@@ -130,7 +127,7 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
             "(module:); derive from lab.data.base.SampleDataModule to train a model: on it"
         )
     experiment = dataclasses.replace(experiment, loss=_loss(experiment.loss, data))
-    _check_conformal(experiment.conformal, data)
+    conformal.check_data(experiment.conformal, data)
     data.sizes = data.sizes.with_levels(len(_levels(experiment.part("loss"))) or 1)
     whole = _network(experiment, experiment.part("model"), data)
     parameters = sum(p.numel() for p in whole.parameters())
@@ -256,17 +253,6 @@ def _levels(loss: Part) -> tuple[float, ...]:
     return tuple(loss.build().levels) if loss.kind == "quantile" else ()
 
 
-def _check_conformal(level: float | None, data: DataModule) -> None:
-    """Raise LabError where there can be no intervals of this level."""
-    if level is None:
-        return
-    if data.task not in ("regression", "forecasting"):
-        raise LabError(f"conformal: intervals are for values, the task is {data.task}; leave it out")
-    if data.weighted:
-        raise LabError("conformal: its share counts every sample alike; leave it out, or data.weight")
-    conformal.check(len(data.splits["val"]), level)  # type: ignore[arg-type]
-
-
 def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -> TaskModule:
     """The LightningModule of the data's task."""
 
@@ -294,17 +280,5 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
     }
     if data.task == "classification":
         return ClassificationModule(data.sizes.classes, data.majority, data.class_names, data.class_counts, **task)
-    return _of_values(data, _levels(experiment.part("loss")), {**task, "conformal": experiment.conformal})
-
-
-def _of_values(data: DataModule, levels: tuple[float, ...], task: dict[str, Any]) -> RegressionModule:
-    """The LightningModule of a regression or a forecast, of values or of their quantiles."""
-    assert data.target_scale is not None, "given by every data module with values to predict"
-    task |= {"target_scale": data.target_scale, "columns": data.target_columns()}
-    if data.task == "forecasting":
-        task["season"] = data.baseline_season
-    if not levels:
-        return RegressionModule(**task) if data.task == "regression" else ForecastingModule(**task)
-    made = (QuantileRegression if data.task == "regression" else QuantileForecasting)(levels=levels, **task)
-    made.fit_trivial(data.loader("train"))
-    return made
+    values = {**task, "conformal": experiment.conformal, "columns": data.target_columns()}
+    return quantiles.module_of(data, _levels(experiment.part("loss")), values)

@@ -3,6 +3,7 @@
 import copy
 from typing import Any
 
+import lightning as L
 import numpy as np
 import pytest
 import torch
@@ -152,6 +153,21 @@ class Blobs(SampleDataModule):
         return Samples(x, y, class_names=["a", "b", "c"], weight=weights[self.weights])
 
 
+class Pairs(L.LightningModule):
+    """A module that knows of no weights."""
+
+    def __init__(self, in_features: int, out_features: int):
+        super().__init__()
+        self.layer = nn.Linear(in_features, out_features)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        x, y = batch
+        return cross_entropy(self.layer(x), y)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
 class Scalar(nn.Module):
     """A loss that gives the mean alone."""
 
@@ -228,6 +244,13 @@ class TestTraining:
             LabError, match=r"^loss: Scalar cannot weigh samples \(data\.weight\); it has no `reduction`"
         ):
             whole_batch.rehearse(made)
+
+    def test_a_module_of_ones_own_that_takes_pairs_is_refused_in_one_line(self) -> None:
+        sections = {"data": {"kind": f"{__name__}:Blobs"}, "module": {"kind": f"{__name__}:Pairs"}}
+        made = build(from_sections("pairs", "", {**sections, "trainer": {"max_epochs": 1}}))
+        with pytest.raises(LabError, match=r"expected 2\); with data\.weight a batch is \(x, y, weight\)") as caught:
+            whole_batch.rehearse(made)
+        assert len(caught.value.lines) == 1
 
     def test_a_metric_that_takes_no_weights_is_said(self) -> None:
         made = built(metrics={"top": {"kind": "torchmetrics.classification:MulticlassAccuracy"}})
