@@ -197,7 +197,7 @@ class SampleDataModule(DataModule):
         train = self.split_indices["train"]
         x = self.encode(samples.x, train)
         self.input_scale = self.scale(x, train)
-        of_splits = {} if samples.weight is None else weights.of_splits(samples.weight, self.split_indices)
+        of_splits = {} if samples.weight is None else weights.of_splits(np.asarray(samples.weight), self.split_indices)
         y = self._targets(samples, torch.from_numpy(train), of_splits.get("train"))
         for split in SPLITS:
             dataset = self.dataset(x, y, split)

@@ -45,7 +45,7 @@ def check(samples: Any, kind: str) -> Samples:
     if problem:
         raise LabError(f"data: {kind}.read() gives {problem}")
     if samples.weight is not None:
-        weights.check(samples.weight, f"data: {kind}.read() gives weight")
+        weights.check(np.asarray(samples.weight), f"data: {kind}.read() gives weight")
     return samples
 
 

@@ -13,14 +13,15 @@ from lab.data.encodings.cells import Marks, NumberFormat, numbers
 from lab.display.numbers import counted
 from lab.errors import LabError
 
-USE = "a weight is a number from 0 on"
+USE = "a weight is a number from 0 on"  # that single precision holds
 
 
 def check(weight: NDArray[Any], what: str, first_row: int = 1) -> None:
     """Raise LabError for the first of the weights (N,) that is no number from 0 on; rows count from `first_row`."""
     if not np.issubdtype(weight.dtype, np.number) or np.issubdtype(weight.dtype, np.complexfloating):
         raise LabError(f"{what} of type {weight.dtype}; {USE}")
-    bad = ~np.isfinite(weight) | (weight < 0)
+    with np.errstate(over="ignore"):
+        bad = ~np.isfinite(weight.astype(np.float32)) | (weight < 0)
     if bad.any():
         row = int(bad.argmax())
         value = "missing" if np.isnan(weight[row]) else f"{weight[row]:g}"

@@ -16,6 +16,7 @@ from lab.config.types import Fraction
 from lab.data.base import DataModule
 from lab.data.loaders import Batch
 from lab.data.preparation import Scale
+from lab.errors import LabError
 from lab.modules import coverage
 from lab.modules.coverage import pinball
 from lab.modules.tasks import ForecastingModule, RegressionModule
@@ -49,7 +50,7 @@ def quantile(levels: list[Fraction] | tuple[Fraction, ...] = (0.1, 0.5, 0.9)) ->
     lower, upper = any(level < MEDIAN for level in levels), any(level > MEDIAN for level in levels)
     ascending = all(first < second for first, second in itertools.pairwise(levels))
     if not (ascending and MEDIAN in levels and lower and upper):
-        raise ValueError(RULE)
+        raise LabError(RULE)
     return QuantileLoss(levels)
 
 

@@ -146,7 +146,8 @@ class TestOwnDataModules:
         ("weight", "problem"),
         [
             (WEIGHT[:5], r"weight of shape \(5,\) for 60 samples"),
-            (-WEIGHT, "gives weight, row 1: -1.5; a weight is"),
+            (np.full(ROWS, 1e300), r"gives weight, row 1: 1e\+300; a weight is"),
+            ((-WEIGHT).tolist(), "gives weight, row 1: -1.5; a weight is"),
         ],
     )
     def test_what_is_refused(self, weight: Any, problem: str) -> None:

@@ -56,9 +56,7 @@ class TestLoss:
     @pytest.mark.usefixtures("empty_workplace")
     def test_levels_without_the_median_between_others_are_refused_in_one_line(self, levels: list[float]) -> None:
         experiment = load("diabetes", [f"loss={{kind: quantile, levels: {levels}}}"])
-        with pytest.raises(
-            LabError, match=r"^loss: quantile cannot be built: loss.levels: give ascending numbers"
-        ) as caught:
+        with pytest.raises(LabError, match=r"^loss\.levels: give ascending numbers") as caught:
             build(experiment)
         assert len(caught.value.lines) == 1
 
