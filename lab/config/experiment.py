@@ -13,7 +13,7 @@ from lab.errors import LabError, did_you_mean
 
 FOLDER = Path("experiments")
 # Settings that later versions added, with the value that says what earlier ones did.
-ADDED = {"checkpoints.monitor": "val/loss", "loss.class_weights": None}
+ADDED = {"checkpoints.monitor": "val/loss", "loss.class_weights": None, "data.weight": None}
 UNKNOWN = object()
 Source = Literal["split", "init", "order", "dropout"]  # of chance
 SOURCES: tuple[Source, ...] = get_args(Source)
@@ -40,6 +40,7 @@ class Experiment:
     fold: str | None  # such as 2/5
     threads: int | Literal["auto"]
     channels_last: bool
+    conformal: float | None  # the share of new values that intervals hold
     search: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
     written: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # without defaults
@@ -90,6 +91,7 @@ class Experiment:
             "fold": self.fold,
             "threads": self.threads,
             "channels_last": self.channels_last,
+            "conformal": self.conformal,
             "search": dict(self.search),
         }
 
