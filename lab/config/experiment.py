@@ -19,6 +19,7 @@ ADDED = {
     "loss.class_weights": None,
     "data.classes": None,
     "data.per_class": None,
+    "data.weight": None,
 }
 UNKNOWN = object()
 Source = Literal["split", "init", "order", "dropout"]  # of chance
@@ -46,6 +47,7 @@ class Experiment:
     fold: str | None  # such as 2/5
     threads: int | Literal["auto"]
     channels_last: bool
+    conformal: float | None  # the share of new values that intervals hold
     start_from: str | None = None
     freeze: Sequence[str] | None = None  # patterns of names
     unfreeze_at: int | None = None  # an epoch, from 1
@@ -99,6 +101,7 @@ class Experiment:
             "fold": self.fold,
             "threads": self.threads,
             "channels_last": self.channels_last,
+            "conformal": self.conformal,
             "start_from": self.start_from,
             "freeze": None if self.freeze is None else list(self.freeze),
             "unfreeze_at": self.unfreeze_at,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from lab.config import kinds, schema
-from lab.config.types import Count, FoldText, NonNegativeFloat, PositiveInt, Share
+from lab.config.types import Count, FoldText, Fraction, NonNegativeFloat, PositiveInt, Share
 from lab.errors import LabError, abbreviated, described, place_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ SUPPLIED: dict[str, tuple[str, ...]] = {
     "module": ("model", *SIZES),
     "optimizer": ("params",),
     "scheduler": ("optimizer", "total_steps", "last_epoch"),
-    "loss": ("class_counts",),
+    "loss": ("class_counts", "class_names"),
     "metrics": ("num_classes", "classes"),
     "early_stopping": ("higher_is_better",),
     "trainer": (
@@ -113,6 +113,7 @@ def top_level(
     fold: FoldText | None = None,
     threads: PositiveInt | Literal["auto"] = 1,
     channels_last: bool = False,
+    conformal: Fraction | None = None,
     start_from: str | None = None,
     freeze: list[str] | None = None,
     unfreeze_at: PositiveInt | None = None,
@@ -120,6 +121,7 @@ def top_level(
 ) -> None:
     """The schema of an experiment file: its sections and their defaults.
 
+    With `conformal`, such as 0.9, each predicted value gets an interval that holds that share of new values.
     With `fold`, such as 2/5, the samples are dealt to 5 parts, the same for every seed; the second is the test split.
     `start_from` is a run, as commands name it, or a file of weights that the network takes over as far as they fit.
     Parameters whose names match a pattern of `freeze` are not trained before epoch `unfreeze_at`, if that is given.

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from lab.config.types import Count, Fraction, PositiveInt
 from lab.data.base import SampleDataModule, Samples, Split
 from lab.data.encodings.image import ImageEncoding
-from lab.data.loaders import EpochOrder, LazyDataset, derived_seed
+from lab.data.loaders import Batch, EpochOrder, LazyDataset, derived_seed, without_weights
 from lab.data.preparation import Scale, file_fingerprint
 from lab.data.reading import given_splits
 from lab.data.reading.images import files as image_files
@@ -169,7 +169,7 @@ class Images(SampleDataModule):
 
     def loader(self, split: Split, shuffle: bool = False, num_workers: int = 0) -> Any:
         """As the base class; images are augmented by the seed of the training that asks."""
-        dataset = self.splits[split]
+        dataset = without_weights(self.splits[split])
         if isinstance(dataset, AugmentedImages):
             dataset.seed = self.noise_seed
         return super().loader(split, shuffle, num_workers)
@@ -216,7 +216,7 @@ class AugmentedImages(LazyDataset):
         self.crop = crop
         self.seed = seed
 
-    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, indices: Tensor) -> Batch:
         """The images of these indices of EpochAndIndexOrder: x (B, C, H, W), y (B,)."""
         x, y = super().batch(indices % len(self))
         for position, key in enumerate(indices.tolist()):

@@ -58,8 +58,7 @@ class Stepping:
 
     def batches(self, block: Batch) -> Iterator[Batch]:
         """The batches of a block."""
-        x, y = block
-        return zip(x.split(self.batch_size), y.split(self.batch_size), strict=True)
+        return zip(*(part.split(self.batch_size) for part in block), strict=True)
 
     def ends_step(self, batch: int, batches: int) -> bool:
         """Whether an optimizer step follows this batch (from 0) of an epoch of so many batches."""
