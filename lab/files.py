@@ -1,12 +1,15 @@
 """Files: written atomically, locked across processes, and named so that no path leaves its folder."""
 
+import json
+import math
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import quote
 
 from lab.errors import LabError
@@ -46,6 +49,19 @@ def atomic_output(path: Path) -> Iterator[Path]:
             yield temporary
     except OSError as error:
         raise LabError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def to_json(content: Any, indent: int | None = None, **settings: Any) -> str:
+    """JSON that every program reads: a number that is not finite, for which JSON has no word, becomes null."""
+    return json.dumps(_finite(content), indent=indent, allow_nan=False, **settings)
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, Mapping):
+        return {name: _finite(value) for name, value in content.items()}
+    return [_finite(value) for value in content] if isinstance(content, list | tuple) else content
 
 
 def sync(path: Path) -> None:
