@@ -13,7 +13,7 @@ from lab.explanations.importance import Importance
 from lab.explanations.outcomes import BEST_LISTS
 
 PARTS, SAMPLES = 12, 5  # rows shown; the files have all
-SHARED = "Columns that say the same share their importance: shuffling one of them costs little while the others remain."
+SHARED = "Inputs that say the same share their importance: shuffling one of them costs little while the others remain."
 
 
 def outcome(explanation: Explanation) -> RenderableType:

@@ -46,8 +46,8 @@ def _outcome(data: DataModule, found: Outcomes, number: int) -> Described:
 
 
 def plain(values: Any) -> Any:
-    """An array as lists of numbers with seven significant digits, which is what single precision holds."""
-    return np.vectorize(lambda value: float(f"{value:.7g}"), otypes=[object])(np.asarray(values)).tolist()
+    """An array as lists of numbers with six significant digits, which is what single precision holds."""
+    return np.vectorize(lambda value: float(f"{value:.6g}"), otypes=[object])(np.asarray(values)).tolist()
 
 
 def _origins(data: DataModule, split: Split, numbers: list[int], raw: Tensor) -> Iterator[Described]:
@@ -81,6 +81,8 @@ def _cell(value: Any) -> Any:
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return None
     value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, pd.Timestamp):
+        return formatted(value)
     return value if isinstance(value, bool | int | float) else str(value)
 
 

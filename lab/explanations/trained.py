@@ -77,10 +77,8 @@ def load(run: StoredRun) -> Trained:
         load_weights(built.module, checkpoint)
     except Damaged as damage:
         raise LabError(f"run {run.id} cannot be explained: {damage}") from None
-    module = built.module.cpu().float().eval()
-    task = module if isinstance(module, TaskModule) else _task_of(built)
-    task.eval().requires_grad_(False)
-    return Trained(run, built.data, task)
+    built.module.cpu().float().eval()
+    return Trained(run, built.data, task_of(built).eval().requires_grad_(False))
 
 
 def _check_same_data(run: StoredRun, built: Built) -> None:
@@ -88,14 +86,19 @@ def _check_same_data(run: StoredRun, built: Built) -> None:
         provenance.check_same_data(run, built)
     except LabError as error:
         raise LabError(f"{error}; restore the data to explain the run") from None
+
+
+def task_of(built: Built) -> TaskModule:
+    """The module of the task, made around a module of one's own.
+
+    Raises LabError for another task, and where the outputs of that module are not the task's.
+    """
     if built.data.task not in TASKS:
         what = "a LightningDataModule" if isinstance(built.data, LightningData) else f"for the task {built.data.task}"
         kind = built.experiment.data.kind
         raise LabError(f"explain: {kind} is {what}; it explains {', '.join(TASKS)} on the lab's own data modules")
-
-
-def _task_of(built: Built) -> TaskModule:
-    """The module of the task around a module of one's own; raises LabError where its outputs are not the task's."""
+    if isinstance(built.module, TaskModule):
+        return built.module
     network, name = _Forward(built.module), type(built.module).__name__
     expected = (2, built.data.sizes.out_features)
     try:
