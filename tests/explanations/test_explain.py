@@ -187,7 +187,7 @@ def test_runs_that_hold_nothing_to_explain_are_refused_in_one_line(workplace: Pa
     ("forward", "message"),
     [
         (
-            "self.model(x).argmax(1, keepdim=True)",
+            "self.model(x)[:, :1]",
             r"Mistake gives \(2, 1\) for 2 samples, not the \(2, 10\) outputs of",
         ),
         ("self.model(*x)", r"Mistake cannot be called with samples: TypeError: .* \(mistakes.py:"),
@@ -198,6 +198,18 @@ def test_a_module_of_ones_own_with_other_outputs_is_refused(
 ) -> None:
     write_mistake(workplace, monkeypatch, f"    def forward(self, x):\n        return {forward}\n")
     with pytest.raises(LabError, match=message):
+        task_of(build(load("mistake")))
+
+
+def test_a_data_module_of_lightnings_is_refused(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader = (
+        "        return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.zeros(8, 4), torch.zeros(8)))"
+    )
+    data = f"\n\nclass Blobs(L.LightningDataModule):\n    def train_dataloader(self):\n{loader}\n"
+    write_mistake(workplace, monkeypatch, f"    def __init__(self):\n        super().__init__(None, 2)\n{data}")
+    file = workplace / "experiments" / "mistake.yaml"
+    file.write_text("data: {kind: mistakes:Blobs}\nmodule: {kind: mistakes:Mistake}\ntrainer: {max_epochs: 1}\n")
+    with pytest.raises(LabError, match="explain: mistakes:Blobs is a LightningDataModule; it explains classification"):
         task_of(build(load("mistake")))
 
 
