@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import charts, comparison, components, selection, store_reads, text
 from dashboard.comparison import CurveOptions, Group
+from dashboard.parallel import parallel_coordinates
 from lab.errors import LabError
 from lab.tracking.reading import summaries
 from lab.tracking.reading.metric_names import SYSTEM, TEST, VALIDATION, is_curve, split_of
@@ -44,7 +45,8 @@ def show_curves(
         if not run_curves:
             _show_unrecorded(metric)
             continue
-        chart = comparison.group_chart(run_curves, groups, metric, options)
+        values = comparison.colour_values(table, groups, options.colour_by) if options.colour_by else None
+        chart = comparison.group_chart(run_curves, groups, metric, options, values)
         components.show_chart(chart, f"curves-{metric}", f"curves of {metric}")
         if missing := len(table.ids) - len(run_curves):
             st.caption(
@@ -108,7 +110,7 @@ def show_parallel_coordinates(table: RunTable, metric: str) -> None:
     if not len(usable) or not names:
         st.info("Parallel coordinates need runs that differ in a setting and have a finite value of the metric.")
         return
-    chart = charts.parallel_coordinates(usable[[*names, metric]], metric)
+    chart = parallel_coordinates(usable[[*names, metric]], metric)
     components.show_chart(chart, "parallel", "parallel coordinates")
 
 

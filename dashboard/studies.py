@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from dashboard.parallel import parallel_coordinates
 from lab.errors import LabError
 from lab.studies import storage
 from lab.tracking import store
@@ -72,7 +73,7 @@ def figure(study: "Study", view: str, params: list[str]) -> Any:
         "history": lambda: visualization.plot_optimization_history(study),
         "slices": lambda: visualization.plot_slice(study, params=params or None),
         "contour": lambda: visualization.plot_contour(study, params=params),
-        "parallel": lambda: visualization.plot_parallel_coordinate(study, params=params or None),
+        "parallel": lambda: _parallel(study, params),
         "intermediate values": lambda: visualization.plot_intermediate_values(study),
         "timeline": lambda: visualization.plot_timeline(study),
     }
@@ -83,6 +84,16 @@ def figure(study: "Study", view: str, params: list[str]) -> Any:
         except (ValueError, RuntimeError):
             return None
     return found if found.data else None
+
+
+def _parallel(study: "Study", params: list[str]) -> Any:
+    """The finished trials; Optuna's own figure has no line for a trial without one of the settings."""
+    frame = trials(study)
+    frame = frame[frame["state"].eq("COMPLETE") & frame["value"].notna()]
+    names = [name for name in params or searched_settings(study) if name in frame]
+    if not names or not len(frame):
+        raise ValueError("no finished trial")
+    return parallel_coordinates(frame[[*names, "value"]], "value").figure
 
 
 def fresh_seeds(table: RunTable, study: str, metric: str) -> pd.DataFrame:

@@ -209,3 +209,20 @@ def test_text_formatting() -> None:
     assert text.duration(3_700) == "1 h 1 min"
     assert text.duration(90_000) == "1 d 1 h"
     assert text.escape_markdown("a*b_[c](d)") == "a\\*b\\_\\[c\\]\\(d\\)"
+
+
+def test_more_lines_than_a_legend_can_hold_are_coloured_by_a_setting() -> None:
+    curve = pd.DataFrame({"x": [1.0, 2.0], "y": [1.0, 0.5]})
+    curves = {f"run{index}": curve for index in range(30)}
+    groups = [comparison.Group(f"lr={index}", (run,)) for index, run in enumerate(curves)]
+    values = {group.label: float(index) for index, group in enumerate(groups)}
+    options = comparison.CurveOptions(colour_by="optimizer.lr")
+    figure = comparison.group_chart(curves, groups, "loss", options, values).figure
+    *lines, bar = figure.data
+    assert figure.layout.showlegend is False
+    assert len({line.line.color for line in lines}) == 30
+    assert (bar.marker.cmin, bar.marker.cmax, bar.marker.colorbar.title.text) == (0.0, 29.0, "optimizer.lr")
+    plain = comparison.group_chart(curves, groups, "loss", comparison.CurveOptions()).figure
+    assert (plain.layout.legend.orientation, plain.layout.height) == ("v", charts.HEIGHT)
+    few = comparison.group_chart(curves, groups[:3], "loss", comparison.CurveOptions()).figure
+    assert few.layout.legend.orientation == "h"
