@@ -51,17 +51,23 @@ def atomic_output(path: Path) -> Iterator[Path]:
         raise LabError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def to_json(content: Any, indent: int | None = None, **settings: Any) -> str:
-    """JSON that every program reads: a number that is not finite, for which JSON has no word, becomes null."""
-    return json.dumps(_finite(content), indent=indent, allow_nan=False, **settings)
+def to_json(content: Any, indent: int | None = None, ensure_ascii: bool = True) -> str:
+    """Content of a file as JSON that every program reads, without the NaN and Infinity of Python."""
+    return json.dumps(without_nan(content), indent=indent, ensure_ascii=ensure_ascii, allow_nan=False)
 
 
-def _finite(content: Any) -> Any:
+def without_nan(content: Any) -> Any:
+    """JSON content with null for NaN and infinity, which JSON does not have."""
     if isinstance(content, float):
         return content if math.isfinite(content) else None
     if isinstance(content, Mapping):
-        return {name: _finite(value) for name, value in content.items()}
-    return [_finite(value) for value in content] if isinstance(content, list | tuple) else content
+        return {name: without_nan(value) for name, value in content.items()}
+    return [without_nan(value) for value in content] if isinstance(content, list | tuple) else content
+
+
+def numbers(content: Mapping[str, float | None]) -> dict[str, float]:
+    """Numbers by name that `to_json` has written: null is NaN."""
+    return {name: math.nan if value is None else value for name, value in content.items()}
 
 
 def sync(path: Path) -> None:

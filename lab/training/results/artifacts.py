@@ -1,7 +1,6 @@
 """The artifacts of a run: its origin, curves, test outputs and exported model."""
 
 import contextlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ def keep_origin(built: Built, tracker: Tracker, code: bool) -> None:
     """Save encoding, split, model summary, the files that are skipped, and, with `code`, the code unknown to git."""
     if code:
         keep_code(tracker)
-    tracker.text("encoding.json", f"{json.dumps(encoding_of(built), indent=1)}\n")
+    tracker.text("encoding.json", f"{files.to_json(encoding_of(built), indent=1)}\n")
     if built.data.skipped:
         tracker.text("skipped.txt", "".join(f"{printable(line)}\n" for line in built.data.skipped))
     np.savez_compressed(tracker.path("split.npz"), **built.data.split_indices)  # type: ignore[arg-type]
@@ -79,7 +78,7 @@ def keep_test_outputs(built: Built, tracker: Tracker) -> None:
         names = built.data.class_names
         counts = confusion_counts(true, predicted.argmax(axis=1), len(names))
         content = {"class_names": names, "counts": counts.tolist()}
-        tracker.text("confusion_matrix.json", json.dumps(content) + "\n")
+        tracker.text("confusion_matrix.json", files.to_json(content) + "\n")
         file, figure = "figures/confusion_matrix.png", figures.confusion_matrix(counts, names)
     else:
         header = ",".join(f"{kind}_{step + 1}" for kind in ("true", "predicted") for step in range(true.shape[1]))
