@@ -21,9 +21,12 @@ def outcome(explanation: Explanation) -> RenderableType:
     parts: list[RenderableType] = [_errors(explanation)]
     if explanation.importance is not None:
         parts += ["", _importance(explanation.importance, explanation.metric), SHARED]
+    shown: list[list[int]] = [[]]
     for title, positions in explanation.lists.items():
-        if positions and title not in BEST_LISTS:
-            parts += ["", _samples(title, [explanation.samples[position] for position in positions])]
+        first = positions[:SAMPLES]
+        if title not in BEST_LISTS and first not in shown:  # of two classes the same errors may be in both lists
+            parts += ["", _samples(title, [explanation.samples[position] for position in first])]
+            shown.append(first)
     return Group(*parts, "", *(f"[dim]{label:10}[/dim]  {escape(text)}" for label, text in _facts(explanation)))
 
 
@@ -54,7 +57,7 @@ def _samples(title: str, samples: list[dict[str, Any]]) -> Table:
     confident = "confidence" in samples[0]
     for name in ("true", "predicted", *(["confidence"] if confident else []), "loss"):
         table.add_column(name, justify="right")
-    for sample in samples[:SAMPLES]:
+    for sample in samples:
         confidence = [f"{sample['confidence']:.1%}"] if confident else []
         cells = (_value(sample["true"]), _value(sample["predicted"]), *confidence, number(sample["loss"]))
         table.add_row(escape(sample["id"]), *map(escape, cells))
