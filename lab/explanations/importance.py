@@ -110,7 +110,7 @@ def parts_of(data: DataModule) -> Iterator[Part]:
                 start = stop
         case SeriesEncoding() as encoding:
             yield from _series_parts(encoding)
-        case _ if data.first_samples(1).ndim == 2:
+        case _ if data.first_samples(1).ndim == 2 and data.first_samples(1).is_floating_point():
             yield from _features(data)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from lab.explanations.attributions import attribute, occluded
 from lab.explanations.trained import Trained, load
@@ -34,6 +35,25 @@ def test_integrated_gradients_add_up_to_the_difference_of_the_outputs(folder: Pa
     difference = found.output - found.baseline_output
     assert found.gradients.sum() == pytest.approx(difference, rel=0.02, abs=1e-3)
     assert found.gradients.sum() - difference == pytest.approx(found.gap, abs=1e-4)
+
+
+def test_padding_adds_nothing(folder: Path) -> None:
+    trained = trained_run("digits")
+    network = trained.module.architecture
+
+    class Masked(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return network(torch.where(x.isnan(), 0.0, x))
+
+    trained.module.architecture = Masked()
+    x, _ = trained.samples("val", torch.arange(1))
+    padded = x[0].clone()
+    padded[..., 5:] = torch.nan
+    short, found = attribute(trained, x[0], 4), attribute(trained, padded, 4)
+    assert (found.gradients[..., 5:] == 0).all()
+    assert (found.occlusion[..., 5:] == 0).all()
+    assert found.gradients[..., :5] == pytest.approx(short.gradients[..., :5], abs=1e-5)  # of a linear network
+    assert found.gap == pytest.approx(0, abs=1e-4)
 
 
 def test_two_classes_share_one_output_with_opposite_signs(folder: Path) -> None:
