@@ -202,6 +202,19 @@ def artifact_file(run: str, path: str) -> Path:
     return _artifacts(_store_key()[0]).file(run, path)
 
 
+@st.cache_data(ttl=600, max_entries=300, show_spinner=False)
+def _bytes(uri: str, run: str, path: str, size: int) -> bytes:
+    return _artifacts(uri).file(run, path).read_bytes()
+
+
+def artifact_bytes(run: str, path: str) -> bytes:
+    """The content of an artifact; raises LabError if the run has none at this path."""
+    size = artifact_sizes(run).get(path)
+    if size is None:
+        raise LabError(f"this run has no file {path}")
+    return _bytes(_store_key()[0], run, path, size)
+
+
 def confusion_matrix(run: str) -> tuple[np.ndarray, list[str]] | None:
     """The counts (true class, predicted class) and the class names of a run; None if it has no valid matrix."""
     try:

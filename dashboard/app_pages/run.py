@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import components, run_views, store_reads, text
+from dashboard import components, explanation_view, run_views, store_reads, text
 from lab.errors import LabError
 from lab.tracking import edits
 from lab.tracking.reading import run_table
@@ -11,6 +11,7 @@ from lab.tracking.reading.run_table import RunTable
 VIEWS = {
     "curves": run_views.show_curves,
     "outcome": run_views.show_outcome,
+    "explanation": explanation_view.show_explanation,
     "settings": run_views.show_settings,
     "system": run_views.show_system,
     "profile": run_views.show_profile,

@@ -1,4 +1,4 @@
-"""Commands for runs and their models: runs, best, predict, export, promote, serve."""
+"""Commands for runs and their models: runs, best, explain, predict, export, promote, serve."""
 
 import argparse
 
@@ -8,9 +8,10 @@ from lab.errors import printable
 
 
 def register(commands: Commands) -> None:
-    """Add runs, best, predict, export, promote and serve."""
+    """Add runs, best, explain, predict, export, promote and serve."""
     _register_runs(commands)
     _register_best(commands)
+    _register_explain(commands)
     _register_predict(commands)
     _register_export(commands)
     _register_promote(commands)
@@ -71,6 +72,25 @@ def _best(options: argparse.Namespace) -> int:
 
     ranking = stored_runs.ranking(options.name, options.by, options.top)
     Terminal().print(tables.best_runs(ranking), highlight=False, soft_wrap=True)
+    return 0
+
+
+def _register_explain(commands: Commands) -> None:
+    text = "what a run pays attention to, and what it gets wrong: importance, saliency, the worst samples"
+    explain = add(commands, "explain", _explain, text)
+    arguments.run(explain)
+    arguments.by(explain)
+    explain.add_argument("--split", choices=("val", "test"), default="val", help="samples to explain (val)")
+    explain.add_argument("--seed", type=int, default=0, help="seed of the shuffles (0)")
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from lab.cli.terminal import Terminal
+    from lab.explanations import report
+    from lab.explanations.explain import explain
+
+    found = explain(options.run, options.split, options.seed, options.by)
+    Terminal().print(report.outcome(found), highlight=False, soft_wrap=True)
     return 0
 
 

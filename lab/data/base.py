@@ -60,6 +60,7 @@ class DataModule(L.LightningDataModule, ABC):
         self.target_scale: Scale | None = None
         self.class_names: tuple[str, ...] = ()
         self.target_names: tuple[str, ...] = ()
+        self.feature_names: tuple[str, ...] = ()  # of the columns of x (N, F), where the source names them
         self.targets = 1  # channels of a series that are forecast
         self.baseline_season = 1  # steps back to the value that the trivial forecast repeats
         self.correlated = 1  # neighbouring samples that are alike, as overlapping windows of a series are
@@ -194,6 +195,7 @@ class SampleDataModule(DataModule):
         samples = check(self.read(), type(self).__name__)
         self.task = "classification" if samples.class_names else "regression"
         self.class_names = tuple(samples.class_names)
+        self.feature_names = tuple(samples.feature_names)
         self.fingerprint = samples.fingerprint or fingerprint(samples.x, samples.y)
         self.split_indices = self.split(samples)
         if self.fold is not None:

@@ -20,8 +20,8 @@ class Samples:
     Samples of the same value in `groups` (N,) stay on one side; with `order` (N,), such as times, the last samples
     are the test and those before them the validation set. A sample counts as many times in the loss and in every
     metric as its `weight` (N,) says.
-    `x` is an array, or whatever the data module's `encode` takes. `fingerprint` is the hash of the content; computed
-    if empty.
+    `x` is an array, or whatever the data module's `encode` takes; `feature_names` are those of the columns of (N, F).
+    `fingerprint` is the hash of the content; computed if empty.
     """
 
     x: Any
@@ -35,6 +35,7 @@ class Samples:
     groups: NDArray[Any] | None = None
     order: NDArray[Any] | None = None
     weight: NDArray[Any] | None = None
+    feature_names: Sequence[str] = ()
 
 
 def check(samples: Any, kind: str) -> Samples:
@@ -66,6 +67,8 @@ def _shapes(samples: Samples) -> str:
         values = getattr(samples, name)
         if values is not None and np.shape(values) != (len(samples.x),):
             return f"{name} of shape {np.shape(values)} for {len(samples.x):,} samples; give one value per sample"
+    if len(samples.feature_names) not in (0, samples.x.shape[1]):
+        return f"{len(samples.feature_names)} feature names for {samples.x.shape[1]} columns of x"
     least = 1 + samples.test_size + samples.val_size + 2
     return f"{len(samples.x):,} samples; at least {least} are needed" if len(samples.x) < least else ""
 

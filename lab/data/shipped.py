@@ -139,7 +139,9 @@ class BreastCancer(SampleDataModule):
         from sklearn.datasets import load_breast_cancer
 
         source = load_breast_cancer()
-        return Samples(source.data, source.target, class_names=[str(name) for name in source.target_names])
+        names = [str(name) for name in source.target_names]
+        features = [str(name) for name in source.feature_names]
+        return Samples(source.data, source.target, class_names=names, feature_names=features)
 
 
 class Diabetes(SampleDataModule):
@@ -165,7 +167,7 @@ class Diabetes(SampleDataModule):
         from sklearn.datasets import load_diabetes
 
         source = load_diabetes(scaled=False)
-        return Samples(source.data, source.target[:, None])
+        return Samples(source.data, source.target[:, None], feature_names=list(source.feature_names))
 
     def _prepare(self) -> None:
         super()._prepare()
@@ -195,7 +197,9 @@ class Sunspots(SeriesDataModule):
         """All 309 years."""
         from statsmodels.datasets import sunspots
 
-        return Steps(sunspots.load_pandas().data["SUNACTIVITY"].to_numpy(dtype=np.float64)[None], ("sunspots",))
+        table = sunspots.load_pandas().data
+        values = table["SUNACTIVITY"].to_numpy(dtype=np.float64)
+        return Steps(values[None], ("sunspots",), times=table["YEAR"].astype(int).to_numpy())
 
 
 def cached(name: str, make: Callable[[], Arrays]) -> Arrays:

@@ -43,6 +43,7 @@ class Table(SampleDataModule):
 
     encoding: TableEncoding
     example: pd.DataFrame  # the first raw rows
+    row_numbers: NDArray[np.int64]  # of each sample in its file, from 1
 
     def __init__(
         self,
@@ -130,6 +131,7 @@ class Table(SampleDataModule):
         )
         frame, given, notes = self.rows.with_files(frame, self.reading, self.path)
         self.notes += notes
+        self.row_numbers, frame = frame.index.to_numpy() + 1, frame.reset_index(drop=True)
         self.formats = column_types.number_formats_of(frame.drop(columns=list(self.drop)), self.settings)
         return frame, given
 
@@ -165,6 +167,7 @@ class Table(SampleDataModule):
                 raise LabError(f"{path}: column '{self.target}' is missing in all rows")
         if not present.all():
             self.notes.append(("skipped", f"{counted(int((~present).sum()), 'row')} without {self.target}"))
+        self.row_numbers = self.row_numbers[present]
         return frame[present].reset_index(drop=True), given[present]
 
     def _weight(self, frame: pd.DataFrame) -> NDArray[np.float32] | None:

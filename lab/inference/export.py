@@ -1,6 +1,5 @@
 """Export of a run's model to other formats; each export is compared with the original before it is kept."""
 
-import json
 import logging
 import warnings
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from torch.func import functional_call
 
 from lab.errors import LabError, TrainingFailed
-from lab.files import atomic_output, may_replace
+from lab.files import atomic_output, may_replace, to_json
 from lab.inference.model import Model
 
 Format = Literal["onnx", "torch", "safetensors"]
@@ -114,7 +113,7 @@ def _write_safetensors(model: Model, path: Path) -> None:
     others = {name: value for name, value in (state | constants).items() if not name.startswith(ARCHITECTURE)}
     scales = {name: value.tolist() for name, value in others.items() if isinstance(value, torch.Tensor)}
     texts = {name: model.run.artifact(name).read_text(encoding="utf-8") for name in ("config.yaml", "encoding.json")}
-    path.write_bytes(save(weights, texts | {"run": model.run.id, "scales": json.dumps(scales)}))
+    path.write_bytes(save(weights, texts | {"run": model.run.id, "scales": to_json(scales)}))
 
 
 def _safetensors_outputs(model: Model, path: Path) -> Callable[[Outputs], Outputs]:

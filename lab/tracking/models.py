@@ -1,7 +1,6 @@
 """The model of a run as an MLflow LoggedModel, which predicts without the lab, and in MLflow's registry."""
 
 import ast
-import json
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError
+from lab.files import to_json
 from lab.tracking import store
 from lab.tracking.reading.stored_runs import StoredRun
 
@@ -74,7 +74,7 @@ def save_for_rows(
 
     with tempfile.TemporaryDirectory() as name:
         files = Path(name)
-        (files / "encoding.json").write_text(json.dumps(encoding), encoding="utf-8")
+        (files / "encoding.json").write_text(to_json(encoding), encoding="utf-8")
         (files / "row_model.py").write_text(_row_model_code(), encoding="utf-8")
         batch = torch.export.Dim("batch", min=1)
         example = (torch.from_numpy(encoded),)

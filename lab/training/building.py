@@ -267,6 +267,11 @@ def _levels(loss: Part) -> tuple[float, ...]:
     return tuple(loss.build().levels) if loss.kind == "quantile" else ()
 
 
+def task_module(experiment: Experiment, data: DataModule, network: nn.Module) -> TaskModule:
+    """The module of the data's task around a network, (N, ...) to (N, out_features), with the usual loss."""
+    return _module(dataclasses.replace(experiment, loss=_loss(experiment.loss, data)), data, network)
+
+
 def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -> TaskModule:
     """The LightningModule of the data's task."""
 

@@ -1,7 +1,6 @@
 """The artifacts of a run: its origin, curves, test outputs and exported model."""
 
 import contextlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ def keep_origin(built: Built, tracker: Tracker, code: bool) -> None:
     """Save encoding, split, model summary, the files that are skipped, and, with `code`, the code unknown to git."""
     if code:
         keep_code(tracker)
-    tracker.text("encoding.json", f"{json.dumps(encoding_of(built), indent=1)}\n")
+    tracker.text("encoding.json", f"{files.to_json(encoding_of(built), indent=1)}\n")
     if built.data.skipped:
         tracker.text("skipped.txt", "".join(f"{printable(line)}\n" for line in built.data.skipped))
     np.savez_compressed(tracker.path("split.npz"), **built.data.split_indices)  # type: ignore[arg-type]
@@ -82,7 +81,7 @@ def keep_test_outputs(built: Built, tracker: Tracker) -> None:
         names = built.data.class_names
         counts = confusion_counts(true, predicted.argmax(axis=1), len(names))
         content = {"class_names": names, "counts": counts.tolist()}
-        tracker.text("confusion_matrix.json", json.dumps(content) + "\n")
+        tracker.text("confusion_matrix.json", files.to_json(content) + "\n")
         file, figure = "figures/confusion_matrix.png", figures.confusion_matrix(counts, names)
     else:
         beside = _beside(built, outputs)
@@ -131,7 +130,7 @@ def _keep_forecast(built: Built, tracker: Tracker, true: np.ndarray, predicted: 
     if isinstance(module, RegressionModule) and module.conformal is not None:
         samples = len(built.data.splits["val"])  # type: ignore[arg-type]
         content = {"level": module.conformal, "samples": samples, "margins": module.margins.tolist()}
-        tracker.text("conformal.json", json.dumps(content) + "\n")
+        tracker.text("conformal.json", files.to_json(content) + "\n")
     if bands and built.data.task == "forecasting":
         name = "figures/forecast.png"
         columns = built.data.target_columns()
