@@ -13,7 +13,7 @@ from torch.utils.data import default_collate
 from lab.data.base import DataModule
 from lab.data.loaders import Batch
 from lab.data.sizes import EmbeddedColumns
-from lab.modules.linear_models import MOST_CATEGORIES, Features, logistic_regression, ridge_regression
+from lab.modules.linear_models import MOST_CATEGORIES, Features, logistic_regression, ridge_regression, summaries
 from lab.modules.task import TaskModule
 from lab.tracking.reading.baselines import QUICK
 from lab.tracking.writing.tracker import Tracker
@@ -76,12 +76,15 @@ def measure(built: Built) -> QuickBaseline:
         outputs_of = _fitted(built, x, y)
         scores = built.task_module.score_outputs(outputs_of, data.loader("test"))
     note = f"{name} is fitted on {rows:,} of {every:,} training samples" if rows < every else ""
+    if data.sizes.padded:
+        said = f"{name} has mean, deviation, first, last, smallest and largest value of each channel, and the length"
+        note = f"{said}; {note}" if note else said
     return QuickBaseline(name, {f"test/{metric}": value for metric, value in scores.items()}, note)
 
 
 def _fitted(built: Built, x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
     """The model of training rows x (N, ...) and y: inputs (B, ...) to raw outputs."""
-    features = Features.fit(_array(x), categories_of(built.data))
+    features = summaries if built.data.sizes.padded else Features.fit(_array(x), categories_of(built.data))
     if built.data.task == "regression":
         model = ridge_regression(features(_array(x)), _array(y))
     else:
@@ -92,6 +95,8 @@ def _fitted(built: Built, x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
 
 def features_of(data: DataModule) -> int:
     """The number of features that a linear model of this data has."""
+    if data.sizes.padded:
+        return 6 * data.sizes.input_shape[0] + 1
     codes = categories_of(data)
     plain = int(np.prod(data.first_samples(1).shape[1:])) - len(codes)
     return plain + sum(count + 1 if count <= MOST_CATEGORIES else 1 for count in codes.values())
