@@ -17,6 +17,7 @@ from lab.training.building import Built, build
 from lab.training.rehearsal.part_checks import batches
 
 OWN = """
+import lightning as L
 import torch
 from torch import nn
 
@@ -30,6 +31,13 @@ class Unaware(nn.Module):
 
 class Aware(Unaware):
     masks_padding = True
+
+class Module(L.LightningModule):
+    def training_step(self, batch, batch_idx):
+        return torch.zeros((), requires_grad=True)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
 """
 TINY = """# ?
 data: {kind: arrays, path: data.npz, batch_size: 8}
@@ -59,6 +67,12 @@ def test_a_network_that_does_not_mask_padding_is_refused_in_one_line(kind: str) 
     ) as e:
         built(kind)
     assert len(e.value.lines) == 1
+
+
+def test_a_module_of_ones_own_that_does_not_say_so_is_refused_too() -> None:
+    sections = {"data": {"kind": "arrays", "path": "data.npz", "batch_size": 8}, "module": {"kind": "my_nets:Module"}}
+    with pytest.raises(LabError, match=r"module.kind: my_nets:Module does not take sequences of unequal length"):
+        build(from_sections("mine", "", sections))
 
 
 def test_a_network_of_ones_own_that_masks_padding_is_trained() -> None:
