@@ -93,6 +93,11 @@ def test_the_program_and_the_weights_are_exported(model: Model, tmp_path: Path) 
     assert export.export(model, "safetensors", tmp_path / "model.safetensors")[1] < 1e-6
 
 
+def test_the_network_alone_is_refused_in_one_line(model: Model) -> None:
+    with pytest.raises(LabError, match="a network of sequences of unequal length cannot be taken out of its model"):
+        model.network()
+
+
 def test_mlflow_predicts_rows_of_lists_without_the_lab(model: Model) -> None:
     loaded = mlflow.pyfunc.load_model(str(models.download(model.run)))
     rows = pd.DataFrame({"x": [part.tolist() for part in PARTS]})
