@@ -112,8 +112,8 @@ class Model:
         """
         if isinstance(self.encoding, SequenceEncoding):
             raise LabError(
-                f"run {self.run.id[:8]}: a network of sequences of unequal length cannot be taken out of its model; use "
-                "outputs() of raw sequences, or load the weights of its checkpoint"
+                f"run {self.run.id[:8]}: a network of sequences of unequal length cannot be taken out of its model; "
+                "use outputs() of raw sequences, or load the weights of its checkpoint"
             )
         with warnings.catch_warnings(action="ignore", category=FutureWarning):  # torch 2.13 about its own pytrees
             whole = torch.export.unflatten(self.program)
