@@ -27,6 +27,7 @@ OTHERS = {
     "lab/cross_validation/run.py",
     "lab/files.py",
     "lab/inference/serving.py",
+    "lab/modules/class_weights.py",
     "lab/parallel/jobs.py",
     "lab/studies/search.py",
     "lab/studies/space.py",

@@ -83,6 +83,10 @@ class WeightedDataset(Dataset[Batch]):
     def __getitem__(self, index: int) -> Batch:
         return *self.unweighted[index], self.weight[index % len(self)]
 
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        """The samples of a batch one by one, as a worker process collates them."""
+        return list(zip(*self.batch(torch.tensor(indices)), strict=True))
+
     def batch(self, indices: Tensor) -> Batch:
         """The samples of these indices: x (B, ...), y (B, ...), weight (B,)."""
         return *batch_of(self.unweighted, indices), self.weight[indices % len(self)]

@@ -17,6 +17,7 @@ from torch import nn
 from lab.data import encodings
 from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
+from lab.data.encodings.sequence import SequenceEncoding
 from lab.data.encodings.series import SeriesEncoding
 from lab.data.reading.times import columns as times
 from lab.data.reading.times import dates
@@ -76,9 +77,10 @@ class Model:
         """The predictions for raw samples, a row each, in their order; raises LabError for invalid samples.
 
         `raw` is of the kind that the model was trained on: a DataFrame of rows; an array (N, ...), or its samples as
-        the rows of a DataFrame; paths of images; or a DataFrame that holds a series up to now, for which the result
-        has a row for each of the next steps, of each series if there are several. Columns: `prediction`, and
-        `probability of ...` for each class; for several targets, `prediction of ...` for each; beside values their
+        the rows of a DataFrame; a list of sequences of unequal length, an array with NaN after the end of each, or a
+        DataFrame with one column of lists; paths of images; or a DataFrame that holds a series up to now, for which
+        the result has a row for each of the next steps, of each series if there are several. Columns: `prediction`,
+        and `probability of ...` for each class; for several targets, `prediction of ...` for each; beside values their
         quantiles, such as `quantile 0.9`, and the ends `lower` and `upper` of their interval, as far as the run has
         them.
         """
@@ -107,7 +109,15 @@ class Model:
         return np.concatenate(parts)
 
     def network(self) -> nn.Module:
-        """The trained network alone, without gradients: standardised inputs (N, ...) to raw outputs, such as logits."""
+        """The trained network alone, without gradients: standardised inputs (N, ...) to raw outputs, such as logits.
+
+        Raises LabError for a network of sequences of unequal length, which torch 2.13 cannot take out of its program.
+        """
+        if isinstance(self.encoding, SequenceEncoding):
+            raise LabError(
+                f"run {self.run.id[:8]}: a network of sequences of unequal length cannot be taken out of its model; "
+                "use outputs() of raw sequences, or load the weights of its checkpoint"
+            )
         with warnings.catch_warnings(action="ignore", category=FutureWarning):  # torch 2.13 about its own pytrees
             whole = torch.export.unflatten(self.program)
         network = whole.get_submodule("architecture" if hasattr(whole, "architecture") else "module")

@@ -1,4 +1,4 @@
-"""The model of a table as MLflow loads it: raw rows in, predictions out.
+"""The model of a table, or of rows that hold a sequence each, as MLflow loads it: raw rows in, predictions out.
 
 Never imported: `models.save_for_rows` appends this source to that of the encoding in one file, which is logged with the
 model, so that the model does not need the lab.
@@ -13,11 +13,11 @@ import pandas as pd
 import torch
 from mlflow.pyfunc.model import PythonModel
 
-from lab.data.encodings.table import TableEncoding
+from lab.data.encodings import from_json
 
 
 class RowModel(PythonModel):
-    """Predicts rows of a table: a column `prediction`, for each class a column `probability of ...`.
+    """Predicts rows: a column `prediction`, for each class a column `probability of ...`; or each `prediction of ...`.
 
     Beside a value its quantiles and the ends of its interval, as far as the model has them.
     """
@@ -25,8 +25,8 @@ class RowModel(PythonModel):
     def load_context(self, context: Any) -> None:
         """Read the encoding and the exported network."""
         content = json.loads(Path(context.artifacts["encoding"]).read_text(encoding="utf-8"))
-        self.encoding = TableEncoding.from_json(content["input"])
-        self.class_names = content["output"]["class_names"]
+        self.encoding = from_json(content["input"])
+        self.class_names, self.target_names = (content["output"][name] for name in ("class_names", "target_names"))
         self.bands = content["output"].get("bands", [])
         self.network = torch.export.load(context.artifacts["network"]).module()
 
@@ -35,12 +35,19 @@ class RowModel(PythonModel):
         with torch.no_grad():
             outputs = self.network(torch.from_numpy(self.encoding.encode(model_input))).numpy()
         if not self.class_names:
-            columns = ["prediction", *self.bands]
+            columns = self._columns_of_values()
             return pd.DataFrame(dict(zip(columns, outputs.T, strict=True)), index=model_input.index)
         predicted = [self.class_names[index] for index in outputs.argmax(axis=1)]
         table = {"prediction": predicted}
         table |= {f"probability of {name}": outputs[:, index] for index, name in enumerate(self.class_names)}
         return pd.DataFrame(table, index=model_input.index)
+
+    def _columns_of_values(self) -> list[str]:
+        """A prediction of each target, then each of their quantiles and ends of intervals."""
+        kinds = ["prediction", *self.bands]
+        if len(self.target_names) < 2:
+            return kinds
+        return [f"{kind} of {name}" for kind in kinds for name in self.target_names]
 
 
 mlflow.models.set_model(RowModel())

@@ -142,7 +142,9 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     data.sizes = data.sizes.with_levels(len(_levels(experiment.part("loss"))) or 1)
     whole = _network(experiment, experiment.part("model"), data)
     parameters = sum(p.numel() for p in whole.parameters())
-    data.block = block_size(experiment.trainer, data.batch_size, parameters, data.sizes.input_shape)
+    data.block = 1  # batches of unequal length do not fit in a block
+    if not data.sizes.padded:
+        data.block = block_size(experiment.trainer, data.batch_size, parameters, data.sizes.input_shape)
     module = _module(experiment, data, whole)
     experiment, fine_tuning = preparation.prepare(experiment, data, module)
     check_metrics(experiment, data, module)
@@ -156,6 +158,7 @@ def _network(experiment: Experiment, model: Part, data: DataModule) -> nn.Module
     part_checks.check_kind(model, experiment.data, data.sizes)
     with bounded_parameters(model.kind):
         architecture: nn.Module = model.build(**data.sizes.supplied())
+    part_checks.check_padding(model, experiment.data, architecture, data.sizes)
     architecture = preparation.normalised(architecture, data)
     whole = data.wrap(with_input_adapter(architecture, data.input_adapter, data.sizes.levels))
     if not isinstance(whole, nn.Module):
@@ -186,6 +189,8 @@ def _with_own_module(experiment: Experiment, module: Part, data: DataModule) -> 
             raise LabError(f"module.kind: {module.kind} requires `{name}`, which {experiment.data.kind} does not have")
     with bounded_parameters(module.kind):
         made: L.LightningModule = module.build(**supplied)
+    if experiment.model is None:
+        part_checks.check_padding(module, experiment.data, made, data.sizes)
     if experiment.channels_last:
         made.to(memory_format=torch.channels_last)
     directions = declared_directions(made, module.kind)

@@ -19,6 +19,7 @@ from lab.modules.linear_models import (
     logistic_regression,
     quantile_regression,
     ridge_regression,
+    summaries,
 )
 from lab.modules.quantiles import QuantileRegression
 from lab.modules.task import TaskModule
@@ -87,12 +88,15 @@ def measure(built: Built) -> QuickBaseline:
         outputs_of = _fitted(built, x, y, _array(weight[0]) if weight else None)
         scores = built.task_module.score_outputs(outputs_of, data.loader("test"))
     note = f"{name} is fitted on {rows:,} of {every:,} training samples" if rows < every else ""
+    if data.sizes.padded:
+        said = f"{name} has mean, deviation, first, last, smallest and largest value of each channel, and the length"
+        note = f"{said}; {note}" if note else said
     return QuickBaseline(name, {f"test/{metric}": value for metric, value in scores.items()}, note)
 
 
 def _fitted(built: Built, x: Tensor, y: Tensor, weight: Any) -> Callable[[Tensor], Tensor]:
     """The model of training rows x (N, ...) and y, with their weights (N,) or None: inputs (B, ...) to raw outputs."""
-    features = Features.fit(_array(x), categories_of(built.data))
+    features = summaries if built.data.sizes.padded else Features.fit(_array(x), categories_of(built.data))
     if isinstance(built.module, QuantileRegression):
         model = quantile_regression(features(_array(x)), _array(y), built.module.levels, weight)
     elif built.data.task == "regression":
@@ -107,6 +111,8 @@ def _fitted(built: Built, x: Tensor, y: Tensor, weight: Any) -> Callable[[Tensor
 
 def features_of(data: DataModule) -> int:
     """The number of features that a linear model of this data has."""
+    if data.sizes.padded:
+        return 6 * data.sizes.input_shape[0] + 1
     codes = categories_of(data)
     plain = int(np.prod(data.first_samples(1).shape[1:])) - len(codes)
     return plain + sum(count + 1 if count <= MOST_CATEGORIES else 1 for count in codes.values())

@@ -17,6 +17,7 @@ KINDS = {
     "table": "lab.data.encodings.table:TableEncoding",
     "image": "lab.data.encodings.image:ImageEncoding",
     "series": "lab.data.encodings.series:SeriesEncoding",
+    "sequence": "lab.data.encodings.sequence:SequenceEncoding",
 }
 
 

@@ -11,7 +11,8 @@ from lab.config import kinds, schema
 from lab.config.experiment import Experiment
 from lab.config.sections import SUPPLIED, Part
 from lab.data.base import DataModule
-from lab.data.loaders import Batch
+from lab.data.loaders import Batch, batch_of, without_weights
+from lab.data.sequences.buckets import SequenceDataset
 from lab.data.sizes import Sizes
 from lab.errors import LabError, described, place_of
 from lab.modules.task import TaskModule
@@ -40,10 +41,17 @@ def as_a_line(section: str, kind: str, doing: str) -> Iterator[None]:
 
 
 def batches(data: DataModule) -> tuple[Batch, Batch | None]:
-    """A full batch of training samples, and as many as the last batch of an epoch has, where that is smaller."""
+    """A full batch of training samples, and as many as the last batch of an epoch has, where that is smaller.
+
+    Of sequences of unequal length it is the batch of the longest, which takes the most memory.
+    """
     size = data.batch_size
     loader = data.loader("train", shuffle=True)
     full = tuple(part[:size] for part in next(iter(loader)))
+    dataset = data.splits["train"]
+    sequences = without_weights(dataset)
+    if isinstance(sequences, SequenceDataset):
+        full = batch_of(dataset, sequences.longest(size))
     rest = len(data.splits["train"]) % size  # type: ignore[arg-type]
     dropped = getattr(loader, "drop_last", False)
     return full, tuple(part[:rest] for part in full) if rest and not dropped else None
@@ -64,6 +72,18 @@ def check_kind(model: Part, data: Part, sizes: Sizes) -> None:
             raise LabError(
                 f"model.kind: {model.kind} requires `{name}`, which {data.kind} with {_shape(given)} does not have"
             )
+
+
+def check_padding(model: Part, data: Part, architecture: nn.Module, sizes: Sizes) -> None:
+    """Raise LabError where sequences are of unequal length, and the network does not say that it masks the padding."""
+    if sizes.padded and not getattr(architecture, "masks_padding", False):
+        fitting = [
+            kind for kind in kinds.SHIPPED["model"] if getattr(kinds.find("model", kind), "masks_padding", False)
+        ]
+        raise LabError(
+            f"{model.section}.kind: {model.kind} does not take sequences of unequal length, which {data.kind} gives; "
+            f"kinds that do: {', '.join(fitting)} (your own: replace the NaN after the end, set masks_padding = True)"
+        )
 
 
 def check_forward(network: nn.Module, architecture: nn.Module, model: Part, samples: Tensor, sizes: Sizes) -> None:
