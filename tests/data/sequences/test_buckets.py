@@ -54,7 +54,8 @@ def test_a_batch_ends_with_its_longest_sequence_with_and_without_workers() -> No
 
 
 def test_the_batch_of_the_longest_is_found() -> None:
-    _, lengths = dataset().longest(3)
+    sequences = dataset()
+    _, lengths = sequences.batch(sequences.longest(3))
     assert lengths.tolist() == LENGTHS.sort(descending=True).values[:3].tolist()
 
 
