@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import streamlit as st
+from PIL import Image
 
 from dashboard import charts, components, selection, store_reads, text
 from dashboard.charts import Line
@@ -267,7 +268,7 @@ def _show_file(run: str, path: str, size: int) -> None:
         if size <= MAX_DOWNLOAD:
             name = path.rpartition("/")[2]
             st.download_button("Download", local.read_bytes, name, icon=":material/download:", on_click="ignore")
-    except (LabError, OSError) as error:
+    except (LabError, OSError, ValueError, Image.DecompressionBombError) as error:  # a picture too large, or damaged
         st.warning(text.escape_markdown(str(error), 300))
 
 

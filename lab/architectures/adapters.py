@@ -44,25 +44,29 @@ class FromLastValue(nn.Module):
 
     An output of zero is therefore the last-value forecast, and the level of the series does not matter to the
     architecture (NLinear: Zeng et al. 2023, arXiv 2205.13504). The first `channels` are relative, by default the
-    targets; the others are unchanged. Shapes: (N, C, window) to (N, targets · horizon).
+    targets; the others are unchanged. Shapes: (N, C, window) to (N, levels · targets · horizon).
     """
 
     relative: Tensor
 
-    def __init__(self, architecture: nn.Module, targets: int, horizon: int, channels: int | None = None):
+    def __init__(
+        self, architecture: nn.Module, targets: int, horizon: int, channels: int | None = None, levels: int = 1
+    ):
         super().__init__()
         self.architecture = architecture
         self.targets = targets
         self.horizon = horizon
+        self.levels = levels
         self.covariates = channels is not None and channels > targets
         self.register_buffer("relative", torch.tensor(channels or targets), persistent=self.covariates)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, window) to values (N, targets · horizon)."""
+        """(N, C, window) to values (N, levels · targets · horizon)."""
         last = x[:, :, -1:]
         shifted = torch.arange(x.shape[1], device=x.device)[:, None] < self.relative
         own = self.architecture(x - torch.where(shifted, last, 0.0))
-        return own + last[:, : self.targets].expand(-1, -1, self.horizon).flatten(1)
+        levels = last[:, : self.targets].expand(-1, -1, self.horizon).flatten(1)
+        return own + (levels if self.levels == 1 else levels.repeat(1, self.levels))
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
         """In checkpoints of version 0.1, which do not say it, only the targets are relative."""

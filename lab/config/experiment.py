@@ -16,6 +16,7 @@ FOLDER = Path("experiments")
 ADDED: dict[str, Any] = {
     "checkpoints.monitor": "val/loss",
     "loss.class_weights": None,
+    "data.weight": None,
     "data.augment": [],
     "data.mix": None,
     "data.mix_alpha": 1.0,
@@ -49,6 +50,7 @@ class Experiment:
     fold: str | None  # such as 2/5
     threads: int | Literal["auto"]
     channels_last: bool
+    conformal: float | None  # the share of new values that intervals hold
     search: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
     written: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # without defaults
@@ -99,6 +101,7 @@ class Experiment:
             "fold": self.fold,
             "threads": self.threads,
             "channels_last": self.channels_last,
+            "conformal": self.conformal,
             "search": dict(self.search),
         }
 

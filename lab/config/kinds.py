@@ -52,6 +52,7 @@ SHIPPED = {
         "mse": "lab.modules.optimizers:mse",
         "l1": "lab.modules.optimizers:l1",
         "huber": "lab.modules.optimizers:huber",
+        "quantile": "lab.modules.quantiles:quantile",
     },
     "data.augment": {
         "flip": "lab.data.augmentation.transforms:Flip",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from lab.config import kinds, schema, trainer_settings, yaml_files
-from lab.config.types import Count, FoldText, NonNegativeFloat, PositiveFloat, PositiveInt
+from lab.config.types import Count, FoldText, Fraction, NonNegativeFloat, PositiveFloat, PositiveInt
 from lab.errors import LabError, abbreviated, described, place_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ SUPPLIED: dict[str, tuple[str, ...]] = {
     "module": ("model", *SIZES),
     "optimizer": ("params",),
     "scheduler": ("optimizer", "total_steps", "last_epoch"),
-    "loss": ("class_counts",),
+    "loss": ("class_counts", "class_names"),
     "metrics": ("num_classes", "classes"),
     "early_stopping": ("higher_is_better",),
 }
@@ -88,10 +88,12 @@ def top_level(
     fold: FoldText | None = None,
     threads: PositiveInt | Literal["auto"] = 1,
     channels_last: bool = False,
+    conformal: Fraction | None = None,
     search: dict[str, Any] = {},  # noqa: B006
 ) -> None:
     """The schema of an experiment file: its sections and their defaults.
 
+    With `conformal`, such as 0.9, each predicted value gets an interval that holds that share of new values.
     With `fold`, such as 2/5, the samples are dealt to 5 parts, the same for every seed; the second is the test split.
     """
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from lab.config.types import Count, Fraction, PositiveInt
+from lab.data import weights
 from lab.data.base import SampleDataModule, Samples, Split
 from lab.data.encodings.array import ArrayEncoding
 from lab.data.loaders import LazyDataset
@@ -29,7 +30,7 @@ MAX_IMAGE_CHANNELS = 4  # when the axes are inferred
 class Stored:
     """All samples of a file: those for training, then `val_size` for validation, then `test_size` for testing.
 
-    `unused` are the names of the file's other arrays.
+    `weight` is that of each sample, if the file has them; `unused` are the names of its other arrays.
     """
 
     x: NDArray[Any]
@@ -37,14 +38,16 @@ class Stored:
     val_size: int = 0
     test_size: int = 0
     unused: tuple[str, ...] = ()
+    weight: NDArray[Any] | None = None
 
 
 class Arrays(SampleDataModule):
     """Samples x (N, ...) of any numeric type and y: classes (N,), one value (N,) or several (N, T).
 
     `path` is an NPZ file with `x`, `y` (or `x_train`, `y_train`) and, where they are given, `x_val`, `y_val`, `x_test`
-    and `y_test`; or `x` and `y` are two NPY files. `axes` names the dimensions of x: N samples, F features, C channels,
-    L positions, H rows, W columns.
+    and `y_test`; beside each of them `weight` (`weight_train`, ...) may say how many times a sample counts in the loss
+    and in every metric. Or `x` and `y` are two NPY files. `axes` names the dimensions of x: N samples, F features,
+    C channels, L positions, H rows, W columns.
     """
 
     encoding: ArrayEncoding
@@ -93,6 +96,7 @@ class Arrays(SampleDataModule):
             found.class_names,
             fingerprint=file_fingerprint(*self.paths),
             val_size=stored.val_size,
+            weight=stored.weight,
         )
 
     def _add_notes(self, stored: Stored) -> None:
@@ -100,6 +104,8 @@ class Arrays(SampleDataModule):
         if given:
             splits = ["train"] * (len(stored.x) - len(given)) + given
             self.notes.append(("split", given_splits.described(splits, "the arrays")))
+        if stored.weight is not None:
+            self.notes.append(("weight", weights.described(stored.weight, "the array weight")))
         if stored.unused:
             self.notes.append(("not used", f"the arrays {', '.join(stored.unused)} of {self.paths[0]}"))
 
@@ -178,18 +184,20 @@ def read_npz(path: str) -> Stored:
         with np.load(file, allow_pickle=False) as content:
             if not isinstance(content, np.lib.npyio.NpzFile):
                 raise LabError(f"{path}: is not an NPZ file; pass an NPY file as data.x and its targets as data.y")
-            arrays = {name: content[name] for part in _parts(path, list(content)) for name in part}
+            parts = _parts(path, list(content))
+            names = [name for part in parts for name in part] + _weight_names(path, list(content), parts)
+            arrays = {name: content[name] for name in names}
             unused = tuple(name for name in content if name not in arrays)
     except (ValueError, OSError, BadZipFile, EOFError) as error:
         raise LabError(f"{path}: {_unreadable(error)}") from None
-    parts = _parts(path, list(arrays))
     for part in parts:
         _check_part(path, arrays, part, parts[0])
+    weight = _weight(path, arrays, parts)
     if len(parts) == 1:
-        return Stored(arrays[parts[0][0]], arrays[parts[0][1]], unused=unused)
+        return Stored(arrays[parts[0][0]], arrays[parts[0][1]], unused=unused, weight=weight)
     x, y = (np.concatenate([arrays[part[side]] for part in parts]) for side in (0, 1))
     sizes = {part[0]: len(arrays[part[0]]) for part in parts}
-    return Stored(x, y, sizes.get("x_val", 0), sizes.get("x_test", 0), unused)
+    return Stored(x, y, sizes.get("x_val", 0), sizes.get("x_test", 0), unused, weight)
 
 
 def _parts(path: str, names: list[str]) -> list[tuple[str, str]]:
@@ -205,6 +213,30 @@ def _parts(path: str, names: list[str]) -> list[tuple[str, str]]:
         if x in names:
             parts.append((x, y))
     return parts
+
+
+def _weight_names(path: str, names: list[str], parts: list[tuple[str, str]]) -> list[str]:
+    """The names of the weights that belong to the parts, [] for none; raises LabError if one of them is missing."""
+    wanted = [f"weight{x.removeprefix('x')}" for x, _ in parts]
+    if wanted[0] == "weight" and "weight" not in names and "weight_train" in names:
+        wanted[0] = "weight_train"
+    missing = [name for name in wanted if name not in names]
+    if len(missing) == len(wanted):
+        return []
+    if missing:
+        raise LabError(f"{path}: has no {' and no '.join(missing)}; each of {', '.join(wanted)} must be given, or none")
+    return wanted
+
+
+def _weight(path: str, arrays: dict[str, NDArray[Any]], parts: list[tuple[str, str]]) -> NDArray[Any] | None:
+    """The weights of all samples, None where there are none; raises LabError, with the row, for what is none."""
+    names = _weight_names(path, list(arrays), parts)
+    for name, (x, _) in zip(names, parts if names else (), strict=True):
+        if arrays[name].shape != (len(arrays[x]),):
+            count = f"{len(arrays[x]):,} samples of {x}"
+            raise LabError(f"{path}: {name} is {arrays[name].shape}; give one value for each of the {count}")
+        weights.check(arrays[name], f"{path}: {name}")
+    return np.concatenate([arrays[name] for name in names]) if names else None
 
 
 def _check_part(path: str, arrays: dict[str, NDArray[Any]], part: tuple[str, str], train: tuple[str, str]) -> None:

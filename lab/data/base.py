@@ -14,11 +14,12 @@ from torch.utils.data import Dataset
 
 from lab.config.sections import Part
 from lab.config.types import Count, Fold, Fraction, PositiveInt
+from lab.data import weights
 from lab.data.augmentation.augmented import TRIED, Augmented, EpochAndIndexOrder, augmented, without_effect
 from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
 from lab.data.encodings.image import ImageEncoding
-from lab.data.loaders import ArrayDataset, BatchLoader, EpochOrder, WorkerLoader
+from lab.data.loaders import ArrayDataset, BatchLoader, EpochOrder, WeightedDataset, WorkerLoader
 from lab.data.preparation import Scale, fingerprint
 from lab.data.samples import Samples, check
 from lab.data.sizes import InputAdapter, Sizes
@@ -69,7 +70,8 @@ class DataModule(L.LightningDataModule, ABC):
         self.notes: list[tuple[str, str]] = []
         self.skipped: list[str] = []  # what the source holds and is not used, a line each
         self.majority = 0  # the most frequent class of the training split
-        self.class_counts: tuple[int, ...] = ()  # training samples of each class
+        self.class_counts: tuple[float, ...] = ()  # training samples of each class, or the sum of their weights
+        self.weighted = False  # whether samples have weights: the third part of each batch
 
     @abstractmethod
     def _prepare(self) -> None:
@@ -105,7 +107,7 @@ class DataModule(L.LightningDataModule, ABC):
 
     def target_columns(self) -> dict[str, slice]:
         """Each target, as metrics name it, with its columns of the values (N, T): its steps, for a forecast."""
-        count = self.sizes.out_features
+        count = self.sizes.out_features // self.sizes.levels
         width = count // self.targets if self.task == "forecasting" else 1
         names = [name.rpartition(" +")[0] or name for name in self.target_names[::width]]
         named: dict[str, slice] = {}
@@ -145,7 +147,7 @@ class DataModule(L.LightningDataModule, ABC):
 
     def first_samples(self, count: int) -> Tensor:
         """The first training samples as the network sees them, (n, ...)."""
-        samples, _ = next(iter(self.loader("train")))
+        samples: Tensor = next(iter(self.loader("train")))[0]
         return samples[:count]
 
     def loader(self, split: Split, shuffle: bool = False, num_workers: int = 0) -> Any:
@@ -213,18 +215,21 @@ class SampleDataModule(DataModule):
         train = self.split_indices["train"]
         x = self.encode(samples.x, train)
         self.input_scale = self.scale(x, train)
-        y = self._targets(samples, torch.from_numpy(train))
+        of_splits = {} if samples.weight is None else weights.of_splits(np.asarray(samples.weight), self.split_indices)
+        y = self._targets(samples, torch.from_numpy(train), of_splits.get("train"))
         for split in SPLITS:
-            self.splits[split] = self.dataset(x, y, split)
+            dataset = self.dataset(x, y, split)
+            self.splits[split] = WeightedDataset(dataset, of_splits[split]) if of_splits else dataset
+        self.weighted = bool(of_splits)
         classes = len(self.class_names)
         outputs = (1 if classes == 2 else classes) if classes else y.shape[1]
         self.sizes = Sizes(tuple(x.shape[1:]), outputs, classes)
 
-    def _targets(self, samples: Samples, train: Tensor) -> Tensor:
-        """Class numbers (N,), or standardised values (N, T)."""
+    def _targets(self, samples: Samples, train: Tensor, weight: Tensor | None) -> Tensor:
+        """Class numbers (N,), or standardised values (N, T); of the `train` rows with their `weight` (n,), if any."""
         if self.class_names:
             y = torch.as_tensor(samples.y, dtype=torch.int64)
-            counts = torch.bincount(y[train], minlength=len(self.class_names))
+            counts = torch.bincount(y[train], None if weight is None else weight.double(), len(self.class_names))
             self.majority, self.class_counts = int(counts.argmax()), tuple(counts.tolist())
             if missing := [name for name, count in zip(self.class_names, counts.tolist(), strict=True) if not count]:
                 self.notes.append(("classes", f"no training sample is of class {', '.join(missing)}"))
@@ -232,7 +237,7 @@ class SampleDataModule(DataModule):
         y = torch.as_tensor(samples.y, dtype=torch.float32)
         count = y.shape[1]
         self.target_names = tuple(samples.target_names) or tuple(f"value {index + 1}" for index in range(count))
-        self.target_scale = Scale.fit(y[train])
+        self.target_scale = Scale.fit(y[train], weight)
         return self.target_scale.apply(y)
 
 

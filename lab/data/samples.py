@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lab.data import weights
 from lab.errors import LabError
 
 
@@ -17,7 +18,8 @@ class Samples:
     The last `test_size` samples are the test set of the source and the `val_size` before them its validation set;
     with 0 such a split is drawn. Or `given` (N,) names the split of each sample, "" for one that may go anywhere.
     Samples of the same value in `groups` (N,) stay on one side; with `order` (N,), such as times, the last samples
-    are the test and those before them the validation set.
+    are the test and those before them the validation set. A sample counts as many times in the loss and in every
+    metric as its `weight` (N,) says.
     `x` is an array, or whatever the data module's `encode` takes. `fingerprint` is the hash of the content; computed
     if empty.
     """
@@ -32,6 +34,7 @@ class Samples:
     given: NDArray[Any] | None = None
     groups: NDArray[Any] | None = None
     order: NDArray[Any] | None = None
+    weight: NDArray[Any] | None = None
 
 
 def check(samples: Any, kind: str) -> Samples:
@@ -41,6 +44,8 @@ def check(samples: Any, kind: str) -> Samples:
     problem = _shapes(samples) or (_classes(samples) if len(samples.class_names) else _values(samples))
     if problem:
         raise LabError(f"data: {kind}.read() gives {problem}")
+    if samples.weight is not None:
+        weights.check(np.asarray(samples.weight), f"data: {kind}.read() gives weight")
     return samples
 
 
@@ -57,7 +62,7 @@ def _shapes(samples: Samples) -> str:
     for name in ("test_size", "val_size"):
         if getattr(samples, name) < 0:
             return f"{name} {getattr(samples, name)}; it must be 0 or more"
-    for name in ("given", "groups", "order"):
+    for name in ("given", "groups", "order", "weight"):
         values = getattr(samples, name)
         if values is not None and np.shape(values) != (len(samples.x),):
             return f"{name} of shape {np.shape(values)} for {len(samples.x):,} samples; give one value per sample"

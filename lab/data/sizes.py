@@ -1,7 +1,7 @@
 """What an architecture has to know of the data: the shape of a sample, and layers that it needs in front."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -10,12 +10,17 @@ from typing import Any
 class Sizes:
     """The shape of one sample as the architecture sees it, without N, and the number of outputs.
 
-    `classes` is 0 for regression and forecasting.
+    `classes` is 0 for regression and forecasting, which may have `levels` outputs for each value, its quantiles.
     """
 
     input_shape: tuple[int, ...]
     out_features: int
     classes: int = 0
+    levels: int = 1
+
+    def with_levels(self, levels: int) -> "Sizes":
+        """The same with so many outputs for each value."""
+        return replace(self, out_features=self.out_features // self.levels * levels, levels=levels)
 
     def supplied(self) -> dict[str, Any]:
         """The constructor arguments that are passed to an architecture that has parameters of these names.

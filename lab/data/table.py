@@ -7,8 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lab.config.types import Count, Fraction, PositiveInt
+from lab.data import weights
 from lab.data.base import SampleDataModule, Samples
-from lab.data.encodings.cells import NO_NUMBER, known, numbers
+from lab.data.encodings.cells import NO_NUMBER, NumberFormat, known, numbers
 from lab.data.encodings.table import TableEncoding
 from lab.data.preparation import Scale, file_fingerprint
 from lab.data.reading import column_types, number_formats, table_files, table_rows, targets
@@ -31,7 +32,8 @@ class Table(SampleDataModule):
 
     Rows with the same value in the column `group`, such as a patient's, are on one side of every split; with
     `order_by`, such as a date, the last rows are the test; `split` is a column that says train, val or test;
-    `test_path` and `val_path` are files of their own for these.
+    `test_path` and `val_path` are files of their own for these. The column `weight` says how many times a row counts
+    in the loss and in every metric; it is no feature.
 
     How the file is read is inferred: `separator`, `text_encoding`, `decimal` and `thousands` are its marks, `missing`
     lists what stands for a missing value, `skip_rows` lines are above the header, `date_format` is one of strptime
@@ -54,6 +56,7 @@ class Table(SampleDataModule):
         group: str | None = None,
         order_by: str | None = None,
         split: str | None = None,
+        weight: str | None = None,
         test_path: str | None = None,
         val_path: str | None = None,
         separator: Separator = "auto",
@@ -78,6 +81,7 @@ class Table(SampleDataModule):
         self.keep = keep
         self.categorical = categorical
         self.categories = categories
+        self.weight = weight
         self.rows = TableSplits(group, order_by, split, {"val": val_path, "test": test_path})
         self.missing = marks_of(missing)
         self.missing_target = missing_target
@@ -99,12 +103,14 @@ class Table(SampleDataModule):
         self.example = frame.head(EXAMPLE_ROWS)
         splits, notes = self.rows.of(frame, given, self.date_format)
         self.notes += notes
+        weight = self._weight(frame)
         return Samples(
-            frame.drop(columns=[self.target, *self.drop, *self.rows.not_inputs()]),
+            frame.drop(columns=[self.target, *self.drop, *self._not_inputs()]),
             found.values,
             class_names=found.class_names,
             target_names=() if found.class_names else (self.target,),
             fingerprint=file_fingerprint(self.path, *self.rows.paths()),
+            weight=weight,
             **splits,
         )
 
@@ -136,6 +142,16 @@ class Table(SampleDataModule):
                 raise LabError(f"data.{setting}: '{self.target}' is the target; leave it out of the list")
         for setting, name in self.rows.columns.items():
             column_types.check_names([name], frame, f"data.{setting}")
+        if self.weight is not None:
+            self._check_weight(self.weight, frame)
+
+    def _check_weight(self, name: str, frame: pd.DataFrame) -> None:
+        """Raise LabError where the weights are in no column, or in one that has another use."""
+        column_types.check_names([name], frame, "data.weight")
+        uses = {"target": [self.target], **{setting: [column] for setting, column in self.rows.columns.items()}}
+        uses |= {setting: list(getattr(self, setting)) for setting in ("drop", "keep", "categorical")}
+        if other := next((setting for setting, columns in uses.items() if name in columns), None):
+            raise LabError(f"data.weight: '{name}' is named by data.{other} too; a column has one use")
 
     def _with_target(self, frame: pd.DataFrame, given: NDArray[np.str_]) -> tuple[pd.DataFrame, NDArray[np.str_]]:
         """The rows that have a target, where those without are to be skipped."""
@@ -150,6 +166,19 @@ class Table(SampleDataModule):
         if not present.all():
             self.notes.append(("skipped", f"{counted(int((~present).sum()), 'row')} without {self.target}"))
         return frame[present].reset_index(drop=True), given[present]
+
+    def _weight(self, frame: pd.DataFrame) -> NDArray[np.float32] | None:
+        """The weight of each row, if a column has them."""
+        if self.weight is None:
+            return None
+        format = self.formats.get(self.weight, NumberFormat())
+        weight = weights.of_column(frame[self.weight], format, self.settings.marks)
+        self.notes.append(("weight", weights.described(weight, f"column '{self.weight}'")))
+        return weight
+
+    def _not_inputs(self) -> list[str]:
+        """The columns that are used and are no features."""
+        return list(dict.fromkeys([*self.rows.not_inputs(), *([] if self.weight is None else [self.weight])]))
 
     def _target(self, frame: pd.DataFrame) -> pd.Series:
         """The target, as numbers where it is written as such."""

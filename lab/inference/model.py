@@ -52,11 +52,12 @@ def _program_file(folder: Path, run: StoredRun) -> Path:
 
 @dataclass(frozen=True)
 class Output:
-    """The task, and the names of its classes or of its targets."""
+    """The task, the names of its classes or of its targets, and of what is predicted beside each value."""
 
     task: str
     class_names: Sequence[str]
     target_names: Sequence[str]
+    bands: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,13 @@ class Model:
         `raw` is of the kind that the model was trained on: a DataFrame of rows; an array (N, ...), or its samples as
         the rows of a DataFrame; paths of images; or a DataFrame that holds a series up to now, for which the result
         has a row for each of the next steps, of each series if there are several. Columns: `prediction`, and
-        `probability of ...` for each class; for several targets, `prediction of ...` for each.
+        `probability of ...` for each class; for several targets, `prediction of ...` for each; beside values their
+        quantiles, such as `quantile 0.9`, and the ends `lower` and `upper` of their interval, as far as the run has
+        them.
         """
         outputs = self._outputs_of(raw)
         if isinstance(self.encoding, SeriesEncoding) and isinstance(raw, pd.DataFrame):
-            return forecasts(raw, outputs, self.encoding)
+            return forecasts(raw, outputs, self.encoding, self.output.bands)
         frame = named_outputs(outputs, self.output)
         return frame.set_index(raw.index) if isinstance(raw, pd.DataFrame) else frame
 
@@ -139,19 +142,24 @@ def named_outputs(outputs: NDArray[np.float32], output: Output) -> pd.DataFrame:
         predicted = np.asarray(output.class_names, dtype=object)[outputs.argmax(axis=1)]
         named = {f"probability of {name}": outputs[:, index] for index, name in enumerate(output.class_names)}
         return pd.DataFrame({"prediction": predicted} | named)
-    if outputs.shape[1] == 1:
-        return pd.DataFrame({"prediction": outputs[:, 0]})
-    return pd.DataFrame({f"prediction of {name}": outputs[:, index] for index, name in enumerate(output.target_names)})
+    return pd.DataFrame(dict(zip(value_columns(output.target_names, output.bands), outputs.T, strict=True)))
 
 
-def forecasts(raw: pd.DataFrame, outputs: NDArray[np.float32], encoding: SeriesEncoding) -> pd.DataFrame:
-    """Outputs (S, targets · horizon) as a table: for each series the next steps, with their times.
+def value_columns(names: Sequence[str], bands: Sequence[str]) -> list[str]:
+    """The columns of predictions: those of all targets, then each of the bands, likewise."""
+    kinds = ["prediction", *bands]
+    return kinds if len(names) < 2 else [f"{kind} of {name}" for kind in kinds for name in names]
+
+
+def forecasts(
+    raw: pd.DataFrame, outputs: NDArray[np.float32], encoding: SeriesEncoding, bands: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Outputs (S, (1 + bands) · targets · horizon) as a table: for each series the next steps, with their times.
 
     Where the rows have no times, the steps are numbered from 1 in a column `step`.
     """
     values = outputs.reshape(len(outputs), -1, encoding.horizon)
-    names = encoding.columns[: values.shape[1]]
-    columns = ["prediction"] if len(names) == 1 else [f"prediction of {name}" for name in names]
+    columns = value_columns(encoding.columns[: values.shape[1] // (1 + len(bands))], bands)
     tables = []
     for (name, rows), forecast in zip(encoding.split(raw), values, strict=True):
         table = pd.DataFrame(forecast.T, columns=columns)

@@ -4,7 +4,7 @@ Predictions are probabilities (N, classes), targets class numbers (N,). A sample
 wrong, and makes the calibration error NaN.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -33,7 +33,7 @@ class Recalls(Metric):
 
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Probabilities and class numbers of some samples."""
-        _, right = _confidence(preds, target)
+        _, right = confidence_of(preds, target)
         self.samples.index_add_(0, target, torch.ones_like(target))
         self.recognised.index_add_(0, target, right.long())
 
@@ -81,7 +81,7 @@ class CalibrationError(Metric):
 
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Probabilities and class numbers of some samples."""
-        confidence, right = _confidence(preds, target)
+        confidence, right = confidence_of(preds, target)
         bins = torch.bucketize(confidence, self.edges.to(confidence.device))
         self.gaps.index_add_(0, bins, right.double() - confidence)
         self.samples += len(target)
@@ -104,7 +104,7 @@ class SecondClassAUROC(BinaryAUROC):
         return super().compute() if targets.amin() < targets.amax() else torch.tensor(torch.nan)
 
 
-def _confidence(preds: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def confidence_of(preds: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """The probability of the most probable class, the first of equal ones, and whether it is the true one; (N,)."""
     confidence, predicted = preds.max(1)  # NaN where one is NaN
     return confidence.double(), (predicted == target) & ~confidence.isnan()
@@ -112,17 +112,22 @@ def _confidence(preds: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 def recall_of_each(class_names: Sequence[str]) -> dict[str, Metric]:
     """The recall of every class, as `recall_NAME`; none where there are too many to look at."""
+    return named_recalls(class_names, Recall)
+
+
+def named_recalls(class_names: Sequence[str], metric: Callable[[int, int], Metric]) -> dict[str, Metric]:
+    """A metric of (number of classes, number of the class) for every class, as `recall_NAME`; none for too many."""
     count = len(class_names)
     if count > MOST_RECALLS:
         return {}
     named: dict[str, Metric] = {}
     for number, class_name in enumerate(class_names):
         name = f"recall_{UNUSUAL.sub('_', class_name)}"
-        named[f"{name}_{number + 1}" if name in named else name] = Recall(count, number)
+        named[f"{name}_{number + 1}" if name in named else name] = metric(count, number)
     return named
 
 
-def imbalanced(counts: Sequence[int]) -> bool:
+def imbalanced(counts: Sequence[float]) -> bool:
     """Whether accuracy misleads: the largest class has at least four times the samples of the smallest."""
     present = [count for count in counts if count]
     return bool(present) and max(present) >= IMBALANCED * min(present)

@@ -1,8 +1,9 @@
 """Linear models by scikit-learn, fitted in about a second: what a network must beat to be worth its trouble."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Matrix = NDArray[np.float64]
+ClassWeights = Literal["balanced"] | dict[int, float] | None
 MOST_ITERATIONS = 100
 MOST_CATEGORIES = 50  # that are one-hot encoded; of more, the frequency of each
 
@@ -60,17 +62,20 @@ class Features:
         return ((shares[codes] - mean) / (deviation or 1.0))[:, None]
 
 
-def logistic_regression(x: Matrix, y: NDArray[np.int64], classes: int, balanced: bool) -> Linear:
+def logistic_regression(
+    x: Matrix, y: NDArray[np.int64], classes: int, of_class: ClassWeights, weight: Matrix | None = None
+) -> Linear:
     """Features (N, F) and class numbers (N,) to logits: (N, 1) of two classes, else (N, classes).
 
-    A class without a sample gets no probability. Raises ValueError where there is a single class.
+    `of_class` is balanced, or has the weight of each class; `weight` (N,) is that of each row. A class without a sample
+    gets no probability. Raises ValueError where there is a single class.
     """
     from sklearn.linear_model import LogisticRegression
 
-    weights = "balanced" if balanced else None
     with warnings.catch_warnings():  # of too few iterations, and of very many classes
         warnings.simplefilter("ignore", UserWarning)
-        fitted = LogisticRegression(max_iter=MOST_ITERATIONS, class_weight=weights, random_state=0).fit(x, y)
+        fitted = LogisticRegression(max_iter=MOST_ITERATIONS, class_weight=of_class, random_state=0)
+        fitted.fit(x, y, sample_weight=weight)
     weight, bias = fitted.coef_, fitted.intercept_
     if classes == 2:
         return Linear(weight, bias)
@@ -81,9 +86,21 @@ def logistic_regression(x: Matrix, y: NDArray[np.int64], classes: int, balanced:
     return Linear(every, biases)
 
 
-def ridge_regression(x: Matrix, y: Matrix) -> Linear:
-    """Features (N, F) and standardised values (N, T) to standardised values."""
+def quantile_regression(x: Matrix, y: Matrix, levels: Sequence[float], weight: Matrix | None = None) -> Linear:
+    """Features (N, F) and values (N, T) to their quantiles (N, levels · T), all values of the lowest level first."""
+    from sklearn.linear_model import QuantileRegressor
+
+    fits = [
+        QuantileRegressor(quantile=level, alpha=0.0).fit(x, column, sample_weight=weight)
+        for level in levels
+        for column in y.T
+    ]
+    return Linear(np.stack([fit.coef_ for fit in fits]), np.array([fit.intercept_ for fit in fits]))
+
+
+def ridge_regression(x: Matrix, y: Matrix, weight: Matrix | None = None) -> Linear:
+    """Features (N, F) and standardised values (N, T) to standardised values; `weight` (N,) is that of each row."""
     from sklearn.linear_model import Ridge
 
-    fitted = Ridge(alpha=1.0).fit(x, y)
+    fitted = Ridge(alpha=1.0).fit(x, y, sample_weight=weight)
     return Linear(np.atleast_2d(fitted.coef_), np.atleast_1d(fitted.intercept_))

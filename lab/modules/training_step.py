@@ -60,8 +60,7 @@ class Stepping:
 
     def batches(self, block: Batch) -> Iterator[Batch]:
         """The batches of a block."""
-        x, y = block
-        return zip(x.split(self.batch_size), y.split(self.batch_size), strict=True)
+        return zip(*(part.split(self.batch_size) for part in block), strict=True)
 
     def ends_step(self, batch: int, batches: int) -> bool:
         """Whether an optimizer step follows this batch (from 0) of an epoch of so many batches."""
@@ -261,5 +260,4 @@ class BlockModule(L.LightningModule):
 
 
 def _joined(batches: list[Batch]) -> Batch:
-    x, y = zip(*batches, strict=True)
-    return torch.cat(x), torch.cat(y)
+    return tuple(torch.cat(parts) for parts in zip(*batches, strict=True))

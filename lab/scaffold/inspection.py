@@ -13,6 +13,7 @@ from lab.config import schema
 from lab.config.sections import part
 from lab.data.base import DataModule
 from lab.data.images import Images
+from lab.data.loaders import without_weights
 from lab.data.reading import table_files
 from lab.data.reading.images import lists as image_lists
 from lab.display.numbers import percent
@@ -103,6 +104,7 @@ def _table(path: str, target: str | None, given: Mapping[str, Any], names: Seque
     samples = data.read()
     data.prepare()
     facts = [("rows", f"{len(samples.x):,}, {len(names)} columns"), *_without_reason(data.notes, split), *split]
+    facts += [("weights", hint) for hint in table_inspection.weights(samples, data)]
     facts += [("classes", text) for text in _balance(data)]
     facts += [(kind, f"{len(found)}: {_listed(found)}") for kind, found in table_inspection.columns(data.encoding)]
     missing = samples.x.isna().mean().sort_values(ascending=False)
@@ -164,7 +166,7 @@ def _samples(data: DataModule) -> int:
 
 def _shares(data: DataModule) -> np.ndarray:
     """The share of each class in the training split."""
-    labels: torch.Tensor = data.splits["train"].y  # type: ignore[attr-defined]
+    labels: torch.Tensor = without_weights(data.splits["train"]).y
     return np.bincount(labels.numpy(), minlength=len(data.class_names)) / len(labels)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from lab.config.sections import part
 from lab.data.encodings.table import Category, Date, Number, TableEncoding
+from lab.data.loaders import without_weights
 from lab.data.samples import Samples
 from lab.data.table import Table
 from lab.errors import LabError, did_you_mean
@@ -18,6 +19,7 @@ COMMON_TARGETS = ("target", "label", "class", "y", "outcome")
 SENTINELS = (-1, *(sign * (10**digits - 1) for digits in range(1, 7) for sign in (-1, 1)))  # -9, 9, -99, 99, ...
 SENTINEL_SHARE = 0.002
 MOSTLY = 0.5
+WEIGHTS = re.compile(r"(\w+[_ ])?(weights?|wt|wgt|pweight|fnlwgt)", re.IGNORECASE)
 Facts = list[tuple[str, str]]
 
 
@@ -73,6 +75,16 @@ def _hints(inputs: pd.DataFrame) -> Iterator[str]:
         yield f"at random; set data.order_by: {dated[0]} if you will predict for later rows than you train on"
 
 
+def weights(samples: Samples, data: Table) -> Iterator[str]:
+    """A hint on a column that has the name and the values of weights; it may be a weight in kilograms as well."""
+    if data.weight is not None:
+        return
+    for name in map(str, samples.x.columns):
+        column = samples.x[name]
+        if WEIGHTS.fullmatch(name) and pd.api.types.is_numeric_dtype(column.dtype) and bool((column > 0).all()):
+            yield f"'{name}' is a feature; if it says how often a row counts, set data.weight: {name}"
+
+
 def columns(encoding: TableEncoding) -> Iterator[tuple[str, list[str]]]:
     """The columns by the kind as which they are encoded."""
     numbers = [column.name for column in encoding.columns if isinstance(column, Number)]
@@ -102,7 +114,7 @@ def warnings(samples: Samples, data: Table) -> Iterator[str]:
 
 
 def _copies_in_test(data: Table) -> Iterator[str]:
-    train, test = (data.splits[split].x.numpy() for split in ("train", "test"))  # type: ignore[attr-defined]
+    train, test = (without_weights(data.splits[split]).x.numpy() for split in ("train", "test"))
     if len(train) > leakage.MAX_ROWS_COMPARED:
         return
     count = table_splits.near_copies(train, test)

@@ -17,13 +17,17 @@ from lab.data.encodings.table import TableEncoding
 
 
 class RowModel(PythonModel):
-    """Predicts rows of a table: a column `prediction` and, for each class, a column `probability of ...`."""
+    """Predicts rows of a table: a column `prediction`, for each class a column `probability of ...`.
+
+    Beside a value its quantiles and the ends of its interval, as far as the model has them.
+    """
 
     def load_context(self, context: Any) -> None:
         """Read the encoding and the exported network."""
         content = json.loads(Path(context.artifacts["encoding"]).read_text(encoding="utf-8"))
         self.encoding = TableEncoding.from_json(content["input"])
         self.class_names = content["output"]["class_names"]
+        self.bands = content["output"].get("bands", [])
         self.network = torch.export.load(context.artifacts["network"]).module()
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
@@ -31,7 +35,8 @@ class RowModel(PythonModel):
         with torch.no_grad():
             outputs = self.network(torch.from_numpy(self.encoding.encode(model_input))).numpy()
         if not self.class_names:
-            return pd.DataFrame({"prediction": outputs[:, 0]}, index=model_input.index)
+            columns = ["prediction", *self.bands]
+            return pd.DataFrame(dict(zip(columns, outputs.T, strict=True)), index=model_input.index)
         predicted = [self.class_names[index] for index in outputs.argmax(axis=1)]
         table = {"prediction": predicted}
         table |= {f"probability of {name}": outputs[:, index] for index, name in enumerate(self.class_names)}

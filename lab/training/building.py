@@ -25,18 +25,16 @@ from lab.data.base import DataModule, SampleDataModule
 from lab.data.lightning_data import LightningData
 from lab.data.sizes import EmbeddedColumns, InputAdapter, RelativeToLastValue
 from lab.errors import LabError, described, place_of
-from lab.modules import metrics
+from lab.modules import conformal, metrics, quantiles
 from lab.modules.averaging import average_for
 from lab.modules.mixing import mixing_for
 from lab.modules.observer import Observer
 from lab.modules.task import TaskModule
 from lab.modules.tasks import (
     ClassificationModule,
-    ForecastingModule,
     OwnPredictor,
     Predictor,
     Probabilities,
-    RegressionModule,
     Unscale,
     predict_with,
 )
@@ -49,8 +47,8 @@ from lab.training.rehearsal.part_checks import check_metrics, check_optimizer
 LOSSES = {
     "two classes": ("bce",),
     "classification": ("cross_entropy",),
-    "regression": ("mse", "l1", "huber"),
-    "forecasting": ("mse", "l1", "huber"),
+    "regression": ("mse", "l1", "huber", "quantile"),
+    "forecasting": ("mse", "l1", "huber", "quantile"),
 }
 BY_STEP = (OneCycleLR, CyclicLR)  # schedules that are stepped after every optimizer step
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
@@ -123,6 +121,7 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     data = data or open_data(experiment.data, experiment.seed_of("split"), experiment.fold)
     data.order_seed, data.noise_seed = experiment.seed_of("order"), experiment.seed_of("dropout")
     L.seed_everything(experiment.seed_of("init"), workers=True, verbose=False)
+    data.sizes = data.sizes.with_levels(1)
     if experiment.module is not None:
         return _with_own_module(experiment, experiment.module, data)
     if isinstance(data, LightningData):
@@ -131,6 +130,8 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
             "(module:); derive from lab.data.base.SampleDataModule to train a model: on it"
         )
     experiment = dataclasses.replace(experiment, loss=_loss(experiment.loss, data))
+    conformal.check_data(experiment.conformal, data)
+    data.sizes = data.sizes.with_levels(len(_levels(experiment.part("loss"))) or 1)
     whole = _network(experiment, experiment.part("model"), data)
     parameters = sum(p.numel() for p in whole.parameters())
     data.block = block_size(experiment.trainer, data.batch_size, parameters, data.sizes.input_shape)
@@ -146,7 +147,7 @@ def _network(experiment: Experiment, model: Part, data: DataModule) -> nn.Module
     part_checks.check_kind(model, experiment.data, data.sizes)
     with bounded_parameters(model.kind):
         architecture: nn.Module = model.build(**data.sizes.supplied())
-    whole = data.wrap(with_input_adapter(architecture, data.input_adapter))
+    whole = data.wrap(with_input_adapter(architecture, data.input_adapter, data.sizes.levels))
     if not isinstance(whole, nn.Module):
         raise LabError(f"data: {experiment.data.kind}.wrap() must return a network, not {type(whole).__name__}")
     part_checks.check_forward(whole, architecture, model, data.first_samples(2), data.sizes)
@@ -157,6 +158,8 @@ def _network(experiment: Experiment, model: Part, data: DataModule) -> nn.Module
 
 def _with_own_module(experiment: Experiment, module: Part, data: DataModule) -> Built:
     """An experiment whose module is the user's own LightningModule, around the network of `model:` if it takes one."""
+    if experiment.conformal is not None:
+        raise LabError("conformal: a module of your own predicts in its own terms; leave it out")
     if experiment.threads == "auto":
         raise LabError("threads: auto cannot be tried for a module of your own; write a number")
     if data.input_adapter is not None and experiment.model is None:
@@ -229,13 +232,13 @@ def _prepare(data: DataModule, kind: str) -> None:
         raise LabError(f"data: {kind} cannot be read: {described(error)}{place_of(error)}") from error
 
 
-def with_input_adapter(architecture: nn.Module, adapter: InputAdapter | None) -> nn.Module:
-    """The architecture behind the input adapter that the data asks for."""
+def with_input_adapter(architecture: nn.Module, adapter: InputAdapter | None, levels: int = 1) -> nn.Module:
+    """The architecture, which gives `levels` outputs for each value, behind the input adapter of the data."""
     match adapter:
         case EmbeddedColumns():
             return Embedded(architecture, adapter.columns, adapter.embeddings())
         case RelativeToLastValue():
-            return FromLastValue(architecture, adapter.targets, adapter.horizon, adapter.channels)
+            return FromLastValue(architecture, adapter.targets, adapter.horizon, adapter.channels, levels)
     return architecture
 
 
@@ -250,6 +253,11 @@ def _loss(chosen: Part | None, data: DataModule) -> Part:
     return chosen
 
 
+def _levels(loss: Part) -> tuple[float, ...]:
+    """The quantiles that the network is to predict; none where it predicts a value."""
+    return tuple(loss.build().levels) if loss.kind == "quantile" else ()
+
+
 def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -> TaskModule:
     """The LightningModule of the data's task."""
 
@@ -262,11 +270,12 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
 
     task: dict[str, Any] = {
         "architecture": architecture,
-        "loss": experiment.part("loss").build(class_counts=data.class_counts),
+        "loss": experiment.part("loss").build(class_counts=data.class_counts, class_names=data.class_names),
         "make_optimizer": lambda params: experiment.part("optimizer").build(params=params),
         "make_scheduler": make_scheduler,
         "seed": experiment.seed_of("dropout"),
         "own_metrics": lambda: metrics.build_all(experiment.metrics, data.sizes),
+        "weighted": data.weighted,
         "stepping": Stepping(
             data.batch_size,
             experiment.trainer["accumulate_grad_batches"],
@@ -279,7 +288,5 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
     task["average"] = average_for(experiment.trainer)
     if data.task == "classification":
         return ClassificationModule(data.sizes.classes, data.majority, data.class_names, data.class_counts, **task)
-    assert data.target_scale is not None, "given by every data module with values to predict"
-    if data.task == "regression":
-        return RegressionModule(data.target_scale, data.target_columns(), **task)
-    return ForecastingModule(data.target_scale, data.target_columns(), data.baseline_season, **task)
+    values = {**task, "conformal": experiment.conformal, "columns": data.target_columns()}
+    return quantiles.module_of(data, _levels(experiment.part("loss")), values)

@@ -8,22 +8,31 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
-from torch.utils.data import default_collate
 
 from lab.data.base import DataModule
-from lab.data.loaders import Batch
+from lab.data.loaders import Batch, batch_of
 from lab.data.sizes import EmbeddedColumns
-from lab.modules.linear_models import MOST_CATEGORIES, Features, logistic_regression, ridge_regression
+from lab.modules import class_weights
+from lab.modules.linear_models import (
+    MOST_CATEGORIES,
+    Features,
+    logistic_regression,
+    quantile_regression,
+    ridge_regression,
+)
+from lab.modules.quantiles import QuantileRegression
 from lab.modules.task import TaskModule
 from lab.tracking.reading.baselines import QUICK
 from lab.tracking.writing.tracker import Tracker
 from lab.training.building import Built
 
 NAMES = {"classification": "logistic regression", "regression": "ridge regression"}
+QUANTILES = "linear quantile regression"
 MOST_ROWS = 20_000
 MOST_FEATURES = 4_000
 MOST_VALUES = 30_000_000  # rows × features × classes of a logistic regression: about a second
 MOST_PRODUCTS = 20_000_000_000  # rows × features² of a ridge regression, likewise
+MOST_CELLS = 60_000  # rows × features × outputs of a quantile regression, likewise
 ROWS_PER_CLASS = 20  # at least
 
 
@@ -52,6 +61,8 @@ def record(built: Built, tracker: Tracker, epoch: int) -> QuickBaseline:
 
 def name_of(built: Built) -> str:
     """The name of the model; "" for forecasts, and for a module that measures in its own terms."""
+    if isinstance(built.module, QuantileRegression):
+        return QUANTILES
     return NAMES.get(built.data.task, "") if isinstance(built.module, TaskModule) else ""
 
 
@@ -65,28 +76,32 @@ def measure(built: Built) -> QuickBaseline:
     if not name:
         return NONE
     width, classes = features_of(data), data.sizes.classes
-    rows, every = rows_for(width, classes), len(data.splits["train"])  # type: ignore[arg-type]
-    if width > MOST_FEATURES or rows < ROWS_PER_CLASS * classes:
+    rows, every = _rows_for(built, width), len(data.splits["train"])  # type: ignore[arg-type]
+    if width > MOST_FEATURES or rows < ROWS_PER_CLASS * max(classes, 1):
         size = f"{width:,} inputs and {classes} classes" if classes else f"{width:,} inputs"
         return QuickBaseline(name, note=f"no {name}: {size} take longer than a second or two")
-    x, y = training_rows(data, rows)
+    x, y, *weight = _that_count(training_rows(data, rows))
     if classes and len(y.unique()) < 2:
         return QuickBaseline(name, note=f"no {name}: the training split has a single class")
     with threadpool_limits(1):
-        outputs_of = _fitted(built, x, y)
+        outputs_of = _fitted(built, x, y, _array(weight[0]) if weight else None)
         scores = built.task_module.score_outputs(outputs_of, data.loader("test"))
     note = f"{name} is fitted on {rows:,} of {every:,} training samples" if rows < every else ""
     return QuickBaseline(name, {f"test/{metric}": value for metric, value in scores.items()}, note)
 
 
-def _fitted(built: Built, x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
-    """The model of training rows x (N, ...) and y: inputs (B, ...) to raw outputs."""
+def _fitted(built: Built, x: Tensor, y: Tensor, weight: Any) -> Callable[[Tensor], Tensor]:
+    """The model of training rows x (N, ...) and y, with their weights (N,) or None: inputs (B, ...) to raw outputs."""
     features = Features.fit(_array(x), categories_of(built.data))
-    if built.data.task == "regression":
-        model = ridge_regression(features(_array(x)), _array(y))
+    if isinstance(built.module, QuantileRegression):
+        model = quantile_regression(features(_array(x)), _array(y), built.module.levels, weight)
+    elif built.data.task == "regression":
+        model = ridge_regression(features(_array(x)), _array(y), weight)
     else:
-        balanced = built.experiment.part("loss").settings.get("class_weights") == "balanced"
-        model = logistic_regression(features(_array(x)), y.numpy(), built.data.sizes.classes, balanced)
+        of_class = built.experiment.part("loss").settings.get("class_weights")
+        if isinstance(of_class, dict):
+            of_class = dict(enumerate(class_weights.of(of_class, built.data.class_names)))
+        model = logistic_regression(features(_array(x)), y.numpy(), built.data.sizes.classes, of_class, weight)
     return lambda inputs: model(features(_array(inputs)))
 
 
@@ -108,17 +123,25 @@ def rows_for(features: int, classes: int) -> int:
     return min(MOST_ROWS, MOST_VALUES // (size * classes) if classes else MOST_PRODUCTS // size**2)
 
 
+def _rows_for(built: Built, features: int) -> int:
+    """As `rows_for`; of quantiles, each a linear program, there are fewer."""
+    if isinstance(built.module, QuantileRegression):
+        return MOST_CELLS // (max(features, 1) * built.data.sizes.out_features)
+    return rows_for(features, built.data.sizes.classes)
+
+
 def training_rows(data: DataModule, most: int) -> Batch:
-    """The training samples x (N, ...) and y, or as many of them drawn at random."""
+    """The training samples x (N, ...), y and their weights if they have any, or as many of them drawn at random."""
     dataset: Any = data.splits["train"]
     rows = np.arange(len(dataset))
     if len(rows) > most:
         rows = np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
-    if hasattr(dataset, "batch"):
-        x, y = dataset.batch(torch.from_numpy(rows))
-    else:
-        x, y = default_collate([dataset[row] for row in rows.tolist()])
-    return x, y
+    return batch_of(dataset, torch.from_numpy(rows))
+
+
+def _that_count(rows: Batch) -> Batch:
+    """The rows whose weight is not 0."""
+    return tuple(part[rows[2] > 0] for part in rows) if len(rows) > 2 else rows
 
 
 def _array(values: Tensor) -> Any:

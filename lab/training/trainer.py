@@ -20,6 +20,8 @@ from lab.data.base import SPLITS, Split
 from lab.data.lightning_data import LightningData
 from lab.errors import LabError, did_you_mean
 from lab.modules.averaging import average_for
+from lab.modules.conformal import calibrate
+from lab.modules.tasks import RegressionModule
 from lab.tracking.writing.logger import DirectLogger, JournalLogger
 from lab.tracking.writing.tracker import Tracker
 from lab.training.building import Built
@@ -159,7 +161,14 @@ def fit(trainer: L.Trainer, built: Built, checkpoint: Path | None = None) -> Non
 
 
 def evaluate(trainer: L.Trainer, built: Built) -> dict[str, float]:
-    """The test metrics, by full name, of the module's present weights; none where the module has no test."""
+    """The test metrics, by full name, of the module's present weights; none where the module has no test.
+
+    Intervals are measured before it, on the validation split.
+    """
+    if built.experiment.conformal is not None:
+        assert isinstance(built.module, RegressionModule), "checked by build"
+        with _closed(built.data.val_dataloader()) as (val,):
+            calibrate(built.module, val)
     if not is_overridden("test_step", built.module) or not built.data.has("test"):
         return {}
     if isinstance(built.data, LightningData):

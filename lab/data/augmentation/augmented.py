@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import Dataset
 
 from lab.config.sections import Part, part
 from lab.data.augmentation import pixels
-from lab.data.loaders import EpochOrder, derived_seed
+from lab.data.loaders import EpochOrder, batch_of, derived_seed
 from lab.data.preparation import Scale
 from lab.errors import LabError, described, place_of
 
@@ -44,18 +44,13 @@ class Augmented(Dataset[Any]):
 
         Raises LabError where a transform fails, or gives another shape or type than it got.
         """
-        x, *rest = self._plain(indices % len(self))
+        x, *rest = batch_of(self.dataset, indices % len(self))
         keys = [divmod(key, len(self)) for key in indices.tolist()]
         if not any(epoch for epoch, _ in keys):
             return x, *rest
         with torch.random.fork_rng(devices=[]):
             rows = [self._changed(row, epoch, index) for row, (epoch, index) in zip(x, keys, strict=True)]
         return torch.stack(rows), *rest
-
-    def _plain(self, indices: Tensor) -> tuple[Tensor, ...]:
-        if hasattr(self.dataset, "batch"):
-            return self.dataset.batch(indices)
-        return tuple(default_collate([self.dataset[index] for index in indices.tolist()]))
 
     def _changed(self, x: Tensor, epoch: int, index: int) -> Tensor:
         if epoch:

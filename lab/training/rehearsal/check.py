@@ -123,7 +123,7 @@ def _loss_of_guess(built: Built) -> float | None:
     batch, _ = batches(built.data)
     outputs = torch.zeros(len(batch[1]), built.data.sizes.out_features)
     try:
-        guess = float(built.task_module.loss(outputs, built.task_module.loss_target(batch)))
+        guess = float(built.task_module.loss_of(outputs, batch))
     except Exception:  # a loss that takes probabilities only, for one
         return None
     return guess if math.isfinite(guess) else None

@@ -18,6 +18,7 @@ from lab.modules.task import TaskModule
 
 # What to do about messages of torch that do not say it.
 HINTS = {
+    "too many values to unpack (expected 2)": "with data.weight a batch is (x, y, weight)",
     "Expected more than 1 value per channel": "batch norm needs a data.batch_size of 2 or more",
     "required positional argument: 'closure'": "the training loop gives an optimizer no closure; choose another",
 }
@@ -42,11 +43,10 @@ def batches(data: DataModule) -> tuple[Batch, Batch | None]:
     """A full batch of training samples, and as many as the last batch of an epoch has, where that is smaller."""
     size = data.batch_size
     loader = data.loader("train", shuffle=True)
-    x, y = next(iter(loader))
-    full = x[:size], y[:size]
+    full = tuple(part[:size] for part in next(iter(loader)))
     rest = len(data.splits["train"]) % size  # type: ignore[arg-type]
     dropped = getattr(loader, "drop_last", False)
-    return full, (full[0][:rest], full[1][:rest]) if rest and not dropped else None
+    return full, tuple(part[:rest] for part in full) if rest and not dropped else None
 
 
 def check_kind(model: Part, data: Part, sizes: Sizes) -> None:

@@ -23,7 +23,15 @@ def of_batch(built: Built, outputs: Tensor, batch: Batch, loss: Tensor) -> list[
         *_of_outputs(built, outputs),
         *_of_loss(built, outputs, batch, loss),
         *_of_unknown_tensors(built, loss),
+        *_of_metrics(built),
     ]
+
+
+def _of_metrics(built: Built) -> list[Note]:
+    """Metrics of one's own that take no weights, where samples have such."""
+    own = built.task_module.own_metrics() if built.data.weighted else {}
+    without = [name for name, metric in own.items() if not getattr(metric, "takes_weight", True)]
+    return [("metrics", f"{_names(without)}: update() takes no `weight`: every sample counts alike")] if without else []
 
 
 def of_step(built: Built, optimizer: Optimizer, changed: bool) -> list[Note]:

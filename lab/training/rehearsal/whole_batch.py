@@ -189,7 +189,7 @@ def _loss(built: Built, network: nn.Module, batch: Batch, which: str = "") -> tu
         with as_a_line(
             "loss", loss_part.kind, f"for outputs {tuple(outputs.shape)} and targets {tuple(batch[1].shape)}"
         ):
-            loss = built.task_module.loss(outputs, built.task_module.loss_target(batch))
+            loss = built.task_module.loss_of(outputs, batch)
     _check_loss(loss_part.kind, loss)
     if not loss.requires_grad:
         raise LabError(_without_gradient(model, loss_part.kind, network, outputs))

@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.model_summary import ModelSummary
 from lab import files
 from lab.data.table import Table
 from lab.errors import printable
+from lab.modules.tasks import RegressionModule
 from lab.tracking import models
 from lab.tracking.writing.tracker import Tracker
 from lab.training import provenance
@@ -48,7 +49,9 @@ def encoding_of(built: Built) -> dict[str, Any]:
     names = {"class_names": list(data.class_names), "target_names": list(data.target_names)}
     if numbered:
         names = {"class_names": [], "target_names": [f"output {number + 1}" for number in range(numbered)]}
-    return {"input": data.encoding.as_json(), "output": {"task": data.task, **names}}
+    bands = built.module.bands() if isinstance(built.module, RegressionModule) else []
+    output = {"task": data.task, **names, **({"bands": bands} if bands else {})}
+    return {"input": data.encoding.as_json(), "output": output}
 
 
 def keep_training(tracker: Tracker, history: list[dict[str, float]], checkpoints: BestAndLast) -> None:
@@ -82,14 +85,58 @@ def keep_test_outputs(built: Built, tracker: Tracker) -> None:
         tracker.text("confusion_matrix.json", json.dumps(content) + "\n")
         file, figure = "figures/confusion_matrix.png", figures.confusion_matrix(counts, names)
     else:
-        header = ",".join(f"{kind}_{step + 1}" for kind in ("true", "predicted") for step in range(true.shape[1]))
-        table = np.concatenate([true, predicted], axis=1)
+        beside = _beside(built, outputs)
+        kinds = ("true", "predicted", *beside)
+        header = ",".join(f"{kind}_{step + 1}" for kind in kinds for step in range(true.shape[1]))
+        table = np.concatenate([true, predicted, *beside.values()], axis=1)
         np.savetxt(tracker.path("predictions.csv"), table, "%.15g", ",", header=header, comments="")
         tracker.artifact("predictions.csv")
         file = "figures/predicted_against_true.png"
-        figure = figures.predicted_against_true(predicted, true)
+        bands = _bands(beside, built.experiment.conformal)
+        figure = figures.predicted_against_true(predicted, true, bands)
+        _keep_forecast(built, tracker, true, predicted, bands)
     figure.savefig(tracker.path(file), dpi=120)
     tracker.artifact(file)
+
+
+def _beside(built: Built, outputs: list[dict[str, torch.Tensor]]) -> dict[str, np.ndarray]:
+    """What is predicted beside each value, (N, T), by name: quantiles, and the ends of intervals."""
+    module = built.module
+    if not isinstance(module, RegressionModule) or not module.bands():
+        return {}
+    names = module.bands()
+    found = {}
+    if "quantiles" in outputs[0]:
+        quantiles = torch.cat([part["quantiles"] for part in outputs]).cpu().numpy()
+        found = {names[index]: quantiles[:, index] for index in range(quantiles.shape[1])}
+    ends = [name for name in names if name in outputs[0]]
+    return found | {name: torch.cat([part[name] for part in outputs]).cpu().numpy() for name in ends}
+
+
+def _bands(beside: dict[str, np.ndarray], level: float | None) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """The bands of a figure, the widest first: name, lower and upper ends (N, T)."""
+    from lab.training.results import figures
+
+    quantiles = [name for name in beside if name.startswith("quantile")]
+    pairs = [(quantiles[index], quantiles[-1 - index]) for index in range(len(quantiles) // 2)]
+    bands = [(f"{low} to {high.split()[-1]}", beside[low], beside[high]) for low, high in pairs]
+    return bands if level is None else [(f"{figures.INTERVAL} {level:g}", beside["lower"], beside["upper"]), *bands]
+
+
+def _keep_forecast(built: Built, tracker: Tracker, true: np.ndarray, predicted: np.ndarray, bands: list[Any]) -> None:
+    """Save the margins of the intervals, and the figure of a forecast with bands."""
+    from lab.training.results import figures
+
+    module = built.module
+    if isinstance(module, RegressionModule) and module.conformal is not None:
+        samples = len(built.data.splits["val"])  # type: ignore[arg-type]
+        content = {"level": module.conformal, "samples": samples, "margins": module.margins.tolist()}
+        tracker.text("conformal.json", json.dumps(content) + "\n")
+    if bands and built.data.task == "forecasting":
+        name = "figures/forecast.png"
+        columns = built.data.target_columns()
+        figures.forecast(true, predicted, bands, columns).savefig(tracker.path(name), dpi=120)
+        tracker.artifact(name)
 
 
 def confusion_counts(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
