@@ -14,12 +14,18 @@ from lab.errors import LabError, did_you_mean
 
 FOLDER = Path("experiments")
 # Settings that later versions added, with the value that says what earlier ones did.
-ADDED = {
+ADDED: dict[str, Any] = {
     "checkpoints.monitor": "val/loss",
     "loss.class_weights": None,
     "data.classes": None,
     "data.per_class": None,
     "data.weight": None,
+    "data.augment": [],
+    "data.mix": None,
+    "data.mix_alpha": 1.0,
+    "trainer.average": None,
+    "trainer.average_decay": 0.99,
+    "trainer.average_from": None,
 }
 UNKNOWN = object()
 Source = Literal["split", "init", "order", "dropout"]  # of chance
@@ -129,6 +135,8 @@ class Experiment:
         """Section to the module and file of the code that it runs, if that is not the lab's."""
         parts = (self.data, self.model, self.module, self.optimizer, self.scheduler, self.loss)
         sources = {part.section: kinds.code_of(part.section, part.kind) for part in parts if part is not None}
+        for each in self.data.of_batches["augment"]:
+            sources[f"data.augment, {each['kind']}"] = kinds.code_of("data.augment", each["kind"])
         return {section: code for section, code in sources.items() if code}
 
     def to_yaml(self) -> str:

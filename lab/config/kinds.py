@@ -55,6 +55,22 @@ SHIPPED = {
         "huber": "lab.modules.optimizers:huber",
         "quantile": "lab.modules.quantiles:quantile",
     },
+    "data.augment": {
+        "flip": "lab.data.augmentation.transforms:Flip",
+        "shift": "lab.data.augmentation.transforms:Shift",
+        "jitter": "lab.data.augmentation.transforms:Jitter",
+        "scaling": "lab.data.augmentation.transforms:Scaling",
+        "mask": "lab.data.augmentation.transforms:Mask",
+    },
+}
+TORCHVISION = "torchvision.transforms.v2"  # its classes are kinds of data.augment too
+# Those that a list of transforms for single images has no use for: what they need, and where it is had.
+NOT_FOR_SAMPLES = {
+    "BoundingBox": "needs bounding boxes, which the data does not have",
+    "KeyPoint": "needs key points, which the data does not have",
+    "IoU": "needs bounding boxes, which the data does not have",
+    "MixUp": "mixes samples; write data.mix: mixup",
+    "CutMix": "mixes samples; write data.mix: cutmix",
 }
 
 # Modules that were renamed: a `kind:` in a stored config.yaml or in a user's file may still name the old one.
@@ -86,6 +102,7 @@ FITTED = ("lab.architectures.pretrained", "network_of")
 # The class that a kind must be, or return, by section.
 BASES = {
     "data": ("lightning.pytorch", "LightningDataModule"),
+    "data.augment": ("torch.nn", "Module"),
     "model": ("torch.nn", "Module"),
     "module": ("lightning.pytorch", "LightningModule"),
     "optimizer": ("torch.optim", "Optimizer"),
@@ -103,6 +120,8 @@ def find(section: str, kind: object) -> Callable[..., Any]:
         raise LabError(f"{section}.kind: is required; {known}")
     if kind in shipped:
         return _imported(f"{section}.kind", *_address(shipped[kind]))
+    if section == "data.augment" and ":" not in kind and "." not in kind:
+        return _of_torchvision(section, kind)
     if ":" not in kind and "." not in kind:
         near = did_you_mean(kind, shipped)
         raise LabError(f"{section}.kind: no such kind '{kind}'; {near} (your own: package.module:Class)")
@@ -116,9 +135,29 @@ def find(section: str, kind: object) -> Callable[..., Any]:
     return found
 
 
+def _of_torchvision(section: str, kind: str) -> Callable[..., Any]:
+    """A transform of torchvision by the name of its class; raises LabError for one that changes no single image."""
+    own = SHIPPED[section]
+    try:
+        library = importlib.import_module(TORCHVISION)
+    except Exception as error:  # not installed, or built for another torch
+        raise Unavailable(
+            f"{section}.kind: '{kind}' is not among {', '.join(own)}, and torchvision, which may have it, "
+            f"cannot be imported ({described(error)})"
+        ) from None
+    found = {name for name, value in vars(library).items() if isinstance(value, type) and name[0].isupper()}
+    if kind not in found:
+        near = did_you_mean(kind, {*own, *found})
+        raise LabError(f"{section}.kind: no such kind '{kind}'; {near} (your own: package.module:Class)")
+    for part, why in NOT_FOR_SAMPLES.items():
+        if part in kind:
+            raise LabError(f"{section}.kind: {kind} {why}")
+    return getattr(library, kind)
+
+
 def code_of(section: str, kind: str) -> str:
     """The module and file that a kind runs code of; "" for a shipped kind."""
-    if kind in SHIPPED.get(section, {}):
+    if kind in SHIPPED.get(section, {}) or (":" not in kind and "." not in kind):
         return ""
     module_name, _ = _address(kind)
     path = Path(getattr(sys.modules.get(module_name), "__file__", None) or "?")
@@ -138,7 +177,9 @@ def _address(kind: str) -> tuple[str, str]:
 
 def _check_fits(section: str, address: str, found: Callable[..., Any]) -> None:
     """Raise LabError unless `found` is, or returns, the class that the section needs: `os:system` is callable too."""
-    module_name, name = BASES[section.partition(".")[0]]  # the section of a metric is metrics.NAME
+    module_name, name = (
+        BASES.get(section) or BASES[section.partition(".")[0]]
+    )  # the section of a metric is metrics.NAME
     # A subclass cannot exist before its base is imported.
     base = getattr(sys.modules.get(module_name), name, None)
     returned = found if isinstance(found, type) else _annotated_return(found)

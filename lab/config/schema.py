@@ -4,7 +4,8 @@ import inspect
 import json
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
-from typing import Any, get_type_hints
+from numbers import Number
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pydantic
 
@@ -18,17 +19,19 @@ def check(
     settings: Mapping[str, Any],
     path: str,
     supplied: Collection[str] = (),
+    also: Collection[str] = (),
 ) -> list[str]:
     """Check settings against the signature of `target`; returns one line per error.
 
-    `path` is the dotted name of the section, "" at the top level; `supplied` are parameters that are not settings.
+    `path` is the dotted name of the section, "" at the top level; `supplied` are parameters that are not settings;
+    `also` are settings of the section that are checked elsewhere, and which a misspelt one may mean.
     """
     model = _settings_model(target, frozenset(supplied))
     try:
         # Validated as JSON: strict about types, except that a list is accepted for a tuple.
         model.model_validate_json(json.dumps(dict(settings)))
     except pydantic.ValidationError as error:
-        return _messages(error, model, path)
+        return _messages(error, model, path, also)
     except (TypeError, ValueError) as error:
         return [f"{path}: {error}; use numbers, text, lists and mappings only"]
     return []
@@ -87,14 +90,23 @@ def _settings_model(target: Callable[..., Any], supplied: frozenset[str]) -> typ
         elif parameter.kind not in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY) and name not in supplied:
             default = ... if parameter.default is parameter.empty else parameter.default
             # The alias allows parameters with names that pydantic reserves.
-            fields[f"setting_{name}"] = (annotation, pydantic.Field(default, alias=name))
+            fields[f"setting_{name}"] = (_as_float(annotation), pydantic.Field(default, alias=name))
     config = pydantic.ConfigDict(extra=extra, strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
     return pydantic.create_model(f"{target.__name__}Settings", __config__=config, **fields)
 
 
-def _messages(error: pydantic.ValidationError, model: type[pydantic.BaseModel], path: str) -> list[str]:
+def _as_float(annotation: Any) -> Any:
+    """A type with `numbers.Number`, of which JSON knows nothing, as `float`."""
+    if get_origin(annotation) is Union:
+        return Union[tuple(map(_as_float, get_args(annotation)))]  # noqa: UP007 (made at run time)
+    return float if annotation is Number else annotation
+
+
+def _messages(
+    error: pydantic.ValidationError, model: type[pydantic.BaseModel], path: str, also: Collection[str]
+) -> list[str]:
     """One line per invalid setting; the errors of the branches of a union are joined."""
-    known = [str(field.alias) for field in model.model_fields.values()]
+    known = [*(str(field.alias) for field in model.model_fields.values()), *also]
     found: dict[str, list[str]] = {}
     for detail in error.errors(include_url=False):
         setting = str(detail["loc"][0]) if detail["loc"] else ""

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from lab.config import kinds, schema
-from lab.config.types import Count, FoldText, Fraction, NonNegativeFloat, PositiveInt, Share
+from lab.config import kinds, schema, trainer_settings
+from lab.config.types import Count, FoldText, Fraction, NonNegativeFloat, PositiveFloat, PositiveInt
 from lab.errors import LabError, abbreviated, described, place_of
 
 if TYPE_CHECKING:
@@ -26,28 +26,6 @@ SUPPLIED: dict[str, tuple[str, ...]] = {
     "loss": ("class_counts", "class_names"),
     "metrics": ("num_classes", "classes"),
     "early_stopping": ("higher_is_better",),
-    "trainer": (
-        "logger",
-        "callbacks",
-        "plugins",
-        "default_root_dir",
-        "enable_checkpointing",
-        "enable_progress_bar",
-        "enable_model_summary",
-        "enable_autolog_hparams",
-        "model_registry",
-        "barebones",
-        "fast_dev_run",
-        "num_sanity_val_steps",
-        "use_distributed_sampler",
-        "limit_predict_batches",
-    ),
-}
-# Arguments of Trainer that cannot be honoured, and why.
-REFUSED = {
-    "overfit_batches": "not with the lab's loaders; limit_train_batches=1 trains on one batch of each epoch",
-    "reload_dataloaders_every_n_epochs": "the data of a run stays the same",
-    "sync_batchnorm": "a run trains on one device",
 }
 
 
@@ -81,8 +59,10 @@ class Part:
         """Call the target with its settings and those supplied values that it has parameters for; raises LabError."""
         target = self.target
         accepted = {name: value for name, value in supplied.items() if schema.accepts(target, name)}
+        common = _names_of_batches(target) if self.section == "data" else []
+        settings = {name: value for name, value in self.settings.items() if name not in common}
         try:
-            return target(**accepted, **self.settings)
+            return target(**accepted, **settings)
         except LabError:
             raise
         except (Exception, SystemExit) as error:  # whatever a person's own constructor raises
@@ -90,6 +70,16 @@ class Part:
             if isinstance(error, ValueError | TypeError):
                 message = message.removeprefix(f"{type(error).__name__}: ")
             raise LabError(f"{self.section}: {self.kind} cannot be built: {message}{place_of(error)}") from error
+
+    @property
+    def of_batches(self) -> dict[str, Any]:
+        """The settings of `training_batches` in a section `data`; a class with one of that name honours it itself."""
+        if self.section != "data":
+            return {}
+        names = _names_of_batches(self.target)
+        return schema.defaults(training_batches) | {
+            name: self.settings[name] for name in names if name in self.settings
+        }
 
     def as_mapping(self) -> dict[str, Any]:
         """The section as in a YAML file."""
@@ -128,36 +118,6 @@ def top_level(
     """
 
 
-def _trainer_bounds(
-    max_epochs: PositiveInt = 20,
-    accelerator: str = "auto",
-    devices: int | str | list[int] = 1,
-    precision: str | int = "32-true",
-    accumulate_grad_batches: PositiveInt = 1,
-    gradient_clip_val: NonNegativeFloat | None = None,
-    gradient_clip_algorithm: Literal["norm", "value"] = "norm",
-    log_every_n_steps: Count = 0,
-    profiler: Literal["simple", "pytorch"] | None = None,
-) -> None:
-    """The arguments of Trainer for which the lab has its own default."""
-
-
-def _trainer_types(
-    max_steps: PositiveInt | Literal[-1] = -1,
-    min_epochs: PositiveInt | None = None,
-    min_steps: PositiveInt | None = None,
-    max_time: str | dict[Literal["weeks", "days", "hours", "minutes", "seconds"], Count] | None = None,
-    limit_train_batches: PositiveInt | Share | None = None,
-    limit_val_batches: PositiveInt | Share | None = None,
-    limit_test_batches: PositiveInt | Share | None = None,
-    val_check_interval: PositiveInt | Share | None = None,
-    check_val_every_n_epoch: PositiveInt = 1,
-    num_nodes: Literal[1] = 1,
-    strategy: Literal["auto"] = "auto",
-) -> None:
-    """The arguments of Trainer of which the lab takes fewer values: each split is used, on one device."""
-
-
 def early_stopping(
     higher_is_better: bool,
     monitor: str = "val/loss",
@@ -188,21 +148,35 @@ def seeds(
     """
 
 
+def training_batches(
+    augment: list[dict[str, Any]] = [],  # noqa: B006 (never called)
+    mix: Literal["mixup", "cutmix"] | None = None,
+    mix_alpha: PositiveFloat = 1.0,
+) -> None:
+    """Settings of `data:` that every kind has: how the samples of training batches, and only those, are changed.
+
+    `augment` lists random transforms by kind, with their settings. `mix` mixes the samples of a batch in pairs; the
+    share of the other one is drawn from Beta(`mix_alpha`, `mix_alpha`).
+    """
+
+
 def checked_sections(complete: dict[str, Any], errors: list[str]) -> dict[str, Any]:
     """The sections with every default included, as parts where they have a kind; errors are added to `errors`."""
     unused = DECIDED_BY_MODULE if complete["module"] is not None else ()
     parts: dict[str, Any] = {
         section: _part(section, complete[section], errors)
         for section in kinds.SHIPPED
-        if complete[section] is not None and section not in unused
+        if complete.get(section) is not None and section not in unused
     }
     parts |= {section: None for section in unused if section != "metrics"}
     errors += _unused_model(parts)
+    if complete["module"] is not None and parts["data"] and parts["data"].of_batches["mix"]:
+        errors.append("data.mix: a module of your own has to mix in its training step; experiments/mixup.py shows how")
     parts["metrics"] = {
         name: _part(f"metrics.{name}", content, errors) for name, content in complete["metrics"].items()
     }
-    parts["trainer"] = schema.defaults(_trainer_bounds) | complete["trainer"]
-    errors += _trainer_errors(complete["trainer"])
+    parts["trainer"] = trainer_settings.defaults() | complete["trainer"]
+    errors += trainer_settings.errors_in(complete["trainer"], own_module=complete["module"] is not None)
     if complete["early_stopping"] is not None:
         supplied = SUPPLIED["early_stopping"]
         errors += schema.check(early_stopping, complete["early_stopping"], "early_stopping", supplied)
@@ -225,16 +199,6 @@ def _unused_model(parts: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def _trainer_errors(given: dict[str, Any]) -> list[str]:
-    """One line per setting of Trainer that Lightning, or the lab, does not accept."""
-    errors = [f"trainer.{name}: {why}" for name, why in REFUSED.items() if name in given]
-    rest = {name: value for name, value in given.items() if name not in REFUSED}
-    for types in (_trainer_bounds, _trainer_types):
-        typed = {name: rest.pop(name) for name in schema.names(types) if name in rest}
-        errors += schema.check(types, typed, "trainer")
-    return errors + schema.check(kinds.trainer(), rest, "trainer", (*SUPPLIED["trainer"], *REFUSED))
-
-
 def part(section: str, content: dict[str, Any]) -> Part:
     """One section, checked and with its defaults; raises LabError with one line per error."""
     errors: list[str] = []
@@ -255,9 +219,27 @@ def _part(section: str, content: dict[str, Any], errors: list[str]) -> Part | No
         errors += error.lines
         return None
     supplied = SUPPLIED[section.partition(".")[0]]
-    errors += schema.check(target, settings, section, supplied)
+    common = _names_of_batches(target) if section == "data" else []
+    of_batches = {name: settings.pop(name) for name in common if name in settings}
+    errors += schema.check(target, settings, section, supplied, also=common)
+    errors += _batch_errors(of_batches)
     errors += _group_errors(target, settings, groups)
-    return Part(section, kind, schema.defaults(target, supplied) | settings, groups)
+    defaults = {name: value for name, value in schema.defaults(training_batches).items() if name in common}
+    return Part(section, kind, schema.defaults(target, supplied) | settings | defaults | of_batches, groups)
+
+
+def _names_of_batches(target: Callable[..., Any]) -> list[str]:
+    """The settings of `training_batches`, without those that a kind of data has a parameter for."""
+    return [name for name in schema.names(training_batches) if not schema.accepts(target, name)]
+
+
+def _batch_errors(given: dict[str, Any]) -> list[str]:
+    """One line per invalid setting of `training_batches`."""
+    errors = schema.check(training_batches, given, "data")
+    if not errors:
+        for each in given.get("augment", []):
+            _part("data.augment", each, errors)
+    return errors
 
 
 def _group_errors(target: Callable[..., Any], settings: dict[str, Any], groups: Any) -> list[str]:

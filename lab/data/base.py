@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from lab.config.sections import Part
 from lab.config.types import Count, Fold, Fraction, PositiveInt
 from lab.data import weights
+from lab.data.augmentation.augmented import TRIED, Augmented, EpochAndIndexOrder, augmented, without_effect
 from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
+from lab.data.encodings.image import ImageEncoding
 from lab.data.encodings.sequence import SequenceEncoding, described, has_nan, lengths_of
 from lab.data.loaders import (
     ArrayDataset,
@@ -63,6 +66,7 @@ class DataModule(L.LightningDataModule, ABC):
         self.seed = seed  # of the splits
         self.order_seed = seed  # of the order of the batches
         self.noise_seed = seed  # of augmentation
+        self.transforms: list[Part] = []  # of training samples
         self.block = 1  # batches that the loader yields at once
         self.splits: dict[str, Dataset[Any]] = {}
         self.split_indices: dict[str, NDArray[np.int64]] = {}
@@ -87,11 +91,22 @@ class DataModule(L.LightningDataModule, ABC):
         """Read and prepare the data once; raises LabError if the settings do not fit the data."""
         if not self.splits:
             self._prepare()
+            if self.transforms:
+                self._augment()
             size = len(self.splits["train"])  # type: ignore[arg-type]
             if self.batch_size > size:
                 raise LabError(
                     f"data.batch_size: {self.batch_size} is more than the {size} training samples; use at most {size}"
                 )
+
+    def _augment(self) -> None:
+        """Change the training samples at random, by the seed of the training that asks for them."""
+        values = self.encoding.values if isinstance(self.encoding, ImageEncoding) else None
+        shape, scale = self.sizes.input_shape, self.input_scale
+        train = augmented(self.splits["train"], self.transforms, shape, self.task, scale, values, self.noise_seed)
+        for kind in without_effect(train):
+            self.notes.append(("augment", f"{kind} left {TRIED} training samples as they are"))
+        self.splits["train"] = train
 
     def wrap(self, architecture: nn.Module) -> nn.Module:
         """The whole network for this data: `architecture`, already behind the network of `input_adapter` if any.
@@ -132,8 +147,9 @@ class DataModule(L.LightningDataModule, ABC):
         return self.loader("test", num_workers=self.num_workers)
 
     def order(self, size: int, shuffle: bool) -> EpochOrder:
-        """The order in which the samples of a split are served."""
-        return EpochOrder(size, self.order_seed, shuffle)
+        """The order in which the samples of a split are served; for augmented ones the indices hold the epoch."""
+        kind = EpochAndIndexOrder if shuffle and self.transforms else EpochOrder
+        return kind(size, self.order_seed, shuffle)
 
     def has(self, split: Split) -> bool:
         """Whether there are samples in a split."""
@@ -153,6 +169,8 @@ class DataModule(L.LightningDataModule, ABC):
         A loader with workers has to be closed.
         """
         dataset: Any = self.splits[split]
+        if isinstance(dataset, Augmented):
+            dataset.seed = self.noise_seed
         order = self.order(len(dataset), shuffle)
         sequences = without_weights(dataset)
         if isinstance(sequences, SequenceDataset):

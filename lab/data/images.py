@@ -6,13 +6,14 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import Dataset
 
+from lab.config.sections import Part
 from lab.config.types import Count, Fraction, PositiveInt
 from lab.data.base import SampleDataModule, Samples, Split
 from lab.data.encodings.image import ImageEncoding
-from lab.data.loaders import Batch, EpochOrder, LazyDataset, derived_seed, without_weights
+from lab.data.loaders import LazyDataset
 from lab.data.preparation import Scale, file_fingerprint
 from lab.data.reading import given_splits
 from lab.data.reading.images import files as image_files
@@ -38,9 +39,9 @@ class Images(SampleDataModule):
     Images of the same `group` are kept in one split.
 
     `size` is the side in pixels, or [height, width]; by default that of the images if all have the same small one,
-    else about 64 · 64 pixels in their median shape. Training images are randomly flipped according to `flip` and
-    shifted by up to `crop` pixels; the augmentation is a function of (seed, epoch, image), independent of the number
-    of workers. Images are decoded once if all fit into 1 GiB, else by worker processes batch by batch.
+    else about 64 · 64 pixels in their median shape. `flip: both` is short for `{kind: flip, axis: both}` in
+    `data.augment`, and `crop: 2` for `{kind: shift, most: 2}`. Images are decoded once if all fit into 1 GiB, else by
+    worker processes batch by batch.
     """
 
     encoding: ImageEncoding
@@ -75,8 +76,7 @@ class Images(SampleDataModule):
         self.chosen_task = task
         self.size = [size, size] if isinstance(size, int) else size
         self.grey = {"auto": None, "grey": True, "rgb": False}[channels]
-        self.flip = flip
-        self.crop = crop
+        self.transforms = _short_forms(flip, crop)
         self.workers_chosen = num_workers is not None
 
     def read(self) -> Samples:
@@ -156,27 +156,15 @@ class Images(SampleDataModule):
         return Scale(mean, torch.where(std > 0, std, 1.0))
 
     def dataset(self, x: Any, y: Tensor, split: Split) -> Dataset[Any]:
-        """The images of a split; augmented for training if `flip` or `crop` is set."""
+        """The images of a split, standardised when they are read."""
         chosen = self.split_indices[split]
-        if split == "train" and self._augments:
-            return AugmentedImages(x, y, chosen, self.input_scale, self.flip, self.crop, self.noise_seed)
         return LazyDataset(x, y, chosen, self.input_scale)
 
-    def order(self, size: int, shuffle: bool) -> EpochOrder:
-        """The order of the samples; for augmented images the epoch is encoded in the indices."""
-        augmented = shuffle and self._augments
-        return EpochAndIndexOrder(size, self.order_seed, shuffle) if augmented else super().order(size, shuffle)
 
-    def loader(self, split: Split, shuffle: bool = False, num_workers: int = 0) -> Any:
-        """As the base class; images are augmented by the seed of the training that asks."""
-        dataset = without_weights(self.splits[split])
-        if isinstance(dataset, AugmentedImages):
-            dataset.seed = self.noise_seed
-        return super().loader(split, shuffle, num_workers)
-
-    @property
-    def _augments(self) -> bool:
-        return self.flip != "none" or self.crop > 0
+def _short_forms(flip: Flip, crop: int) -> list[Part]:
+    """The transforms that `flip` and `crop` stand for."""
+    flips = [Part("data.augment", "flip", {"axis": flip})] if flip != "none" else []
+    return [*flips, *([Part("data.augment", "shift", {"most": crop})] if crop else [])]
 
 
 def _fingerprint(files: Files) -> str:
@@ -197,43 +185,3 @@ class LazyImages:
 
     def __getitem__(self, indices: NDArray[np.int64]) -> NDArray[Any]:
         return self.encoding.pixels([self.files.paths[index] for index in indices])
-
-
-class EpochAndIndexOrder(EpochOrder):
-    """Yields (epoch + 1) · size + index, so that the dataset knows the epoch in any worker process."""
-
-    def indices(self) -> Tensor:
-        """All indices of the epoch, combined with the epoch, (size,)."""
-        return super().indices() + (self.epoch + 1) * self.size
-
-
-class AugmentedImages(LazyDataset):
-    """Images randomly flipped and shifted by (seed, epoch, index); unchanged for an index without an epoch."""
-
-    def __init__(self, x: Any, y: Tensor, chosen: NDArray[np.int64], scale: Scale, flip: Flip, crop: int, seed: int):
-        super().__init__(x, y, chosen, scale)
-        self.flip = flip
-        self.crop = crop
-        self.seed = seed
-
-    def batch(self, indices: Tensor) -> Batch:
-        """The images of these indices of EpochAndIndexOrder: x (B, C, H, W), y (B,)."""
-        x, y = super().batch(indices % len(self))
-        for position, key in enumerate(indices.tolist()):
-            epoch, index = divmod(key, len(self))
-            if epoch:
-                x[position] = self._augmented(x[position], derived_seed(self.seed, epoch, index))
-        return x, y
-
-    def _augmented(self, image: Tensor, seed: int) -> Tensor:
-        random = np.random.default_rng(seed)
-        vertical, horizontal, down, right = random.random(), random.random(), *random.integers(0, 2 * self.crop + 1, 2)
-        if self.flip in ("horizontal", "both") and horizontal < 0.5:
-            image = image.flip(-1)
-        if self.flip in ("vertical", "both") and vertical < 0.5:
-            image = image.flip(-2)
-        if self.crop:
-            height, width = image.shape[1:]
-            image = nn.functional.pad(image[None], [self.crop] * 4, mode="replicate")[0]
-            image = image[:, down : down + height, right : right + width]
-        return image

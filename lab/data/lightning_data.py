@@ -41,6 +41,9 @@ class LightningData(DataModule):
         self.inner = inner
         self.kind = kind
 
+    def _augment(self) -> None:
+        raise LabError(f"data.augment: {self.kind} is a LightningDataModule, whose own loaders have to do it")
+
     def _prepare(self) -> None:
         if not is_overridden("train_dataloader", self.inner):
             raise LabError(f"data: {self.kind} has no train_dataloader")

@@ -15,14 +15,19 @@ from lab.modules.metrics import EpochScores, as_floats, weighted
 from lab.modules.sample_weights import weighted_loss
 from lab.modules.training_step import BlockModule
 
+NETWORK = "architecture."  # what the names of its weights begin with
+
 
 class TaskModule(BlockModule):
     """Base of the LightningModules: an architecture and its loss, scored in the terms of the task.
 
     `own_metrics` gives metrics beside those of the task. `main_metric` is the one by which a result is judged against
     its baselines; higher is better. `trivial_name` says in words what the trivial baseline predicts. With `weighted`
-    the samples have weights, the third part of each batch: so have the loss and the metrics.
+    the samples have weights, the third part of each batch: so have the loss and the metrics. Where targets are values
+    (`mixes_targets`), a mixture of two samples has the mixture as its target, else two losses.
     """
+
+    mixes_targets = False
 
     main_metric: str
     trivial_name: str
@@ -127,6 +132,21 @@ class TaskModule(BlockModule):
         loss: Tensor = self.loss(outputs, target)
         return loss
 
+    def training_loss(self, batch: Batch) -> tuple[Tensor, Tensor, Batch]:
+        """As `batch_loss`, of the mixed batch where samples are mixed; and the batch that the outputs are scored on.
+
+        Mixed classes are scored on that with the larger share, mixed values on their mixture.
+        """
+        if self.mixing is None:
+            return *self.batch_loss(batch), batch
+        mixed = self.mixing(batch)
+        if self.mixes_targets:
+            trained = mixed.x, mixed.values
+            return *self.batch_loss(trained), trained
+        outputs, loss = self.batch_loss((mixed.x, mixed.y))
+        rest = self.loss_of(outputs, (mixed.x, mixed.other))
+        return outputs, mixed.share * loss + (1 - mixed.share) * rest, (mixed.x, mixed.y)
+
     def collect_training(self, outputs: Tensor, losses: list[Tensor], block: Batch) -> None:
         """Add a block to the training scores of the epoch."""
         self._collect("train", outputs, losses, block)
@@ -162,8 +182,15 @@ class TaskModule(BlockModule):
         self._publish("train")
         self.step_schedule()
 
+    def on_validation_epoch_start(self) -> None:
+        """Validate averaged weights, if there are any."""
+        if self.average:
+            self.average.exchange(self.architecture)
+
     def on_validation_epoch_end(self) -> None:
-        """Publish the validation scores of the epoch."""
+        """Publish the validation scores of the epoch, and go on with the trained weights."""
+        if self.average:
+            self.average.exchange(self.architecture)
         self._publish("val")
 
     def on_test_epoch_end(self) -> None:
@@ -195,7 +222,13 @@ class TaskModule(BlockModule):
         return self.scores["train"].samples
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the collected scores, gradients and losses to the weights."""
+        """Add the collected scores, gradients and losses to the weights, which are the averaged ones if there are any.
+
+        Then `average` has the trained ones.
+        """
+        if self.average:
+            checkpoint["average"] = self.average.state(self.architecture)
+            checkpoint["state_dict"] = self.evaluated_weights()
         checkpoint["collected"] = {
             "scores": self.scores["train"].state_dict(),
             **self.gradients.state_dict(),
@@ -205,6 +238,11 @@ class TaskModule(BlockModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the collected scores, gradients and losses."""
+        if self.average:
+            averaged = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith(NETWORK)}
+            self.average.load(
+                checkpoint["average"], {name.removeprefix(NETWORK): value for name, value in averaged.items()}
+            )
         state = checkpoint["collected"]
         self.scores["train"].load_state_dict(state["scores"], self.device)
         self.gradients.load_state_dict(state, self.device)

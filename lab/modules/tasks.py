@@ -98,6 +98,7 @@ class RegressionModule(TaskModule):
 
     trivial_name = "training mean"
     main_metric = "r2"
+    mixes_targets = True
 
     def __init__(self, target_scale: Scale, columns: dict[str, slice], conformal: float | None = None, **task: Any):
         super().__init__(**task)

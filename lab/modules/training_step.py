@@ -36,7 +36,9 @@ from torch.optim import Optimizer
 
 from lab.data.loaders import Batch, derived_seed, seed_generators
 from lab.errors import TrainingFailed
+from lab.modules.averaging import WeightAverage
 from lab.modules.diagnostics import GradientSamples
+from lab.modules.mixing import Mixing
 
 MAX_BATCHES = 16  # in a block: more save nothing
 MAX_WORK = 2e10  # multiplications in a block, roughly a second on one core: between blocks, signals are handled
@@ -81,9 +83,12 @@ def block_size(trainer: Mapping[str, Any], batch_size: int, parameters: int, sam
 class BlockModule(L.LightningModule):
     """A module that trains on blocks of batches, with optimizer steps of its own.
 
-    `make_optimizer` takes a network; `make_scheduler` an optimizer and the number of optimizer steps in the run. A
-    subclass gives the outputs, the loss, and what is collected of a block.
+    `make_optimizer` takes a network; `make_scheduler` an optimizer and the number of optimizer steps in the run.
+    With `mixing` the samples of a batch are mixed in pairs; with `average` averaged weights are evaluated. A subclass
+    gives the network `architecture`, the outputs, the loss, and what is collected of a block.
     """
+
+    architecture: nn.Module
 
     def __init__(
         self,
@@ -91,6 +96,8 @@ class BlockModule(L.LightningModule):
         make_scheduler: Callable[[Optimizer, int], dict[str, Any]],
         seed: int,
         stepping: Stepping,
+        mixing: Mixing | None = None,
+        average: WeightAverage | None = None,
     ):
         super().__init__()
         self.automatic_optimization = False
@@ -98,13 +105,15 @@ class BlockModule(L.LightningModule):
         self.make_scheduler = make_scheduler
         self.seed = seed
         self.stepping = stepping
+        self.mixing = mixing
+        self.average = average
         self.gradients = GradientSamples()
         self.losses = array("d")  # of every batch of the run
         self.learning_rate = math.nan  # of the last optimizer step
 
     @abstractmethod
-    def batch_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Raw outputs (B, ...) and mean loss () of a batch."""
+    def training_loss(self, batch: Batch) -> tuple[Tensor, Tensor, Batch]:
+        """Raw outputs (B, ...) and mean loss () of a batch, and the batch as it was trained on: mixed, perhaps."""
 
     @abstractmethod
     def collect_training(self, outputs: Tensor, losses: list[Tensor], block: Batch) -> None:
@@ -118,22 +127,24 @@ class BlockModule(L.LightningModule):
         first = batch_idx * self._block
         losses: list[Tensor] = []
         outputs: list[Tensor] = []
+        trained: list[Batch] = []
         steps: dict[int, int] = {}  # optimizer step to the batch of the block that completes it
         for index, batch in enumerate(self.stepping.batches(block)):
             self._seed_batch(first + index)
-            output, loss = self._loss_of(batch)
+            output, loss, mixed = self._loss_of(batch)
             if self._learn(loss, first + index):
                 steps[self.trainer.global_step] = index
             losses.append(loss.detach())
             outputs.append(output.detach())
+            trained.append(mixed)
         values = torch.stack(losses).tolist()
         self._check_finite(values, first)
-        self.collect_training(torch.cat(outputs), losses, block)
+        self.collect_training(torch.cat(outputs), losses, _joined(trained) if self.mixing else block)
         return {"loss": losses[-1], "step_losses": {step: values[index] for step, index in steps.items()}}
 
-    def _loss_of(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _loss_of(self, batch: Batch) -> tuple[Tensor, Tensor, Batch]:
         try:
-            return self.batch_loss(batch)
+            return self.training_loss(batch)
         except StopIteration as error:  # Lightning would take it for the end of the data
             raise RuntimeError("StopIteration was raised in the forward pass or in the loss") from error
 
@@ -147,8 +158,10 @@ class BlockModule(L.LightningModule):
         self._epoch_seed = derived_seed(self.seed, self.current_epoch, 1)
 
     def on_train_start(self) -> None:
-        """Seed the epoch, which a checkpoint may have interrupted."""
+        """Seed the epoch, which a checkpoint may have interrupted, and go on with its averaged weights."""
         self._seed_epoch()
+        if self.average:
+            self.average.restore(self.architecture)
 
     def _learn(self, loss: Tensor, batch: int) -> bool:
         """Back-propagate the loss of a batch (from 0), and take an optimizer step if one is due; whether it was."""
@@ -161,6 +174,8 @@ class BlockModule(L.LightningModule):
                 return False
             optimizer.step()
             optimizer.zero_grad()
+        if self.average:
+            self.average.after_step(self.architecture, self.current_epoch + 1, batch + 1 == self._batches)
         if self._schedule["interval"] == "step":
             self._schedule["scheduler"].step()
         return True
@@ -182,6 +197,11 @@ class BlockModule(L.LightningModule):
         if self.stepping.clip_at:
             clip = nn.utils.clip_grad_value_ if self.stepping.clip_by == "value" else nn.utils.clip_grad_norm_
             clip(self.parameters(), self.stepping.clip_at)
+
+    def evaluated_weights(self) -> dict[str, Tensor]:
+        """The state of the module with the weights that are validated, tested and exported."""
+        averaged = self.average.weights() if self.average else {}
+        return self.state_dict() | {f"architecture.{name}": value for name, value in averaged.items()}
 
     def step_schedule(self) -> None:
         """Advance a schedule that counts epochs."""
@@ -237,3 +257,7 @@ class BlockModule(L.LightningModule):
     def _step_of(self, batch: int) -> int:
         """The optimizer step of the run (from 1) to which a batch (from 0) of this epoch belongs."""
         return self.current_epoch * self._steps_in(self._batches) + self._steps_in(batch + 1)
+
+
+def _joined(batches: list[Batch]) -> Batch:
+    return tuple(torch.cat(parts) for parts in zip(*batches, strict=True))

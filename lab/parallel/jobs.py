@@ -23,6 +23,7 @@ from lab.tracking.reading.baselines import QUICK, TRIVIAL
 from lab.training import quick_baseline
 from lab.training.building import build, open_data
 from lab.training.checkpoints.best_epoch import BestEpoch, best_by
+from lab.training.checkpoints.callback import evaluated_weights
 from lab.training.records import Records
 from lab.training.rehearsal import whole_batch
 from lab.training.threads import choose_threads
@@ -157,7 +158,7 @@ class _BestWeights(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Copy the weights if the epoch is the best so far."""
         if self._best.update(trainer.current_epoch + 1, self._records.history[-1]):
-            self._weights = {name: value.clone() for name, value in pl_module.state_dict().items()}
+            self._weights = evaluated_weights(pl_module)
 
     def restore(self, module: LightningModule) -> None:
         """Load the weights of the best epoch; without a finite value it is the last one, whose weights are loaded."""

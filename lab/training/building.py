@@ -20,11 +20,14 @@ from lab.config import kinds, schema
 from lab.config.experiment import Experiment
 from lab.config.sections import SIZES, Part
 from lab.config.types import Fold
+from lab.data.augmentation.augmented import parts_of
 from lab.data.base import DataModule, SampleDataModule
 from lab.data.lightning_data import LightningData
 from lab.data.sizes import EmbeddedColumns, InputAdapter, RelativeToLastValue
 from lab.errors import LabError, described, place_of
 from lab.modules import conformal, metrics, quantiles
+from lab.modules.averaging import average_for
+from lab.modules.mixing import mixing_for
 from lab.modules.observer import Observer
 from lab.modules.task import TaskModule
 from lab.modules.tasks import (
@@ -231,6 +234,8 @@ def open_data(part: Part, seed: int, fold: str | None = None) -> DataModule:
                 f"fold: {part.kind} splits its data itself and so has no folds; train it on other seeds instead"
             )
         data.fold = Fold.parse(fold)
+    if transforms := parts_of(part.of_batches["augment"]):
+        data.transforms += transforms
     _prepare(data, part.kind)
     return data
 
@@ -302,6 +307,9 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
             experiment.trainer["gradient_clip_algorithm"],
         ),
     }
+    mix = experiment.data.of_batches
+    task["mixing"] = mixing_for(mix["mix"], mix["mix_alpha"], data)
+    task["average"] = average_for(experiment.trainer)
     if data.task == "classification":
         return ClassificationModule(data.sizes.classes, data.majority, data.class_names, data.class_counts, **task)
     values = {**task, "conformal": experiment.conformal, "columns": data.target_columns()}

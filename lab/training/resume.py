@@ -142,6 +142,11 @@ def _check_extension(run: StoredRun, experiment: Experiment, state: State | None
             f"early stopping ended run {run.id} after epoch {state.epoch}, and would again; "
             f"`lab run {experiment.name} {EPOCHS}={epochs} early_stopping=null` starts a run without it"
         )
+    if experiment.trainer["average"] == "swa" and experiment.trainer["average_from"] is None:
+        raise LabError(
+            f"trainer.average: swa begins after three quarters of the epochs, so that a run of {epochs} differs; "
+            f"`lab run {experiment.name} {EPOCHS}={epochs}` starts one"
+        )
     if experiment.module is not None:
         if state.schedules:
             raise LabError(

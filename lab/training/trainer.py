@@ -14,10 +14,12 @@ from lightning.pytorch.profilers import Profiler, PyTorchProfiler, SimpleProfile
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from lab.config import sections
+from lab.config import trainer_settings as of_lab
 from lab.config.experiment import Experiment
 from lab.data.base import SPLITS, Split
 from lab.data.lightning_data import LightningData
 from lab.errors import LabError, did_you_mean
+from lab.modules.averaging import average_for
 from lab.modules.conformal import calibrate
 from lab.modules.tasks import RegressionModule
 from lab.tracking.writing.logger import DirectLogger, JournalLogger
@@ -111,7 +113,14 @@ def _check_steps(settings: Mapping[str, Any], batches: int) -> None:
         raise LabError(f"trainer.val_check_interval: {interval} is more than the {batches} batches of an epoch")
     if isinstance(interval, float) and int(interval * batches) < 1:
         raise LabError(f"trainer.val_check_interval: {interval:g} of {batches} batches is none")
-    steps = -(-batches // settings["accumulate_grad_batches"]) * settings["max_epochs"]
+    of_epoch = -(-batches // settings["accumulate_grad_batches"])
+    steps = of_epoch * settings["max_epochs"]
+    if average := average_for(settings):
+        needed = of_epoch * (average.first - (average.kind == "ema")) + (average.kind == "ema")
+        if 0 <= settings.get("max_steps", -1) < needed:
+            raise LabError(
+                f"trainer.max_steps: {settings['max_steps']} end before a weight is averaged, at step {needed}"
+            )
     if (least := settings.get("min_steps") or 0) > steps:
         raise LabError(f"trainer.min_steps: {least} is more than the {steps} steps of the run")
 
@@ -131,7 +140,7 @@ def _limited(batches: int, limit: float | None) -> int:
 
 def trainer_settings(experiment: Experiment) -> dict[str, Any]:
     """The settings of the experiment that are Lightning's to honour."""
-    taken = MODULE_SETTINGS if experiment.module is None else ()
+    taken = (*of_lab.own(), *(MODULE_SETTINGS if experiment.module is None else ()))
     return {name: value for name, value in experiment.trainer.items() if name not in taken}
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lab import signals
 from lab.errors import TrainingFailed
+from lab.modules.training_step import BlockModule
 from lab.training import lightning_internals
 from lab.training.checkpoints import files as checkpoint_files
 from lab.training.checkpoints.best_epoch import BestEpoch
@@ -111,7 +112,7 @@ class BestAndLast(Checkpoint):
         return time.monotonic() >= self._due or signals.stop_requested()
 
     def _remember_best(self, module: LightningModule) -> None:
-        self._best_weights = {name: value.clone() for name, value in module.state_dict().items()}
+        self._best_weights = evaluated_weights(module)
         self._best_pending = True
 
     def _save_best(self, trainer: Trainer) -> None:
@@ -171,6 +172,12 @@ def set_random_state(state: dict[str, Any]) -> None:
     random.setstate(state["python"])
     kind, keys, *rest = state["numpy"]
     np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
+
+
+def evaluated_weights(module: LightningModule) -> dict[str, Tensor]:
+    """A copy of the weights that are validated: averaged ones, where there are any."""
+    weights = module.evaluated_weights() if isinstance(module, BlockModule) else module.state_dict()
+    return {name: value.clone() for name, value in weights.items()}
 
 
 def load_weights(module: LightningModule, path: Path) -> None:

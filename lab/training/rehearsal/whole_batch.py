@@ -19,6 +19,7 @@ from torchmetrics import MetricCollection
 from lab.data.lightning_data import LightningData
 from lab.data.loaders import Batch
 from lab.errors import LabError, did_you_mean
+from lab.modules import mixing
 from lab.training.building import Built
 from lab.training.checkpoints.best_epoch import best_by
 from lab.training.rehearsal import memory, own_module_rehearsal, sanity_checks
@@ -78,6 +79,7 @@ def _rehearse(built: Built, full: Batch, rest: Batch | None) -> Rehearsal:
     if rest is not None:
         _loss(built, network, rest, f" for the last batch of an epoch, of {len(rest[1])} samples")
     _check_metrics(built, network, full)
+    _check_mixing_and_averaging(built, full)
     with as_a_line("loss", type(built.task_module.loss).__name__, "in the backward pass"):
         notes = sanity_checks.of_batch(built, outputs, full, loss)
     # Only then a step is taken: a learning rate that makes the network diverge is a result, and no mistake.
@@ -232,6 +234,20 @@ def _check_metrics(built: Built, network: nn.Module, batch: Batch) -> None:
         with as_a_line(f"metrics.{name}", type(getattr(metric, "metric", metric)).__name__, "for the first batch"):
             single.update(**scored)
             float(single.compute()[name])
+
+
+def _check_mixing_and_averaging(built: Built, batch: Batch) -> None:
+    """Mix a batch, and average the weights, as the training will."""
+    module = built.task_module
+    if module.mixing:
+        mixing.check_batch(batch)
+        with as_a_line("data.mix", module.mixing.kind, "for the first batch"):
+            _check_loss(module.mixing.kind, module.training_loss(batch)[1])
+    if module.average:
+        with as_a_line("trainer.average", module.average.kind, "for this network"):
+            for _ in range(2):
+                module.average.add(module.architecture)
+            module.average.model = None
 
 
 def _check_checkpoint(network: nn.Module, optimizer: Optimizer, schedule: dict[str, Any]) -> None:

@@ -1,0 +1,112 @@
+"""The section `trainer`: Lightning's Trainer, with the lab's own defaults, bounds and settings."""
+
+from typing import Any, Literal
+
+from lab.config import kinds, schema
+from lab.config.types import Count, Fraction, NonNegativeFloat, PositiveInt, Share
+
+# Arguments of Trainer that the lab passes itself: they are never settings.
+SUPPLIED = (
+    "logger",
+    "callbacks",
+    "plugins",
+    "default_root_dir",
+    "enable_checkpointing",
+    "enable_progress_bar",
+    "enable_model_summary",
+    "enable_autolog_hparams",
+    "model_registry",
+    "barebones",
+    "fast_dev_run",
+    "num_sanity_val_steps",
+    "use_distributed_sampler",
+    "limit_predict_batches",
+)
+# Arguments of Trainer that cannot be honoured, and why.
+REFUSED = {
+    "overfit_batches": "not with the lab's loaders; limit_train_batches=1 trains on one batch of each epoch",
+    "reload_dataloaders_every_n_epochs": "the data of a run stays the same",
+    "sync_batchnorm": "a run trains on one device",
+}
+
+
+def _bounds(
+    max_epochs: PositiveInt = 20,
+    accelerator: str = "auto",
+    devices: int | str | list[int] = 1,
+    precision: str | int = "32-true",
+    accumulate_grad_batches: PositiveInt = 1,
+    gradient_clip_val: NonNegativeFloat | None = None,
+    gradient_clip_algorithm: Literal["norm", "value"] = "norm",
+    log_every_n_steps: Count = 0,
+    profiler: Literal["simple", "pytorch"] | None = None,
+) -> None:
+    """The arguments of Trainer for which the lab has its own default."""
+
+
+def _types(
+    max_steps: PositiveInt | Literal[-1] = -1,
+    min_epochs: PositiveInt | None = None,
+    min_steps: PositiveInt | None = None,
+    max_time: str | dict[Literal["weeks", "days", "hours", "minutes", "seconds"], Count] | None = None,
+    limit_train_batches: PositiveInt | Share | None = None,
+    limit_val_batches: PositiveInt | Share | None = None,
+    limit_test_batches: PositiveInt | Share | None = None,
+    val_check_interval: PositiveInt | Share | None = None,
+    check_val_every_n_epoch: PositiveInt = 1,
+    num_nodes: Literal[1] = 1,
+    strategy: Literal["auto"] = "auto",
+) -> None:
+    """The arguments of Trainer of which the lab takes fewer values: each split is used, on one device."""
+
+
+def _averaging(
+    average: Literal["ema", "swa"] | None = None,
+    average_decay: Fraction = 0.99,
+    average_from: PositiveInt | None = None,
+) -> None:
+    """The settings of the lab's own: averaged weights, which are validated, tested and exported.
+
+    `ema` averages after every step, with the weight `average_decay` on the average before it; `swa` takes the mean of
+    the weights at the end of each epoch. Both begin in epoch `average_from`; by default ema in the first, swa after
+    three quarters of the epochs.
+    """
+
+
+def defaults() -> dict[str, Any]:
+    """The settings for which the lab has its own default."""
+    return schema.defaults(_bounds) | schema.defaults(_averaging)
+
+
+def own() -> list[str]:
+    """The settings of which Lightning's Trainer knows nothing."""
+    return schema.names(_averaging)
+
+
+def errors_in(given: dict[str, Any], own_module: bool) -> list[str]:
+    """One line per setting of Trainer that Lightning, or the lab, does not accept."""
+    errors = [f"trainer.{name}: {why}" for name, why in REFUSED.items() if name in given]
+    rest = {name: value for name, value in given.items() if name not in REFUSED}
+    for types in (_bounds, _types, _averaging):
+        typed = {name: rest.pop(name) for name in schema.names(types) if name in rest}
+        errors += schema.check(types, typed, "trainer")
+    if not errors:
+        errors += _averaging_errors(defaults() | given, own_module)
+    return errors + schema.check(kinds.trainer(), rest, "trainer", (*SUPPLIED, *REFUSED), own())
+
+
+def _averaging_errors(settings: dict[str, Any], own_module: bool) -> list[str]:
+    """One line where averages cannot be had as they are set."""
+    if settings["average"] is None:
+        return []
+    if own_module:
+        return [
+            "trainer.average: is not for a module of your own, whose steps the lab does not take; use "
+            "torch.optim.swa_utils.AveragedModel in it"
+        ]
+    if (settings["average_from"] or 1) > settings["max_epochs"]:
+        return [
+            f"trainer.average_from: {settings['average_from']} is more than trainer.max_epochs, "
+            f"{settings['max_epochs']}: no weights are averaged"
+        ]
+    return []
