@@ -26,11 +26,10 @@ from lab.data.loaders import (
     EpochOrder,
     WeightedDataset,
     WorkerLoader,
-    without_weights,
 )
 from lab.data.preparation import Scale, fingerprint
 from lab.data.samples import Samples, check
-from lab.data.sequences.buckets import BucketOrder, SequenceDataset
+from lab.data.sequences.buckets import BucketOrder, SequenceDataset, sequences_of
 from lab.data.sizes import InputAdapter, Sizes
 from lab.data.splits import split as split_samples
 from lab.errors import LabError
@@ -146,10 +145,12 @@ class DataModule(L.LightningDataModule, ABC):
         """Batches of the test split, in order."""
         return self.loader("test", num_workers=self.num_workers)
 
-    def order(self, size: int, shuffle: bool) -> EpochOrder:
+    def _order(self, dataset: Any, shuffle: bool) -> EpochOrder:
         """The order in which the samples of a split are served; for augmented ones the indices hold the epoch."""
-        kind = EpochAndIndexOrder if shuffle and self.transforms else EpochOrder
-        return kind(size, self.order_seed, shuffle)
+        order = EpochOrder(len(dataset), self.order_seed, shuffle)
+        if (sequences := sequences_of(dataset)) is not None:
+            order = BucketOrder(sequences.lengths, self.order_seed, shuffle, self.batch_size)
+        return EpochAndIndexOrder(order) if shuffle and isinstance(dataset, Augmented) else order
 
     def has(self, split: Split) -> bool:
         """Whether there are samples in a split."""
@@ -157,9 +158,9 @@ class DataModule(L.LightningDataModule, ABC):
 
     def first_samples(self, count: int) -> Tensor:
         """The first training samples as the network sees them, (n, ...)."""
-        dataset = without_weights(self.splits["train"])
-        if isinstance(dataset, SequenceDataset):  # as long as the longest, so that they stand for any length
-            return dataset.x[:count]
+        sequences = sequences_of(self.splits["train"])
+        if sequences is not None:  # as long as the longest, so that they stand for any length
+            return sequences.x[:count]
         samples: Tensor = next(iter(self.loader("train")))[0]
         return samples[:count]
 
@@ -171,10 +172,7 @@ class DataModule(L.LightningDataModule, ABC):
         dataset: Any = self.splits[split]
         if isinstance(dataset, Augmented):
             dataset.seed = self.noise_seed
-        order = self.order(len(dataset), shuffle)
-        sequences = without_weights(dataset)
-        if isinstance(sequences, SequenceDataset):
-            order = BucketOrder(sequences.lengths, self.order_seed, shuffle, self.batch_size)
+        order = self._order(dataset, shuffle)
         # Batch norm cannot be trained on a batch of one sample.
         drop_last = shuffle and len(dataset) % self.batch_size == 1 and len(dataset) > 1
         if num_workers == 0 and hasattr(dataset, "batch"):

@@ -18,11 +18,16 @@ Change = Callable[[Tensor], Tensor]  # of one standardised sample (C, ...)
 
 
 class EpochAndIndexOrder(EpochOrder):
-    """Yields (epoch + 1) · size + index, so that the dataset knows the epoch in any worker process."""
+    """Yields (epoch + 1) · size + index of another order, so that the dataset knows the epoch in any worker process."""
+
+    def __init__(self, order: EpochOrder):
+        super().__init__(order.size, order.seed, order.shuffle)
+        self.order = order
 
     def indices(self) -> Tensor:
         """All indices of the epoch, combined with the epoch, (size,)."""
-        return super().indices() + (self.epoch + 1) * self.size
+        self.order.set_epoch(self.epoch)
+        return self.order.indices() + (self.epoch + 1) * self.size
 
 
 class Augmented(Dataset[Any]):

@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lab.data.loaders import ArrayDataset, Batch, EpochOrder, derived_seed
+from lab.data.augmentation.augmented import Augmented
+from lab.data.loaders import ArrayDataset, Batch, EpochOrder, derived_seed, without_weights
 
 POOL = 50  # batches whose samples are sorted together: enough to be alike, few enough to meet others the next time
 
@@ -32,6 +33,12 @@ class SequenceDataset(ArrayDataset):
     def longest(self, count: int) -> Tensor:
         """The indices of the batch that takes the most memory."""
         return self.lengths.argsort(descending=True, stable=True)[:count]
+
+
+def sequences_of(dataset: Any) -> SequenceDataset | None:
+    """The sequences of a split, also where they are augmented or weighted; None for other samples."""
+    inner = without_weights(dataset.dataset if isinstance(dataset, Augmented) else dataset)
+    return inner if isinstance(inner, SequenceDataset) else None
 
 
 class BucketOrder(EpochOrder):

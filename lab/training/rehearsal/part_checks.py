@@ -11,8 +11,8 @@ from lab.config import kinds, schema
 from lab.config.experiment import Experiment
 from lab.config.sections import SUPPLIED, Part
 from lab.data.base import DataModule
-from lab.data.loaders import Batch, batch_of, without_weights
-from lab.data.sequences.buckets import SequenceDataset
+from lab.data.loaders import Batch, batch_of
+from lab.data.sequences.buckets import sequences_of
 from lab.data.sizes import Sizes
 from lab.errors import LabError, described, place_of
 from lab.modules.task import TaskModule
@@ -49,8 +49,8 @@ def batches(data: DataModule) -> tuple[Batch, Batch | None]:
     loader = data.loader("train", shuffle=True)
     full = tuple(part[:size] for part in next(iter(loader)))
     dataset = data.splits["train"]
-    sequences = without_weights(dataset)
-    if isinstance(sequences, SequenceDataset):
+    sequences = sequences_of(dataset)
+    if sequences is not None:
         full = batch_of(dataset, sequences.longest(size))
     rest = len(data.splits["train"]) % size  # type: ignore[arg-type]
     dropped = getattr(loader, "drop_last", False)

@@ -3,8 +3,10 @@
 import numpy as np
 import torch
 
+from lab.config.sections import Part
 from lab.data.loaders import BatchLoader, WorkerLoader
 from lab.data.sequences.buckets import BucketOrder, SequenceDataset
+from lab.training.building import open_data
 
 COUNT, BATCH = 1_003, 10
 LENGTHS = torch.from_numpy(np.random.default_rng(0).integers(1, 400, COUNT))
@@ -67,3 +69,11 @@ def test_a_loader_goes_on_in_the_middle_of_an_epoch() -> None:
     rest = BatchLoader(dataset(), BATCH, BucketOrder(LENGTHS, 3, True, BATCH))
     rest.load_state_dict(loader.state_dict())
     assert first + [y.tolist() for _, y in rest] == whole
+
+
+def test_augmented_sequences_are_served_by_length_too() -> None:
+    data = open_data(Part("data", "digit_outlines", {"batch_size": 32, "augment": [{"kind": "jitter"}]}), seed=0)
+    widths = [x.shape[2] for x, _ in data.train_dataloader()]
+    assert min(widths) < max(widths)
+    assert data.first_samples(2).shape[2] == data.sizes.input_shape[1] >= max(widths)
+    assert all(bool((x[:, 0].isnan().sum(1) < x.shape[2]).all()) for x, _ in data.train_dataloader())
