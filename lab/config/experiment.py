@@ -8,12 +8,16 @@ from typing import Any, Literal, get_args
 
 from lab.config import kinds, schema, yaml_files
 from lab.config.sections import DECIDED_BY_MODULE, Part, checked_sections, top_level, with_overrides
-from lab.config.types import Fold
+from lab.config.types import Fold, Threshold
 from lab.errors import LabError, did_you_mean
 
 FOLDER = Path("experiments")
 # Settings that later versions added, with the value that says what earlier ones did.
-ADDED = {"checkpoints.monitor": "val/loss", "loss.class_weights": None}
+ADDED = {
+    "checkpoints.monitor": "val/loss",
+    "loss.class_weights": None,
+    **{f"data.{name}": None for name in ("order", "labels", "label_separator")},
+}
 UNKNOWN = object()
 Source = Literal["split", "init", "order", "dropout"]  # of chance
 SOURCES: tuple[Source, ...] = get_args(Source)
@@ -38,6 +42,7 @@ class Experiment:
     seed: int
     seeds: Mapping[str, int | None]
     fold: str | None  # such as 2/5
+    threshold: Threshold | None
     threads: int | Literal["auto"]
     channels_last: bool
     search: Mapping[str, Any] = field(default_factory=dict)
@@ -88,6 +93,7 @@ class Experiment:
             "seed": self.seed,
             "seeds": {source: seed for source, seed in self.seeds.items() if seed is not None},
             "fold": self.fold,
+            "threshold": self.threshold,
             "threads": self.threads,
             "channels_last": self.channels_last,
             "search": dict(self.search),
@@ -171,7 +177,7 @@ def _of_model_and_module(sections: Mapping[str, Any]) -> list[str]:
         return [] if sections.get("model") is not None else ["model: is required (or module: a LightningModule)"]
     return [
         f"{name}: would not be used, since module: has its own (training_step, configure_optimizers); remove it"
-        for name in DECIDED_BY_MODULE
+        for name in (*DECIDED_BY_MODULE, "threshold")
         if sections.get(name) not in (None, {})
     ]
 

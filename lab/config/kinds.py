@@ -49,6 +49,7 @@ SHIPPED = {
     "loss": {
         "cross_entropy": "lab.modules.optimizers:cross_entropy",
         "bce": "lab.modules.optimizers:bce",
+        "ordinal": "lab.modules.ordinal:ordinal",
         "mse": "lab.modules.optimizers:mse",
         "l1": "lab.modules.optimizers:l1",
         "huber": "lab.modules.optimizers:huber",

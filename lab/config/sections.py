@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from lab.config import kinds, schema, yaml_files
-from lab.config.types import Count, FoldText, NonNegativeFloat, PositiveInt, Share
+from lab.config.types import Count, FoldText, NonNegativeFloat, PositiveInt, Share, Threshold
 from lab.errors import LabError, abbreviated, described, place_of
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def top_level(
     seed: Count = 0,
     seeds: dict[str, Any] = {},  # noqa: B006
     fold: FoldText | None = None,
+    threshold: Threshold | None = None,
     threads: PositiveInt | Literal["auto"] = 1,
     channels_last: bool = False,
     search: dict[str, Any] = {},  # noqa: B006
@@ -103,6 +104,8 @@ def top_level(
     """The schema of an experiment file: its sections and their defaults.
 
     With `fold`, such as 2/5, the samples are dealt to 5 parts, the same for every seed; the second is the test split.
+    `threshold` is the probability above which the second of two classes, or a label, is said: 0.5, or another, or that
+    which is best by a metric on the validation split.
     """
 
 

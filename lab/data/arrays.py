@@ -1,6 +1,6 @@
 """Arrays: an NPZ file with x and y, or two NPY files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from zipfile import BadZipFile
 
@@ -42,6 +42,9 @@ class Stored:
 class Arrays(SampleDataModule):
     """Samples x (N, ...) of any numeric type and y: classes (N,), one value (N,) or several (N, T).
 
+    With `task: multilabel` y is labels (N, K) of 0 and 1, with names in `labels`, or texts (N,) that list them, with a
+    `label_separator` that is found. With `task: ordinal` y is numbers (N,), or names in the `order` given.
+
     `path` is an NPZ file with `x`, `y` (or `x_train`, `y_train`) and, where they are given, `x_val`, `y_val`, `x_test`
     and `y_test`; or `x` and `y` are two NPY files. `axes` names the dimensions of x: N samples, F features, C channels,
     L positions, H rows, W columns.
@@ -55,6 +58,9 @@ class Arrays(SampleDataModule):
         x: str | None = None,
         y: str | None = None,
         task: targets.TaskChoice = "auto",
+        order: list[str | int | float] | None = None,
+        labels: list[str] | None = None,
+        label_separator: str | None = None,
         axes: Axes = "auto",
         batch_size: PositiveInt = 64,
         val_fraction: Fraction = 0.1,
@@ -66,7 +72,8 @@ class Arrays(SampleDataModule):
         self.paths = [name for name in (path, x, y) if name is not None]
         self.two_files = x is not None and y is not None and path is None
         self.one_file = path is not None and x is None and y is None
-        self.chosen_task = task
+        self.choice = targets.Choice(task, order, label_separator)
+        self.labels = labels
         self.axes = axes
 
     def read(self) -> Samples:
@@ -83,7 +90,7 @@ class Arrays(SampleDataModule):
             raise LabError(
                 f"{' and '.join(self.paths)}: x has {len(x):,} samples, y {len(y):,}; the numbers must be equal"
             )
-        found = targets.resolve(_squeezed(y), self.chosen_task, "y")
+        found = self._named(targets.resolve(_squeezed(y), self.choice, "y"), y)
         self.notes.append(("task", targets.describe(found)))
         self._add_notes(stored)
         return Samples(
@@ -93,7 +100,20 @@ class Arrays(SampleDataModule):
             found.class_names,
             fingerprint=file_fingerprint(*self.paths),
             val_size=stored.val_size,
+            ordered=found.ordered,
         )
+
+    def _named(self, found: targets.Target, y: NDArray[Any]) -> targets.Target:
+        """The target with the names of `labels`."""
+        if self.labels is None:
+            return found
+        if self.choice.task != "multilabel" or y.ndim != 2:
+            raise LabError(
+                "data.labels: names the columns of labels y (N, K), with data.task: multilabel; leave it out"
+            )
+        if len(self.labels) != y.shape[1] or len(set(self.labels)) < len(self.labels):
+            raise LabError(f"data.labels: {len(self.labels)} names for the {y.shape[1]} columns of y; name each once")
+        return replace(found, class_names=tuple(self.labels))
 
     def _add_notes(self, stored: Stored) -> None:
         given = np.repeat(["val", "test"], [stored.val_size, stored.test_size]).tolist()

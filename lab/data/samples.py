@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from lab.errors import LabError
 @dataclass(frozen=True)
 class Samples:
     """Raw independent samples x (N, ...) and y: class numbers (N,) with their names, or values (N, T) without.
+
+    y (N, K) of 0 and 1 with class names are labels, of which a sample may have several. `ordered` says that the class
+    names are in order, the lowest first.
 
     The last `test_size` samples are the test set of the source and the `val_size` before them its validation set;
     with 0 such a split is drawn. Or `given` (N,) names the split of each sample, "" for one that may go anywhere.
@@ -32,13 +35,29 @@ class Samples:
     given: NDArray[Any] | None = None
     groups: NDArray[Any] | None = None
     order: NDArray[Any] | None = None
+    ordered: bool = False
+
+    @property
+    def task(self) -> Literal["classification", "ordinal", "multilabel", "regression"]:
+        """What is to be learned."""
+        if not len(self.class_names):
+            return "regression"
+        if self.y.ndim == 2:
+            return "multilabel"
+        return "ordinal" if self.ordered else "classification"
+
+    @property
+    def strata(self) -> NDArray[Any] | None:
+        """The class of each sample (N,), by which splits are drawn in proportion; None where it has no single one."""
+        return self.y if self.task in ("classification", "ordinal") else None
 
 
 def check(samples: Any, kind: str) -> Samples:
     """The samples, or LabError with the first thing that a training could not use; `kind` names the data module."""
     if not isinstance(samples, Samples):
         raise LabError(f"data: {kind}.read() must return lab.data.base.Samples, not {type(samples).__name__}")
-    problem = _shapes(samples) or (_classes(samples) if len(samples.class_names) else _values(samples))
+    of_targets = _values if not len(samples.class_names) else _labels if _has_columns(samples) else _classes
+    problem = _shapes(samples) or of_targets(samples)
     if problem:
         raise LabError(f"data: {kind}.read() gives {problem}")
     return samples
@@ -77,6 +96,21 @@ def _classes(samples: Samples) -> str:
     if low < 0 or high >= len(names):
         return f"class numbers from {low} to {high}, but names for 0 to {len(names) - 1}"
     return ""
+
+
+def _has_columns(samples: Samples) -> bool:
+    return np.ndim(samples.y) == 2 and np.shape(samples.y)[1] > 1
+
+
+def _labels(samples: Samples) -> str:
+    names, y = list(samples.class_names), samples.y
+    if y.shape[1] != len(names) or len(set(names)) < len(names):
+        return f"{len(names)} class names {names[:4]} for {y.shape[1]} labels; they must be as many different texts"
+    odd = ~np.isin(y, (0, 1))
+    if odd.any():
+        row, column = (int(index) for index in np.argwhere(odd)[0])
+        return f"y[{row}, {column}] = {y[row, column]}; labels are 0 or 1"
+    return "class names in order, but labels have none" if samples.ordered else ""
 
 
 def _values(samples: Samples) -> str:

@@ -10,12 +10,20 @@ from typing import Any
 class Sizes:
     """The shape of one sample as the architecture sees it, without N, and the number of outputs.
 
-    `classes` is 0 for regression and forecasting.
+    `classes` is 0 for regression and forecasting, and for `labels`, of which a sample may have several. Of `ordered`
+    classes, the architecture gives one number.
     """
 
     input_shape: tuple[int, ...]
     out_features: int
     classes: int = 0
+    labels: int = 0
+    ordered: bool = False
+
+    @property
+    def raw_outputs(self) -> int:
+        """Numbers per sample that the loss takes: those of the architecture, or K − 1 logits of K ordered classes."""
+        return self.classes - 1 if self.ordered else self.out_features
 
     def supplied(self) -> dict[str, Any]:
         """The constructor arguments that are passed to an architecture that has parameters of these names.
@@ -23,7 +31,7 @@ class Sizes:
         | name | value |
         |---|---|
         | in_features | values in one sample, all dimensions multiplied |
-        | out_features | logits or values per sample: 1 logit for two classes |
+        | out_features | logits or values per sample: 1 logit for two classes, 1 number for ordered classes |
         | classes | number of classes |
         | in_channels | C of (C, L) or (C, H, W) |
         | length | L of (C, L) |

@@ -17,6 +17,7 @@ from torch import nn
 from lab.data import encodings
 from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
+from lab.data.encodings.outputs import Output, named_outputs
 from lab.data.encodings.series import SeriesEncoding
 from lab.data.reading.times import columns as times
 from lab.data.reading.times import dates
@@ -51,15 +52,6 @@ def _program_file(folder: Path, run: StoredRun) -> Path:
 
 
 @dataclass(frozen=True)
-class Output:
-    """The task, and the names of its classes or of its targets."""
-
-    task: str
-    class_names: Sequence[str]
-    target_names: Sequence[str]
-
-
-@dataclass(frozen=True)
 class Model:
     """A trained model with its encoding: raw data in, named predictions out."""
 
@@ -77,7 +69,8 @@ class Model:
         `raw` is of the kind that the model was trained on: a DataFrame of rows; an array (N, ...), or its samples as
         the rows of a DataFrame; paths of images; or a DataFrame that holds a series up to now, for which the result
         has a row for each of the next steps, of each series if there are several. Columns: `prediction`, and
-        `probability of ...` for each class; for several targets, `prediction of ...` for each.
+        `probability of ...` for each class; for several targets, `prediction of ...` for each; for labels all three,
+        the first with the list of those that are said.
         """
         outputs = self._outputs_of(raw)
         if isinstance(self.encoding, SeriesEncoding) and isinstance(raw, pd.DataFrame):
@@ -131,17 +124,6 @@ def _samples(rows: pd.DataFrame, shape: tuple[int, ...]) -> NDArray[Any]:
         if column.isna().any():
             raise LabError(f"column '{name}', row {int(column.isna().to_numpy().argmax()) + 1}: is empty")
     return rows.to_numpy(dtype=np.float32).reshape(len(rows), *shape)
-
-
-def named_outputs(outputs: NDArray[np.float32], output: Output) -> pd.DataFrame:
-    """Probabilities (N, classes) or values (N, T) as a table with a row per sample."""
-    if output.class_names:
-        predicted = np.asarray(output.class_names, dtype=object)[outputs.argmax(axis=1)]
-        named = {f"probability of {name}": outputs[:, index] for index, name in enumerate(output.class_names)}
-        return pd.DataFrame({"prediction": predicted} | named)
-    if outputs.shape[1] == 1:
-        return pd.DataFrame({"prediction": outputs[:, 0]})
-    return pd.DataFrame({f"prediction of {name}": outputs[:, index] for index, name in enumerate(output.target_names)})
 
 
 def forecasts(raw: pd.DataFrame, outputs: NDArray[np.float32], encoding: SeriesEncoding) -> pd.DataFrame:

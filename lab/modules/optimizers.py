@@ -32,7 +32,10 @@ def cross_entropy(
 
 
 def bce(class_weights: ClassWeights = None, class_counts: Sequence[int] = ()) -> nn.Module:
-    """Binary cross-entropy; logits (N, 1), targets (N, 1) of 0 and 1; `class_weights` as for cross_entropy."""
+    """Binary cross-entropy; logits and targets of 0 and 1, (N, 1), or (N, K) of K labels.
+
+    `class_weights` as for cross_entropy.
+    """
     return weights.WeightedBCE(weights.balanced(class_counts)) if class_weights else nn.BCEWithLogitsLoss()
 
 

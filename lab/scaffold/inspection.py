@@ -99,6 +99,7 @@ def _read(path: str, given: Mapping[str, Any]) -> pd.DataFrame:
 
 def _table(path: str, target: str | None, given: Mapping[str, Any], names: Sequence[str]) -> Inspection:
     settings = table_inspection.settings_of(path, target, names, given)
+    settings |= table_inspection.as_labels(settings, _read(path, given))
     data, split = table_inspection.with_split(settings, given)
     samples = data.read()
     data.prepare()
@@ -163,13 +164,15 @@ def _samples(data: DataModule) -> int:
 
 
 def _shares(data: DataModule) -> np.ndarray:
-    """The share of each class in the training split."""
+    """The share of each class, or label, in the training split."""
     labels: torch.Tensor = data.splits["train"].y  # type: ignore[attr-defined]
+    if data.task == "multilabel":
+        return labels.double().mean(0).numpy()
     return np.bincount(labels.numpy(), minlength=len(data.class_names)) / len(labels)
 
 
 def _balance(data: DataModule) -> Iterator[str]:
-    """The share of each class in the training split, the largest first."""
+    """The share of each class, or label, in the training split, the largest first."""
     if data.class_names:
         shares = sorted(zip(_shares(data), data.class_names, strict=True), reverse=True)
         yield _listed(f"{name} {100 * share:.1f} %" for share, name in shares)

@@ -15,17 +15,19 @@ from torch.nn.parameter import UninitializedParameter
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau
 
-from lab.architectures.adapters import Embedded, FromLastValue
+from lab.architectures.adapters import Embedded, FromLastValue, OrderedThresholds
 from lab.config import kinds, schema
 from lab.config.experiment import Experiment
 from lab.config.sections import SIZES, Part
-from lab.config.types import Fold
+from lab.config.types import Fold, Threshold
 from lab.data.base import DataModule, SampleDataModule
 from lab.data.lightning_data import LightningData
 from lab.data.sizes import EmbeddedColumns, InputAdapter, RelativeToLastValue
 from lab.errors import LabError, described, place_of
 from lab.modules import metrics
+from lab.modules.multilabel import MultilabelModule
 from lab.modules.observer import Observer
+from lab.modules.ordinal import OrderedProbabilities, OrdinalModule
 from lab.modules.task import TaskModule
 from lab.modules.tasks import (
     ClassificationModule,
@@ -46,6 +48,8 @@ from lab.training.rehearsal.part_checks import check_metrics, check_optimizer
 LOSSES = {
     "two classes": ("bce",),
     "classification": ("cross_entropy",),
+    "ordinal": ("ordinal",),
+    "multilabel": ("bce",),
     "regression": ("mse", "l1", "huber"),
     "forecasting": ("mse", "l1", "huber"),
 }
@@ -83,8 +87,7 @@ class Built:
         self.module.cpu().float()
         if isinstance(self.module, TaskModule):
             return Predictor(self.module.architecture, self.data.input_scale, self.module.output())
-        scale = self.data.target_scale
-        of_task = Probabilities() if scale is None else Unscale(scale)
+        of_task = _output(self.data)
         return OwnPredictor(self.module, self.data.input_scale, None if self.numbered_outputs() else of_task)
 
     def numbered_outputs(self) -> int:
@@ -102,7 +105,7 @@ class Built:
             return 0
         finally:
             self.module.train(training)
-        of_task = tuple(outputs.shape) == (len(samples), self.data.sizes.out_features)
+        of_task = tuple(outputs.shape) == (len(samples), self.data.sizes.raw_outputs)
         if of_task and not is_overridden("predict_step", self.module):
             return 0
         return outputs.numel() // len(samples)
@@ -149,6 +152,8 @@ def _network(experiment: Experiment, model: Part, data: DataModule) -> nn.Module
     part_checks.check_forward(whole, architecture, model, data.first_samples(2), data.sizes)
     if missing := next((name for name, p in whole.named_parameters() if isinstance(p, UninitializedParameter)), None):
         raise LabError(f"model: {model.kind} never uses its parameter {missing}, which has no shape")
+    if data.sizes.ordered:
+        whole = OrderedThresholds(whole, data.class_counts)
     return whole.to(memory_format=torch.channels_last) if experiment.channels_last else whole  # type: ignore[call-overload]
 
 
@@ -175,6 +180,13 @@ def _with_own_module(experiment: Experiment, module: Part, data: DataModule) -> 
     directions = declared_directions(made, module.kind)
     observer = OwnObserver(directions, experiment.seed_of("dropout"), experiment.seed_of("order"))
     return Built(experiment, data, made, observer)
+
+
+def _output(data: DataModule) -> nn.Module:
+    """The layer that turns the raw outputs of a network for this data into the user's terms."""
+    if data.target_scale is not None:
+        return Unscale(data.target_scale)
+    return {"ordinal": OrderedProbabilities, "multilabel": nn.Sigmoid}.get(data.task, Probabilities)()
 
 
 @functools.cache
@@ -269,9 +281,25 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
             experiment.trainer["gradient_clip_algorithm"],
         ),
     }
+    threshold = _threshold(experiment.threshold, data)
     if data.task == "classification":
-        return ClassificationModule(data.sizes.classes, data.majority, data.class_names, data.class_counts, **task)
+        return ClassificationModule(
+            data.sizes.classes, data.majority, data.class_names, data.class_counts, threshold, **task
+        )
+    if data.task == "ordinal":
+        return OrdinalModule(data.class_names, data.class_counts, **task)
+    if data.task == "multilabel":
+        samples = len(data.splits["train"])  # type: ignore[arg-type]
+        return MultilabelModule(data.class_names, data.label_counts, samples, threshold, **task)
     assert data.target_scale is not None, "given by every data module with values to predict"
     if data.task == "regression":
         return RegressionModule(data.target_scale, data.target_columns(), **task)
     return ForecastingModule(data.target_scale, data.target_columns(), data.baseline_season, **task)
+
+
+def _threshold(chosen: Threshold | None, data: DataModule) -> Threshold | None:
+    """The threshold, if nothing stands against one; raises LabError where no probability is decided by."""
+    if chosen is None or data.task == "multilabel" or data.sizes.classes == 2:
+        return chosen
+    what = f"{data.sizes.classes} classes" if data.task == "classification" else data.task
+    raise LabError(f"threshold: is for two classes or for labels, not for {what}; leave it out")

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from lightning.pytorch.utilities.model_summary import ModelSummary
 from lab import files
 from lab.data.table import Table
 from lab.errors import printable
+from lab.modules.thresholds import ThresholdModule
 from lab.tracking import models
 from lab.tracking.writing.tracker import Tracker
 from lab.training import provenance
@@ -19,6 +21,7 @@ from lab.training.building import Built
 from lab.training.checkpoints.callback import BestAndLast
 
 EXAMPLE_ROWS = 4
+THRESHOLD_TAG = "lab.threshold"
 
 
 def keep_origin(built: Built, tracker: Tracker, code: bool) -> None:
@@ -48,7 +51,16 @@ def encoding_of(built: Built) -> dict[str, Any]:
     names = {"class_names": list(data.class_names), "target_names": list(data.target_names)}
     if numbered:
         names = {"class_names": [], "target_names": [f"output {number + 1}" for number in range(numbered)]}
-    return {"input": data.encoding.as_json(), "output": {"task": data.task, **names}}
+    limits = getattr(built.module, "thresholds", ())
+    thresholds = {"thresholds": list(limits)} if limits else {}
+    return {"input": data.encoding.as_json(), "output": {"task": data.task, **names, **thresholds}}
+
+
+def keep_thresholds(built: Built, tracker: Tracker) -> None:
+    """Save the thresholds that were chosen for the weights of the best epoch, with the encoding."""
+    if isinstance(built.module, ThresholdModule) and built.module.described:
+        tracker.tags({THRESHOLD_TAG: built.module.described})
+        tracker.text("encoding.json", f"{json.dumps(encoding_of(built), indent=1)}\n")
 
 
 def keep_training(tracker: Tracker, history: list[dict[str, float]], checkpoints: BestAndLast) -> None:
@@ -67,7 +79,10 @@ def keep_training(tracker: Tracker, history: list[dict[str, float]], checkpoints
 
 
 def keep_test_outputs(built: Built, tracker: Tracker) -> None:
-    """Save the confusion matrix, or predictions and true values, of the test split: as data and as a figure."""
+    """Save what was predicted for the test split and what is true: as data and as a figure.
+
+    The confusion matrix of classes, the scores of labels, or values.
+    """
     outputs = built.observer.test_outputs
     if not outputs:  # of a module of one's own
         return
@@ -75,11 +90,14 @@ def keep_test_outputs(built: Built, tracker: Tracker) -> None:
 
     predicted = torch.cat([part["preds"] for part in outputs]).cpu().numpy()
     true = torch.cat([part["target"] for part in outputs]).cpu().numpy()
-    if built.data.task == "classification":
+    if built.data.task == "multilabel":
+        content = label_scores(true, _decided(outputs), built.data.class_names)
+        tracker.text("labels.json", json.dumps(content) + "\n")
+        file, figure = "figures/labels.png", figures.label_bars(content)
+    elif built.data.task in ("classification", "ordinal"):
         names = built.data.class_names
-        counts = confusion_counts(true, predicted.argmax(axis=1), len(names))
-        content = {"class_names": names, "counts": counts.tolist()}
-        tracker.text("confusion_matrix.json", json.dumps(content) + "\n")
+        counts = confusion_counts(true, _decided(outputs), len(names))
+        tracker.text("confusion_matrix.json", json.dumps({"class_names": names, "counts": counts.tolist()}) + "\n")
         file, figure = "figures/confusion_matrix.png", figures.confusion_matrix(counts, names)
     else:
         header = ",".join(f"{kind}_{step + 1}" for kind in ("true", "predicted") for step in range(true.shape[1]))
@@ -95,6 +113,23 @@ def keep_test_outputs(built: Built, tracker: Tracker) -> None:
 def confusion_counts(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """How often each true class (row) was predicted as each class (column), (classes, classes)."""
     return np.bincount(true * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+
+
+def _decided(outputs: Sequence[dict[str, torch.Tensor]]) -> np.ndarray:
+    """What was said of each sample: what the module decided on, else the most probable class."""
+    parts = [part["decided"] if "decided" in part else part["preds"].argmax(dim=1) for part in outputs]
+    return torch.cat(parts).cpu().numpy()
+
+
+def label_scores(true: np.ndarray, decided: np.ndarray, names: Sequence[str]) -> dict[str, list[Any]]:
+    """Of each label: the samples that have it, precision, recall and F1, None where there is none; from (N, K)."""
+    found, said, actual = (true * decided).sum(0), decided.sum(0), true.sum(0)
+    scores = {"precision": (found, said), "recall": (found, actual), "f1": (2 * found, said + actual)}
+    content: dict[str, list[Any]] = {"labels": list(names), "samples": actual.tolist()}
+    for name, (part, of) in scores.items():
+        pairs = zip(part.tolist(), of.tolist(), strict=True)
+        content[name] = [value / whole if whole else None for value, whole in pairs]
+    return content
 
 
 def keep_model(built: Built, tracker: Tracker) -> None:

@@ -1,6 +1,7 @@
 """Figures of a run: data in, a matplotlib figure out. matplotlib takes a while to import, so import this late."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 # Okabe & Ito (2008): distinguishable with any colour vision.
 COLOURS = {"train": "#0072B2", "val": "#D55E00"}
+OF_MEASURES = ("#56B4E9", "#E69F00", "#009E73")
 STYLES = {"train": "-", "val": "--"}
 
 
@@ -39,6 +41,22 @@ def confusion_matrix(counts: NDArray[np.int64], class_names: Sequence[str]) -> F
     ticks = range(len(class_names))
     axes.set(xlabel="predicted", ylabel="true", xticks=ticks, yticks=ticks, yticklabels=class_names)
     axes.set_xticklabels(class_names, rotation=45 if max(map(len, class_names)) > 3 else 0)
+    return figure
+
+
+def label_bars(scores: Mapping[str, Sequence[Any]]) -> Figure:
+    """Precision, recall and F1 of each label, a group of bars each, with the number of samples that have it."""
+    labels, measures = scores["labels"], [name for name in ("precision", "recall", "f1") if name in scores]
+    figure = Figure(figsize=(max(4.4, 1.6 + 0.8 * len(labels)), 3.6), layout="constrained")
+    axes = figure.subplots()
+    places, width = np.arange(len(labels)), 0.8 / len(measures)
+    for number, (measure, colour) in enumerate(zip(measures, OF_MEASURES, strict=False)):
+        values = [0.0 if value is None else value for value in scores[measure]]
+        axes.bar(places + (number - (len(measures) - 1) / 2) * width, values, width, color=colour, label=measure)
+    names = [f"{name}\n{count:,}" for name, count in zip(labels, scores["samples"], strict=True)]
+    axes.set(ylim=(0, 1), xticks=places, ylabel="in the test")
+    axes.set_xticklabels(names, rotation=45 if max(map(len, labels)) > 10 else 0)
+    axes.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
 
 
