@@ -16,6 +16,8 @@ SHIPPED = {
         "images": "lab.data.images:Images",
         "series": "lab.data.series:Series",
         "digits": "lab.data.shipped:Digits",
+        "digit_statements": "lab.data.shipped:DigitStatements",
+        "party": "lab.data.shipped:PartyIdentification",
         "breast_cancer": "lab.data.shipped:BreastCancer",
         "diabetes": "lab.data.shipped:Diabetes",
         "mnist1d": "lab.data.shipped:MNIST1D",

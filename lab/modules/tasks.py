@@ -24,7 +24,8 @@ class ClassificationModule(ThresholdModule):
 
     The trivial baseline says `majority`, the most frequent class of the training split. The test also has the recall
     of each class in `class_names`. Where the training samples of each class, `counts`, are `imbalanced`, the balanced
-    accuracy is the main metric. With a `threshold`, for two classes, the second is said where it is more probable.
+    accuracy is the main metric. With a `threshold`, for two classes, the second is said where it is more probable;
+    the metric by which that is chosen is the main metric.
     """
 
     trivial_name = "majority class"
@@ -42,7 +43,8 @@ class ClassificationModule(ThresholdModule):
         self.classes = classes
         self.majority = majority
         self.class_names = class_names
-        self.main_metric = "balanced_accuracy" if class_metrics.imbalanced(counts) else "accuracy"
+        usual = "balanced_accuracy" if class_metrics.imbalanced(counts) else "accuracy"
+        self.main_metric = self.chosen_by or usual
 
     def output(self) -> nn.Module:
         """Raw outputs to probabilities (N, classes)."""
