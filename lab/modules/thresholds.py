@@ -34,9 +34,10 @@ def best(scores: NDArray[np.float32], truth: NDArray[Any], metric: str, of_both:
     # Cut c says yes to values[c:]: from all samples down to none.
     found, false = (np.append(counts[::-1].cumsum()[::-1], 0) for counts in (of_yes, of_no))
     reached = METRICS[metric](found, false, int(yes.sum()), int((~yes).sum()), of_both)
-    cuts = [_between(values, cut) for cut in range(len(values) + 1)]
-    good = [cut for cut, value in zip(cuts, reached, strict=True) if cut is not None and value >= reached.max() - TIED]
-    return min(good or [USUAL], key=lambda cut: abs(cut - USUAL))
+    cuts = [(_between(values, cut), value) for cut, value in enumerate(reached)]
+    possible = [(cut, value) for cut, value in cuts if cut is not None]
+    highest = max(value for _, value in possible)
+    return min((cut for cut, value in possible if value >= highest - TIED), key=lambda cut: abs(cut - USUAL))
 
 
 def _between(values: NDArray[np.float32], cut: int) -> float | None:
