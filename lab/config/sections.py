@@ -23,7 +23,7 @@ SUPPLIED: dict[str, tuple[str, ...]] = {
     "optimizer": ("params",),
     "scheduler": ("optimizer", "total_steps", "last_epoch"),
     "loss": ("class_counts",),
-    "metrics": ("num_classes", "classes"),
+    "metrics": ("num_classes", "classes", "num_labels"),
     "early_stopping": ("higher_is_better",),
     "trainer": (
         "logger",

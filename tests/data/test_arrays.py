@@ -172,7 +172,7 @@ def test_columns_of_0_and_1_are_labels_if_the_task_says_so(tmp_path: Path) -> No
     labels.prepare()
     assert (labels.task, labels.class_names, labels.sizes.labels) == ("multilabel", ("a", "b", "c"), 3)
     assert labels.read().y.tolist() == y.tolist()
-    with pytest.raises(LabError, match="data.labels: 2 names for the 3 columns of y; name each once"):
+    with pytest.raises(LabError, match=r"data\.labels: 2 names for the 3 columns of y; name each once"):
         Arrays(str(tmp_path / "labels.npz"), task="multilabel", labels=["a", "b"]).prepare()
     values = Arrays(str(tmp_path / "labels.npz"), batch_size=4)
     values.prepare()

@@ -33,7 +33,7 @@ def test_many_classes_are_described_by_their_ends() -> None:
         (
             ["low", "mid", "mid"],
             None,
-            "y has names, whose order is not known; write data.order, the lowest first, such",
+            "y has names, whose order is not known; write data.order, the lowest first",
         ),
         (["low", "mid", "high"], ["low", "mid"], "data.order: misses 'high', which y has in row 3; name every class"),
         (["low", "mid"], ["low", "mid", "low"], "data.order: names 'low' twice"),
