@@ -1,16 +1,19 @@
 """Experiments on labels and ordered classes: their baselines, and what a threshold is refused for."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from resumed import assert_goes_on
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from lab.config.experiment import from_sections, load
 from lab.errors import LabError
+from lab.modules import metrics, training_step
 from lab.modules.multilabel import MultilabelModule
 from lab.modules.tasks import ClassificationModule
 from lab.modules.thresholds import best
@@ -143,7 +146,7 @@ def test_metrics_of_ones_own_get_the_number_of_labels() -> None:
         build(load("labels", [f"metrics={{of_yes: {kind}}}"]))
 
 
-def test_images_may_have_several_labels(tmp_path: Any) -> None:
+def test_images_may_have_several_labels(tmp_path: Path) -> None:
     from made_data import draw
 
     draw(tmp_path / "pictures", 12)
@@ -156,3 +159,18 @@ def test_images_may_have_several_labels(tmp_path: Any) -> None:
     data = {"kind": "images", "path": "list.csv", "target": "tags", "task": "multilabel", "batch_size": 4}
     built = build(from_sections("tagged", "", {"data": data, "model": {"kind": "conv2d", "channels": 4}}))
     assert (built.data.task, built.data.class_names) == ("multilabel", ("light", "small"))
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "stop"),
+    [
+        ("labels", ("model={kind: linear}", "trainer.max_epochs=2", "data.batch_size=256", "threshold=f1"), 7),
+        ("ordinal", ("trainer.max_epochs=2", "data.batch_size=128"), 3),
+    ],
+)
+def test_a_run_that_was_broken_off_goes_on_to_the_last_bit(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, name: str, overrides: tuple[str, ...], stop: int
+) -> None:
+    monkeypatch.setattr(training_step, "MAX_BATCHES", 1)
+    monkeypatch.setattr(metrics, "BUFFERED_ROWS", 300)  # the metrics hold a part of the epoch
+    assert_goes_on(workplace, name, ("checkpoints.every_seconds=0", *overrides), (stop,))
