@@ -90,6 +90,8 @@ def _classes(samples: Samples) -> str:
         return f"class names {names[:4]}; they must be different texts"
     if len(names) < 2:
         return "a single class; there is nothing to tell apart"
+    if samples.ordered and len(names) < 3:
+        return "two classes as ordered; three are the fewest that have an order to learn"
     if y.ndim != 1 or not np.issubdtype(y.dtype, np.number) or (y != np.floor(y)).any():
         return f"y of shape {y.shape} and type {y.dtype}; with class names it must be whole numbers, (N,)"
     low, high = int(y.min()), int(y.max())
@@ -115,6 +117,8 @@ def _labels(samples: Samples) -> str:
 
 def _values(samples: Samples) -> str:
     y = samples.y
+    if samples.ordered:
+        return "no class names, but says that they are ordered"
     if y.ndim != 2:
         return f"y of shape {y.shape}; without class names it must be values (N, T), such as y[:, None]"
     if not np.issubdtype(y.dtype, np.number):

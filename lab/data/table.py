@@ -87,6 +87,8 @@ class Table(SampleDataModule):
         self.rows = TableSplits(group, order_by, split, {"val": val_path, "test": test_path})
         self.missing = marks_of(missing)
         self.missing_target = missing_target
+        if missing_target == "skip" and task == "multilabel" and len(self.predicted) == 1:
+            raise LabError("data.missing_target: an empty list of labels is a sample without any; leave it out")
         self._samples: Samples | None = None
         self.date_format = None if date_format is None else dates.check(date_format)
         self.lists = self.predicted if task == "multilabel" and len(self.predicted) == 1 else []  # of labels

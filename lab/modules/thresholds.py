@@ -14,10 +14,19 @@ from torch import Tensor
 
 from lab.config.types import Threshold
 from lab.data.loaders import Batch
+from lab.errors import LabError
 from lab.modules.task import TaskModule
 
 USUAL = 0.5
 TIED = 1e-12  # difference of two values of a metric that are the same
+
+
+def fitting(chosen: Threshold | None, task: str, classes: int) -> Threshold | None:
+    """The threshold that was chosen; raises LabError where none decides: for values, and for more than two classes."""
+    if chosen is None or task == "multilabel" or classes == 2:
+        return chosen
+    what = f"{classes} classes" if task == "classification" else task
+    raise LabError(f"threshold: is for two classes or for labels, not for {what}; leave it out")
 
 
 def best(scores: NDArray[np.float32], truth: NDArray[Any], metric: str, of_both: bool) -> float | None:

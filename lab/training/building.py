@@ -19,12 +19,12 @@ from lab.architectures.adapters import Embedded, FromLastValue, OrderedThreshold
 from lab.config import kinds, schema
 from lab.config.experiment import Experiment
 from lab.config.sections import SIZES, Part
-from lab.config.types import Fold, Threshold
+from lab.config.types import Fold
 from lab.data.base import DataModule, SampleDataModule
 from lab.data.lightning_data import LightningData
 from lab.data.sizes import EmbeddedColumns, InputAdapter, RelativeToLastValue
 from lab.errors import LabError, described, place_of
-from lab.modules import metrics
+from lab.modules import metrics, thresholds
 from lab.modules.multilabel import MultilabelModule
 from lab.modules.observer import Observer
 from lab.modules.ordinal import OrderedProbabilities, OrdinalModule
@@ -281,7 +281,7 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
             experiment.trainer["gradient_clip_algorithm"],
         ),
     }
-    threshold = _threshold(experiment.threshold, data)
+    threshold = thresholds.fitting(experiment.threshold, data.task, data.sizes.classes)
     if data.task == "classification":
         return ClassificationModule(
             data.sizes.classes, data.majority, data.class_names, data.class_counts, threshold, **task
@@ -295,11 +295,3 @@ def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -
     if data.task == "regression":
         return RegressionModule(data.target_scale, data.target_columns(), **task)
     return ForecastingModule(data.target_scale, data.target_columns(), data.baseline_season, **task)
-
-
-def _threshold(chosen: Threshold | None, data: DataModule) -> Threshold | None:
-    """The threshold, if nothing stands against one; raises LabError where no probability is decided by."""
-    if chosen is None or data.task == "multilabel" or data.sizes.classes == 2:
-        return chosen
-    what = f"{data.sizes.classes} classes" if data.task == "classification" else data.task
-    raise LabError(f"threshold: is for two classes or for labels, not for {what}; leave it out")

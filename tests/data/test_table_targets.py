@@ -135,6 +135,7 @@ def test_rows_without_one_of_the_targets_are_skipped_where_that_is_asked_for() -
         ({"target": ["red", "blue"], "task": "classification"}, "data.target: classification has one target, not 2"),
         ({"target": ["size", "blue"]}, "column 'blue' has text such as '(yes|no)'; several targets are numbers"),
         ({"target": ["red", "reed"]}, "data.target: no column 'reed'; did you mean red"),
+        ({"target": "tags", "task": "multilabel", "missing_target": "skip"}, "an empty list of labels is a sample"),
         ({"target": []}, "data.target: names no column"),
         ({"target": ["red", "green"], "drop": ["green"]}, "data.drop: 'green' is the target; leave it out"),
         (
