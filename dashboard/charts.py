@@ -250,6 +250,25 @@ def confusion_matrix(counts: np.ndarray, names: Sequence[str]) -> Chart:
     return Chart(figure, (), table.rename_axis("true ↓ predicted →").reset_index())
 
 
+def label_bars(scores: pd.DataFrame) -> Chart:
+    """Precision, recall and F1 of each label, a group of bars each; `scores` has a row for each label."""
+    ticks = [text.escape_html(name, 20) for name in scores["label"]]
+    figure = go.Figure()
+    for number, measure in enumerate(("precision", "recall", "f1")):
+        figure.add_bar(
+            x=ticks,
+            y=scores[measure],
+            name=measure,
+            marker_color=COLOURS[number],
+            customdata=scores["samples"],
+            hovertemplate=f"%{{x}}: {measure} %{{y:.3f}}, %{{customdata:.0f}} samples have it<extra></extra>",
+        )
+    _set_layout(figure, "in the test", "label")
+    figure.update_xaxes(type="category")
+    figure.update_yaxes(range=[0, 1])
+    return Chart(figure, (), scores)
+
+
 def _set_layout(figure: go.Figure, y: str, x: str) -> None:
     figure.update_layout(
         height=HEIGHT,

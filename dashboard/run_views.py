@@ -164,7 +164,11 @@ def metrics_by_chart(names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def show_outcome(table: RunTable, run: str) -> None:
-    """The confusion matrix, or the predictions against the true values."""
+    """The confusion matrix, the scores of each label, or the predictions against the true values."""
+    scores = store_reads.label_scores(run)
+    if scores is not None:
+        components.show_chart(charts.label_bars(scores), "labels", "scores of each label of the test data")
+        return
     matrix = store_reads.confusion_matrix(run)
     if matrix is not None:
         components.show_chart(charts.confusion_matrix(*matrix), "confusion", "confusion matrix of the test data")

@@ -226,6 +226,16 @@ def confusion_matrix(run: str) -> tuple[np.ndarray, list[str]] | None:
     return (counts, names) if counts.shape == (len(names), len(names)) else None
 
 
+def label_scores(run: str) -> pd.DataFrame | None:
+    """A row for each label of a run's test: label, samples, precision, recall, f1; None if it has no valid scores."""
+    try:
+        content = pd.DataFrame(json.loads(artifact_text(run, "labels.json") or "null"))
+        numbers = content[["samples", "precision", "recall", "f1"]].astype(float)
+        return pd.concat([content["labels"].astype(str).rename("label"), numbers], axis=1)
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
 def comparison(run: str) -> dict[str, Any] | None:
     """The comparison.json of a run; None until the comparison has ended."""
     return verdicts.parse(artifact_text(run, "comparison.json"))

@@ -1,6 +1,6 @@
-"""Networks that some data needs in front of any architecture: embeddings, and windows relative to the last value."""
+"""Networks that some data needs around any architecture: embeddings, windows relative to the last value, thresholds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -73,3 +73,33 @@ class FromLastValue(nn.Module):
         if self.covariates:
             state_dict.setdefault(f"{prefix}relative", torch.tensor(self.targets))
         super()._load_from_state_dict(state_dict, prefix, *others)
+
+
+class OrderedThresholds(nn.Module):
+    """One output of an architecture, (N, 1), to the logits of P(class > k), (N, K − 1), of K ordered classes.
+
+    The output less rising thresholds: proportional odds (McCullagh 1980). The thresholds start at the log-odds of the
+    classes' `counts` among the training samples, to which weight decay draws them back.
+    """
+
+    first: Tensor
+    gaps: Tensor
+
+    def __init__(self, architecture: nn.Module, counts: Sequence[float]):
+        super().__init__()
+        self.architecture = architecture
+        smoothed = torch.tensor(counts, dtype=torch.float64) + 0.5  # a class may have no training sample
+        start = torch.logit(smoothed.cumsum(0) / smoothed.sum())[:-1].float()
+        self.register_buffer("first", start[:1])
+        self.register_buffer("gaps", start.diff())
+        self.shift = nn.Parameter(torch.zeros(1))
+        self.stretch = nn.Parameter(torch.zeros(len(start) - 1))
+
+    def thresholds(self) -> Tensor:
+        """The thresholds (K − 1,)."""
+        first = self.first + self.shift
+        return torch.cat([first, first + (self.gaps * self.stretch.exp()).cumsum(0)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Samples (N, ...) to cumulative logits (N, K − 1), which fall with k."""
+        return self.architecture(x) - self.thresholds()

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from lab.config import kinds, schema, yaml_files
 from lab.config.overrides import with_overrides
 from lab.config.sections import DECIDED_BY_MODULE, GROUPS, Part, checked_sections, top_level
-from lab.config.types import Fold
+from lab.config.types import Fold, Threshold
 from lab.errors import LabError, did_you_mean
 
 FOLDER = Path("experiments")
@@ -17,9 +17,7 @@ FOLDER = Path("experiments")
 ADDED: dict[str, Any] = {
     "checkpoints.monitor": "val/loss",
     "loss.class_weights": None,
-    "data.classes": None,
-    "data.per_class": None,
-    "data.weight": None,
+    **{f"data.{name}": None for name in ("classes", "per_class", "weight", "order", "labels", "label_separator")},
     "data.augment": [],
     "data.mix": None,
     "data.mix_alpha": 1.0,
@@ -51,6 +49,7 @@ class Experiment:
     seed: int
     seeds: Mapping[str, int | None]
     fold: str | None  # such as 2/5
+    threshold: Threshold | None
     threads: int | Literal["auto"]
     channels_last: bool
     conformal: float | None  # the share of new values that intervals hold
@@ -105,6 +104,7 @@ class Experiment:
             "seed": self.seed,
             "seeds": {source: seed for source, seed in self.seeds.items() if seed is not None},
             "fold": self.fold,
+            "threshold": self.threshold,
             "threads": self.threads,
             "channels_last": self.channels_last,
             "conformal": self.conformal,
@@ -196,7 +196,7 @@ def _of_model_and_module(sections: Mapping[str, Any]) -> list[str]:
         return [] if sections.get("model") is not None else ["model: is required (or module: a LightningModule)"]
     return [
         f"{name}: would not be used, since module: has its own (training_step, configure_optimizers); remove it"
-        for name in DECIDED_BY_MODULE
+        for name in (*DECIDED_BY_MODULE, "threshold")
         if sections.get(name) not in (None, {})
     ]
 

@@ -16,6 +16,8 @@ SHIPPED = {
         "images": "lab.data.images:Images",
         "series": "lab.data.series:Series",
         "digits": "lab.data.shipped:Digits",
+        "digit_statements": "lab.data.shipped:DigitStatements",
+        "party": "lab.data.shipped:PartyIdentification",
         "breast_cancer": "lab.data.shipped:BreastCancer",
         "diabetes": "lab.data.shipped:Diabetes",
         "mnist1d": "lab.data.shipped:MNIST1D",
@@ -50,6 +52,7 @@ SHIPPED = {
     "loss": {
         "cross_entropy": "lab.modules.optimizers:cross_entropy",
         "bce": "lab.modules.optimizers:bce",
+        "ordinal": "lab.modules.ordinal:ordinal",
         "mse": "lab.modules.optimizers:mse",
         "l1": "lab.modules.optimizers:l1",
         "huber": "lab.modules.optimizers:huber",

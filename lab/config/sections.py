@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from lab.config import kinds, schema, trainer_settings
-from lab.config.types import Count, FoldText, Fraction, NonNegativeFloat, PositiveFloat, PositiveInt
+from lab.config.types import Count, FoldText, Fraction, NonNegativeFloat, PositiveFloat, PositiveInt, Threshold
 from lab.errors import LabError, abbreviated, described, place_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ SUPPLIED: dict[str, tuple[str, ...]] = {
     "optimizer": ("params",),
     "scheduler": ("optimizer", "total_steps", "last_epoch"),
     "loss": ("class_counts", "class_names"),
-    "metrics": ("num_classes", "classes"),
+    "metrics": ("num_classes", "classes", "num_labels"),
     "early_stopping": ("higher_is_better",),
 }
 
@@ -101,6 +101,7 @@ def top_level(
     seed: Count = 0,
     seeds: dict[str, Any] = {},  # noqa: B006
     fold: FoldText | None = None,
+    threshold: Threshold | None = None,
     threads: PositiveInt | Literal["auto"] = 1,
     channels_last: bool = False,
     conformal: Fraction | None = None,
@@ -115,6 +116,8 @@ def top_level(
     With `fold`, such as 2/5, the samples are dealt to 5 parts, the same for every seed; the second is the test split.
     `start_from` is a run, as commands name it, or a file of weights that the network takes over as far as they fit.
     Parameters whose names match a pattern of `freeze` are not trained before epoch `unfreeze_at`, if that is given.
+    `threshold` is the probability above which the second of two classes, or a label, is said: 0.5, or another, or that
+    which is best by a metric on the validation split.
     """
 
 

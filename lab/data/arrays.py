@@ -1,6 +1,6 @@
 """Arrays: an NPZ file with x and y, or two NPY files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from zipfile import BadZipFile
 
@@ -50,6 +50,9 @@ class Stored:
 class Arrays(SampleDataModule):
     """Samples x (N, ...) of any numeric type and y: classes (N,), one value (N,) or several (N, T).
 
+    With `task: multilabel` y is labels (N, K) of 0 and 1, with names in `labels`, or texts (N,) that list them, with a
+    `label_separator` that is found. With `task: ordinal` y is numbers (N,), or names in the `order` given.
+
     `path` is an NPZ file with `x`, `y` (or `x_train`, `y_train`) and, where they are given, `x_val`, `y_val`, `x_test`
     and `y_test`; beside each of them `weight` (`weight_train`, ...) may say how many times a sample counts in the loss
     and in every metric. Or `x` and `y` are two NPY files. `axes` names the dimensions of x: N samples, F features,
@@ -66,6 +69,9 @@ class Arrays(SampleDataModule):
         x: str | None = None,
         y: str | None = None,
         task: targets.TaskChoice = "auto",
+        order: list[str | int | float] | None = None,
+        labels: list[str] | None = None,
+        label_separator: str | None = None,
         axes: Axes = "auto",
         batch_size: PositiveInt = 64,
         val_fraction: Fraction = 0.1,
@@ -77,7 +83,8 @@ class Arrays(SampleDataModule):
         self.paths = [name for name in (path, x, y) if name is not None]
         self.two_files = x is not None and y is not None and path is None
         self.one_file = path is not None and x is None and y is None
-        self.chosen_task = task
+        self.choice = targets.Choice(task, order, label_separator)
+        self.labels = labels
         self.axes = axes
         self.read_axes = ""  # of sequences that were cut by lengths
 
@@ -96,7 +103,7 @@ class Arrays(SampleDataModule):
                 f"{' and '.join(self.paths)}: x has {len(x):,} samples, y {len(y):,}; the numbers must be equal"
             )
         self.read_axes = stored.axes
-        found = targets.resolve(_squeezed(y), self.chosen_task, "y")
+        found = self._named(targets.resolve(_squeezed(y), self.choice, "y"), y)
         self.notes.append(("task", targets.describe(found)))
         self._add_notes(stored)
         return Samples(
@@ -107,7 +114,20 @@ class Arrays(SampleDataModule):
             fingerprint=file_fingerprint(*self.paths),
             val_size=stored.val_size,
             weight=stored.weight,
+            ordered=found.ordered,
         )
+
+    def _named(self, found: targets.Target, y: NDArray[Any]) -> targets.Target:
+        """The target with the names of `labels`."""
+        if self.labels is None:
+            return found
+        if self.choice.task != "multilabel" or y.ndim != 2:
+            raise LabError(
+                "data.labels: names the columns of labels y (N, K), with data.task: multilabel; leave it out"
+            )
+        if len(self.labels) != y.shape[1] or len(set(self.labels)) < len(self.labels):
+            raise LabError(f"data.labels: {len(self.labels)} names for the {y.shape[1]} columns of y; name each once")
+        return replace(found, class_names=tuple(self.labels))
 
     def _add_notes(self, stored: Stored) -> None:
         given = np.repeat(["val", "test"], [stored.val_size, stored.test_size]).tolist()

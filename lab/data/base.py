@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import lightning as L
@@ -34,7 +34,7 @@ from lab.data.sizes import InputAdapter, Sizes
 from lab.data.splits import split as split_samples
 from lab.errors import LabError
 
-Task = Literal["classification", "regression", "forecasting", "own"]
+Task = Literal["classification", "ordinal", "multilabel", "regression", "forecasting", "own"]
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 UNUSUAL = re.compile(r"[^\w-]+")  # characters that the name of a metric cannot have everywhere
@@ -80,6 +80,7 @@ class DataModule(L.LightningDataModule, ABC):
         self.skipped: list[str] = []  # what the source holds and is not used, a line each
         self.majority = 0  # the most frequent class of the training split
         self.class_counts: tuple[float, ...] = ()  # training samples of each class, or the sum of their weights
+        self.label_counts: tuple[int, ...] = ()  # training samples that have each label
         self.weighted = False  # whether samples have weights: the third part of each batch
 
     @abstractmethod
@@ -183,7 +184,7 @@ class DataModule(L.LightningDataModule, ABC):
 class SampleDataModule(DataModule):
     """Independent samples in memory: a subclass only needs to implement `read`.
 
-    The task is classification if the samples have class names, else regression.
+    The task is classification if the samples have class names, else regression; `Samples` says what others there are.
     """
 
     def __init__(
@@ -233,7 +234,7 @@ class SampleDataModule(DataModule):
 
     def _prepare(self) -> None:
         samples = check(self.read(), type(self).__name__)
-        self.task = "classification" if samples.class_names else "regression"
+        self.task = samples.task
         self.class_names = tuple(samples.class_names)
         self.feature_names = tuple(samples.feature_names)
         self.fingerprint = samples.fingerprint or fingerprint(samples.x, samples.y)
@@ -251,24 +252,45 @@ class SampleDataModule(DataModule):
             dataset = self.dataset(x, y, split)
             self.splits[split] = WeightedDataset(dataset, of_splits[split]) if of_splits else dataset
         self.weighted = bool(of_splits)
-        classes = len(self.class_names)
-        outputs = (1 if classes == 2 else classes) if classes else y.shape[1]
-        self.sizes = Sizes(tuple(x.shape[1:]), outputs, classes, padded=self.padded)
+        self.sizes = _sizes(tuple(x.shape[1:]), samples, self.padded)
 
     def _targets(self, samples: Samples, train: Tensor, weight: Tensor | None) -> Tensor:
-        """Class numbers (N,), or standardised values (N, T); of the `train` rows with their `weight` (n,), if any."""
+        """Class numbers (N,), labels (N, K), or standardised values (N, T).
+
+        Counts and scales are those of the `train` rows, with their `weight` (n,) if they have any.
+        """
+        if self.task == "multilabel":
+            y = torch.as_tensor(samples.y, dtype=torch.int64)
+            self.label_counts = tuple(y[train].sum(0).tolist())
+            self._note_missing("no training sample has the label", self.label_counts)
+            return y
         if self.class_names:
             y = torch.as_tensor(samples.y, dtype=torch.int64)
             counts = torch.bincount(y[train], None if weight is None else weight.double(), len(self.class_names))
             self.majority, self.class_counts = int(counts.argmax()), tuple(counts.tolist())
-            if missing := [name for name, count in zip(self.class_names, counts.tolist(), strict=True) if not count]:
-                self.notes.append(("classes", f"no training sample is of class {', '.join(missing)}"))
+            self._note_missing("no training sample is of class", self.class_counts)
             return y
         y = torch.as_tensor(samples.y, dtype=torch.float32)
         count = y.shape[1]
         self.target_names = tuple(samples.target_names) or tuple(f"value {index + 1}" for index in range(count))
         self.target_scale = Scale.fit(y[train], weight)
         return self.target_scale.apply(y)
+
+    def _note_missing(self, sentence: str, counts: Sequence[float]) -> None:
+        """Say which classes or labels the training split does not have."""
+        if missing := [name for name, count in zip(self.class_names, counts, strict=True) if not count]:
+            self.notes.append(("classes", f"{sentence} {', '.join(missing)}"))
+
+
+def _sizes(shape: tuple[int, ...], samples: Samples, padded: bool) -> Sizes:
+    """The sizes of samples of this shape, as the network sees them."""
+    names = len(samples.class_names)
+    if samples.task == "regression":
+        return Sizes(shape, samples.y.shape[1], padded=padded)
+    if samples.task == "multilabel":
+        return Sizes(shape, names, labels=names, padded=padded)
+    single = names == 2 or samples.task == "ordinal"
+    return Sizes(shape, 1 if single else names, names, ordered=samples.task == "ordinal", padded=padded)
 
 
 def _fold_note(samples: Samples, fold: Fold, split: Mapping[str, NDArray[np.int64]]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from lab.errors import LabError
 @dataclass(frozen=True)
 class Samples:
     """Raw independent samples x (N, ...) and y: class numbers (N,) with their names, or values (N, T) without.
+
+    y (N, K) of 0 and 1 with class names are labels, of which a sample may have several. `ordered` says that the class
+    names are in order, the lowest first.
 
     The last `test_size` samples are the test set of the source and the `val_size` before them its validation set;
     with 0 such a split is drawn. Or `given` (N,) names the split of each sample, "" for one that may go anywhere.
@@ -38,6 +41,21 @@ class Samples:
     order: NDArray[Any] | None = None
     weight: NDArray[Any] | None = None
     feature_names: Sequence[str] = ()
+    ordered: bool = False
+
+    @property
+    def task(self) -> Literal["classification", "ordinal", "multilabel", "regression"]:
+        """What is to be learned."""
+        if not len(self.class_names):
+            return "regression"
+        if self.y.ndim == 2:
+            return "multilabel"
+        return "ordinal" if self.ordered else "classification"
+
+    @property
+    def strata(self) -> NDArray[Any] | None:
+        """The class of each sample (N,), by which splits are drawn in proportion; None where it has no single one."""
+        return self.y if self.task in ("classification", "ordinal") else None
 
 
 def check(samples: Any, kind: str) -> Samples:
@@ -46,7 +64,8 @@ def check(samples: Any, kind: str) -> Samples:
         raise LabError(f"data: {kind}.read() must return lab.data.base.Samples, not {type(samples).__name__}")
     if isinstance(samples.x, list) and samples.x and all(isinstance(each, np.ndarray) for each in samples.x):
         samples = _stacked(samples, kind)
-    problem = _shapes(samples) or (_classes(samples) if len(samples.class_names) else _values(samples))
+    of_targets = _values if not len(samples.class_names) else _labels if _has_columns(samples) else _classes
+    problem = _shapes(samples) or of_targets(samples)
     if problem:
         raise LabError(f"data: {kind}.read() gives {problem}")
     if samples.weight is not None:
@@ -92,6 +111,8 @@ def _classes(samples: Samples) -> str:
         return f"class names {names[:4]}; they must be different texts"
     if len(names) < 2:
         return "a single class; there is nothing to tell apart"
+    if samples.ordered and len(names) < 3:
+        return "two classes as ordered; three are the fewest that have an order to learn"
     if y.ndim != 1 or not np.issubdtype(y.dtype, np.number) or (y != np.floor(y)).any():
         return f"y of shape {y.shape} and type {y.dtype}; with class names it must be whole numbers, (N,)"
     low, high = int(y.min()), int(y.max())
@@ -100,8 +121,25 @@ def _classes(samples: Samples) -> str:
     return ""
 
 
+def _has_columns(samples: Samples) -> bool:
+    return np.ndim(samples.y) == 2 and np.shape(samples.y)[1] > 1
+
+
+def _labels(samples: Samples) -> str:
+    names, y = list(samples.class_names), samples.y
+    if y.shape[1] != len(names) or len(set(names)) < len(names):
+        return f"{len(names)} class names {names[:4]} for {y.shape[1]} labels; they must be as many different texts"
+    odd = ~np.isin(y, (0, 1))
+    if odd.any():
+        row, column = (int(index) for index in np.argwhere(odd)[0])
+        return f"y[{row}, {column}] = {y[row, column]}; labels are 0 or 1"
+    return "class names in order, but labels have none" if samples.ordered else ""
+
+
 def _values(samples: Samples) -> str:
     y = samples.y
+    if samples.ordered:
+        return "no class names, but says that they are ordered"
     if y.ndim != 2:
         return f"y of shape {y.shape}; without class names it must be values (N, T), such as y[:, None]"
     if not np.issubdtype(y.dtype, np.number):

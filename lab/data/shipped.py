@@ -104,6 +104,12 @@ def _generate() -> dict[str, np.ndarray]:
     }
 
 
+PARTIES = [
+    *("strong Democrat", "weak Democrat", "independent Democrat", "independent"),
+    *("independent Republican", "weak Republican", "strong Republican"),
+]
+
+
 class Digits(Digitlike):
     """Images (N, 1, 8, 8), ten classes.
 
@@ -142,6 +148,38 @@ class BreastCancer(SampleDataModule):
         names = [str(name) for name in source.target_names]
         features = [str(name) for name in source.feature_names]
         return Samples(source.data, source.target, class_names=names, feature_names=features)
+
+
+# Of each digit: it is even, it is prime, it is written with a closed loop, it is 5 or more.
+STATEMENTS = {"even": (0, 2, 4, 6, 8), "prime": (2, 3, 5, 7), "loop": (0, 6, 8, 9), "five_or_more": (5, 6, 7, 8, 9)}
+
+
+class DigitStatements(SampleDataModule):
+    """Images (N, 1, 8, 8) of digits, four statements that are true or not: even, prime, a closed loop, 5 or more."""
+
+    def read(self) -> Samples:
+        """All 1,797 images."""
+        from sklearn.datasets import load_digits
+
+        source = load_digits()
+        labels = np.stack([np.isin(source.target, digits) for digits in STATEMENTS.values()], axis=1)
+        return Samples(source.images[:, None], labels.astype(np.int64), class_names=list(STATEMENTS))
+
+
+class PartyIdentification(SampleDataModule):
+    """Table (N, 8) on voters in the American National Election Study of 1996, to their party, seven ordered classes.
+
+    Who watches television news, and how left or right a voter stands and places the candidates, age, education,
+    income, and the population of the place (statsmodels' `anes96`; the vote itself is left out).
+    """
+
+    def read(self) -> Samples:
+        """All 944 voters."""
+        from statsmodels.datasets import anes96
+
+        rows = anes96.load_pandas().data
+        inputs = ["TVnews", "selfLR", "ClinLR", "DoleLR", "age", "educ", "income", "logpopul"]
+        return Samples(rows[inputs].to_numpy(np.float32), rows["PID"].to_numpy(int), class_names=PARTIES, ordered=True)
 
 
 class Diabetes(SampleDataModule):

@@ -10,8 +10,9 @@ from typing import Any
 class Sizes:
     """The shape of one sample as the architecture sees it, without N, and the number of outputs.
 
-    `classes` is 0 for regression and forecasting, which may have `levels` outputs for each value, its quantiles.
-    `padded` says that sequences (C, L) are of unequal length, of at most L steps, and end in NaN.
+    `classes` is 0 for regression and forecasting, which may have `levels` outputs for each value, its quantiles, and
+    for `labels`, of which a sample may have several. Of `ordered` classes, the architecture gives one number. `padded`
+    says that sequences (C, L) are of unequal length, of at most L steps, and end in NaN.
     """
 
     input_shape: tuple[int, ...]
@@ -19,10 +20,17 @@ class Sizes:
     classes: int = 0
     levels: int = 1
     padded: bool = False
+    labels: int = 0
+    ordered: bool = False
 
     def with_levels(self, levels: int) -> "Sizes":
         """The same with so many outputs for each value."""
         return replace(self, out_features=self.out_features // self.levels * levels, levels=levels)
+
+    @property
+    def raw_outputs(self) -> int:
+        """Numbers per sample that the loss takes: those of the architecture, or K − 1 logits of K ordered classes."""
+        return self.classes - 1 if self.ordered else self.out_features
 
     def supplied(self) -> dict[str, Any]:
         """The constructor arguments that are passed to an architecture that has parameters of these names.
@@ -30,7 +38,7 @@ class Sizes:
         | name | value |
         |---|---|
         | in_features | values in one sample, all dimensions multiplied |
-        | out_features | logits or values per sample: 1 logit for two classes |
+        | out_features | logits or values per sample: 1 logit for two classes, 1 number for ordered classes |
         | classes | number of classes |
         | in_channels | C of (C, L) or (C, H, W) |
         | length | L of (C, L) |

@@ -18,9 +18,10 @@ from lab.modules.task import TaskModule
 from lab.modules.tasks import predict_with
 from lab.tracking.reading.stored_runs import OTHER_TOOL, StoredRun
 from lab.training import provenance
-from lab.training.building import Built, build, task_module
+from lab.training.building import Built, build
 from lab.training.checkpoints.callback import load_weights
 from lab.training.checkpoints.files import Damaged
+from lab.training.task_modules import task_module
 from lab.training.trainer import silence_libraries
 
 BATCH_SIZE = 4_096  # samples that go through the network together

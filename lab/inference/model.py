@@ -17,6 +17,7 @@ from torch import nn
 from lab.data import encodings
 from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
+from lab.data.encodings.outputs import Output, named_outputs, value_columns
 from lab.data.encodings.sequence import SequenceEncoding
 from lab.data.encodings.series import SeriesEncoding
 from lab.data.reading.times import columns as times
@@ -52,16 +53,6 @@ def _program_file(folder: Path, run: StoredRun) -> Path:
 
 
 @dataclass(frozen=True)
-class Output:
-    """The task, the names of its classes or of its targets, and of what is predicted beside each value."""
-
-    task: str
-    class_names: Sequence[str]
-    target_names: Sequence[str]
-    bands: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
 class Model:
     """A trained model with its encoding: raw data in, named predictions out."""
 
@@ -80,9 +71,9 @@ class Model:
         the rows of a DataFrame; a list of sequences of unequal length, an array with NaN after the end of each, or a
         DataFrame with one column of lists; paths of images; or a DataFrame that holds a series up to now, for which
         the result has a row for each of the next steps, of each series if there are several. Columns: `prediction`,
-        and `probability of ...` for each class; for several targets, `prediction of ...` for each; beside values their
-        quantiles, such as `quantile 0.9`, and the ends `lower` and `upper` of their interval, as far as the run has
-        them.
+        and `probability of ...` for each class; for several targets, `prediction of ...` for each; for labels all
+        three, the first with the list of those that are said; beside values their quantiles, such as `quantile 0.9`,
+        and the ends `lower` and `upper` of their interval, as far as the run has them.
         """
         outputs = self._outputs_of(raw)
         if isinstance(self.encoding, SeriesEncoding) and isinstance(raw, pd.DataFrame):
@@ -144,21 +135,6 @@ def _samples(rows: pd.DataFrame, shape: tuple[int, ...]) -> NDArray[Any]:
         if column.isna().any():
             raise LabError(f"column '{name}', row {int(column.isna().to_numpy().argmax()) + 1}: is empty")
     return rows.to_numpy(dtype=np.float32).reshape(len(rows), *shape)
-
-
-def named_outputs(outputs: NDArray[np.float32], output: Output) -> pd.DataFrame:
-    """Probabilities (N, classes) or values (N, T) as a table with a row per sample."""
-    if output.class_names:
-        predicted = np.asarray(output.class_names, dtype=object)[outputs.argmax(axis=1)]
-        named = {f"probability of {name}": outputs[:, index] for index, name in enumerate(output.class_names)}
-        return pd.DataFrame({"prediction": predicted} | named)
-    return pd.DataFrame(dict(zip(value_columns(output.target_names, output.bands), outputs.T, strict=True)))
-
-
-def value_columns(names: Sequence[str], bands: Sequence[str]) -> list[str]:
-    """The columns of predictions: those of all targets, then each of the bands, likewise."""
-    kinds = ["prediction", *bands]
-    return kinds if len(names) < 2 else [f"{kind} of {name}" for kind in kinds for name in names]
 
 
 def forecasts(

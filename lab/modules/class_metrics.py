@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 from torchmetrics import Metric
 from torchmetrics.classification import BinaryAUROC
 
 from lab.data.base import UNUSUAL
+from lab.modules.metrics import Wrapped
 
 BINS = 15  # of the calibration error, as in Guo et al. (2017)
 MOST_RECALLS = 20  # classes; of more, no recall is recorded for each
@@ -118,13 +120,25 @@ def recall_of_each(class_names: Sequence[str]) -> dict[str, Metric]:
 def named_recalls(class_names: Sequence[str], metric: Callable[[int, int], Metric]) -> dict[str, Metric]:
     """A metric of (number of classes, number of the class) for every class, as `recall_NAME`; none for too many."""
     count = len(class_names)
-    if count > MOST_RECALLS:
-        return {}
-    named: dict[str, Metric] = {}
-    for number, class_name in enumerate(class_names):
-        name = f"recall_{UNUSUAL.sub('_', class_name)}"
-        named[f"{name}_{number + 1}" if name in named else name] = metric(count, number)
-    return named
+    names = names_in_metrics(class_names) if count <= MOST_RECALLS else []
+    return {f"recall_{name}": metric(count, number) for number, name in enumerate(names)}
+
+
+def names_in_metrics(class_names: Sequence[str]) -> list[str]:
+    """The names of classes as part of the names of metrics, each different."""
+    found: list[str] = []
+    for number, class_name in enumerate(class_names, start=1):
+        name = UNUSUAL.sub("_", class_name)
+        found.append(f"{name}_{number}" if name in found else name)
+    return found
+
+
+class Decided(Wrapped):
+    """A metric of two classes that takes which one was decided on, by a threshold, instead of probabilities."""
+
+    def update(self, decided: Tensor, target: Tensor) -> None:
+        """Class numbers (N,), said and true, of some samples."""
+        self.metric.update(one_hot(decided, 2).float(), target)
 
 
 def imbalanced(counts: Sequence[float]) -> bool:

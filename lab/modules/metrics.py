@@ -190,10 +190,12 @@ def build_all(parts: Mapping[str, Part], sizes: Sizes) -> dict[str, Metric]:
 
 
 def _build(path: str, part: Part, sizes: Sizes) -> Metric:
-    supplied: dict[str, Any] = {"num_classes": sizes.classes, "classes": sizes.classes} if sizes.classes else {}
-    for name in ("num_classes", "classes"):
-        if schema.requires(part.target, name) and not sizes.classes:
-            raise LabError(f"{path}: {part.kind} asks for `{name}`, but there are no classes to predict")
+    known = {"num_classes": sizes.classes, "classes": sizes.classes, "num_labels": sizes.labels}
+    supplied: dict[str, Any] = {name: count for name, count in known.items() if count}
+    for name in known.keys() - supplied.keys():
+        if schema.requires(part.target, name):
+            what = "labels" if name == "num_labels" else "classes"
+            raise LabError(f"{path}: {part.kind} asks for `{name}`, but there are no {what} to predict")
     metric = part.build(**supplied)
     if not isinstance(metric, Metric):
         raise LabError(f"{path}: {part.kind} is no torchmetrics.Metric")
@@ -201,5 +203,6 @@ def _build(path: str, part: Part, sizes: Sizes) -> Metric:
         raise LabError(f"{path}: {part.kind} does not say whether higher is better; set its class's higher_is_better")
     binary = any(base.__name__.startswith("Binary") for base in type(metric).__mro__)
     if binary and sizes.classes != 2:
-        raise LabError(f"{path}: {part.kind} is for two classes, the data has {sizes.classes}")
+        given = f"{sizes.labels} labels" if sizes.labels else sizes.classes
+        raise LabError(f"{path}: {part.kind} is for two classes, the data has {given}")
     return OwnMetric(metric, binary)

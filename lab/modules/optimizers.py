@@ -38,7 +38,10 @@ def cross_entropy(
 def bce(
     class_weights: ClassWeights = None, class_counts: Sequence[float] = (), class_names: Sequence[str] = ()
 ) -> nn.Module:
-    """Binary cross-entropy; logits (N, 1), targets (N, 1) of 0 and 1; `class_weights` as for cross_entropy."""
+    """Binary cross-entropy; logits and targets of 0 and 1, (N, 1), or (N, K) of K labels.
+
+    `class_weights` as for cross_entropy.
+    """
     weight = weights.chosen_weights(class_weights, class_counts, class_names)
     return nn.BCEWithLogitsLoss() if weight is None else weights.WeightedBCE(weight)
 

@@ -33,6 +33,11 @@ OPTIONS = {  # settings that have an option of the command line
 # Settings that are needed to read a file.
 READING = ("separator", "text_encoding", "decimal", "thousands", "missing", "skip_rows")
 MAX_LISTED = 8  # names in one line
+# Names of grades: with two of them, classes may have an order.
+ORDERED_WORDS = {
+    *("low", "mid", "medium", "middle", "high", "small", "large", "poor", "fair", "good", "excellent", "bad", "never"),
+    *("rarely", "sometimes", "often", "always", "none", "mild", "moderate", "severe", "disagree", "neutral", "agree"),
+}
 
 
 @dataclass(frozen=True)
@@ -100,12 +105,13 @@ def _read(path: str, given: Mapping[str, Any]) -> pd.DataFrame:
 
 def _table(path: str, target: str | None, given: Mapping[str, Any], names: Sequence[str]) -> Inspection:
     settings = table_inspection.settings_of(path, target, names, given)
+    settings |= table_inspection.as_labels(settings, _read(path, given))
     data, split = table_inspection.with_split(settings, given)
     samples = data.read()
     data.prepare()
     facts = [("rows", f"{len(samples.x):,}, {len(names)} columns"), *_without_reason(data.notes, split), *split]
     facts += [("weights", hint) for hint in table_inspection.weights(samples, data)]
-    facts += [("classes", text) for text in _balance(data)]
+    facts += [*(("classes", text) for text in _balance(data)), *_order(data)]
     facts += [(kind, f"{len(found)}: {_listed(found)}") for kind, found in table_inspection.columns(data.encoding)]
     missing = samples.x.isna().mean().sort_values(ascending=False)
     missing = missing[(missing > 0) & (missing < 1)]  # an empty column is dropped, and said
@@ -166,16 +172,30 @@ def _samples(data: DataModule) -> int:
 
 
 def _shares(data: DataModule) -> np.ndarray:
-    """The share of each class in the training split."""
+    """The share of each class, or label, in the training split."""
     labels: torch.Tensor = without_weights(data.splits["train"]).y
+    if data.task == "multilabel":
+        return labels.double().mean(0).numpy()
     return np.bincount(labels.numpy(), minlength=len(data.class_names)) / len(labels)
 
 
 def _balance(data: DataModule) -> Iterator[str]:
-    """The share of each class in the training split, the largest first."""
+    """The share of each class, or label, in the training split, the largest first."""
     if data.class_names:
         shares = sorted(zip(_shares(data), data.class_names, strict=True), reverse=True)
         yield _listed(f"{name} {100 * share:.1f} %" for share, name in shares)
+
+
+def _order(data: DataModule) -> Iterator[tuple[str, str]]:
+    """How to ask for an order, where the classes look as if they had one."""
+    names = [name.lower() for name in data.class_names]
+    if data.task != "classification" or len(names) < 3:
+        return
+    if all(name.lstrip("-").isdigit() for name in names):
+        yield "order", "if the numbers are grades, data.task: ordinal learns their order"
+    elif len(ORDERED_WORDS & set(names)) > 1:
+        example = ", ".join(data.class_names)
+        yield "order", f"if the classes have one, set data.task: ordinal and data.order, the lowest first: [{example}]"
 
 
 def _imbalance(data: DataModule) -> Iterator[str]:

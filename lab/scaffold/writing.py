@@ -82,7 +82,9 @@ def _question(found: Inspection) -> str:
         targets = dict.fromkeys(name.rpartition(" +")[0] for name in found.data.target_names)
         return f"Can the next {found.settings['horizon']} steps of {', '.join(targets)} be forecast?"
     if found.settings["kind"] == "table":
-        return f"Can {found.settings['target']} be predicted from the other columns of {source}?"
+        targets = found.settings["target"]
+        named = targets if isinstance(targets, str) else ", ".join(targets)
+        return f"Can {named} be predicted from the other columns of {source}?"
     if target := found.settings.get("target"):
         return f"Can {target} be predicted from the images of {source}?"
     return f"Can the {'classes' if found.data.class_names else 'values'} of {source} be predicted?"

@@ -35,7 +35,13 @@ if TYPE_CHECKING:
     from optuna import Study
 
 ERRORS = ("val/rmse", "val/rmse_scaled")  # of one target, of several
-DEFAULT_METRICS = {"classification": ("val/accuracy",), "regression": ERRORS, "forecasting": ERRORS}
+DEFAULT_METRICS = {
+    "classification": ("val/accuracy",),
+    "ordinal": ("val/kappa",),
+    "multilabel": ("val/f1_macro",),
+    "regression": ERRORS,
+    "forecasting": ERRORS,
+}
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def save_for_rows(
     """Write a model for raw rows of a table as MLflow's "model from code": without pickle, independent of the lab.
 
     `encoding` is the content of encoding.json, `encoded` (N, ...) with N > 1 are encoded rows, `rows` raw ones as an
-    example. The model returns a table with the column `prediction` and, for classes, `probability of ...`.
+    example. The model returns the table that `lab predict` writes.
     """
     store.quiet_mlflow()
     import mlflow.pyfunc

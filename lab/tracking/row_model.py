@@ -14,40 +14,24 @@ import torch
 from mlflow.pyfunc.model import PythonModel
 
 from lab.data.encodings import from_json
+from lab.data.encodings.outputs import Output, named_outputs
 
 
 class RowModel(PythonModel):
-    """Predicts rows: a column `prediction`, for each class a column `probability of ...`; or each `prediction of ...`.
-
-    Beside a value its quantiles and the ends of its interval, as far as the model has them.
-    """
+    """Predicts rows: the columns that `lab predict` writes."""
 
     def load_context(self, context: Any) -> None:
         """Read the encoding and the exported network."""
         content = json.loads(Path(context.artifacts["encoding"]).read_text(encoding="utf-8"))
         self.encoding = from_json(content["input"])
-        self.class_names, self.target_names = (content["output"][name] for name in ("class_names", "target_names"))
-        self.bands = content["output"].get("bands", [])
+        self.output = Output(**content["output"])
         self.network = torch.export.load(context.artifacts["network"]).module()
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
         """The predictions, in the order of the rows."""
         with torch.no_grad():
             outputs = self.network(torch.from_numpy(self.encoding.encode(model_input))).numpy()
-        if not self.class_names:
-            columns = self._columns_of_values()
-            return pd.DataFrame(dict(zip(columns, outputs.T, strict=True)), index=model_input.index)
-        predicted = [self.class_names[index] for index in outputs.argmax(axis=1)]
-        table = {"prediction": predicted}
-        table |= {f"probability of {name}": outputs[:, index] for index, name in enumerate(self.class_names)}
-        return pd.DataFrame(table, index=model_input.index)
-
-    def _columns_of_values(self) -> list[str]:
-        """A prediction of each target, then each of their quantiles and ends of intervals."""
-        kinds = ["prediction", *self.bands]
-        if len(self.target_names) < 2:
-            return kinds
-        return [f"{kind} of {name}" for kind in kinds for name in self.target_names]
+        return named_outputs(outputs, self.output).set_index(model_input.index)
 
 
 mlflow.models.set_model(RowModel())

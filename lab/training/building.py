@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import dataclasses
 import functools
-from typing import Any
 
 import lightning as L
 import torch
@@ -12,10 +11,8 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau
 
-from lab.architectures.adapters import Embedded, FromLastValue
+from lab.architectures.adapters import Embedded, FromLastValue, OrderedThresholds
 from lab.config import kinds, schema
 from lab.config.experiment import Experiment
 from lab.config.sections import SIZES, Part
@@ -25,34 +22,23 @@ from lab.data.base import DataModule, SampleDataModule
 from lab.data.lightning_data import LightningData
 from lab.data.sizes import EmbeddedColumns, InputAdapter, RelativeToLastValue
 from lab.errors import LabError, described, place_of
-from lab.modules import conformal, metrics, quantiles
-from lab.modules.averaging import average_for
-from lab.modules.mixing import mixing_for
+from lab.modules import conformal
 from lab.modules.observer import Observer
 from lab.modules.task import TaskModule
 from lab.modules.tasks import (
-    ClassificationModule,
     OwnPredictor,
     Predictor,
-    Probabilities,
-    Unscale,
     predict_with,
 )
-from lab.modules.training_step import Stepping, block_size
-from lab.training.fine_tuning import groups, preparation
+from lab.modules.training_step import block_size
+from lab.training.fine_tuning import preparation
 from lab.training.fine_tuning.preparation import NOTHING, FineTuning
 from lab.training.own_module import OwnObserver, declared_directions
 from lab.training.rehearsal import part_checks
 from lab.training.rehearsal.memory import bounded_parameters
 from lab.training.rehearsal.part_checks import check_metrics, check_optimizer
+from lab.training.task_modules import levels_of, loss_of, module_of, output_of
 
-LOSSES = {
-    "two classes": ("bce",),
-    "classification": ("cross_entropy",),
-    "regression": ("mse", "l1", "huber", "quantile"),
-    "forecasting": ("mse", "l1", "huber", "quantile"),
-}
-BY_STEP = (OneCycleLR, CyclicLR)  # schedules that are stepped after every optimizer step
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 KEPT_BYTES = 2**30
 
@@ -95,8 +81,7 @@ class Built:
         self.module.cpu().float()
         if isinstance(self.module, TaskModule):
             return Predictor(self.module.architecture, self.data.input_scale, self.module.output())
-        scale = self.data.target_scale
-        of_task = Probabilities() if scale is None else Unscale(scale)
+        of_task = output_of(self.data)
         return OwnPredictor(self.module, self.data.input_scale, None if self.numbered_outputs() else of_task)
 
     def numbered_outputs(self) -> int:
@@ -114,7 +99,7 @@ class Built:
             return 0
         finally:
             self.module.train(training)
-        of_task = tuple(outputs.shape) == (len(samples), self.data.sizes.out_features)
+        of_task = tuple(outputs.shape) == (len(samples), self.data.sizes.raw_outputs)
         if of_task and not is_overridden("predict_step", self.module):
             return 0
         return outputs.numel() // len(samples)
@@ -140,15 +125,15 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
             f"data: {data.kind} is a LightningDataModule, which only a module of your own can be trained on "
             "(module:); derive from lab.data.base.SampleDataModule to train a model: on it"
         )
-    experiment = dataclasses.replace(experiment, loss=_loss(experiment.loss, data))
+    experiment = dataclasses.replace(experiment, loss=loss_of(experiment.loss, data))
     conformal.check_data(experiment.conformal, data)
-    data.sizes = data.sizes.with_levels(len(_levels(experiment.part("loss"))) or 1)
+    data.sizes = data.sizes.with_levels(len(levels_of(experiment.part("loss"))) or 1)
     whole = _network(experiment, experiment.part("model"), data)
     parameters = sum(p.numel() for p in whole.parameters())
     data.block = 1  # batches of unequal length do not fit in a block
     if not data.sizes.padded:
         data.block = block_size(experiment.trainer, data.batch_size, parameters, data.sizes.input_shape)
-    module = _module(experiment, data, whole)
+    module = module_of(experiment, data, whole)
     experiment, fine_tuning = preparation.prepare(experiment, data, module)
     check_metrics(experiment, data, module)
     check_optimizer(experiment, module)
@@ -169,6 +154,8 @@ def _network(experiment: Experiment, model: Part, data: DataModule) -> nn.Module
     part_checks.check_forward(whole, architecture, model, data.first_samples(2), data.sizes)
     if missing := next((name for name, p in whole.named_parameters() if isinstance(p, UninitializedParameter)), None):
         raise LabError(f"model: {model.kind} never uses its parameter {missing}, which has no shape")
+    if data.sizes.ordered:
+        whole = OrderedThresholds(whole, data.class_counts)
     return whole.to(memory_format=torch.channels_last) if experiment.channels_last else whole  # type: ignore[call-overload]
 
 
@@ -259,58 +246,3 @@ def with_input_adapter(architecture: nn.Module, adapter: InputAdapter | None, le
         case RelativeToLastValue():
             return FromLastValue(architecture, adapter.targets, adapter.horizon, adapter.channels, levels)
     return architecture
-
-
-def _loss(chosen: Part | None, data: DataModule) -> Part:
-    """The loss of the experiment, or the task's usual one."""
-    task = "two classes" if data.sizes.classes == 2 else data.task
-    if chosen is None:
-        return Part("loss", LOSSES[task][0], {})
-    shipped = {kind for kinds in LOSSES.values() for kind in kinds}
-    if chosen.kind in shipped and chosen.kind not in LOSSES[task]:
-        raise LabError(f"loss.kind: {chosen.kind} does not fit {task}; use {' or '.join(LOSSES[task])}")
-    return chosen
-
-
-def _levels(loss: Part) -> tuple[float, ...]:
-    """The quantiles that the network is to predict; none where it predicts a value."""
-    return tuple(loss.build().levels) if loss.kind == "quantile" else ()
-
-
-def task_module(experiment: Experiment, data: DataModule, network: nn.Module) -> TaskModule:
-    """The module of the data's task around a network, (N, ...) to (N, out_features), with the usual loss."""
-    return _module(dataclasses.replace(experiment, loss=_loss(experiment.loss, data)), data, network)
-
-
-def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -> TaskModule:
-    """The LightningModule of the data's task."""
-
-    def make_scheduler(optimizer: Optimizer, total_steps: int) -> dict[str, Any]:
-        made = experiment.part("scheduler").build(optimizer=optimizer, total_steps=total_steps)
-        if isinstance(made, dict):
-            return made
-        monitor = {"monitor": "val/loss"} if isinstance(made, ReduceLROnPlateau) else {}
-        return {"scheduler": made, "interval": "step" if isinstance(made, BY_STEP) else "epoch", **monitor}
-
-    task: dict[str, Any] = {
-        "architecture": architecture,
-        "loss": experiment.part("loss").build(class_counts=data.class_counts, class_names=data.class_names),
-        "make_optimizer": lambda network: groups.optimizer_of(experiment.part("optimizer"), network),
-        "make_scheduler": make_scheduler,
-        "seed": experiment.seed_of("dropout"),
-        "own_metrics": lambda: metrics.build_all(experiment.metrics, data.sizes),
-        "weighted": data.weighted,
-        "stepping": Stepping(
-            data.batch_size,
-            experiment.trainer["accumulate_grad_batches"],
-            experiment.trainer["gradient_clip_val"],
-            experiment.trainer["gradient_clip_algorithm"],
-        ),
-    }
-    mix = experiment.data.of_batches
-    task["mixing"] = mixing_for(mix["mix"], mix["mix_alpha"], data)
-    task["average"] = average_for(experiment.trainer)
-    if data.task == "classification":
-        return ClassificationModule(data.sizes.classes, data.majority, data.class_names, data.class_counts, **task)
-    values = {**task, "conformal": experiment.conformal, "columns": data.target_columns()}
-    return quantiles.module_of(data, _levels(experiment.part("loss")), values)

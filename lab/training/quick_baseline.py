@@ -17,17 +17,25 @@ from lab.modules.linear_models import (
     MOST_CATEGORIES,
     Features,
     logistic_regression,
+    one_vs_rest,
     quantile_regression,
     ridge_regression,
     summaries,
 )
+from lab.modules.ordinal import cumulative_logits
 from lab.modules.quantiles import QuantileRegression
 from lab.modules.task import TaskModule
+from lab.modules.thresholds import ThresholdModule
 from lab.tracking.reading.baselines import QUICK
 from lab.tracking.writing.tracker import Tracker
 from lab.training.building import Built
 
-NAMES = {"classification": "logistic regression", "regression": "ridge regression"}
+NAMES = {
+    "classification": "logistic regression",
+    "ordinal": "logistic regression",
+    "multilabel": "one-vs-rest logistic regression",
+    "regression": "ridge regression",
+}
 QUANTILES = "linear quantile regression"
 MOST_ROWS = 20_000
 MOST_FEATURES = 4_000
@@ -76,22 +84,34 @@ def measure(built: Built) -> QuickBaseline:
     data, name = built.data, name_of(built)
     if not name:
         return NONE
-    width, classes = features_of(data), data.sizes.classes
+    width, classes = features_of(data), data.sizes.classes or data.sizes.labels
     rows, every = _rows_for(built, width), len(data.splits["train"])  # type: ignore[arg-type]
     if width > MOST_FEATURES or rows < ROWS_PER_CLASS * max(classes, 1):
         size = f"{width:,} inputs and {classes} classes" if classes else f"{width:,} inputs"
         return QuickBaseline(name, note=f"no {name}: {size} take longer than a second or two")
     x, y, *weight = _that_count(training_rows(data, rows))
-    if classes and len(y.unique()) < 2:
+    if classes and (y == y[:1]).all():
         return QuickBaseline(name, note=f"no {name}: the training split has a single class")
     with threadpool_limits(1):
         outputs_of = _fitted(built, x, y, _array(weight[0]) if weight else None)
-        scores = built.task_module.score_outputs(outputs_of, data.loader("test"))
+        scores = _scores(built.task_module, outputs_of, data)
     note = f"{name} is fitted on {rows:,} of {every:,} training samples" if rows < every else ""
     if data.sizes.padded:
         said = f"{name} has mean, deviation, first, last, smallest and largest value of each channel, and the length"
         note = f"{said}; {note}" if note else said
     return QuickBaseline(name, {f"test/{metric}": value for metric, value in scores.items()}, note)
+
+
+def _scores(module: TaskModule, outputs_of: Callable[[Tensor], Tensor], data: DataModule) -> dict[str, float]:
+    """The test metrics of the model, with thresholds that are chosen for it as they are for the network."""
+    if not isinstance(module, ThresholdModule):
+        return module.score_outputs(outputs_of, data.loader("test"))
+    of_network, undecided = module.thresholds, module.undecided
+    try:
+        module.thresholds = module.best_thresholds(outputs_of, data.loader("val"))
+        return module.score_outputs(outputs_of, data.loader("test"))
+    finally:
+        module.thresholds, module.undecided = of_network, undecided
 
 
 def _fitted(built: Built, x: Tensor, y: Tensor, weight: Any) -> Callable[[Tensor], Tensor]:
@@ -101,11 +121,15 @@ def _fitted(built: Built, x: Tensor, y: Tensor, weight: Any) -> Callable[[Tensor
         model = quantile_regression(features(_array(x)), _array(y), built.module.levels, weight)
     elif built.data.task == "regression":
         model = ridge_regression(features(_array(x)), _array(y), weight)
+    elif built.data.task == "multilabel":
+        model = one_vs_rest(features(_array(x)), y.numpy())
     else:
         of_class = built.experiment.part("loss").settings.get("class_weights")
         if isinstance(of_class, dict):
             of_class = dict(enumerate(class_weights.of(of_class, built.data.class_names)))
         model = logistic_regression(features(_array(x)), y.numpy(), built.data.sizes.classes, of_class, weight)
+    if built.data.task == "ordinal":
+        return lambda inputs: cumulative_logits(model(features(_array(inputs))))
     return lambda inputs: model(features(_array(inputs)))
 
 

@@ -213,6 +213,17 @@ def test_text_formatting() -> None:
     assert text.escape_markdown("a*b_[c](d)") == "a\\*b\\_\\[c\\]\\(d\\)"
 
 
+def test_the_scores_of_labels_are_bars_and_a_table() -> None:
+    scores = pd.DataFrame(
+        {"label": ["a<b", "c"], "samples": [3.0, 0], "precision": [1, np.nan], "recall": [0.5, np.nan]}
+    )
+    chart = charts.label_bars(scores.assign(f1=[2 / 3, 0.0]))
+    assert [bar.name for bar in chart.figure.data] == ["precision", "recall", "f1"]
+    assert list(chart.figure.data[2].y) == [2 / 3, 0.0]
+    assert chart.figure.data[0].x[0] == text.escape_html("a<b", 20)
+    assert list(chart.table["label"]) == ["a<b", "c"]
+
+
 def test_more_lines_than_a_legend_can_hold_are_coloured_by_a_setting() -> None:
     curve = pd.DataFrame({"x": [1.0, 2.0], "y": [1.0, 0.5]})
     curves = {f"run{index}": curve for index in range(30)}

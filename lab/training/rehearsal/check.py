@@ -119,9 +119,9 @@ def _seconds_per_step(built: Built) -> float:
 
 @torch.no_grad()
 def _loss_of_guess(built: Built) -> float | None:
-    """The loss where every output is 0: the same probability for each class, or the mean of the training targets."""
+    """The loss of a network that has learned nothing: the same probability for each class, or the training mean."""
     batch, _ = batches(built.data)
-    outputs = torch.zeros(len(batch[1]), built.data.sizes.out_features)
+    outputs = built.task_module.guess(len(batch[1]), built.data.sizes.raw_outputs)
     try:
         guess = float(built.task_module.loss_of(outputs, batch))
     except Exception:  # a loss that takes probabilities only, for one

@@ -179,13 +179,13 @@ def _loss(built: Built, network: nn.Module, batch: Batch, which: str = "") -> tu
     """Outputs (B, ...) and loss () of a batch; raises LabError unless both are what a training needs."""
     model, loss_part = built.experiment.part("model").kind, built.experiment.loss
     assert loss_part is not None, "decided by build"
-    if isinstance(built.task_module.loss, nn.CrossEntropyLoss) and built.data.sizes.out_features == 1:
+    if isinstance(built.task_module.loss, nn.CrossEntropyLoss) and built.data.sizes.raw_outputs == 1:
         raise LabError(f"loss: {loss_part.kind} takes a logit per class, but two classes have a single one; use bce")
     dtype = MIXED.get(str(built.experiment.trainer["precision"]))
     with torch.autocast("cpu", dtype, enabled=dtype is not None):
         with as_a_line("model", model, f"in the forward pass{which}"):
             outputs = network(batch[0])
-        _check_outputs(model, outputs, (len(batch[1]), built.data.sizes.out_features))
+        _check_outputs(model, outputs, (len(batch[1]), built.data.sizes.raw_outputs))
         with as_a_line(
             "loss", loss_part.kind, f"for outputs {tuple(outputs.shape)} and targets {tuple(batch[1].shape)}"
         ):

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from lab.data.encodings.sequence import SequenceEncoding
 from lab.data.table import Table
 from lab.errors import printable
 from lab.modules.tasks import RegressionModule
+from lab.modules.thresholds import ThresholdModule
 from lab.tracking import models
 from lab.tracking.writing.tracker import Tracker
 from lab.training import provenance
@@ -23,6 +25,7 @@ from lab.training.building import Built
 from lab.training.checkpoints.callback import BestAndLast
 
 EXAMPLE_ROWS = 4
+THRESHOLD_TAG = "lab.threshold"
 
 
 def keep_origin(built: Built, tracker: Tracker, code: bool) -> None:
@@ -53,7 +56,9 @@ def encoding_of(built: Built) -> dict[str, Any]:
     if numbered:
         names = {"class_names": [], "target_names": [f"output {number + 1}" for number in range(numbered)]}
     bands = built.module.bands() if isinstance(built.module, RegressionModule) else []
+    limits = list(getattr(built.module, "thresholds", ()))
     output = {"task": data.task, **names, **({"bands": bands} if bands else {})}
+    output |= {"thresholds": limits} if limits else {}
     encoding = data.encoding
     if isinstance(encoding, SequenceEncoding):
         encoding = dataclasses.replace(encoding, longest=_longest(built))
@@ -65,6 +70,13 @@ def _longest(built: Built) -> int:
     network = built.experiment.model or built.experiment.module
     limited = network is not None and schema.accepts(network.target, "length")
     return built.data.sizes.input_shape[1] if limited else 0
+
+
+def keep_thresholds(built: Built, tracker: Tracker) -> None:
+    """Save the thresholds that were chosen for the weights of the best epoch, with the encoding."""
+    if isinstance(built.module, ThresholdModule) and built.module.described:
+        tracker.tags({THRESHOLD_TAG: built.module.described})
+        tracker.text("encoding.json", f"{files.to_json(encoding_of(built), indent=1)}\n")
 
 
 def keep_training(tracker: Tracker, history: list[dict[str, float]], checkpoints: BestAndLast) -> None:
@@ -83,7 +95,10 @@ def keep_training(tracker: Tracker, history: list[dict[str, float]], checkpoints
 
 
 def keep_test_outputs(built: Built, tracker: Tracker) -> None:
-    """Save the confusion matrix, or predictions and true values, of the test split: as data and as a figure."""
+    """Save what was predicted for the test split and what is true: as data and as a figure.
+
+    The confusion matrix of classes, the scores of labels, or values.
+    """
     outputs = built.observer.test_outputs
     if not outputs:  # of a module of one's own
         return
@@ -91,11 +106,15 @@ def keep_test_outputs(built: Built, tracker: Tracker) -> None:
 
     predicted = torch.cat([part["preds"] for part in outputs]).cpu().numpy()
     true = torch.cat([part["target"] for part in outputs]).cpu().numpy()
-    if built.data.task == "classification":
+    if built.data.task == "multilabel":
+        content = label_scores(true, _decided(outputs), built.data.class_names)
+        tracker.text("labels.json", files.to_json(content) + "\n")
+        file, figure = "figures/labels.png", figures.label_bars(content)
+    elif built.data.task in ("classification", "ordinal"):
         names = built.data.class_names
-        counts = confusion_counts(true, predicted.argmax(axis=1), len(names))
-        content = {"class_names": names, "counts": counts.tolist()}
-        tracker.text("confusion_matrix.json", files.to_json(content) + "\n")
+        counts = confusion_counts(true, _decided(outputs), len(names))
+        matrix = {"class_names": names, "counts": counts.tolist()}
+        tracker.text("confusion_matrix.json", files.to_json(matrix) + "\n")
         file, figure = "figures/confusion_matrix.png", figures.confusion_matrix(counts, names)
     else:
         beside = _beside(built, outputs)
@@ -155,6 +174,23 @@ def _keep_forecast(built: Built, tracker: Tracker, true: np.ndarray, predicted: 
 def confusion_counts(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """How often each true class (row) was predicted as each class (column), (classes, classes)."""
     return np.bincount(true * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+
+
+def _decided(outputs: Sequence[dict[str, torch.Tensor]]) -> np.ndarray:
+    """What was said of each sample: what the module decided on, else the most probable class."""
+    parts = [part["decided"] if "decided" in part else part["preds"].argmax(dim=1) for part in outputs]
+    return torch.cat(parts).cpu().numpy()
+
+
+def label_scores(true: np.ndarray, decided: np.ndarray, names: Sequence[str]) -> dict[str, list[Any]]:
+    """Of each label: the samples that have it, precision, recall and F1, None where there is none; from (N, K)."""
+    found, said, actual = (true * decided).sum(0), decided.sum(0), true.sum(0)
+    scores = {"precision": (found, said), "recall": (found, actual), "f1": (2 * found, said + actual)}
+    content: dict[str, list[Any]] = {"labels": list(names), "samples": actual.tolist()}
+    for name, (part, of) in scores.items():
+        pairs = zip(part.tolist(), of.tolist(), strict=True)
+        content[name] = [value / whole if whole else None for value, whole in pairs]
+    return content
 
 
 def keep_model(built: Built, tracker: Tracker) -> None:

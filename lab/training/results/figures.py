@@ -13,6 +13,7 @@ MOST_TARGETS = 4  # in the figure of a forecast
 MOST_STEPS = 240
 INTERVAL = "interval"  # a band of this name, where there are quantiles too, is drawn as two lines
 Band = tuple[str, NDArray[np.floating], NDArray[np.floating]]  # label, lower and upper ends (N, T)
+OF_MEASURES = ("#56B4E9", "#E69F00", "#009E73")
 STYLES = {"train": "-", "val": "--"}
 
 
@@ -44,6 +45,22 @@ def confusion_matrix(counts: NDArray[np.int64], class_names: Sequence[str]) -> F
     ticks = range(len(class_names))
     axes.set(xlabel="predicted", ylabel="true", xticks=ticks, yticks=ticks, yticklabels=class_names)
     axes.set_xticklabels(class_names, rotation=45 if max(map(len, class_names)) > 3 else 0)
+    return figure
+
+
+def label_bars(scores: Mapping[str, Sequence[Any]]) -> Figure:
+    """Precision, recall and F1 of each label, a group of bars each, with the number of samples that have it."""
+    labels, measures = scores["labels"], [name for name in ("precision", "recall", "f1") if name in scores]
+    figure = Figure(figsize=(max(4.4, 1.6 + 0.8 * len(labels)), 3.6), layout="constrained")
+    axes = figure.subplots()
+    places, width = np.arange(len(labels)), 0.8 / len(measures)
+    for number, (measure, colour) in enumerate(zip(measures, OF_MEASURES, strict=False)):
+        values = [0.0 if value is None else value for value in scores[measure]]
+        axes.bar(places + (number - (len(measures) - 1) / 2) * width, values, width, color=colour, label=measure)
+    names = [f"{name}\n{count:,}" for name, count in zip(labels, scores["samples"], strict=True)]
+    axes.set(ylim=(0, 1), xticks=places, ylabel="in the test")
+    axes.set_xticklabels(names, rotation=45 if max(map(len, labels)) > 10 else 0)
+    axes.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
 
 
