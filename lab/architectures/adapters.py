@@ -1,4 +1,4 @@
-"""Networks that some data needs in front of any architecture: embeddings, and windows relative to the last value."""
+"""Networks that some data needs in front of any architecture: embeddings, windows relative to the last value."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -37,6 +37,26 @@ class Embedded(nn.Module):
             with_unknown = torch.cat([known, known.mean(0, keepdim=True)])
             parts.append(with_unknown[x[:, index].long()])
         return self.architecture(torch.cat(parts, dim=1))
+
+
+class TokenEmbedding(nn.Module):
+    """Replaces token numbers by embeddings, channels first; padding is NaN, as in sequences of unequal length.
+
+    Shapes: (N, L) to the output of `architecture` for (N, width, L).
+    """
+
+    def __init__(self, architecture: nn.Module, tokens: int, width: int, padding: int):
+        super().__init__()
+        self.padding = padding
+        self.embedding = nn.Embedding(tokens, width)
+        nn.init.normal_(self.embedding.weight, std=width**-0.5)
+        self.architecture = architecture
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, L) to logits or values (N, out_features)."""
+        numbers = x.long()
+        steps = self.embedding(numbers).transpose(1, 2)
+        return self.architecture(steps.masked_fill((numbers == self.padding).unsqueeze(1), torch.nan))
 
 
 class FromLastValue(nn.Module):

@@ -14,9 +14,8 @@ from lab.data.base import SampleDataModule, Samples, Split
 from lab.data.encodings.image import ImageEncoding
 from lab.data.loaders import EpochOrder, LazyDataset, derived_seed
 from lab.data.preparation import Scale, file_fingerprint
-from lab.data.reading import given_splits
+from lab.data.reading import class_folders, given_splits
 from lab.data.reading.images import files as image_files
-from lab.data.reading.images import folders as image_folders
 from lab.data.reading.images import headers as image_headers
 from lab.data.reading.images import lists as image_lists
 from lab.data.reading.images.files import Files
@@ -123,7 +122,7 @@ class Images(SampleDataModule):
                 raise LabError(f"data.{given[0]}: is for a table that lists images; {self.path} is not one")
             if self.chosen_task == "regression":
                 raise LabError(f"data.task: the targets are the folders of {self.path}, which are classes")
-            return image_folders.find_images(self.path)
+            return class_folders.find(self.path, class_folders.IMAGES)
         return image_lists.find_listed(self.path, self.root, self.columns, self.chosen_task)
 
     def _decode(self, files: Files) -> tuple[Any, dict[int, str]]:

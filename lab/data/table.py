@@ -113,7 +113,7 @@ class Table(SampleDataModule):
         file = table_files.read(self.path, self.reading)
         frame, notes = table_rows.samples_of(file.frame)
         self.notes += [*file.notes, *notes]
-        self._check_names(frame)
+        frame = self._checked(frame)
         self.settings = column_types.Settings(
             self.categorical,
             self.keep,
@@ -127,8 +127,8 @@ class Table(SampleDataModule):
         self.formats = column_types.number_formats_of(frame.drop(columns=list(self.drop)), self.settings)
         return frame, given
 
-    def _check_names(self, frame: pd.DataFrame) -> None:
-        """Raise LabError for a setting that names no column."""
+    def _checked(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The columns that are used; raises LabError for a setting that names no column."""
         column_types.check_names([self.target], frame, "data.target")
         for setting in ("drop", "keep", "categorical"):
             column_types.check_names(getattr(self, setting), frame, f"data.{setting}")
@@ -136,6 +136,7 @@ class Table(SampleDataModule):
                 raise LabError(f"data.{setting}: '{self.target}' is the target; leave it out of the list")
         for setting, name in self.rows.columns.items():
             column_types.check_names([name], frame, f"data.{setting}")
+        return frame
 
     def _with_target(self, frame: pd.DataFrame, given: NDArray[np.str_]) -> tuple[pd.DataFrame, NDArray[np.str_]]:
         """The rows that have a target, where those without are to be skipped."""

@@ -30,7 +30,7 @@ NO_MODEL = {
 # The source files of a model for tables, concatenated into one file.
 ROW_MODEL = (
     *("errors.py", "data/reading/times/dates.py", "data/encodings/cells.py", "data/encodings/table.py"),
-    "tracking/row_model.py",
+    *("data/encodings/text.py", "tracking/row_model.py"),
 )
 
 
@@ -61,9 +61,9 @@ def save(predictor: "nn.Module", example: "np.ndarray", folder: Path) -> None:
 def save_for_rows(
     predictor: "nn.Module", encoding: dict[str, Any], encoded: "np.ndarray", rows: "pd.DataFrame", folder: Path
 ) -> None:
-    """Write a model for raw rows of a table as MLflow's "model from code": without pickle, independent of the lab.
+    """Write a model for raw rows, or texts, as MLflow's "model from code": without pickle, independent of the lab.
 
-    `encoding` is the content of encoding.json, `encoded` (N, F) with N > 1 are encoded rows, `rows` raw ones as an
+    `encoding` is the content of encoding.json, `encoded` (N, ...) with N > 1 are encoded rows, `rows` raw ones as an
     example. The model returns a table with the column `prediction` and, for classes, `probability of ...`.
     """
     store.quiet_mlflow()
@@ -79,7 +79,7 @@ def save_for_rows(
         batch = torch.export.Dim("batch", min=1)
         example = (torch.from_numpy(encoded),)
         torch.export.save(torch.export.export(predictor, example, dynamic_shapes=({0: batch},)), files / "network.pt2")
-        columns = [column["name"] for column in encoding["input"]["columns"]]
+        columns = _columns(encoding["input"])
         # MLflow checks neither types nor missing columns: the encoding does, with better messages.
         inputs = Schema([ColSpec(AnyType(), column, required=False) for column in columns])
         mlflow.pyfunc.save_model(
@@ -88,8 +88,18 @@ def save_for_rows(
             artifacts={"encoding": str(files / "encoding.json"), "network": str(files / "network.pt2")},
             signature=ModelSignature(inputs=inputs),
             input_example=rows[columns],
-            pip_requirements=_requirements("mlflow", "torch", "numpy", "pandas"),
+            pip_requirements=_requirements("mlflow", "torch", "numpy", "pandas", *_packages(encoding["input"])),
         )
+
+
+def _columns(encoding: dict[str, Any]) -> list[str]:
+    """The columns that the model takes."""
+    return [encoding["column"]] if encoding["kind"] == "text" else [each["name"] for each in encoding["columns"]]
+
+
+def _packages(encoding: dict[str, Any]) -> tuple[str, ...]:
+    """The packages that the encoding needs beside numpy and pandas."""
+    return ("tokenizers",) if encoding["kind"] == "text" and encoding["tokenizer"]["kind"] == "bpe" else ()
 
 
 def _row_model_code() -> str:

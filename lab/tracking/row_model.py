@@ -1,4 +1,4 @@
-"""The model of a table as MLflow loads it: raw rows in, predictions out.
+"""The model of a table, or of texts, as MLflow loads it: raw rows in, predictions out.
 
 Never imported: `models.save_for_rows` appends this source to that of the encoding in one file, which is logged with the
 model, so that the model does not need the lab.
@@ -14,6 +14,7 @@ import torch
 from mlflow.pyfunc.model import PythonModel
 
 from lab.data.encodings.table import TableEncoding
+from lab.data.encodings.text import TextEncoding
 
 
 class RowModel(PythonModel):
@@ -22,7 +23,8 @@ class RowModel(PythonModel):
     def load_context(self, context: Any) -> None:
         """Read the encoding and the exported network."""
         content = json.loads(Path(context.artifacts["encoding"]).read_text(encoding="utf-8"))
-        self.encoding = TableEncoding.from_json(content["input"])
+        kind = TextEncoding if content["input"]["kind"] == "text" else TableEncoding
+        self.encoding = kind.from_json(content["input"])
         self.class_names = content["output"]["class_names"]
         self.network = torch.export.load(context.artifacts["network"]).module()
 

@@ -15,14 +15,14 @@ from torch.nn.parameter import UninitializedParameter
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau
 
-from lab.architectures.adapters import Embedded, FromLastValue
+from lab.architectures.adapters import Embedded, FromLastValue, TokenEmbedding
 from lab.config import kinds, schema
 from lab.config.experiment import Experiment
 from lab.config.sections import SIZES, Part
 from lab.config.types import Fold
 from lab.data.base import DataModule, SampleDataModule
 from lab.data.lightning_data import LightningData
-from lab.data.sizes import EmbeddedColumns, InputAdapter, RelativeToLastValue
+from lab.data.sizes import EmbeddedColumns, EmbeddedTokens, InputAdapter, RelativeToLastValue
 from lab.errors import LabError, described, place_of
 from lab.modules import metrics
 from lab.modules.observer import Observer
@@ -231,6 +231,8 @@ def with_input_adapter(architecture: nn.Module, adapter: InputAdapter | None) ->
             return Embedded(architecture, adapter.columns, adapter.embeddings())
         case RelativeToLastValue():
             return FromLastValue(architecture, adapter.targets, adapter.horizon, adapter.channels)
+        case EmbeddedTokens():
+            return TokenEmbedding(architecture, adapter.tokens, adapter.width, adapter.padding)
     return architecture
 
 
