@@ -10,12 +10,14 @@ from typing import Any
 class Sizes:
     """The shape of one sample as the architecture sees it, without N, and the number of outputs.
 
-    `classes` is 0 for regression and forecasting.
+    `classes` is 0 for regression and forecasting. `padded` says that sequences (C, L) are of unequal length, of at most
+    L steps, and end in NaN.
     """
 
     input_shape: tuple[int, ...]
     out_features: int
     classes: int = 0
+    padded: bool = False
 
     def supplied(self) -> dict[str, Any]:
         """The constructor arguments that are passed to an architecture that has parameters of these names.
@@ -27,6 +29,7 @@ class Sizes:
         | classes | number of classes |
         | in_channels | C of (C, L) or (C, H, W) |
         | length | L of (C, L) |
+        | padded | whether sequences (C, L) are of unequal length, with NaN after the end |
         | image_size | (H, W) of (C, H, W) |
         """
         names: dict[str, Any] = {"in_features": prod(self.input_shape), "out_features": self.out_features}
@@ -35,7 +38,7 @@ class Sizes:
         if len(self.input_shape) > 1:
             names["in_channels"] = self.input_shape[0]
         if len(self.input_shape) == 2:
-            names["length"] = self.input_shape[1]
+            names |= {"length": self.input_shape[1], "padded": self.padded}
         if len(self.input_shape) == 3:
             names["image_size"] = self.input_shape[1:]
         return names

@@ -143,6 +143,7 @@ def _network(experiment: Experiment, model: Part, data: DataModule) -> nn.Module
     part_checks.check_kind(model, experiment.data, data.sizes)
     with bounded_parameters(model.kind):
         architecture: nn.Module = model.build(**data.sizes.supplied())
+    part_checks.check_padding(model, experiment.data, architecture, data.sizes)
     whole = data.wrap(with_input_adapter(architecture, data.input_adapter))
     if not isinstance(whole, nn.Module):
         raise LabError(f"data: {experiment.data.kind}.wrap() must return a network, not {type(whole).__name__}")

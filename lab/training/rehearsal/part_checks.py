@@ -66,6 +66,18 @@ def check_kind(model: Part, data: Part, sizes: Sizes) -> None:
             )
 
 
+def check_padding(model: Part, data: Part, architecture: nn.Module, sizes: Sizes) -> None:
+    """Raise LabError where sequences are of unequal length, and the network does not say that it masks the padding."""
+    if sizes.padded and not getattr(architecture, "masks_padding", False):
+        fitting = [
+            kind for kind in kinds.SHIPPED["model"] if getattr(kinds.find("model", kind), "masks_padding", False)
+        ]
+        raise LabError(
+            f"model.kind: {model.kind} does not take sequences of unequal length, which {data.kind} gives; kinds that "
+            f"do: {', '.join(fitting)} (your own: replace the NaN after the end, and set masks_padding = True)"
+        )
+
+
 def check_forward(network: nn.Module, architecture: nn.Module, model: Part, samples: Tensor, sizes: Sizes) -> None:
     """Raise LabError, with the layer where it happens, unless `samples` (2, ...) give (2, out_features).
 
