@@ -1,8 +1,8 @@
 """The mean of a sequence's steps: of a text, of the embeddings of its words."""
 
-import torch
 from torch import Tensor, nn
 
+from lab.architectures.padding import mean_of_real, without_padding
 from lab.config.types import Count, Probability
 
 
@@ -24,6 +24,4 @@ class Bag(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, L) to logits or values (N, out_features)."""
-        padding = x.isnan()
-        total = torch.where(padding, 0.0, x).sum(2)
-        return self.head(self.dropout(total / (~padding).sum(2).clamp(min=1)))
+        return self.head(self.dropout(mean_of_real(*without_padding(x))))

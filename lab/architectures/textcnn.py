@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from lab.architectures.padding import masked, without_padding
 from lab.config.types import PositiveInt, Probability
 
 
@@ -35,12 +36,10 @@ class TextCNN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, L) to logits or values (N, out_features)."""
-        padding = x.isnan()
-        x = torch.where(padding, 0.0, x)
-        absent = padding[:, :1]
+        x, real = without_padding(x)
         found = [
             # A window begins at every step, so that a text shorter than it has one too; relu is never below 0.
-            convolution(pad(x, (0, width - 1))).relu().masked_fill(absent, 0.0).amax(2)
+            masked(convolution(pad(x, (0, width - 1))).relu(), real).amax(2)
             for convolution, width in zip(self.convolutions, self.widths, strict=True)
         ]
         return self.head(self.dropout(torch.cat(found, dim=1)))

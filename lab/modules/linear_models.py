@@ -60,17 +60,18 @@ class Features:
         return ((shares[codes] - mean) / (deviation or 1.0))[:, None]
 
 
-def logistic_regression(x: Matrix, y: NDArray[np.int64], classes: int, balanced: bool) -> Linear:
+def logistic_regression(x: Matrix, y: NDArray[np.int64], classes: int, balanced: bool, c: float = 1.0) -> Linear:
     """Features (N, F) and class numbers (N,) to logits: (N, 1) of two classes, else (N, classes).
 
-    A class without a sample gets no probability. Raises ValueError where there is a single class.
+    `c` is the inverse of the penalty on the weights. A class without a sample gets no probability. Raises ValueError
+    where there is a single class.
     """
     from sklearn.linear_model import LogisticRegression
 
     weights = "balanced" if balanced else None
     with warnings.catch_warnings():  # of too few iterations, and of very many classes
         warnings.simplefilter("ignore", UserWarning)
-        fitted = LogisticRegression(max_iter=MOST_ITERATIONS, class_weight=weights, random_state=0).fit(x, y)
+        fitted = LogisticRegression(C=c, max_iter=MOST_ITERATIONS, class_weight=weights, random_state=0).fit(x, y)
     weight, bias = fitted.coef_, fitted.intercept_
     if classes == 2:
         return Linear(weight, bias)

@@ -1,5 +1,6 @@
 """The second baseline of a result: a linear model on the same training split, scored on the same test split."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +14,10 @@ from torch.utils.data import default_collate
 from lab.data.base import DataModule
 from lab.data.loaders import Batch
 from lab.data.sizes import EmbeddedColumns
+from lab.data.text.texts import Text
 from lab.modules.linear_models import MOST_CATEGORIES, Features, logistic_regression, ridge_regression
 from lab.modules.task import TaskModule
+from lab.modules.text_models import TfIdf
 from lab.tracking.reading.baselines import QUICK
 from lab.tracking.writing.tracker import Tracker
 from lab.training.building import Built
@@ -52,7 +55,8 @@ def record(built: Built, tracker: Tracker, epoch: int) -> QuickBaseline:
 
 def name_of(built: Built) -> str:
     """The name of the model; "" for forecasts, and for a module that measures in its own terms."""
-    return NAMES.get(built.data.task, "") if isinstance(built.module, TaskModule) else ""
+    name = NAMES.get(built.data.task, "") if isinstance(built.module, TaskModule) else ""
+    return f"TF-IDF and {name}" if name and isinstance(built.data, Text) else name
 
 
 def measure(built: Built) -> QuickBaseline:
@@ -64,6 +68,8 @@ def measure(built: Built) -> QuickBaseline:
     data, name = built.data, name_of(built)
     if not name:
         return NONE
+    if isinstance(data, Text):
+        return _of_texts(built, data, name)
     width, classes = features_of(data), data.sizes.classes
     rows, every = rows_for(width, classes), len(data.splits["train"])  # type: ignore[arg-type]
     if width > MOST_FEATURES or rows < ROWS_PER_CLASS * classes:
@@ -73,10 +79,35 @@ def measure(built: Built) -> QuickBaseline:
     if classes and len(y.unique()) < 2:
         return QuickBaseline(name, note=f"no {name}: the training split has a single class")
     with threadpool_limits(1):
-        outputs_of = _fitted(built, x, y)
-        scores = built.task_module.score_outputs(outputs_of, data.loader("test"))
+        return _scored(built, name, _fitted(built, x, y), rows, every)
+
+
+def _scored(built: Built, name: str, outputs_of: Callable[[Tensor], Tensor], rows: int, every: int) -> QuickBaseline:
+    """The scores of a model of inputs to raw outputs that has seen so many rows of every training sample."""
+    scores = built.task_module.score_outputs(outputs_of, built.data.loader("test"))
     note = f"{name} is fitted on {rows:,} of {every:,} training samples" if rows < every else ""
     return QuickBaseline(name, {f"test/{metric}": value for metric, value in scores.items()}, note)
+
+
+def _of_texts(built: Built, data: Text, name: str) -> QuickBaseline:
+    """A model of the raw texts; the test split is served in order, so its outputs are handed out in order too."""
+    train = data.split_indices["train"]
+    rows = drawn_rows(len(train), MOST_ROWS)
+    y = data.splits["train"].y[torch.from_numpy(rows)]  # type: ignore[attr-defined]
+    if data.sizes.classes and len(y.unique()) < 2:
+        return QuickBaseline(name, note=f"no {name}: the training split has a single class")
+    with threadpool_limits(1):
+        texts = [data.texts[index] for index in train[rows]]
+        model = TfIdf(texts, y.numpy(), data.sizes.classes, _balanced(built))
+        outputs = iter(model([data.texts[index] for index in data.split_indices["test"]]))
+        return _scored(
+            built, name, lambda x: torch.stack(list(itertools.islice(outputs, len(x)))), len(rows), len(train)
+        )
+
+
+def _balanced(built: Built) -> bool:
+    """Whether each class counts as much as any other."""
+    return built.experiment.part("loss").settings.get("class_weights") == "balanced"
 
 
 def _fitted(built: Built, x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
@@ -85,8 +116,7 @@ def _fitted(built: Built, x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
     if built.data.task == "regression":
         model = ridge_regression(features(_array(x)), _array(y))
     else:
-        balanced = built.experiment.part("loss").settings.get("class_weights") == "balanced"
-        model = logistic_regression(features(_array(x)), y.numpy(), built.data.sizes.classes, balanced)
+        model = logistic_regression(features(_array(x)), y.numpy(), built.data.sizes.classes, _balanced(built))
     return lambda inputs: model(features(_array(inputs)))
 
 
@@ -111,14 +141,19 @@ def rows_for(features: int, classes: int) -> int:
 def training_rows(data: DataModule, most: int) -> Batch:
     """The training samples x (N, ...) and y, or as many of them drawn at random."""
     dataset: Any = data.splits["train"]
-    rows = np.arange(len(dataset))
-    if len(rows) > most:
-        rows = np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
+    rows = drawn_rows(len(dataset), most)
     if hasattr(dataset, "batch"):
         x, y = dataset.batch(torch.from_numpy(rows))
     else:
         x, y = default_collate([dataset[row] for row in rows.tolist()])
     return x, y
+
+
+def drawn_rows(count: int, most: int) -> Any:
+    """The numbers of all rows, or of as many drawn at random, in order."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(0).choice(count, most, replace=False))
 
 
 def _array(values: Tensor) -> Any:

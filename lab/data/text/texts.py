@@ -192,4 +192,5 @@ class Text(Table):
         SampleDataModule._prepare(self)
         self._samples = None
         self.input_adapter = EmbeddedTokens(self.encoding.tokenizer.tokens, self.embedding, PAD)
-        self.sizes = Sizes((self.embedding, self.encoding.length), self.sizes.out_features, self.sizes.classes)
+        shape = (self.embedding, self.encoding.length)
+        self.sizes = Sizes(shape, self.sizes.out_features, self.sizes.classes, padded=True)
