@@ -15,6 +15,7 @@ class Bag(nn.Module):
 
     input_shape = ("N", "C", "L")
     masks_padding = True
+    takes_mean = True  # over the steps, which an input adapter may compute faster
 
     def __init__(self, in_channels: int, out_features: int, hidden: Count = 0, dropout: Probability = 0.0):
         super().__init__()

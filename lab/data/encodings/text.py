@@ -9,8 +9,9 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from zlib import crc32
 
 import numpy as np
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 
 from lab.data.encodings.cells import Marks, known, refuse
 from lab.errors import LabError, did_you_mean
+
+Ngrams = Literal["none", "rare", "all"]
 
 PAD = 0  # what follows the end of a text
 UNKNOWN = 1  # a text without a token, and a word of which nothing is known
@@ -30,14 +33,18 @@ TEXT_FILE = ".txt"
 
 @dataclass(frozen=True)
 class Words:
-    """Lower-cased words and signs. A word that is not in `vocabulary` becomes its character n-grams.
+    """Lower-cased words and signs, those of `vocabulary` with a number each.
 
-    These are hashed to `buckets` numbers, so that a word never seen still resembles those it shares letters with
-    (Bojanowski et al. 2017, arXiv 1607.04606); with 0 buckets it is UNKNOWN.
+    The character n-grams of `rare` words (those that are not in it) or of `all` words follow, or replace, the word,
+    so that a word never seen resembles those with which it shares letters (Bojanowski et al. 2017, arXiv 1607.04606).
+    With `pairs`, each word is followed by the pair of it and the next one, which keeps some of the order in a bag
+    (Joulin et al. 2016, arXiv 1607.01759). N-grams and pairs are hashed to `buckets` numbers.
     """
 
     vocabulary: tuple[str, ...]
     buckets: int
+    ngrams: Ngrams = "rare"
+    pairs: bool = False
     kind: ClassVar[str] = "words"
 
     @property
@@ -47,16 +54,29 @@ class Words:
 
     def numbers(self, texts: Sequence[str]) -> list[list[int]]:
         """The tokens of each text."""
-        return [[number for word in words_of(text) for number in self._of_word(word)] for text in texts]
+        known: dict[str, list[int]] = {}
+        return [self._of_words(words_of(text), known) for text in texts]
 
-    def _of_word(self, word: str) -> Sequence[int]:
-        number = self._numbers.get(word)
-        if number is not None:
-            return (number,)
-        if not self.buckets:
-            return (UNKNOWN,)
-        first = FIRST_TOKEN + len(self.vocabulary)
-        return [first + crc32(part.encode()) % self.buckets for part in ngrams(word)]
+    def _of_words(self, words: Sequence[str], known: dict[str, list[int]]) -> list[int]:
+        """The tokens of one text; `known` keeps those of the words."""
+        numbers: list[int] = []
+        for word, following in zip_longest(words, words[1:], fillvalue=""):
+            if word not in known:
+                known[word] = self._of_word(word)
+            numbers += known[word]
+            if self.pairs and following:
+                numbers.append(self._bucket(f"{word} {following}"))
+        return numbers
+
+    def _of_word(self, word: str) -> list[int]:
+        number = self._numbers.get(word, UNKNOWN)
+        if self.ngrams == "none" or (self.ngrams == "rare" and number != UNKNOWN):
+            return [number]
+        parts = [self._bucket(part) for part in ngrams(word)]
+        return parts if number == UNKNOWN else [number, *parts]
+
+    def _bucket(self, part: str) -> int:
+        return FIRST_TOKEN + len(self.vocabulary) + crc32(part.encode()) % self.buckets
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
@@ -133,7 +153,7 @@ class TextEncoding:
         described = dict(content["tokenizer"])
         tokenizer: Tokenizer
         if described.pop("kind") == Words.kind:
-            tokenizer = Words(tuple(described["vocabulary"]), described["buckets"])
+            tokenizer = Words(**described | {"vocabulary": tuple(described["vocabulary"])})
         else:
             tokenizer = BytePairs(described["json"])
         missing = content.get("missing")

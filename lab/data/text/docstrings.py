@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.config.types import Count, Fraction, PositiveInt
+from lab.config.types import Fraction, PositiveInt
 from lab.data.base import Samples
+from lab.data.encodings.text import Ngrams
 from lab.data.preparation import fingerprint
 from lab.data.shipped import cached
 from lab.data.text import fitting
@@ -45,7 +46,9 @@ class Docstrings(Text):
         self,
         tokenizer: fitting.Kind = "words",
         vocabulary: PositiveInt | None = None,
-        buckets: Count = 2_000,
+        ngrams: Ngrams = "rare",
+        pairs: bool = False,
+        buckets: PositiveInt = 2_000,
         length: PositiveInt | None = None,
         embedding: PositiveInt = 64,
         batch_size: PositiveInt = 64,
@@ -57,6 +60,8 @@ class Docstrings(Text):
             "",
             tokenizer=tokenizer,
             vocabulary=vocabulary,
+            ngrams=ngrams,
+            pairs=pairs,
             buckets=buckets,
             length=length,
             embedding=embedding,

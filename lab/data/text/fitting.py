@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from lab.data.encodings.text import FIRST_TOKEN, BytePairs, Tokenizer, Words, words_of
+from lab.data.encodings.text import FIRST_TOKEN, BytePairs, Ngrams, Tokenizer, Words, words_of
 from lab.display.numbers import counted, percent
 from lab.errors import LabError
 
@@ -20,26 +21,49 @@ KEPT = 0.95  # share of longer training texts that are kept whole, by default
 SPECIAL = ["<padding>", "<unknown>"]  # in the order of PAD and UNKNOWN
 
 
-def fit(kind: Kind, texts: Sequence[str], vocabulary: int | None, buckets: int) -> Tokenizer:
+@dataclass(frozen=True)
+class Settings:
+    """How texts are cut into tokens, as the user set it; the last three are of words alone."""
+
+    kind: Kind = "words"
+    vocabulary: int | None = None
+    ngrams: Ngrams = "rare"
+    pairs: bool = False
+    buckets: int = 2_000
+
+    def check(self) -> None:
+        """Raise LabError for settings that would not be used."""
+        default = Settings()
+        if self.kind == "bpe":
+            for name in ("ngrams", "pairs", "buckets"):
+                if getattr(self, name) != getattr(default, name):
+                    raise LabError(f"data.{name}: is for tokenizer: words; leave it out")
+
+
+def fit(settings: Settings, texts: Sequence[str]) -> Tokenizer:
     """The tokenizer of training texts with at most `vocabulary` words, or just so many byte pairs; raises LabError."""
-    if kind == "words":
-        return _words(texts, vocabulary or MOST_WORDS, buckets)
-    return _byte_pairs(texts, vocabulary)
+    settings.check()
+    return _words(settings, texts) if settings.kind == "words" else _byte_pairs(texts, settings.vocabulary)
 
 
 def described(tokenizer: Tokenizer, texts: Sequence[str]) -> str:
     """The tokenizer in a few words."""
     if isinstance(tokenizer, BytePairs):
         return f"bpe, {tokenizer.tokens:,} tokens learned from {counted(len(texts), 'training text')}"
-    rest = f"others as character n-grams in {tokenizer.buckets:,} buckets" if tokenizer.buckets else "others unknown"
-    return f"words, {len(tokenizer.vocabulary):,} of {counted(len(texts), 'training text')}; {rest}"
+    also = {"none": "others unknown", "rare": "others as character n-grams", "all": "and character n-grams of all"}
+    pairs = " and pairs of words" if tokenizer.pairs else ""
+    buckets = f" ({tokenizer.buckets:,} buckets)" if tokenizer.ngrams != "none" or pairs else ""
+    known = f"{len(tokenizer.vocabulary):,} of {counted(len(texts), 'training text')}"
+    return f"words, {known}; {also[tokenizer.ngrams]}{pairs}{buckets}"
 
 
-def _words(texts: Sequence[str], most: int, buckets: int) -> Words:
+def _words(settings: Settings, texts: Sequence[str]) -> Words:
     """The most frequent words that occur twice or more, those of the same frequency in alphabetical order."""
     counts = Counter(word for text in texts for word in words_of(text))
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return Words(tuple(word for word, count in ordered[:most] if count >= LEAST_COUNT), buckets)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[: settings.vocabulary or MOST_WORDS]
+    words = tuple(word for word, count in ordered if count >= LEAST_COUNT)
+    hashed = settings.ngrams != "none" or settings.pairs
+    return Words(words, settings.buckets if hashed else 0, settings.ngrams, settings.pairs)
 
 
 def _byte_pairs(texts: Sequence[str], size: int | None) -> BytePairs:

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from lab.config.types import Count, Fraction, PositiveInt
 from lab.data.base import SampleDataModule, Samples, Split
 from lab.data.encodings.cells import PLAIN_NUMBER
-from lab.data.encodings.text import PAD, TextEncoding, read_text, texts_of
+from lab.data.encodings.text import PAD, Ngrams, TextEncoding, read_text, texts_of
 from lab.data.preparation import Scale, file_fingerprint
 from lab.data.reading import class_folders, column_types, given_splits, number_formats, targets
 from lab.data.reading.settings import Separator
@@ -35,11 +35,13 @@ class Text(Table):
     class, perhaps below `train`, `val` and `test`. Columns `group`, `order_by` and `split`, files `test_path` and
     `val_path`, and how a file is read are those of a table.
 
-    `tokenizer` is `words`: lower-cased words and signs, at most `vocabulary` of those that the training texts have
-    twice or more, every other word as its character n-grams, hashed to `buckets` numbers (0: unknown); or `bpe`:
-    `vocabulary` byte pairs learned from the training texts. Of a text the first `length` tokens are used: by default
-    all of the longest training text, or of 95 % of them where that is longer than 256. Each token is embedded in
-    `embedding` channels.
+    `tokenizer` is `words`: lower-cased words and signs, at most `vocabulary` (20,000) of those that the training texts
+    have twice or more; `ngrams` says of which words character n-grams are taken too: of all, of none, or in place of
+    the `rare` ones; `pairs` adds pairs of words, for a bag; both are hashed to `buckets` numbers. Or it is `bpe`:
+    `vocabulary` byte pairs (8,000 or as many as there are) learned from the training texts.
+
+    Of a text the first `length` tokens are used: by default all of the longest training text, or of 95 % of them
+    where that is longer than 256. Each token is embedded in `embedding` channels.
     """
 
     encoding: TextEncoding  # type: ignore[assignment]
@@ -53,7 +55,9 @@ class Text(Table):
         task: targets.TaskChoice = "auto",
         tokenizer: fitting.Kind = "words",
         vocabulary: PositiveInt | None = None,
-        buckets: Count = 2_000,
+        ngrams: Ngrams = "rare",
+        pairs: bool = False,
+        buckets: PositiveInt = 2_000,
         length: PositiveInt | None = None,
         embedding: PositiveInt = 64,
         group: str | None = None,
@@ -100,9 +104,7 @@ class Text(Table):
         )
         self.reading = replace(self.reading, long_texts=True)
         self.of_columns = {name: value for name, value in {"text": text, "target": target}.items() if value}
-        self.tokenizer = tokenizer
-        self.vocabulary = vocabulary
-        self.buckets = buckets
+        self.tokenizing = fitting.Settings(tokenizer, vocabulary, ngrams, pairs, buckets)
         self.length = length
         self.embedding = embedding
 
@@ -161,7 +163,7 @@ class Text(Table):
         of_training = [self.texts[row] for row in train]
         if not any(of_training):
             raise LabError(f"{self.path}: all training texts are empty")
-        tokenizer = fitting.fit(self.tokenizer, of_training, self.vocabulary, self.buckets)
+        tokenizer = fitting.fit(self.tokenizing, of_training)
         numbers = tokenizer.numbers(self.texts)
         length = self.length or fitting.length_of([numbers[row] for row in train])
         self.encoding = TextEncoding(self.text, length, tokenizer, marks, text_encoding)
