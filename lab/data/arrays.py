@@ -12,11 +12,14 @@ from torch.utils.data import Dataset
 
 from lab.config.types import Count, Fraction, PositiveInt
 from lab.data.base import SampleDataModule, Samples, Split
+from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
+from lab.data.encodings.sequence import SequenceEncoding, ends_in_nan, has_nan
 from lab.data.loaders import LazyDataset
 from lab.data.preparation import Scale, file_fingerprint
 from lab.data.reading import given_splits, targets
 from lab.data.reading.settings import existing_file
+from lab.data.sequences import lengths
 from lab.errors import LabError
 
 Axes = Literal["auto", "NF", "NL", "NCL", "NLC", "NHW", "NHWC", "NCHW"]
@@ -29,7 +32,8 @@ MAX_IMAGE_CHANNELS = 4  # when the axes are inferred
 class Stored:
     """All samples of a file: those for training, then `val_size` for validation, then `test_size` for testing.
 
-    `unused` are the names of the file's other arrays.
+    `unused` are the names of the file's other arrays. Where the file has lengths, x is padded with NaN after them,
+    `axes` are its axes, and `cut` says so in words.
     """
 
     x: NDArray[Any]
@@ -37,6 +41,8 @@ class Stored:
     val_size: int = 0
     test_size: int = 0
     unused: tuple[str, ...] = ()
+    axes: str = ""
+    cut: str = ""
 
 
 class Arrays(SampleDataModule):
@@ -45,9 +51,11 @@ class Arrays(SampleDataModule):
     `path` is an NPZ file with `x`, `y` (or `x_train`, `y_train`) and, where they are given, `x_val`, `y_val`, `x_test`
     and `y_test`; or `x` and `y` are two NPY files. `axes` names the dimensions of x: N samples, F features, C channels,
     L positions, H rows, W columns.
+    Sequences of unequal length end in NaN (NL, NCL, NLC); or the NPZ file has their `lengths` (N,) (or `lengths_train`,
+    `lengths_val`, `lengths_test`), and x may then hold the steps of all of them one after the other, (S,) or (S, C).
     """
 
-    encoding: ArrayEncoding
+    encoding: ArrayEncoding | SequenceEncoding
 
     def __init__(
         self,
@@ -68,6 +76,7 @@ class Arrays(SampleDataModule):
         self.one_file = path is not None and x is None and y is None
         self.chosen_task = task
         self.axes = axes
+        self.read_axes = ""  # of sequences that were cut by lengths
 
     def read(self) -> Samples:
         """All samples, as stored in the file."""
@@ -75,7 +84,7 @@ class Arrays(SampleDataModule):
             x, y = (read_npy(path) for path in self.paths)
             stored = Stored(x, y)
         elif self.one_file:
-            stored = read_npz(self.paths[0])
+            stored = read_npz(self.paths[0], self.axes)
         else:
             raise LabError("data: give path (an NPZ file with x and y), or x and y (two NPY files)")
         x, y = stored.x, stored.y
@@ -83,6 +92,7 @@ class Arrays(SampleDataModule):
             raise LabError(
                 f"{' and '.join(self.paths)}: x has {len(x):,} samples, y {len(y):,}; the numbers must be equal"
             )
+        self.read_axes = stored.axes
         found = targets.resolve(_squeezed(y), self.chosen_task, "y")
         self.notes.append(("task", targets.describe(found)))
         self._add_notes(stored)
@@ -100,19 +110,30 @@ class Arrays(SampleDataModule):
         if given:
             splits = ["train"] * (len(stored.x) - len(given)) + given
             self.notes.append(("split", given_splits.described(splits, "the arrays")))
+        if stored.cut:
+            self.notes.append(("sequences", stored.cut))
         if stored.unused:
             self.notes.append(("not used", f"the arrays {', '.join(stored.unused)} of {self.paths[0]}"))
 
     def encode(self, raw: NDArray[Any], train: NDArray[np.int64]) -> Any:
         """All samples with their axes in the order N, C, ...; a memory-mapped file stays on disk."""
-        axes = inferred_axes(raw) if self.axes == "auto" else self.axes
+        axes = self.read_axes or (inferred_axes(raw) if self.axes == "auto" else self.axes)
         if len(axes) != raw.ndim and axes:
             raise LabError(f"data.axes: {axes} names {len(axes)} dimensions, x has {raw.ndim}, {raw.shape}")
-        if self.axes == "auto" and raw.ndim > 2:
+        if self.axes == "auto" and not self.read_axes and (raw.ndim > 2 or axes == "NL"):
             self.notes.append(
                 ("axes", f"{axes or 'unchanged'}, inferred from {raw.shape}; set data.axes to change them")
             )
-        self.encoding = ArrayEncoding(raw.shape[1:], axes)
+        unequal = has_nan(raw)
+        if unequal and axes == "NF":
+            row, column = np.argwhere(np.isnan(raw))[0].tolist()
+            raise LabError(
+                f"x[{row}, {column}] is nan; all values must be finite (sequences may end in it: data.axes: NL)"
+            )
+        if unequal and axes in lengths.AXES:
+            self.encoding = SequenceEncoding(raw.shape[axes.index("C")] if "C" in axes else 1, axes)
+        else:
+            self.encoding = ArrayEncoding(raw.shape[1:], axes)
         return LazyArray(raw, self.encoding) if isinstance(raw, np.memmap) else self.encoding.encode(raw)
 
     def scale(self, x: Any, train: NDArray[np.int64]) -> Scale:
@@ -135,7 +156,7 @@ class Arrays(SampleDataModule):
 class LazyArray:
     """Samples of a memory-mapped file, encoded when indexed with an array of indices."""
 
-    def __init__(self, raw: NDArray[Any], encoding: ArrayEncoding):
+    def __init__(self, raw: NDArray[Any], encoding: Encoding):
         self.raw = raw
         self.encoding = encoding
         self.shape = (len(raw), *encoding.encode(raw[:1]).shape[1:])
@@ -149,11 +170,16 @@ class LazyArray:
 
 
 def inferred_axes(x: NDArray[Any]) -> str:
-    """The likely axes of an array, given that channels are fewer than positions, and at most four in images."""
+    """The likely axes of an array, given that channels are fewer than positions, and at most four in images.
+
+    Only sequences have NaN at the end.
+    """
     if x.ndim == 2:
-        return "NF"
+        return "NL" if has_nan(x) and ends_in_nan(x) else "NF"
     if x.ndim == 3:
         rows, columns = x.shape[1:]
+        if has_nan(x):
+            return "NCL" if rows <= columns else "NLC"
         if rows == columns or (x.dtype == np.uint8 and min(rows, columns) > MAX_IMAGE_CHANNELS):
             return "NHW"
         return "NCL" if rows < columns else "NLC"
@@ -171,25 +197,33 @@ def read_npy(path: str) -> NDArray[Any]:
         raise LabError(f"{path}: {_unreadable(error)}") from None
 
 
-def read_npz(path: str) -> Stored:
-    """`x` and `y` (or `x_train`, `y_train`) with the validation and test set of the file, if any; raises LabError."""
+def read_npz(path: str, axes: str = "auto") -> Stored:
+    """`x` and `y` (or `x_train`, `y_train`) with the validation and test set of the file, if any; raises LabError.
+
+    Where it has lengths, and the `axes` are those of sequences, x ends in NaN after them.
+    """
     file = existing_file(path)
     try:
         with np.load(file, allow_pickle=False) as content:
             if not isinstance(content, np.lib.npyio.NpzFile):
                 raise LabError(f"{path}: is not an NPZ file; pass an NPY file as data.x and its targets as data.y")
             arrays = {name: content[name] for part in _parts(path, list(content)) for name in part}
-            unused = tuple(name for name in content if name not in arrays)
+            given = lengths.of_parts(content, _parts(path, list(arrays))) if axes in lengths.AXES else {}
+            unused = tuple(name for name in content if name not in arrays and name not in given)
     except (ValueError, OSError, BadZipFile, EOFError) as error:
         raise LabError(f"{path}: {_unreadable(error)}") from None
     parts = _parts(path, list(arrays))
+    found, axes_found = "", ""
+    if given:
+        padded, axes_found, found = lengths.padded(path, arrays | given, parts, axes)
+        arrays |= padded
     for part in parts:
         _check_part(path, arrays, part, parts[0])
     if len(parts) == 1:
-        return Stored(arrays[parts[0][0]], arrays[parts[0][1]], unused=unused)
+        return Stored(arrays[parts[0][0]], arrays[parts[0][1]], unused=unused, axes=axes_found, cut=found)
     x, y = (np.concatenate([arrays[part[side]] for part in parts]) for side in (0, 1))
     sizes = {part[0]: len(arrays[part[0]]) for part in parts}
-    return Stored(x, y, sizes.get("x_val", 0), sizes.get("x_test", 0), unused)
+    return Stored(x, y, sizes.get("x_val", 0), sizes.get("x_test", 0), unused, axes_found, found)
 
 
 def _parts(path: str, names: list[str]) -> list[tuple[str, str]]:

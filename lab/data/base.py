@@ -15,9 +15,11 @@ from torch.utils.data import Dataset
 from lab.config.types import Count, Fold, Fraction, PositiveInt
 from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
+from lab.data.encodings.sequence import SequenceEncoding, described, has_nan, lengths_of
 from lab.data.loaders import ArrayDataset, BatchLoader, EpochOrder, WorkerLoader
 from lab.data.preparation import Scale, fingerprint
 from lab.data.samples import Samples, check
+from lab.data.sequences.buckets import BucketOrder, SequenceDataset
 from lab.data.sizes import InputAdapter, Sizes
 from lab.data.splits import split as split_samples
 from lab.errors import LabError
@@ -129,6 +131,9 @@ class DataModule(L.LightningDataModule, ABC):
 
     def first_samples(self, count: int) -> Tensor:
         """The first training samples as the network sees them, (n, ...)."""
+        dataset = self.splits["train"]
+        if isinstance(dataset, SequenceDataset):  # as long as the longest, so that they stand for any length
+            return dataset.x[:count]
         samples, _ = next(iter(self.loader("train")))
         return samples[:count]
 
@@ -143,6 +148,8 @@ class DataModule(L.LightningDataModule, ABC):
         """
         dataset: Any = self.splits[split]
         order = self.order(len(dataset), shuffle)
+        if isinstance(dataset, SequenceDataset):
+            order = BucketOrder(dataset.lengths, self.order_seed, shuffle, self.batch_size)
         # Batch norm cannot be trained on a batch of one sample.
         drop_last = shuffle and len(dataset) % self.batch_size == 1 and len(dataset) > 1
         if num_workers == 0 and hasattr(dataset, "batch"):
@@ -176,17 +183,26 @@ class SampleDataModule(DataModule):
 
         An array, or an object with `shape` that returns one when indexed, so that not all samples need be in memory.
         """
-        self.encoding = ArrayEncoding(np.shape(raw)[1:])
+        unequal = len(np.shape(raw)) == 3 and has_nan(raw)
+        self.encoding = SequenceEncoding(raw.shape[1]) if unequal else ArrayEncoding(np.shape(raw)[1:])
         return self.encoding.encode(raw)
+
+    @property
+    def padded(self) -> bool:
+        """Whether the samples are sequences of unequal length, (N, C, L) with NaN after the end of each."""
+        return isinstance(self.encoding, SequenceEncoding)
 
     def scale(self, x: Any, train: NDArray[np.int64]) -> Scale:
         """Mean and standard deviation of the training samples."""
-        return Scale.fit(torch.from_numpy(x[train]))
+        return (Scale.fit_real if self.padded else Scale.fit)(torch.from_numpy(x[train]))
 
     def dataset(self, x: Any, y: Tensor, split: Split) -> Dataset[Any]:
         """The samples of a split, standardised."""
         chosen = self.split_indices[split]
-        return ArrayDataset(self.input_scale.apply(torch.from_numpy(x[chosen])), y[torch.from_numpy(chosen)])
+        scaled, targets = self.input_scale.apply(torch.from_numpy(x[chosen])), y[torch.from_numpy(chosen)]
+        if self.padded:
+            return SequenceDataset(scaled, targets, torch.from_numpy(lengths_of(x[chosen], "NCL")))
+        return ArrayDataset(scaled, targets)
 
     def _prepare(self) -> None:
         samples = check(self.read(), type(self).__name__)
@@ -198,13 +214,15 @@ class SampleDataModule(DataModule):
             self.notes.append(("fold", _fold_note(samples, self.fold, self.split_indices)))
         train = self.split_indices["train"]
         x = self.encode(samples.x, train)
+        if self.padded:
+            self.notes.append(("lengths", described(lengths_of(x, "NCL"))))
         self.input_scale = self.scale(x, train)
         y = self._targets(samples, torch.from_numpy(train))
         for split in SPLITS:
             self.splits[split] = self.dataset(x, y, split)
         classes = len(self.class_names)
         outputs = (1 if classes == 2 else classes) if classes else y.shape[1]
-        self.sizes = Sizes(tuple(x.shape[1:]), outputs, classes)
+        self.sizes = Sizes(tuple(x.shape[1:]), outputs, classes, self.padded)
 
     def _targets(self, samples: Samples, train: Tensor) -> Tensor:
         """Class numbers (N,), or standardised values (N, T)."""

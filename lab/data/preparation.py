@@ -28,6 +28,11 @@ class Scale:
         return cls(mean.float(), torch.where(std > 0, std, 1.0).float())
 
     @classmethod
+    def fit_real(cls, values: Tensor) -> "Scale":
+        """As `fit`, of sequences (N, C, L) that have NaN after their end, from the steps before it."""
+        return cls.fit(values.movedim(1, 2)[~values[:, 0].isnan()].T[None])
+
+    @classmethod
     def fit_parts(cls, parts: Iterable[Tensor]) -> "Scale":
         """As `fit`, from parts (n, ...) that need not be in memory together (Chan et al. 1983, pairwise update)."""
         count, mean, squares = 0, torch.zeros(()), torch.zeros(())

@@ -1,12 +1,13 @@
 """Independent samples as a data module reads them, and the check of what a person's own data module gives."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lab.data.encodings.sequence import SequenceEncoding
 from lab.errors import LabError
 
 
@@ -18,8 +19,9 @@ class Samples:
     with 0 such a split is drawn. Or `given` (N,) names the split of each sample, "" for one that may go anywhere.
     Samples of the same value in `groups` (N,) stay on one side; with `order` (N,), such as times, the last samples
     are the test and those before them the validation set.
-    `x` is an array, or whatever the data module's `encode` takes. `fingerprint` is the hash of the content; computed
-    if empty.
+    `x` is an array, or whatever the data module's `encode` takes; sequences of unequal length are a list of arrays
+    (C, L) or (L,), or one array (N, C, L) with NaN in all channels after the end of each. `fingerprint` is the hash of
+    the content; computed if empty.
     """
 
     x: Any
@@ -38,16 +40,27 @@ def check(samples: Any, kind: str) -> Samples:
     """The samples, or LabError with the first thing that a training could not use; `kind` names the data module."""
     if not isinstance(samples, Samples):
         raise LabError(f"data: {kind}.read() must return lab.data.base.Samples, not {type(samples).__name__}")
+    if isinstance(samples.x, list) and samples.x and all(isinstance(each, np.ndarray) for each in samples.x):
+        samples = _stacked(samples, kind)
     problem = _shapes(samples) or (_classes(samples) if len(samples.class_names) else _values(samples))
     if problem:
         raise LabError(f"data: {kind}.read() gives {problem}")
     return samples
 
 
+def _stacked(samples: Samples, kind: str) -> Samples:
+    """With a list of sequences as one array (N, C, L)."""
+    first = samples.x[0]
+    try:
+        return replace(samples, x=SequenceEncoding(len(first) if first.ndim == 2 else 1).encode(samples.x))
+    except LabError as error:
+        raise LabError(f"data: {kind}.read() gives a list x of which {error}") from None
+
+
 def _shapes(samples: Samples) -> str:
     """What is wrong with the types and lengths, "" if nothing."""
     if not hasattr(samples.x, "shape") or hasattr(samples.x, "requires_grad"):
-        return f"x as {type(samples.x).__name__}; give a NumPy array, (N, ...)"
+        return f"x as {type(samples.x).__name__}; give a NumPy array, (N, ...), or a list of arrays, (C, L)"
     if not isinstance(samples.y, np.ndarray):
         return f"y as {type(samples.y).__name__}; give a NumPy array"
     if len(samples.x.shape) < 2:

@@ -130,7 +130,9 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     experiment = dataclasses.replace(experiment, loss=_loss(experiment.loss, data))
     whole = _network(experiment, experiment.part("model"), data)
     parameters = sum(p.numel() for p in whole.parameters())
-    data.block = block_size(experiment.trainer, data.batch_size, parameters, data.sizes.input_shape)
+    data.block = 1  # batches of unequal length do not fit in a block
+    if not data.sizes.padded:
+        data.block = block_size(experiment.trainer, data.batch_size, parameters, data.sizes.input_shape)
     module = _module(experiment, data, whole)
     check_metrics(experiment, data, module)
     check_optimizer(experiment, module)

@@ -17,6 +17,7 @@ KINDS = {
     "image": "lab.data.encodings.image:ImageEncoding",
     "text": "lab.data.encodings.text:TextEncoding",
     "series": "lab.data.encodings.series:SeriesEncoding",
+    "sequence": "lab.data.encodings.sequence:SequenceEncoding",
 }
 
 
