@@ -119,24 +119,20 @@ class TextEncoding:
     text_encoding: str = "auto"
     kind: ClassVar[str] = "text"
 
-    def encode(self, raw: Any) -> NDArray[np.int64]:
+    def encode(self, raw: Any) -> NDArray[np.int32]:
         """Rows of a table, texts, or paths of text files to token numbers (N, length), padded with PAD at the end.
 
         Raises LabError, with column and row, for a cell that holds no text.
         """
-        encoded = np.full((len(raw), self.length), PAD, dtype=np.int64)
-        for row, numbers in enumerate(self.tokens(raw)):
-            encoded[row, : len(numbers)] = numbers
+        return self.padded(self.tokenizer.numbers(texts_of(raw, self.column, self.missing, self.text_encoding)))
+
+    def padded(self, texts: Sequence[list[int]]) -> NDArray[np.int32]:
+        """The tokens of whole texts as (N, length): cut or padded at the end, at least one of each text."""
+        encoded = np.full((len(texts), self.length), PAD, dtype=np.int32)
+        for row, numbers in enumerate(texts):
+            kept = numbers[: self.length] or [UNKNOWN]
+            encoded[row, : len(kept)] = kept
         return encoded
-
-    def tokens(self, raw: Any) -> list[list[int]]:
-        """The tokens of each text, at least one and at most `length`."""
-        texts = texts_of(raw, self.column, self.missing, self.text_encoding)
-        return self.shortened(self.tokenizer.numbers(texts))
-
-    def shortened(self, texts: Iterable[list[int]]) -> list[list[int]]:
-        """The tokens that are kept of whole texts."""
-        return [numbers[: self.length] or [UNKNOWN] for numbers in texts]
 
     def as_texts(self) -> list[str]:
         """The columns that have to be read from a file as they are written."""

@@ -18,10 +18,10 @@ from lab.data.encodings.text import PAD, Ngrams, TextEncoding, read_text, texts_
 from lab.data.preparation import Scale, file_fingerprint
 from lab.data.reading import class_folders, column_types, given_splits, number_formats, targets
 from lab.data.reading.settings import Separator
+from lab.data.sequences.buckets import SequenceDataset
 from lab.data.sizes import EmbeddedTokens, Sizes
 from lab.data.table import EXAMPLE_ROWS, Table
 from lab.data.text import fitting
-from lab.data.text.token_datasets import TokenDataset, Tokens
 from lab.display.numbers import counted
 from lab.errors import LabError
 
@@ -156,7 +156,7 @@ class Text(Table):
             raise LabError(f"data.text: column '{self.text}' holds numbers such as {cells.iloc[0]}, not texts")
         return frame[list(dict.fromkeys(used))]
 
-    def encode(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> Tokens:  # type: ignore[override]
+    def encode(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> NDArray[Any]:
         """All texts as token numbers; fits the tokenizer on the rows in `train`."""
         marks, text_encoding = self.missing, self.reading.text_encoding
         self.texts = list(texts_of(raw, self.text, marks))
@@ -170,25 +170,23 @@ class Text(Table):
         self.notes.append(("tokens", fitting.described(tokenizer, of_training)))
         self.notes.append(("length", fitting.cut(numbers, length)))
         if empty := sum(not text for text in self.texts):
-            self.notes.append(
-                ("texts", f"{counted(empty, 'text')} of {len(self.texts):,} without a word, kept as unknown")
-            )
-        self.tokens = Tokens.of(self.encoding.shortened(numbers), length)
-        return self.tokens
+            are = "is" if empty == 1 else "are"
+            self.notes.append(("empty", f"{counted(empty, 'text')} of {len(self.texts):,} {are} empty"))
+        return self.encoding.padded(numbers)
 
     def scale(self, x: Any, train: NDArray[np.int64]) -> Scale:
         """Token numbers are not scaled."""
         return Scale(torch.zeros(()), torch.ones(()))
 
     def dataset(self, x: Any, y: Tensor, split: Split) -> Dataset[Any]:
-        """The texts of a split."""
+        """The texts of a split, in batches of similar length."""
         chosen = self.split_indices[split]
-        return TokenDataset(x.take(chosen), y[torch.from_numpy(chosen)])
+        tokens = torch.from_numpy(x[chosen])
+        return SequenceDataset(tokens, y[torch.from_numpy(chosen)], (tokens != PAD).sum(1))
 
-    def raw_examples(self, count: int) -> NDArray[np.int64]:
+    def raw_examples(self, count: int) -> NDArray[Any]:
         """The first training texts as token numbers (n, length)."""
-        train: Any = self.splits["train"]
-        return train.padded(torch.arange(min(count, len(train))), self.encoding.length).numpy()
+        return self.first_samples(count).numpy()
 
     def _prepare(self) -> None:
         SampleDataModule._prepare(self)
