@@ -41,7 +41,7 @@ def new(
         raise LabError(f"'{name}' is not a valid name for an experiment: use letters, digits, _ and - only")
     check_kind(kind)
     path = experiment.FOLDER / f"{name}.yaml"
-    found = inspect(data, target, kind, sections.overridden({"data": {}}, overrides)["data"])
+    found = inspect(data, target, kind, sections.overridden({"data": {}}, overrides)["data"], model)
     choice = choose(found, model)
     choice = replace(choice, sections=sections.overridden(choice.sections, overrides))
     text = as_text(name, found, choice)
@@ -73,6 +73,8 @@ def _question(found: Inspection) -> str:
         return f"Can the next {found.settings['horizon']} steps of {', '.join(targets)} be forecast?"
     if found.settings["kind"] == "table":
         return f"Can {found.settings['target']} be predicted from the other columns of {source}?"
+    if found.settings["kind"] == "text":
+        return f"Can {found.settings.get('target') or 'the classes'} be predicted from the texts of {source}?"
     if target := found.settings.get("target"):
         return f"Can {target} be predicted from the images of {source}?"
     return f"Can the {'classes' if found.data.class_names else 'values'} of {source} be predicted?"

@@ -50,11 +50,15 @@ def described(tokenizer: Tokenizer, texts: Sequence[str]) -> str:
     """The tokenizer in a few words."""
     if isinstance(tokenizer, BytePairs):
         return f"bpe, {tokenizer.tokens:,} tokens learned from {counted(len(texts), 'training text')}"
-    also = {"none": "others unknown", "rare": "others as character n-grams", "all": "and character n-grams of all"}
+    also = {
+        "none": ", others unknown",
+        "rare": ", others as character n-grams",
+        "all": " and character n-grams of all",
+    }
     pairs = " and pairs of words" if tokenizer.pairs else ""
-    buckets = f" ({tokenizer.buckets:,} buckets)" if tokenizer.ngrams != "none" or pairs else ""
-    known = f"{len(tokenizer.vocabulary):,} of {counted(len(texts), 'training text')}"
-    return f"words, {known}; {also[tokenizer.ngrams]}{pairs}{buckets}"
+    buckets = f" ({tokenizer.buckets:,} buckets)" if tokenizer.buckets else ""
+    words = f"{len(tokenizer.vocabulary):,} words of {counted(len(texts), 'training text')}"
+    return f"{words}{also[tokenizer.ngrams]}{pairs}{buckets}"
 
 
 def _words(settings: Settings, texts: Sequence[str]) -> Words:
