@@ -53,13 +53,13 @@ class TokenEmbedding(nn.Module):
         self.padding = padding
         self.mean = getattr(architecture, "takes_mean", False)
         self.embedding = nn.Embedding(tokens, width)
-        nn.init.normal_(self.embedding.weight, std=width**-0.5)
+        nn.init.normal_(self.embedding.weight, std=1 / width)  # tokens never seen say next to nothing
         self.architecture = architecture
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, L) to logits or values (N, out_features)."""
         numbers = x.long()
-        if self.mean:
+        if self.mean and not torch.compiler.is_exporting():  # in ONNX it would be a loop over the samples
             found = embedding_bag(numbers, self.embedding.weight, mode="mean", padding_idx=self.padding)
             return self.architecture(found.unsqueeze(2))
         steps = self.embedding(numbers).transpose(1, 2)
