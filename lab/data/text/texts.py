@@ -148,7 +148,7 @@ class Text(Table):
         super()._checked(frame)
         used = [self.text, self.target, *self.rows.columns.values()]
         if unused := [str(name) for name in frame.columns if name not in used]:
-            self.notes.append(("not used", f"the columns {', '.join(unused)}; kind: table takes columns beside texts"))
+            self.notes.append(("not used", f"the columns {', '.join(unused)}"))
         cells = frame[self.text].dropna()
         if not len(cells):
             raise LabError(f"data.text: column '{self.text}' has no text in any row")
