@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
 
 from dashboard import curve_math, text
 
@@ -18,6 +19,8 @@ MAX_POINTS = 20_000  # in one figure; a browser draws this many without a notice
 MAX_POINTS_PER_CURVE = 800
 MIN_POINTS_PER_CURVE = 100
 MAX_POINTS_WITH_MARKERS = 40
+MAX_IN_LEGEND = 10  # lines whose legend stands above the figure; of more it stands beside it, and scrolls
+SCALE = "Viridis"
 HEIGHT = 420
 BAND_OPACITY = 0.18
 
@@ -26,13 +29,29 @@ BAND_OPACITY = 0.18
 class Line:
     """A curve with columns x and y; with low and high too if it is a mean with a confidence band.
 
-    `style` is the index of its colour, dash and marker; `raw` is the curve before smoothing, drawn faintly.
+    `style` is the index of its colour, dash and marker; `raw` is the curve before smoothing, drawn faintly. With a
+    `shade` from 0 to 1 its colour is taken from a continuous scale instead.
     """
 
     label: str
     data: pd.DataFrame
     style: int
     raw: pd.DataFrame | None = None
+    shade: float | None = None
+
+    @property
+    def colour(self) -> str:
+        """The colour of the line."""
+        return colour(self.style) if self.shade is None else str(sample_colorscale(SCALE, [self.shade])[0])
+
+
+@dataclass(frozen=True)
+class ColourBar:
+    """What a continuous scale of colours stands for: a setting or metric, and its lowest and highest value."""
+
+    title: str
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -44,8 +63,13 @@ class Chart:
     table: pd.DataFrame
 
 
-def curve_chart(lines: Sequence[Line], metric: str, axis: curve_math.Axis, log: bool = False) -> Chart:
-    """The curves of one metric in one figure, downsampled; the notes report omitted points and non-finite values."""
+def curve_chart(
+    lines: Sequence[Line], metric: str, axis: curve_math.Axis, log: bool = False, bar: ColourBar | None = None
+) -> Chart:
+    """The curves of one metric in one figure, downsampled; the notes report omitted points and non-finite values.
+
+    `bar` explains the shades of the lines in place of a legend.
+    """
     max_points = max(MIN_POINTS_PER_CURVE, min(MAX_POINTS_PER_CURVE, MAX_POINTS // max(1, len(lines))))
     thinned = [_downsample(line.data, max_points) for line in lines]
     # One call on plain dictionaries: 500 traces made one by one (go.Scatter, add_trace) take twice as long.
@@ -53,12 +77,25 @@ def curve_chart(lines: Sequence[Line], metric: str, axis: curve_math.Axis, log: 
         [trace for line, data in zip(lines, thinned, strict=True) for trace in _traces(line, data, max_points)]
     )
     _set_layout(figure, text.escape_html(metric), curve_math.AXIS_TITLES[axis])
+    if bar is not None:
+        figure.add_trace(_bar_trace(bar))
+        figure.update_layout(showlegend=False)
+    elif len(lines) > MAX_IN_LEGEND:
+        figure.update_layout(legend={"orientation": "v", "yanchor": "top", "y": 1, "xanchor": "left", "x": 1.01})
     if log:
         figure.update_yaxes(type="log")
     shown, total = sum(len(data) for data in thinned), sum(len(line.data) for line in lines)
     notes = [f"{shown:,} of {text.count(total, 'point')}"] if shown < total else []
     table = pd.concat([line.data.assign(curve=line.label) for line in lines]) if lines else pd.DataFrame()
     return Chart(figure, (*notes, *_notes_on_missing(lines, log)), table)
+
+
+def _bar_trace(bar: ColourBar) -> dict[str, Any]:
+    """A trace without points, for the colour bar that belongs to it."""
+    scale = {"colorscale": SCALE, "cmin": bar.low, "cmax": bar.high, "color": [bar.low], "showscale": True}
+    title = {"text": text.escape_html(bar.title, 24), "side": "right"}
+    marker = {**scale, "colorbar": {"title": title, "thickness": 12}}
+    return {"type": "scatter", "x": [None], "y": [None], "mode": "markers", "marker": marker, "hoverinfo": "skip"}
 
 
 def _downsample(data: pd.DataFrame, max_points: int) -> pd.DataFrame:
@@ -84,17 +121,24 @@ def _line_trace(line: Line, data: pd.DataFrame) -> dict[str, Any]:
         "name": text.escape_html(line.label),
         "legendgroup": str(line.style),
         "mode": "lines+markers" if len(data) <= MAX_POINTS_WITH_MARKERS else "lines",
-        "line": {"color": colour(line.style), "dash": dash(line.style), "width": 2},
+        "line": _stroke(line),
         "marker": {"symbol": marker(line.style), "size": 7},
         "hovertemplate": "%{y:.5g} at %{x:.6g}<extra>%{fullData.name}</extra>",
     }
+
+
+def _stroke(line: Line) -> dict[str, Any]:
+    """Colour, dash and width; of lines in shades, which are many, all are solid and thinner."""
+    if line.shade is not None:
+        return {"color": line.colour, "width": 1.5}
+    return {"color": line.colour, "dash": dash(line.style), "width": 2}
 
 
 def _raw_trace(line: Line, data: pd.DataFrame) -> dict[str, Any]:
     return _background_trace(line) | {
         "x": data["x"].to_numpy(),
         "y": data["y"].where(np.isfinite(data["y"])).to_numpy(),
-        "line": {"color": colour(line.style), "width": 1},
+        "line": {"color": line.colour, "width": 1},
         "opacity": 0.25,
     }
 
@@ -104,7 +148,7 @@ def _band_trace(line: Line, data: pd.DataFrame) -> dict[str, Any]:
         "x": np.concatenate([data["x"], data["x"][::-1]]),
         "y": np.concatenate([data["high"], data["low"][::-1]]),
         "fill": "toself",
-        "fillcolor": _rgba(colour(line.style), BAND_OPACITY),
+        "fillcolor": _rgba(line.colour, BAND_OPACITY),
         "line": {"width": 0},
     }
 
@@ -125,7 +169,7 @@ def _non_finite_trace(line: Line, data: pd.DataFrame, non_finite: "pd.Series[boo
         "y": nearest.to_numpy(),
         "text": [text.number(value) for value in data["y"][non_finite]],
         "mode": "markers",
-        "marker": {"symbol": "x", "size": 10, "color": colour(line.style), "line": {"width": 1, "color": "#808080"}},
+        "marker": {"symbol": "x", "size": 10, "color": line.colour, "line": {"width": 1, "color": "#808080"}},
         "legendgroup": str(line.style),
         "showlegend": False,
         "hovertemplate": f"%{{text}} at %{{x:.6g}}<extra>{label}</extra>",
@@ -177,39 +221,26 @@ def scatter(points: pd.DataFrame, x: str, y: str, labels: Sequence[str], front: 
     return Chart(figure, (), table.assign(front=on_front) if front is not None else table)
 
 
-def parallel_coordinates(values: pd.DataFrame, metric: str) -> Chart:
-    """Parallel coordinates of the columns, coloured by the metric; text columns are categorical axes."""
-    dimensions = []
-    for name, column in values.items():
-        label = text.escape_html(str(name), 24)
-        if pd.api.types.is_numeric_dtype(column):
-            dimensions.append({"label": label, "values": column.to_numpy(float)})
-        else:
-            codes, names = pd.factorize(column.astype(str))
-            ticks = [text.escape_html(each, 16) for each in names]
-            dimensions.append({"label": label, "values": codes, "tickvals": list(range(len(names))), "ticktext": ticks})
-    line = {"color": values[metric].to_numpy(float), "colorscale": "Cividis", "showscale": True}
-    figure = go.Figure(go.Parcoords(dimensions=dimensions, line=line))
-    figure.update_layout(height=HEIGHT, margin={"l": 70, "r": 40, "t": 60, "b": 30})
-    return Chart(figure, (), values.reset_index())
-
-
 def confusion_matrix(counts: np.ndarray, names: Sequence[str]) -> Chart:
-    """A confusion matrix (true class, predicted class), coloured by the share of each true class."""
+    """A confusion matrix (true class, predicted class), coloured by the share of each true class.
+
+    The colour is that of the root of the share, so that a few errors stand out; a cell without samples is empty.
+    """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     ticks = [text.escape_html(name, 20) for name in names]
     figure = go.Figure(
         go.Heatmap(
-            z=shares,
+            z=np.where(counts > 0, np.sqrt(shares), np.nan),
             x=ticks,
             y=ticks,
             text=counts,
+            customdata=shares,
             texttemplate="%{text}" if len(names) <= 20 else "",
             colorscale="Cividis",
             zmin=0,
             zmax=1,
             showscale=False,
-            hovertemplate="true %{y}, predicted %{x}: %{text} (%{z:.1%})<extra></extra>",
+            hovertemplate="true %{y}, predicted %{x}: %{text} (%{customdata:.1%})<extra></extra>",
         )
     )
     _set_layout(figure, "true", "predicted")
@@ -228,6 +259,7 @@ def _set_layout(figure: go.Figure, y: str, x: str) -> None:
         yaxis_title=y,
         hovermode="closest",
     )
+    figure.update_yaxes(exponentformat="power", minexponent=6, separatethousands=True)
 
 
 def colour(style: int) -> str:
@@ -246,5 +278,8 @@ def marker(style: int) -> str:
 
 
 def _rgba(colour: str, opacity: float) -> str:
-    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    if colour.startswith("rgb("):
+        red, green, blue = (int(part) for part in colour[4:-1].split(","))
+    else:
+        red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"

@@ -1,7 +1,7 @@
 """A comparison of runs: groups, their curves, tables of settings and results, and fairness checks. No Streamlit."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,7 @@ class CurveOptions:
     smoothing: float = 0.0
     log: bool = False
     x_range: tuple[float, float] | None = None
+    colour_by: str = ""  # a setting or metric, where there are too many groups for a legend
 
 
 def group_runs(table: RunTable, by: Sequence[str]) -> list[Group]:
@@ -59,10 +60,43 @@ def group_runs(table: RunTable, by: Sequence[str]) -> list[Group]:
 
 
 def group_chart(
-    run_curves: Mapping[str, pd.DataFrame], groups: Sequence[Group], metric: str, options: CurveOptions
+    run_curves: Mapping[str, pd.DataFrame],
+    groups: Sequence[Group],
+    metric: str,
+    options: CurveOptions,
+    values: Mapping[str, float] | None = None,
 ) -> charts.Chart:
-    """The curves of one metric: of a group with one run its curve, of others the mean with a confidence band."""
-    return charts.curve_chart(group_lines(run_curves, groups, options), metric, options.axis, options.log)
+    """The curves of one metric: of a group with one run its curve, of others the mean with a confidence band.
+
+    `values` are those of `options.colour_by` by label, from which the groups take their colours.
+    """
+    lines = group_lines(run_curves, groups, options)
+    finite = [value for value in (values or {}).values() if np.isfinite(value)]
+    if not finite:
+        return charts.curve_chart(lines, metric, options.axis, options.log)
+    bar = charts.ColourBar(options.colour_by, min(finite), max(finite))
+    shades = _shades(values or {}, bar)
+    shaded = [replace(line, shade=shades.get(line.label.rpartition(" (n=")[0] or line.label)) for line in lines]
+    return charts.curve_chart(shaded, metric, options.axis, options.log, bar)
+
+
+def _shades(values: Mapping[str, float], bar: charts.ColourBar) -> dict[str, float]:
+    """The place of each value between the lowest and the highest, 0 to 1."""
+    span = (bar.high - bar.low) or 1.0
+    return {label: (value - bar.low) / span for label, value in values.items() if np.isfinite(value)}
+
+
+def colour_choices(table: RunTable) -> list[str]:
+    """What many groups can be coloured by: settings that differ and are numbers, then last values of metrics."""
+    columns = scatter_columns(table)
+    numeric = [str(name) for name in columns if pd.api.types.is_numeric_dtype(columns[name])]
+    return sorted(numeric, key=lambda name: name == selection.SEED)
+
+
+def colour_values(table: RunTable, groups: Sequence[Group], name: str) -> dict[str, float]:
+    """The mean value of a setting or metric over the runs of each group, by label."""
+    column = scatter_columns(table)[name].astype(float)
+    return {group.label: float(column.loc[list(group.ids)].mean()) for group in groups}
 
 
 def group_lines(run_curves: Mapping[str, pd.DataFrame], groups: Sequence[Group], options: CurveOptions) -> list[Line]:

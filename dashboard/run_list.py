@@ -1,5 +1,6 @@
 """The table of runs: filters, and the columns that are shown at first."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +18,7 @@ MAX_METRICS = 8
 MAX_MAIN_METRICS = 2
 SETTING_ORDER = (selection.SEED, "optimizer.", "model.", "scheduler.")
 SEARCHED_TAGS = (NOTE, "lab.question")
+AROUND_EQUALS = re.compile(r"\s*=\s*")
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def filter_runs(table: RunTable, filters: Filters) -> list[str]:
         mask &= run_frame.kinds(table).isin(filters.kinds)
     if filters.tag.strip():
         mask &= _has_tag(table, filters.tag)
-    for word in filters.text.lower().split():
+    for word in AROUND_EQUALS.sub("=", filters.text.lower()).split():
         mask &= _contains(table, word)
     if filters.query.strip():
         mask &= run_table.matching(table, filters.query)
@@ -59,13 +61,33 @@ def _has_tag(table: RunTable, tag: str) -> "pd.Series[bool]":
 
 
 def _contains(table: RunTable, word: str) -> "pd.Series[bool]":
-    """Whether each run has the word in its name, experiment, note, question or settings, or its id starts with it."""
+    """Whether each run has the word in its name, experiment, note, question or settings, or its id starts with it.
+
+    A number is found among the settings, too, and `dropout=0.3` in the setting of that name.
+    """
     columns = [table.info["name"], table.info["experiment"]]
     columns += [table.tags[tag] for tag in SEARCHED_TAGS if tag in table.tags]
     columns += [column for _, column in run_frame.settings(table).items() if not pd.api.types.is_numeric_dtype(column)]
     found = pd.Series(table.info.index.str.startswith(word), index=table.info.index)
     for column in columns:
         found |= column.str.contains(word, case=False, regex=False, na=False).astype(bool)
+    return found | _has_setting(table, word)
+
+
+def _has_setting(table: RunTable, word: str) -> "pd.Series[bool]":
+    """Whether a setting of each run has this value; with `name=value`, the setting of that name or last part."""
+    name, equals, value = word.rpartition("=")
+    name, value = name.removeprefix("params."), value.strip("'\"")
+    number = pd.to_numeric(value, errors="coerce")
+    found = pd.Series(False, index=table.info.index)
+    for column, cells in run_frame.settings(table).items():
+        dotted = str(column).lower()
+        if equals and name != dotted and not dotted.endswith(f".{name}"):
+            continue
+        if pd.api.types.is_numeric_dtype(cells):
+            found |= (cells == number) if pd.notna(number) else False
+        elif equals:
+            found |= (cells.str.lower() == value).fillna(False).astype(bool)
     return found
 
 
@@ -73,8 +95,8 @@ def _contains(table: RunTable, word: str) -> "pd.Series[bool]":
 def default_columns(table: RunTable) -> list[str]:
     """State, name, experiment, the settings that differ, the main metrics, duration and start."""
     names = selection.differing_settings(table.params)
-    shown = sorted(names, key=lambda name: (_setting_rank(name), int(table.params[name].isna().sum())))[:MAX_SETTINGS]
-    counts = table.metrics.notna().sum()
+    shown = sorted(names, key=lambda name: (int(table.params[name].isna().sum()), _setting_rank(name)))[:MAX_SETTINGS]
+    counts = table.coverage()
     metrics = _main_metrics(counts) or [str(name) for name in counts.sort_values(ascending=False).index]
     return [
         *run_frame.FIRST_COLUMNS,
@@ -89,7 +111,7 @@ def _main_metrics(counts: pd.Series) -> list[str]:
     names = [str(name) for name in counts.index]
     curves = [name for name in names if is_curve(name) and not name.endswith("_step")]
     validation = [name for name in curves if split_of(name)[0] == VALIDATION]
-    main = sorted(validation, key=lambda name: (chart_of(name).endswith("loss"), -counts[name]))[:MAX_MAIN_METRICS]
+    main = sorted(validation, key=lambda name: (-counts[name], chart_of(name).endswith("loss")))[:MAX_MAIN_METRICS]
     found = []
     for name in main:
         tested = [other for other in curves if split_of(other)[0] == TEST and chart_of(other) == chart_of(name)]

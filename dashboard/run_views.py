@@ -4,8 +4,10 @@ import io
 import shlex
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+from PIL import Image
 
 from dashboard import charts, components, selection, store_reads, text
 from dashboard.charts import Line
@@ -48,9 +50,9 @@ def show_standing(table: RunTable, run: str) -> None:
 
 def show_summary(table: RunTable, run: str) -> None:
     """The metrics of each split beside the baselines'; the last values of a run that the lab did not write."""
-    rows = summary_rows(_with_best_values(table, run))
-    values = table.metrics.loc[run].dropna()
-    values = values[[is_curve(str(name)) for name in values.index]]
+    rows = summary_rows(_with_best_values(table, run), _recorded_metrics(table, run))
+    curves = [name for name in _recorded_metrics(table, run) if is_curve(name)]
+    values = table.metrics.loc[run, curves].map(text.number)
     if len(rows):
         components.show_table(rows.dropna(axis="columns", how="all"))
         seed = table.params.loc[run].dropna().get(selection.SEED)
@@ -72,13 +74,15 @@ def _with_best_values(table: RunTable, run: str) -> pd.Series:
     return summaries.with_best_values(table.only([run]), store_reads.histories(table, [run], wanted), wanted).loc[run]
 
 
-def summary_rows(metrics: pd.Series) -> pd.DataFrame:
+def summary_rows(metrics: pd.Series, recorded: Sequence[str] = ()) -> pd.DataFrame:
     """Each metric at the best epoch, with the baselines', its best and its last value.
+
+    `recorded` are the metrics that the run has even where the last value is NaN, which is then shown as such.
 
     Test metrics are as tested, from `low` to `high` on other test sets of the same size (95 %): at the best epoch, or
     the last value where the run does not say which epoch is its best.
     """
-    values = metrics.dropna()
+    values = metrics[metrics.notna() | metrics.index.isin(recorded)].map(_shown)
     knows_best = any(str(key).startswith(("at_best/", "baseline/")) for key in values.index)
     rows = []
     for name in dict.fromkeys(_without_summary(str(key)) for key in values.index):
@@ -99,7 +103,15 @@ def summary_rows(metrics: pd.Series) -> pd.DataFrame:
             )
     rows.sort(key=lambda row: SPLITS.index(split_of(str(row["metric"]))[0]))
     table = pd.DataFrame(rows, columns=["metric", "at the best epoch", *OPTIONAL, "best", "last"])
+    for name in table:
+        if table[name].map(type).eq(str).any():  # a column is of numbers, or of text
+            table[name] = table[name].map(lambda cell: text.number(cell) if isinstance(cell, float) else cell)
     return table.drop(columns=[name for name in OPTIONAL if table[name].isna().all()])
+
+
+def _shown(value: float) -> float | str:
+    """A number as it is; one that is not finite as a word, since a table shows an empty cell for NaN."""
+    return value if np.isfinite(value) else text.number(value)
 
 
 def _without_summary(name: str) -> str:
@@ -118,7 +130,7 @@ def show_system(table: RunTable, run: str) -> None:
 
 
 def _recorded_metrics(table: RunTable, run: str) -> list[str]:
-    return [str(name) for name in table.metrics.loc[run].dropna().index] if run in table.metrics.index else []
+    return table.recorded(run) if run in table.metrics.index else []
 
 
 def _show_charts(table: RunTable, run: str, metrics: dict[str, list[str]], axis: Axis, key: str) -> None:
@@ -256,7 +268,7 @@ def _show_file(run: str, path: str, size: int) -> None:
         if size <= MAX_DOWNLOAD:
             name = path.rpartition("/")[2]
             st.download_button("Download", local.read_bytes, name, icon=":material/download:", on_click="ignore")
-    except (LabError, OSError) as error:
+    except (LabError, OSError, ValueError, Image.DecompressionBombError) as error:  # a picture too large, or damaged
         st.warning(text.escape_markdown(str(error), 300))
 
 

@@ -81,11 +81,13 @@ def _merge(known: RunTable, unchanged: pd.Index, fresh: RunTable) -> RunTable:
         frame = pd.concat([new, old.loc[unchanged]]).loc[order]
         return frame[sorted(frame)]
 
+    kept = set(unchanged)
     return RunTable(
         info.loc[order],
         merged(fresh.params, known.params),
         merged(fresh.tags, known.tags),
         merged(fresh.metrics, known.metrics),
+        fresh.not_a_number | {pair for pair in known.not_a_number if pair[0] in kept},
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from dashboard.parallel import parallel_coordinates
 from lab.errors import LabError
 from lab.studies import storage
 from lab.tracking import store
@@ -19,7 +20,9 @@ VIEWS = ("history", "importance", "slices", "contour", "parallel", "intermediate
 
 
 def names() -> list[str]:
-    """The names of all studies, the latest first; raises LabError if there is no storage that can be read."""
+    """The names of all studies, the latest first; none without a storage. Raises LabError if it cannot be read."""
+    if not _exists(storage.address()):
+        return []
     return _query(lambda optuna, opened: list(reversed(optuna.study.get_all_study_names(opened))))
 
 
@@ -36,7 +39,7 @@ def _query(query: Callable[[Any, Any], Any]) -> Any:
 
     storage.quiet_optuna()
     address = storage.address()
-    if address.startswith("sqlite:///") and not Path(address.removeprefix("sqlite:///")).exists():
+    if not _exists(address):
         raise LabError("no studies yet; `make study NAME=mlp TRIALS=20` makes one")
     try:
         return query(optuna, optuna.storages.RDBStorage(address, skip_table_creation=True))
@@ -45,6 +48,11 @@ def _query(query: Callable[[Any, Any], Any]) -> Any:
     except (OptunaError, SQLAlchemyError, OSError, ImportError, ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         raise LabError(f"the study storage {store.without_password(address)} cannot be read: {reason}") from None
+
+
+def _exists(address: str) -> bool:
+    """Whether the storage may have studies: a file that is not there has none."""
+    return not address.startswith("sqlite:///") or Path(address.removeprefix("sqlite:///")).exists()
 
 
 def trials(study: "Study") -> pd.DataFrame:
@@ -72,7 +80,7 @@ def figure(study: "Study", view: str, params: list[str]) -> Any:
         "history": lambda: visualization.plot_optimization_history(study),
         "slices": lambda: visualization.plot_slice(study, params=params or None),
         "contour": lambda: visualization.plot_contour(study, params=params),
-        "parallel": lambda: visualization.plot_parallel_coordinate(study, params=params or None),
+        "parallel": lambda: _parallel(study, params),
         "intermediate values": lambda: visualization.plot_intermediate_values(study),
         "timeline": lambda: visualization.plot_timeline(study),
     }
@@ -83,6 +91,16 @@ def figure(study: "Study", view: str, params: list[str]) -> Any:
         except (ValueError, RuntimeError):
             return None
     return found if found.data else None
+
+
+def _parallel(study: "Study", params: list[str]) -> Any:
+    """The finished trials; Optuna's own figure has no line for a trial without one of the settings."""
+    frame = trials(study)
+    frame = frame[frame["state"].eq("COMPLETE") & frame["value"].notna()]
+    names = [name for name in params or searched_settings(study) if name in frame]
+    if not names or not len(frame):
+        raise ValueError("no finished trial")
+    return parallel_coordinates(frame[[*names, "value"]], "value").figure
 
 
 def fresh_seeds(table: RunTable, study: str, metric: str) -> pd.DataFrame:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.comparisons import chances, estimates
-from lab.comparisons.boundaries import critical_values, last_critical_value
-from lab.comparisons.design import Rule
-from lab.comparisons.estimates import Pair
-from lab.comparisons.verdicts import FUTILE_BELOW, FUTILE_FROM
+from lab.comparisons.statistics import chances, estimates
+from lab.comparisons.statistics.boundaries import critical_values, last_critical_value
+from lab.comparisons.statistics.design import Rule
+from lab.comparisons.statistics.estimates import Pair
+from lab.comparisons.statistics.verdicts import FUTILE_BELOW, FUTILE_FROM
 
 ALPHA = 0.05
 MOST = 30

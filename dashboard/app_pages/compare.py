@@ -1,10 +1,12 @@
 """Compare: the curves and results of any number of runs, labelled by the settings in which they differ."""
 
+from dataclasses import replace
+
 import pandas as pd
 import streamlit as st
 
 from dashboard import compare_views, comparison, components, curve_math, report, selection, store_reads, text
-from dashboard.charts import Chart
+from dashboard.charts import MAX_IN_LEGEND, Chart
 from dashboard.comparison import ALL_BUT_SEED, CurveOptions, Group
 from lab.tracking.reading import run_frame
 from lab.tracking.reading.metric_names import TEST, VALIDATION, is_curve, split_of
@@ -15,6 +17,7 @@ MAX_RUNS = 500
 MAX_EXPERIMENTS = 10
 LATEST = 5
 MAX_RESULT_METRICS = 12
+NO_SCALE = "nothing: a legend"
 
 
 def page() -> None:
@@ -33,6 +36,8 @@ def page() -> None:
     above_controls = st.container()
     metrics, group_by, options = _controls(table, view == "curves")
     groups = comparison.group_runs(table, group_by)
+    if view == "curves" and len(groups) > MAX_IN_LEGEND:
+        options = replace(options, colour_by=_colour_by(table))
     warnings = comparison.fairness_warnings(table, groups)
     with above_controls:
         for warning in warnings:
@@ -69,6 +74,14 @@ def _controls(table: RunTable, show_range: bool) -> tuple[list[str], list[str], 
     log = fifth.toggle("log y", key="log", bind="query-params")
     x_range = _x_range(table, metrics, axis) if show_range else None
     return metrics, group_by, CurveOptions(axis, smoothing, log, x_range)
+
+
+def _colour_by(table: RunTable) -> str:
+    """The setting or metric by which many lines are coloured."""
+    choices = comparison.colour_choices(table)
+    help_text = "so many lines have shades of one scale, and their labels where the mouse is"
+    chosen = st.selectbox("Colour by", [*choices, NO_SCALE], key="colour", bind="query-params", help=help_text)
+    return "" if chosen == NO_SCALE else str(chosen)
 
 
 def _x_range(table: RunTable, metrics: list[str], axis: curve_math.Axis) -> tuple[float, float] | None:

@@ -65,9 +65,9 @@ def _show_running(table: RunTable, states: pd.Series) -> None:
 def _show_progress(table: RunTable, run: str) -> None:
     """The progress bar and the loss curves of a running run."""
     components.link_to_run(table, run)
-    metrics = table.metrics.loc[run].dropna()
-    losses = [str(name) for name in metrics.index if is_curve(str(name)) and _is_loss(str(name))]
-    shown = losses or [str(name) for name in metrics.index if not str(name).startswith("system/")][:1]
+    metrics = table.recorded(run)
+    losses = [name for name in metrics if is_curve(name) and _is_loss(name)]
+    shown = losses or [name for name in metrics if not name.startswith("system/")][:1]
     if not shown:
         st.caption("no metric yet")
         return
@@ -103,18 +103,23 @@ def _show_latest(table: RunTable, states: pd.Series) -> None:
 
 def _result(table: RunTable, run: str, state: str) -> dict[str, object]:
     """The main metric of a run and of its baseline: a test metric, else a validation metric, else any."""
-    metrics = table.metrics.loc[run].dropna()
-    names = sorted((str(name) for name in metrics.index), key=_rank)
+    metrics = table.metrics.loc[run]
+    names = sorted(table.recorded(run), key=_rank)
     main = next((name for name in FIRST_METRICS if name in names), next(iter(names), ""))
     return {
         "run": table.info.at[run, "name"],
         "state": state,
         "metric": main,
-        "value": metrics.get(main),
-        "baseline": metrics.get(f"baseline/{main}"),
+        "value": _cell(metrics.get(main)) if main else None,
+        "baseline": _cell(metrics.get(f"baseline/{main}")) if f"baseline/{main}" in names else None,
         "when": text.age(table.info.at[run, "ended"]),
         "open": f"/run?run={selection.format_ids([run], table)}",
     }
+
+
+def _cell(value: float) -> str:
+    """A value with four significant digits; as text, since a table shows an empty cell for NaN."""
+    return text.number(value)
 
 
 def _rank(metric: str) -> tuple[int, str]:

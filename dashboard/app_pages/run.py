@@ -49,6 +49,7 @@ def _show_latest(table: RunTable) -> None:
 def _show_heading(table: RunTable, run: str) -> None:
     """Name, state, question, note, the reason of a failure, and links."""
     info, tags = table.info.loc[run], table.tags.loc[run]
+    st.set_page_config(page_title=text.truncate(f"{info['name'] or run} · The lab"))
     st.title(text.escape_markdown(info["name"] or run), anchor=False)
     state = run_table.states(table.only([run]))[run]
     parts = [text.escape_markdown(info["experiment"]), text.describe_state(info, state), f"`{run}`"]

@@ -30,7 +30,7 @@ def page() -> None:
         ids = run_list.filter_runs(table, filters)
     except LabError as error:
         st.error(text.escape_markdown(str(error), 500))
-        ids = table.ids
+        return
     actions = st.container()
     if ids:
         _show_table(table, ids, run_frame.to_frame(table, ids, columns))
@@ -52,7 +52,7 @@ def _controls(table: RunTable) -> tuple[Filters, list[str]]:
     state = second.multiselect("State", states, key="state", bind="query-params")
     kinds = sorted(run_frame.kinds(table).unique())
     kind = third.multiselect("Kind", kinds, key="kind", bind="query-params")
-    words = fourth.text_input("Text", key="text", bind="query-params", placeholder="in name, settings, note, id")
+    words = fourth.text_input("Text", key="text", bind="query-params", placeholder="name, note, id, dropout=0.3")
     with st.expander("More filters, columns"):
         left, right = st.columns([1, 2])
         tag = left.text_input("Tag", key="tag", bind="query-params", placeholder="name, or name=value")

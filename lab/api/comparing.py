@@ -13,8 +13,8 @@ from lab.api.experiments import Overrides, Source
 from lab.comparisons import comparison, report
 from lab.comparisons import run as comparing
 from lab.comparisons.comparison import Comparison
-from lab.comparisons.design import Verdict
 from lab.comparisons.findings import sentences
+from lab.comparisons.statistics.design import Verdict
 from lab.config.experiment import Source as OfChance
 from lab.display.output import Shown
 from lab.errors import LabError

@@ -50,7 +50,7 @@ class CrossValidation(Shown, cross_validation.Result):
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row per fold, from 1: its test metrics, and those of the trivial baseline; NaN where it failed."""
+        """A row per fold, from 1: its test metrics, and those of the baselines; NaN where it failed."""
         folds = pd.RangeIndex(1, self.scores.count + 1, name="fold")
         return pd.DataFrame.from_dict(self.scores.finished, orient="index").reindex(folds)
 

@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from lab.api import calls, experiments
 from lab.api.experiments import Overrides, Source
 from lab.api.training import RunResult
-from lab.comparisons.design import Verdict
+from lab.comparisons.statistics.design import Verdict
 from lab.config import schema
 from lab.config.experiment import Experiment
 from lab.display.output import Shown

@@ -1,5 +1,5 @@
 """Comparisons: arms of one experiment, paired by seed, trained until a sequential test decides.
 
-Start in run.py. comparison.py reads the file, replicates.py trains, verdicts.py decides, findings.py words it. The
-arithmetic stands in estimates.py, boundaries.py and chances.py.
+Start in run.py. comparison.py reads the file, replicates.py trains, findings.py words it. The
+arithmetic of the verdict stands in statistics/.
 """

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from lab.comparisons.boundaries import HORIZON
-from lab.comparisons.design import Design, Rule
+from lab.comparisons.statistics.boundaries import HORIZON
+from lab.comparisons.statistics.design import Design, Rule
 from lab.config import experiment, schema, yaml_files
 from lab.config.experiment import SOURCES, Experiment, Source
 from lab.config.types import Fold, Fraction, NonNegativeFloat, PositiveInt

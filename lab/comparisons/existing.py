@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lab.comparisons import verdicts
 from lab.comparisons.comparison import MIN_PAIRS
-from lab.comparisons.design import Design, Rule, Verdict
 from lab.comparisons.findings import Findings
 from lab.comparisons.scores import Scores
+from lab.comparisons.statistics import verdicts
+from lab.comparisons.statistics.design import Design, Rule, Verdict
 from lab.errors import LabError, did_you_mean
 from lab.tracking import store
 from lab.tracking.reading import directions, stored_runs

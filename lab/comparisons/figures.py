@@ -7,7 +7,8 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 MEAN, SEED = "#0072B2", "#D55E00"  # blue and vermilion of the colour-blind-safe palette of Okabe and Ito
-BAND, EQUAL = "rgba(0,114,178,0.2)", "rgba(128,128,128,0.15)"
+BAND, EQUAL = "rgba(0,114,178,0.2)", "rgba(128,128,128,0.25)"
+ZERO = "#808080"  # seen on a white and on a dark page
 
 
 def figure(arm: str, rows: Sequence[Mapping[str, Any]], control: str, measure: str, margin: float) -> "Figure":
@@ -25,7 +26,7 @@ def figure(arm: str, rows: Sequence[Mapping[str, Any]], control: str, measure: s
     drawn.add_scatter(**band, fill="toself", line={"width": 0}, fillcolor=BAND, name="interval")
     drawn.add_scatter(x=seeds, y=[r["mean"] for r in rows], mode="lines", line={"color": MEAN}, name="mean")
     drawn.add_scatter(x=seeds, y=[r["difference"] for r in rows], mode="markers", marker={"color": SEED}, name="seed")
-    drawn.add_hline(y=0, line_width=1)
+    drawn.add_hline(y=0, line_width=1, line_color=ZERO)
     if margin:
         drawn.add_hrect(y0=-margin, y1=margin, line_width=0, fillcolor=EQUAL)
     drawn.update_yaxes(range=_shown(rows, margin))  # the first intervals are many times wider

@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from lab.comparisons import chances, estimates
-from lab.comparisons.design import RULE, Design, Verdict
 from lab.comparisons.scores import Scores
+from lab.comparisons.statistics import chances, estimates
+from lab.comparisons.statistics.design import RULE, Design, Verdict
 from lab.display.numbers import number, percent, signed
 
 FIXED_DESIGN = 29  # seeds that a fixed design needs to detect P(A > B) = 0.75 (Bouthillier et al. 2021)

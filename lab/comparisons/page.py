@@ -5,9 +5,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from lab.comparisons import verdicts
 from lab.comparisons.figures import figure
 from lab.comparisons.findings import Findings, sentences
+from lab.comparisons.statistics import verdicts
 
 
 def as_json(findings: Findings) -> str:

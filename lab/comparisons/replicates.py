@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from lab.comparisons import verdicts
 from lab.comparisons.comparison import Comparison
-from lab.comparisons.design import Design, Verdict
 from lab.comparisons.scores import Scores
+from lab.comparisons.statistics import verdicts
+from lab.comparisons.statistics.design import Design, Verdict
 from lab.errors import TrainingFailed
 from lab.parallel.child_runs import ChildRun, ParentRun
 from lab.parallel.jobs import Job, Outcome

@@ -7,9 +7,9 @@ from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from lab.comparisons.design import RULE
 from lab.comparisons.findings import Findings, failures, sentence, sentences
 from lab.comparisons.run import ComparisonResult
+from lab.comparisons.statistics.design import RULE
 from lab.display import output
 from lab.display.numbers import number, percent, signed
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from lab.comparisons import page
 from lab.comparisons.comparison import Comparison
-from lab.comparisons.design import RULE, Verdict
 from lab.comparisons.findings import Findings
 from lab.comparisons.replicates import Replicates
 from lab.comparisons.scores import Plan, StoredScores
+from lab.comparisons.statistics.design import RULE, Verdict
 from lab.errors import LabError, TrainingFailed, did_you_mean
 from lab.parallel.child_runs import ParentRun, driver_lock, recorded_status
 from lab.parallel.jobs import prepared_data, resolution_of

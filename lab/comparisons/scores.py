@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lab.comparisons.boundaries import HORIZON
-from lab.comparisons.estimates import Pair
+from lab.comparisons.statistics.boundaries import HORIZON
+from lab.comparisons.statistics.estimates import Pair
 from lab.errors import LabError
 from lab.files import atomic_write
 from lab.tracking import store

@@ -13,6 +13,7 @@ from lab.cross_validation.scores import RULE, FoldScores, Mean
 from lab.display import output
 from lab.display.numbers import number
 from lab.display.standing import COLOURS, Baseline, standing
+from lab.tracking.reading.baselines import QUICK, TRIVIAL
 
 REFRESH_SECONDS = 0.2
 MOST_COLUMNS = 5  # in a terminal of 80 characters
@@ -40,7 +41,7 @@ class LiveTable:
 
 
 def table(scores: FoldScores) -> Table:
-    """A row per fold with its test metrics and its state; then mean, deviation, interval and trivial baseline."""
+    """A row per fold with its test metrics and its state; then mean, deviation, interval and baselines."""
     names = columns(scores)
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     drawn.add_column("fold, test", no_wrap=True)
@@ -58,9 +59,10 @@ def table(scores: FoldScores) -> Table:
         drawn.add_row("sd", *(_shown(mean, "deviation") for mean in means), "", "")
         drawn.add_row("95 % from", *(_shown(mean, "low") for mean in means), "", "")
         drawn.add_row("95 % to", *(_shown(mean, "high") for mean in means), "", "")
-    trivial = [scores.mean(f"baseline/{name}") for name in names]
-    if any(trivial):
-        drawn.add_row("baseline", *(_shown(mean, "value") for mean in trivial), "", "", style="dim")
+    for title, baseline in (("baseline", TRIVIAL), ("quick baseline", QUICK)):
+        of_baseline = [scores.mean(f"{baseline}{name}") for name in names]
+        if any(of_baseline):
+            drawn.add_row(title, *(_shown(mean, "value") for mean in of_baseline), "", "", style="dim")
     return drawn
 
 
@@ -99,14 +101,27 @@ def outcome(result: Result) -> Group:
 
 
 def _standing(result: Result) -> list[str]:
-    """How the mean stands against that of the trivial baseline, and an empty line; nothing where there is none."""
+    """How the mean stands against those of the baselines, and an empty line; nothing where there is none."""
     metric = f"test/{result.main_metric}"
-    mean, trivial = (result.scores.mean(name) for name in (metric, f"baseline/{metric}"))
-    if mean is None or trivial is None:
+    mean = result.scores.mean(metric)
+    if mean is None:
         return []
     interval = (mean.low, mean.high) if math.isfinite(mean.low) else None
-    shown = standing(metric, mean.value, interval, [Baseline(f"the {result.baseline_name}", trivial.value)])
+    named = _baselines(result)
+    means = {name: result.scores.mean(f"{baseline}{metric}") for baseline, name in named.items()}
+    found = [Baseline(name, of_baseline.value) for name, of_baseline in means.items() if of_baseline]
+    shown = standing(metric, mean.value, interval, found)
     return [f"[{COLOURS[shown.state]}]{escape(shown.sentence)}[/]", ""] if shown else []
+
+
+def _baselines(result: Result) -> dict[str, str]:
+    """What stands before the metrics of each baseline that was measured, and its name."""
+    named = {TRIVIAL: f"the {result.baseline_name}", QUICK: result.quick_baseline_name}
+    return {each: name for each, name in named.items() if any(map(result.scores.mean, _named(result.scores, each)))}
+
+
+def _named(scores: FoldScores, baseline: str) -> list[str]:
+    return [f"{baseline}{name}" for name in scores.metrics]
 
 
 def _facts(result: Result) -> Iterator[tuple[str, str]]:
@@ -116,8 +131,8 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
         yield "failed", f"{failures(scores)}; the mean is over the other {len(scores.finished)}"
     else:
         yield "folds", f"{scores.count}; every sample is tested once"
-    if any(scores.mean(f"baseline/{name}") for name in scores.metrics):
-        yield "baseline", f"the {result.baseline_name}, the mean over the same folds"
+    if named := _baselines(result):
+        yield "baselines", f"{' and '.join(named.values())}, the means over the same folds"
     if more := len(result.scores.metrics) - len(columns(result.scores)):
         yield "metrics", f"{more} more are in the run"
     yield "interval", f"95 %, of the mean; {RULE}"

@@ -17,10 +17,11 @@ from lab.parallel.jobs import Job, Outcome, forget_prepared_data, prepared_data
 from lab.parallel.workers import Workers, open_workers, run_jobs
 from lab.signals import stop_on_signals
 from lab.tracking import store
-from lab.tracking.reading import directions
+from lab.tracking.reading import baselines, directions
+from lab.tracking.reading.baselines import QUICK, TRIVIAL
 from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Tracker
-from lab.training import provenance
+from lab.training import provenance, quick_baseline
 from lab.training.building import Built, build
 from lab.training.rehearsal import whole_batch
 from lab.training.results import artifacts
@@ -35,6 +36,7 @@ class Result:
     experiment: Experiment
     main_metric: str
     baseline_name: str
+    quick_baseline_name: str
     scores: FoldScores
     notes: Sequence[tuple[str, str]]  # on how the data of the first fold was interpreted
     seconds: float
@@ -99,6 +101,7 @@ def _run(
         "lab.task": built.data.task,
         "lab.folds": str(scores.count),
         "data.fingerprint": built.data.fingerprint,
+        **baselines.as_tags(built.observer.main_metric, built.observer.trivial_name, quick_baseline.name_of(built)),
         **directions.as_tag(known),
     }
     trainings = _Trainings(experiment, scores, ParentRun(outbox, tracker.id, tags, known), on_progress)
@@ -124,6 +127,7 @@ def _run(
         experiment,
         built.observer.main_metric,
         built.observer.trivial_name,
+        quick_baseline.name_of(built),
         scores,
         built.data.notes,
         seconds,
@@ -159,7 +163,7 @@ class _Trainings:
         name = " ".join([experiment.name, *experiment.overrides])
         self._running[fold.number] = self._parent.start_child(experiment, name, "fold")
         self._scores.running[fold.number] = 0
-        return Job(fold.number, experiment.name, experiment.to_yaml(), test=True)
+        return Job(fold.number, experiment.name, experiment.to_yaml(), test=True, quick_baseline=True)
 
     def _on_epoch(self, number: int, epoch: int, values: dict[str, float]) -> bool:
         self._running[number].record(epoch, values)
@@ -196,10 +200,11 @@ def failures(scores: FoldScores) -> str:
 def _log_results(tracker: Tracker, scores: FoldScores) -> None:
     """Log the mean of each test metric to the run of the cross-validation, with its deviation and its interval."""
     for name in scores.metrics:
-        mean, baseline = scores.mean(name), scores.mean(f"baseline/{name}")
+        mean = scores.mean(name)
         assert mean is not None
         values = {name: mean.value, f"sd/{name}": mean.deviation, f"low/{name}": mean.low, f"high/{name}": mean.high}
-        if baseline is not None:
-            values[f"baseline/{name}"] = baseline.value
+        for baseline in (TRIVIAL, QUICK):
+            if of_baseline := scores.mean(f"{baseline}{name}"):
+                values[f"{baseline}{name}"] = of_baseline.value
         tracker.metrics({each: value for each, value in values.items() if math.isfinite(value)}, 0)
     tracker.tags({"lab.rule": RULE, "lab.failure": failures(scores)})

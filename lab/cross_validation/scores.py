@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lab.comparisons.estimates import paired_t
+from lab.comparisons.statistics.estimates import paired_t
 from lab.config.types import Fold
 from lab.errors import LabError
 from lab.files import atomic_write

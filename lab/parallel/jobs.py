@@ -19,6 +19,8 @@ from lab.data.base import DataModule, Split
 from lab.errors import LabError, TrainingFailed, Unavailable
 from lab.modules.diagnostics import dead_fraction
 from lab.modules.task import TaskModule
+from lab.tracking.reading.baselines import QUICK, TRIVIAL
+from lab.training import quick_baseline
 from lab.training.building import build, open_data
 from lab.training.checkpoints.best_epoch import BestEpoch, best_by
 from lab.training.records import Records
@@ -39,6 +41,7 @@ class Job:
     config: str
     count_dead_units: bool = False  # measure the share of dead units of the trained network
     test: bool = False  # test the best epoch, and the trivial baseline
+    quick_baseline: bool = False  # fit and test the quick baseline, too
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,9 @@ def _train(experiment: Experiment, job: Job, on_epoch: OnEpoch, max_threads: int
         best.restore(built.module)
         metrics |= evaluate(trainer, built)
         trivial = built.observer.score_trivial(built.data.loader("test"))
-        metrics |= {f"baseline/test/{name}": value for name, value in trivial.items()}
+        metrics |= {f"{TRIVIAL}test/{name}": value for name, value in trivial.items()}
+    if job.quick_baseline:
+        metrics |= {f"{QUICK}{name}": value for name, value in quick_baseline.measure(built).metrics.items()}
     return Outcome(job.number, "pruned" if reporter.pruned else "finished", metrics=metrics)
 
 

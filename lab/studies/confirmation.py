@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.comparisons import estimates
-from lab.comparisons.design import Rule, Verdict
-from lab.comparisons.verdicts import decide
+from lab.comparisons.statistics import estimates
+from lab.comparisons.statistics.design import Rule, Verdict
+from lab.comparisons.statistics.verdicts import decide
 from lab.config.experiment import Experiment
 from lab.parallel.child_runs import ChildRun
 from lab.parallel.jobs import Job, Outcome, resolution_of

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from lab.comparisons.design import Verdict
+from lab.comparisons.statistics.design import Verdict
 from lab.config.experiment import Experiment
 from lab.errors import LabError, TrainingFailed, did_you_mean
 from lab.parallel.child_runs import ParentRun, driver_lock, recorded_status

@@ -1,5 +1,6 @@
 """The store of runs: `mlruns/` in the working directory, or the address in MLFLOW_TRACKING_URI."""
 
+import errno
 import os
 import sqlite3
 import warnings
@@ -69,9 +70,9 @@ def check_writable(folder: Path | None = None) -> None:
         probe.parent.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"\0" * PROBE_BYTES)
         probe.unlink()
-        if is_local() and (local / DATABASE).exists():
-            with (local / DATABASE).open("r+b"):
-                pass
+        # Not opened: closing it would give up the locks that SQLite holds on it for connections of this process.
+        if is_local() and (local / DATABASE).exists() and not os.access(local / DATABASE, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(local / DATABASE))
     except OSError as error:
         with suppress(OSError):
             probe.unlink()

@@ -9,8 +9,8 @@ from benchmarks.measuring import Size, Table, Target
 from numpy.typing import NDArray
 from simulations import ALPHA, MOST, NULLS, RULE, Outcomes, simulate, simulate_anytime_valid, simulate_arms
 
-from lab.comparisons import chances, estimates
-from lab.comparisons.boundaries import critical_values
+from lab.comparisons.statistics import chances, estimates
+from lab.comparisons.statistics.boundaries import critical_values
 
 FIXED = 29  # seeds of the fixed design
 CHUNK = 5_000  # simulations at a time

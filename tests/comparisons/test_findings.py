@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from lab.comparisons import findings
-from lab.comparisons.chances import chance_of_decision
-from lab.comparisons.design import FIXED_PAIRED, Design, Rule, Verdict
 from lab.comparisons.findings import Findings, sentence, sentences
 from lab.comparisons.scores import Plan, Scores, StoredScores
+from lab.comparisons.statistics.chances import chance_of_decision
+from lab.comparisons.statistics.design import FIXED_PAIRED, Design, Rule, Verdict
 from lab.display.numbers import signed
 
 pytestmark = pytest.mark.usefixtures("empty_workplace")

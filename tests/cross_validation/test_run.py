@@ -50,6 +50,10 @@ def test_the_command_trains_a_run_per_fold_and_shows_a_row_each_and_the_mean(
     assert of_parent["sd/test/accuracy"] == pytest.approx(statistics.stdev(scores))
     assert of_parent["low/test/accuracy"] < of_parent["test/accuracy"] < of_parent["high/test/accuracy"]
     assert of_parent["baseline/test/accuracy"] < 0.2
+    quick = [fold.data.metrics["quick_baseline/test/accuracy"] for fold in folds]
+    assert of_parent["quick_baseline/test/accuracy"] == pytest.approx(statistics.fmean(quick))
+    assert of_parent["quick_baseline/test/accuracy"] > 0.8
+    assert parent.data.tags["lab.quick_baseline"] == "logistic regression"
     assert "Nadeau & Bengio" in parent.data.tags["lab.rule"]
     assert not is_curve("sd/test/accuracy")
     printed = capsys.readouterr().out
@@ -57,6 +61,8 @@ def test_the_command_trains_a_run_per_fold_and_shows_a_row_each_and_the_mean(
     assert [shown[f"{fold}/3"][1] for fold in (1, 2, 3)] == [f"{score:.4f}" for score in scores]
     assert shown["mean"][1] == f"{statistics.fmean(scores):.4f}"
     assert "95 % from" in printed
+    assert "quick baseline" in printed
+    assert "\nNo better than logistic regression: test/accuracy " in printed
 
 
 def test_each_sample_is_tested_once_and_each_fold_is_an_ordinary_run(tiny: str) -> None:
@@ -68,6 +74,7 @@ def test_each_sample_is_tested_once_and_each_fold_is_an_ordinary_run(tiny: str) 
     assert together.table.at[2, "test/loss"] == alone.metrics["test/loss"]
     assert together.table.at[2, "best_epoch"] == alone.best_epoch
     assert together.table.at[2, "baseline/test/accuracy"] == alone.baseline["test/accuracy"]
+    assert together.table.at[2, "quick_baseline/test/accuracy"] == alone.quick_baseline["test/accuracy"]
 
 
 def test_a_second_cross_validation_trains_anew(tiny: str) -> None:
@@ -80,15 +87,15 @@ def test_a_second_cross_validation_trains_anew(tiny: str) -> None:
         lab.load("latest:tiny")
 
 
-def test_an_interrupted_cross_validation_continues_with_the_folds_that_are_left(tiny: str) -> None:
-    arguments = ["run", "tiny", "--folds", "4", "trainer.max_epochs=12"]
+def test_an_interrupted_cross_validation_on_ray_continues_with_the_folds_that_are_left(tiny: str) -> None:
+    arguments = ["run", "tiny", "--folds", "4", "--workers", "2", "trainer.max_epochs=12"]
     process = subprocess.Popen(
         [sys.executable, "-m", "lab", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     folder = store.root() / "cross_validations"
     wait_until(lambda: list(folder.glob("[!.]*.json")))
     os.kill(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=120)
     assert err == "lab: stopped; the same command continues with the folds that are left\n"
     assert process.returncode == 130
     (file,) = folder.glob("[!.]*.json")

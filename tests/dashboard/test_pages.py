@@ -15,21 +15,22 @@ PAGES = ("home", "runs", "compare", "run", "studies", "verdicts")
 @pytest.mark.parametrize("page", PAGES)
 def test_without_a_store_each_page_says_so_and_creates_none(page: str, empty_workplace: Path) -> None:
     app = opened_page(page)
-    assert "no runs yet" in texts(app) or "no studies yet" in texts(app)
+    assert "no runs yet" in texts(app) or "No studies yet" in texts(app)
+    assert page != "studies" or not app.error
     assert not (empty_workplace / "mlruns").exists()
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_an_empty_store(page: str, workplace: Path) -> None:
     said = texts(opened_page(page))
-    assert any(words in said for words in ("The store is empty", "No run", "no studies yet", "No comparisons yet"))
+    assert any(words in said for words in ("The store is empty", "No run", "No studies yet", "No comparisons yet"))
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_store_that_cannot_be_opened(page: str, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{workplace}/not/there.db")
     app = opened_page(page)
-    assert "there is no" in texts(app) or "no studies yet" in texts(app)
+    assert "there is no" in texts(app) or "No studies yet" in texts(app)
 
 
 def test_home_shows_running_runs_and_results(filled: Filled) -> None:
@@ -38,7 +39,7 @@ def test_home_shows_running_runs_and_results(filled: Filled) -> None:
     assert "epoch 2 of 10" in app.get("progress")[0].proto.text
     latest = app.dataframe[0].value
     row = latest[latest["run"] == "digits optimizer.lr=0.1 seed=3"].iloc[0]
-    assert (row["metric"], row["value"], row["baseline"]) == ("test/accuracy", 0.9, 0.1)
+    assert (row["metric"], row["value"], row["baseline"]) == ("test/accuracy", "0.9", "0.1")
 
 
 def test_a_cross_validation_is_one_result_that_links_to_its_folds(workplace: Path) -> None:
@@ -48,7 +49,7 @@ def test_a_cross_validation_is_one_result_that_links_to_its_folds(workplace: Pat
     for fold in range(1, 6):
         tags = {"lab.kind": "fold", "mlflow.parentRunId": whole}
         make_run(client, "digits", f"digits fold={fold}/5", {"fold": f"{fold}/5"}, {"test/accuracy": [0.9]}, tags)
-    assert opened_page().dataframe[0].value[["run", "value"]].to_numpy().tolist() == [["5 folds of digits", 0.9]]
+    assert opened_page().dataframe[0].value[["run", "value"]].to_numpy().tolist() == [["5 folds of digits", "0.9"]]
     (link,) = opened_page("run", run=whole[:8]).get("page_link")
     assert link.proto.label == "compare its 5 runs"
 
@@ -75,6 +76,11 @@ def test_runs_filtered_by_the_url(filled: Filled) -> None:
         ("tag", "lab.kind", 7),
         ("tag", "data.fingerprint=abc", 6),
         ("query", "metrics.`test/accuracy` > 0.5 and params.seed = '1'", 2),
+        ("query", "params.optimizer.lr = 0.1 and params.seed != 1", 2),
+        ("text", "lr=0.1", 3),
+        ("text", "0.1", 3),
+        ("text", "params.optimizer.lr = 0.10", 3),
+        ("text", "kind=mlp lr=0.01", 3),
         ("text", "digits seed=3", 2),
     ],
 )
@@ -82,10 +88,29 @@ def test_other_filters(filled: Filled, key: str, value: str, amount: int) -> Non
     assert len(opened_page("runs", **{key: value}).dataframe[0].value) == amount
 
 
+def test_a_word_that_nothing_matches(filled: Filled) -> None:
+    assert "No run matches" in texts(opened_page("runs", text="kind=ml lr=0.01"))
+
+
 def test_an_invalid_filter_is_reported(filled: Filled) -> None:
     app = opened_page("runs", query="metrics.loss ~ 3")
     assert "filter" in app.error[0].value
-    assert len(app.dataframe[0].value) == 10
+    assert not app.dataframe
+
+
+def test_a_run_whose_last_value_is_nan_has_curves_and_shows_the_nan(workplace: Path) -> None:
+    values = {"train/loss": [1.0, 0.5, float("nan")], "val/loss": [2.0, 1.5, float("nan")]}
+    run = make_run(store.client(), "p", "diverged", {}, values, status="FAILED")
+    shown = opened_page("run", run=run)
+    assert "no metrics" not in texts(shown)
+    assert "no such metric" not in texts(shown)
+    rows = shown.dataframe[0].value.set_index("metric")
+    assert rows.loc["val/loss", ["best", "last"]].tolist() == [1.5, "NaN"]
+    latest = opened_page().dataframe[0].value.iloc[0]
+    assert (latest["run"], latest["value"]) == ("diverged", "NaN")
+    compared = opened_page("compare", runs=run)
+    assert compared.multiselect(key="metric").value == ["val/loss"]
+    assert len(compared.get("plotly_chart")) == 1
 
 
 def test_rename_tag_archive_and_undo(filled: Filled) -> None:

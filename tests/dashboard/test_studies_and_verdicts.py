@@ -6,7 +6,7 @@ from pathlib import Path
 from made_runs import Filled
 from pages import opened_page, texts
 
-from lab.comparisons.design import RULE
+from lab.comparisons.statistics.design import RULE
 from lab.tracking.writing.outbox import Outbox
 
 

@@ -1,5 +1,6 @@
 """Runs as a table: one row per run, the state of each, and filters in MLflow's language."""
 
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ ATTRIBUTES = {
     "Created": "started",
     "end_time": "ended",
 }
+# A setting compared with a bare value, which MLflow's language wants in quotes.
+UNQUOTED = re.compile(r"(\bparam(?:eter)?s?\.[\w./`-]+\s*(?:!=|=)\s*)([^\s'\"()]+)")
 NUMERIC = (">", ">=", "=", "!=", "<=", "<")
 
 
@@ -49,13 +52,26 @@ class RunTable:
     """All runs, one row each with the run id as index, the latest first; a cell is empty where a run has no entry.
 
     `info` has the columns of INFO, with times in milliseconds since 1970 (NaN: not yet); `metrics` holds the last
-    values.
+    values, `not_a_number` the (run, metric) whose last value is NaN, which in `metrics` looks like none.
     """
 
     info: pd.DataFrame
     params: pd.DataFrame
     tags: pd.DataFrame
     metrics: pd.DataFrame
+    not_a_number: frozenset[tuple[str, str]] = frozenset()
+
+    def recorded(self, run: str) -> list[str]:
+        """The metrics that a run recorded, whatever their last values are."""
+        present = self.metrics.loc[run].notna()
+        return [str(name) for name, there in present.items() if there or (run, name) in self.not_a_number]
+
+    def coverage(self) -> "pd.Series[int]":
+        """How many runs recorded each metric."""
+        counts = self.metrics.notna().sum()
+        for _, metric in self.not_a_number:
+            counts[metric] += 1
+        return counts
 
     @cached_property
     def ids(self) -> list[str]:
@@ -65,8 +81,12 @@ class RunTable:
     def only(self, ids: Sequence[str]) -> "RunTable":
         """The runs of these ids, in that order, without columns that are empty for all of them."""
         info = self.info.loc[list(ids)]
-        others = (frame.loc[info.index].dropna(axis=1, how="all") for frame in (self.params, self.tags, self.metrics))
-        return RunTable(info, *others)
+        chosen = set(ids)
+        nan = frozenset((run, metric) for run, metric in self.not_a_number if run in chosen)
+        params, tags = (frame.loc[info.index].dropna(axis=1, how="all") for frame in (self.params, self.tags))
+        metrics = self.metrics.loc[info.index]
+        recorded = metrics.notna().any() | metrics.columns.isin([metric for _, metric in nan])
+        return RunTable(info, params, tags, metrics.loc[:, recorded], nan)
 
 
 @lru_cache(maxsize=2)
@@ -124,7 +144,7 @@ def matching(table: RunTable, text: str) -> "pd.Series[bool]":
 
     found = pd.Series(True, index=table.info.index)
     try:
-        for clause in mlflow_internals.parse_filter(text):
+        for clause in mlflow_internals.parse_filter(UNQUOTED.sub(r"\1'\2'", text)):
             found &= _holds(_filtered_column(table, clause.kind, clause.key), clause.comparator, clause.value)
     except (MlflowException, ValueError) as error:
         raise LabError(f"filter: {str(error).partition(chr(10))[0]}") from None
@@ -174,11 +194,13 @@ def table_from_rows(
     rows = sorted(info, key=lambda row: -(row[4] or 0))
     positions = {row[0]: position for position, row in enumerate(rows)}
     reported: list[float] = [np.nan] * len(rows)
-    values = []
+    values, not_a_number = [], []
     for run, key, value, recorded, is_nan in metrics:
         position = positions.get(run)
         if position is not None:
             values.append((run, key, np.nan if is_nan else value))
+            if is_nan:
+                not_a_number.append((run, key))
             if recorded is not None and not reported[position] >= recorded:
                 reported[position] = recorded
     columns = list(zip(*rows, strict=True)) if rows else [()] * 6
@@ -193,6 +215,7 @@ def table_from_rows(
         _pivoted(params, positions, frame.index),
         tag_columns,
         with_infinities(_pivoted(values, positions, frame.index).astype("float64")),
+        frozenset(not_a_number),
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lab.comparisons.boundaries import (
+from lab.comparisons.statistics.boundaries import (
     HORIZON,
     SPENT,
     SPENT_IN_THE_END,

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 from simulations import ALPHA, RULE, normal, pairs_of, simulate
 
-from lab.comparisons.boundaries import critical_values
-from lab.comparisons.chances import chance_at_the_end, chance_of_decision, further_differences
+from lab.comparisons.statistics.boundaries import critical_values
+from lab.comparisons.statistics.chances import chance_at_the_end, chance_of_decision, further_differences
 
 
 def test_the_chance_at_the_end_is_the_predictive_t_distribution() -> None:

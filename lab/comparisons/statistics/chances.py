@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from lab.comparisons import estimates
-from lab.comparisons.boundaries import critical_values
-from lab.comparisons.design import Rule
-from lab.comparisons.estimates import Pair
+from lab.comparisons.statistics import estimates
+from lab.comparisons.statistics.boundaries import critical_values
+from lab.comparisons.statistics.design import Rule
+from lab.comparisons.statistics.estimates import Pair
 
 DRAWS = 500  # of possible further seeds
 PRIOR = 3  # seeds without a difference, which the prior of an effect is worth

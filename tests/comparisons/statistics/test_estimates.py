@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lab.comparisons import estimates
-from lab.comparisons.estimates import Moments, differences, interval, moments, seen
+from lab.comparisons.statistics import estimates
+from lab.comparisons.statistics.estimates import Moments, differences, interval, moments, seen
 
 
 def test_a_pair_is_arm_minus_control() -> None:

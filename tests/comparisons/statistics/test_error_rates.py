@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from simulations import ALPHA, MOST, NULLS, RULE, normal, pairs_of, simulate, simulate_anytime_valid, simulate_arms
 
-from lab.comparisons import estimates
-from lab.comparisons.design import Rule
-from lab.comparisons.verdicts import decide
+from lab.comparisons.statistics import estimates
+from lab.comparisons.statistics.design import Rule
+from lab.comparisons.statistics.verdicts import decide
 
 SIMULATIONS = 4_000
 

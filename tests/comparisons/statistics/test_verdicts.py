@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from simulations import ALPHA, RULE, normal, pairs_of
 
-from lab.comparisons import estimates, verdicts
-from lab.comparisons.boundaries import critical_values, last_critical_value
-from lab.comparisons.design import FIXED_PAIRED, FIXED_UNPAIRED, Rule, Verdict
-from lab.comparisons.estimates import Pair
-from lab.comparisons.verdicts import decide
+from lab.comparisons.statistics import estimates, verdicts
+from lab.comparisons.statistics.boundaries import critical_values, last_critical_value
+from lab.comparisons.statistics.design import FIXED_PAIRED, FIXED_UNPAIRED, Rule, Verdict
+from lab.comparisons.statistics.estimates import Pair
+from lab.comparisons.statistics.verdicts import decide
 
 
 def verdict(differences: object, rule: Rule = RULE) -> Verdict:

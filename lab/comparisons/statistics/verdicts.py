@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from lab.comparisons import estimates
-from lab.comparisons.boundaries import critical_values, last_critical_value
-from lab.comparisons.chances import chance_at_the_end
-from lab.comparisons.design import FIXED_PAIRED, FIXED_UNPAIRED, RULE, Rule, State, Verdict
-from lab.comparisons.estimates import Moments, Pair
+from lab.comparisons.statistics import estimates
+from lab.comparisons.statistics.boundaries import critical_values, last_critical_value
+from lab.comparisons.statistics.chances import chance_at_the_end
+from lab.comparisons.statistics.design import FIXED_PAIRED, FIXED_UNPAIRED, RULE, Rule, State, Verdict
+from lab.comparisons.statistics.estimates import Moments, Pair
 
 FUTILE_FROM = 10  # seeds before which no arm is given up
 FUTILE_BELOW = 0.08  # an arm is given up where the chance that the last seed decides is smaller

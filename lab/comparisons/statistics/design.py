@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from lab.comparisons.boundaries import HORIZON
+from lab.comparisons.statistics.boundaries import HORIZON
 
 RULE = "group-sequential t, cubic error spending, allowance for skewness"
 FIXED_PAIRED = "paired t interval, one look"

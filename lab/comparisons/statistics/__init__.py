@@ -1,0 +1,4 @@
+"""The arithmetic of a verdict: estimates, boundaries, chances. Pure functions; nothing here trains or stores.
+
+Start in verdicts.py.
+"""
