@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from lab.architectures.layers import Activation, Norm, activation_layer, norm_layer
-from lab.architectures.padding import masked, mean_of_real, norm_of_real, without_padding
+from lab.architectures.padding import masked, mean_of_real, norm_of_real, strided, without_padding
 from lab.config.types import NonNegativeFloat, PositiveInt, Probability
 
 
@@ -77,10 +77,11 @@ class Conv1dNet(_ConvNet):
         """(N, in_channels, L) to logits or values (N, out_features)."""
         if not self.padded:
             return super().forward(x)
-        x, real = without_padding(x)
+        x, real = without_padding(x, exported=2 ** (self.layers // 2))
         for layer in self.features:
             if isinstance(layer, nn.Conv1d):
-                x, real = layer(masked(x, real)), real[:, :: layer.stride[0]]
+                x = layer(masked(x, real))
+                real = strided(real, layer.stride[0], x.shape[2])
             else:
                 x = norm_of_real(layer, x, real)
         return self.head(mean_of_real(x, real))

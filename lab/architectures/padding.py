@@ -4,15 +4,22 @@ A network that takes them has the class attribute `masks_padding = True`; its co
 data has them, so that data of one length costs nothing.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 
-def without_padding(x: Tensor) -> tuple[Tensor, Tensor]:
+def without_padding(x: Tensor, exported: int = 0) -> tuple[Tensor, Tensor]:
     """(N, C, L), NaN in all channels after the end, to the same with 0 there, and which steps are real, (N, L).
 
     A first step is always real: a sequence without any is one step of zeros, so that no mean is divided by 0.
+    An exported network gets so many more steps of padding where it divides the length by as much: torch.export takes
+    a tensor with one step for a special case, and would refuse short sequences.
     """
+    if exported and torch.compiler.is_exporting():
+        x = pad(x, (0, exported), value=math.nan)
     steps = torch.arange(x.shape[2], device=x.device)
     real = ~x[:, 0].isnan() | (steps == 0)
     return torch.where(x.isnan(), 0.0, x), real
@@ -21,6 +28,15 @@ def without_padding(x: Tensor) -> tuple[Tensor, Tensor]:
 def masked(x: Tensor, real: Tensor) -> Tensor:
     """(N, C, L) with 0 in the steps that are not real."""
     return torch.where(real.unsqueeze(1), x, 0.0)
+
+
+def strided(real: Tensor, stride: int, length: int) -> Tensor:
+    """Which of `length` steps are real, (N, length), where each stands for `stride` of those before, the last for less.
+
+    Of `real[:, ::stride]` torch.export could not tell that it is as long as what a convolution gives.
+    """
+    count = (real.sum(1, keepdim=True) + stride - 1) // stride
+    return torch.arange(length, device=real.device) < count
 
 
 def mean_of_real(x: Tensor, real: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from lab.architectures import recurrent_scan
 from lab.architectures.layers import Norm, norm_layer
 from lab.architectures.padding import last_real, mean_of_real, norm_of_real, reversed_real, without_padding
 from lab.config.types import PositiveInt, Probability
@@ -99,11 +100,13 @@ def _run(layer: Any, steps: Tensor, real: Tensor | None) -> Tensor:
 
     So the backward one reads the real steps in the opposite order, with the padding still at the end.
     """
-    if real is None or not layer.bidirectional:
+    if real is None:
         return layer(steps)[0]
-    forward, backward = (
-        _one_direction(layer, way, number) for number, way in enumerate((steps, reversed_real(steps, real)))
-    )
+    one_direction = recurrent_scan.one_direction if torch.compiler.is_exporting() else _one_direction
+    forward = one_direction(layer, steps, 0)
+    if not layer.bidirectional:
+        return forward
+    backward = one_direction(layer, reversed_real(steps, real), 1)
     return torch.cat([forward, reversed_real(backward, real)], dim=2)
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from lab.architectures.padding import last_real, mean_of_real, without_padding
+from lab.architectures.padding import last_real, mean_of_real, strided, without_padding
 from lab.config.types import PositiveInt, Probability
 
 
@@ -63,9 +63,8 @@ class TransformerEncoder(nn.Module):
     def _forward_padded(self, x: Tensor) -> Tensor:
         """As `forward`, for sequences of at most `length` steps, padded with NaN."""
         x, real = without_padding(x)
-        missing = -x.shape[2] % self.patch
-        parts = self.embed(pad(x, (0, missing))).transpose(1, 2)
-        real = real[:, :: self.patch]
+        parts = self.embed(pad(x, (0, self.patch - 1))).transpose(1, 2)
+        real = strided(real, self.patch, parts.shape[1])
         x = self.encoder(parts + self.positions[: parts.shape[1]], src_key_padding_mask=~real).transpose(1, 2)
         return self.head(mean_of_real(x, real) if self.pooling == "mean" else last_real(x, real))
 

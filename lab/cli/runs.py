@@ -94,7 +94,7 @@ def _predict(options: argparse.Namespace) -> int:
     loaded = model.load(options.run, options.by)
     raw = files.read(options.data, loaded.encoding)
     predictions = loaded.predict(raw)
-    if isinstance(raw, list):
+    if isinstance(raw, list) and loaded.encoding.kind == "image":
         predictions.insert(0, "file", [str(path) for path in raw])
     if output is None:
         files.print_predictions(predictions)

@@ -21,6 +21,7 @@ SHIPPED = {
         "breast_cancer": "lab.data.shipped:BreastCancer",
         "diabetes": "lab.data.shipped:Diabetes",
         "mnist1d": "lab.data.shipped:MNIST1D",
+        "digit_outlines": "lab.data.sequences.outlines:DigitOutlines",
         "sunspots": "lab.data.shipped:Sunspots",
     },
     "model": {

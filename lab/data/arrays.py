@@ -128,7 +128,7 @@ class Arrays(SampleDataModule):
         if unequal and axes == "NF":
             row, column = np.argwhere(np.isnan(raw))[0].tolist()
             raise LabError(
-                f"x[{row}, {column}] is nan; all values must be finite (sequences may end in it: data.axes: NL)"
+                f"x[{row}, {column}] is nan; all values must be finite (rows that end in NaN: data.axes: NL)"
             )
         if unequal and axes in lengths.AXES:
             self.encoding = SequenceEncoding(raw.shape[axes.index("C")] if "C" in axes else 1, axes)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lab.data.encodings import Encoding
+from lab.data.encodings.sequence import SequenceEncoding
 from lab.data.encodings.series import SeriesEncoding
 from lab.data.encodings.table import TableEncoding
 from lab.data.encodings.text import TEXT_FILE, TextEncoding
@@ -17,6 +18,7 @@ from lab.data.reading import class_folders
 from lab.data.reading.images.files import SUFFIXES, images_below
 from lab.data.reading.settings import existing_file
 from lab.data.reading.table_files import read_rows, read_steps, read_table
+from lab.data.sequences.lengths import cut
 from lab.errors import LabError
 from lab.files import atomic_output, may_replace
 
@@ -24,6 +26,7 @@ TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 ARRAYS = (".npy", ".npz")
 INPUT_ENDINGS = {
     "array": ARRAYS + TABLES,
+    "sequence": ARRAYS,
     "table": TABLES,
     "text": TABLES,
     "image": SUFFIXES + ARRAYS,
@@ -48,7 +51,7 @@ def read(paths: Sequence[str], encoding: Encoding) -> Any:
     if ending not in known:
         raise LabError(f"{paths[0]}: this model takes {', '.join(known)} files")
     if ending in ARRAYS:
-        return _read_array(existing_file(paths[0]))
+        return _read_array(existing_file(paths[0]), encoding)
     if isinstance(encoding, TableEncoding | TextEncoding):
         return read_rows(paths[0], encoding)
     return read_steps(paths[0], encoding) if isinstance(encoding, SeriesEncoding) else read_table(paths[0])
@@ -76,8 +79,8 @@ def _texts(path: Path) -> list[Path]:
     return found
 
 
-def _read_array(path: Path) -> Any:
-    """The array in an NPY file, or in an NPZ file the one named `x` or the only one."""
+def _read_array(path: Path, encoding: Encoding) -> Any:
+    """The array in an NPY file, or in an NPZ file the one named `x` or the only one; sequences cut by `lengths`."""
     try:
         content = np.load(path, allow_pickle=False)
     except (ValueError, OSError, BadZipFile, EOFError):
@@ -85,6 +88,9 @@ def _read_array(path: Path) -> Any:
     if isinstance(content, np.ndarray):
         return content
     with content:
+        if isinstance(encoding, SequenceEncoding) and {"x", "lengths"} <= set(content):
+            samples, axes = cut(content["x"], content["lengths"], encoding.axes, f"{path}: lengths")
+            return [sample.T for sample in samples] if axes != encoding.axes else samples
         name = "x" if "x" in content else next(iter(content), "")
         if name != "x" and len(content) != 1:
             raise LabError(f"{path}: has no x; it has {', '.join(content) or 'nothing'}")

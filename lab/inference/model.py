@@ -76,9 +76,10 @@ class Model:
         """The predictions for raw samples, a row each, in their order; raises LabError for invalid samples.
 
         `raw` is of the kind that the model was trained on: a DataFrame of rows; an array (N, ...), or its samples as
-        the rows of a DataFrame; paths of images; texts or their paths; or a DataFrame that holds a series up to now,
-        for which the result has a row for each of the next steps, of each series if there are several. Columns:
-        `prediction`, and `probability of ...` for each class; for several targets, `prediction of ...` for each.
+        the rows of a DataFrame; a list of sequences of unequal length, an array with NaN after the end of each, or a
+        DataFrame with one column of lists; paths of images; texts or their paths; or a DataFrame that holds a series up
+        to now, for which the result has a row for each of the next steps, of each series if there are several.
+        Columns: `prediction`, and `probability of ...` for each class; for several targets, `prediction of ...`.
         """
         outputs = self._outputs_of(raw)
         if isinstance(self.encoding, SeriesEncoding) and isinstance(raw, pd.DataFrame):

@@ -60,6 +60,17 @@ class Features:
         return ((shares[codes] - mean) / (deviation or 1.0))[:, None]
 
 
+def summaries(x: Matrix) -> Matrix:
+    """Sequences (N, C, L) with NaN after their end as (N, 6·C + 1) numbers: what a linear model takes of any length.
+
+    Mean, standard deviation, first, last, smallest and largest value of each channel; and the logarithm of the length.
+    """
+    lengths = (~np.isnan(x[:, 0])).sum(1)
+    last = np.take_along_axis(x, lengths[:, None, None] - 1, 2)[:, :, 0]
+    parts = [np.nanmean(x, 2), np.nanstd(x, 2), x[:, :, 0], last, np.nanmin(x, 2), np.nanmax(x, 2)]
+    return np.concatenate([*parts, np.log(lengths)[:, None]], axis=1)
+
+
 def logistic_regression(x: Matrix, y: NDArray[np.int64], classes: int, balanced: bool, c: float = 1.0) -> Linear:
     """Features (N, F) and class numbers (N,) to logits: (N, 1) of two classes, else (N, classes).
 

@@ -153,7 +153,8 @@ def _arrays(path: str, target: str | None, given: Mapping[str, Any]) -> Inspecti
     else:
         raise LabError(f"--target: {path} holds x; give the NPY file of y, or save both in one NPZ file as x and y")
     data = _prepared(settings)
-    facts = [("samples", f"{_samples(data):,} of {data.sizes.input_shape}"), *data.notes]
+    unequal = " at most, of unequal length" if data.sizes.padded else ""
+    facts = [("samples", f"{_samples(data):,} of {data.sizes.input_shape}{unequal}"), *data.notes]
     facts += [("classes", text) for text in _balance(data)]
     return Inspection(settings, data, facts, list(_imbalance(data)))
 

@@ -76,13 +76,17 @@ def _architecture(inspection: Inspection, few: bool) -> tuple[dict[str, Any], st
         layers = max(1, min(4, int(math.log2(shape[1])) - 1))
         return (
             {"kind": "conv1d", "channels": 64, "layers": layers, "dropout": dropout},
-            "Convolutions find a pattern anywhere in the sequence; try lstm too.",
+            f"Convolutions find a pattern anywhere in {_sequence(inspection)}; try lstm too.",
         )
     layers = max(2, min(6, int(math.log2(min(shape[1:])))))
     return (
         {"kind": "conv2d", "channels": 32, "layers": layers, "dropout": dropout},
         "Convolutions find a pattern anywhere in the image.",
     )
+
+
+def _sequence(inspection: Inspection) -> str:
+    return "a sequence of any length" if inspection.data.sizes.padded else "the sequence"
 
 
 def _batch_size(rows: int) -> int:

@@ -15,7 +15,7 @@ from lab.data.base import DataModule
 from lab.data.loaders import Batch
 from lab.data.sizes import EmbeddedColumns
 from lab.data.text.texts import Text
-from lab.modules.linear_models import MOST_CATEGORIES, Features, logistic_regression, ridge_regression
+from lab.modules.linear_models import MOST_CATEGORIES, Features, logistic_regression, ridge_regression, summaries
 from lab.modules.task import TaskModule
 from lab.modules.text_models import TfIdf
 from lab.tracking.reading.baselines import QUICK
@@ -86,6 +86,9 @@ def _scored(built: Built, name: str, outputs_of: Callable[[Tensor], Tensor], row
     """The scores of a model of inputs to raw outputs that has seen so many rows of every training sample."""
     scores = built.task_module.score_outputs(outputs_of, built.data.loader("test"))
     note = f"{name} is fitted on {rows:,} of {every:,} training samples" if rows < every else ""
+    if built.data.sizes.padded and not isinstance(built.data, Text):
+        said = f"{name} has mean, deviation, first, last, smallest and largest value of each channel, and the length"
+        note = f"{said}; {note}" if note else said
     return QuickBaseline(name, {f"test/{metric}": value for metric, value in scores.items()}, note)
 
 
@@ -112,7 +115,7 @@ def _balanced(built: Built) -> bool:
 
 def _fitted(built: Built, x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
     """The model of training rows x (N, ...) and y: inputs (B, ...) to raw outputs."""
-    features = Features.fit(_array(x), categories_of(built.data))
+    features = summaries if built.data.sizes.padded else Features.fit(_array(x), categories_of(built.data))
     if built.data.task == "regression":
         model = ridge_regression(features(_array(x)), _array(y))
     else:
@@ -122,6 +125,8 @@ def _fitted(built: Built, x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
 
 def features_of(data: DataModule) -> int:
     """The number of features that a linear model of this data has."""
+    if data.sizes.padded:
+        return 6 * data.sizes.input_shape[0] + 1
     codes = categories_of(data)
     plain = int(np.prod(data.first_samples(1).shape[1:])) - len(codes)
     return plain + sum(count + 1 if count <= MOST_CATEGORIES else 1 for count in codes.values())

@@ -13,8 +13,10 @@ from lab.errors import LabError
 
 @dataclass(frozen=True)
 class SequenceEncoding:
-    """Sequences of so many channels; `longest` is the number of steps that the network takes at most, 0 for any.
+    """Sequences of so many channels.
 
+    `longest` is 0, or the number of steps that the network takes at most: then all are padded to it, since such a
+    network is exported for that length alone.
     `axes` are those of a raw array, NCL, NLC or NL: N samples, C channels, L steps. A single sequence has the last
     ones; with one channel it may also be (L,).
     """
@@ -25,7 +27,7 @@ class SequenceEncoding:
     kind: ClassVar[str] = "sequence"
 
     def encode(self, raw: Any) -> NDArray[np.float32]:
-        """Sequences to (N, C, L), where L is the length of the longest.
+        """Sequences to (N, C, L), where L is the length of the longest of them, or that which the network takes.
 
         They are a list of arrays, an array that is padded at the end with NaN, or the one column of a table, whose
         cells are lists.
@@ -40,7 +42,9 @@ class SequenceEncoding:
             raise LabError(f"expected sequences {self._shape()}, not an array of shape {array.shape}")
         lengths = lengths_of(array, axes)
         self._check_length(lengths)
-        return arranged(array, axes)[:, :, : lengths.max(initial=0)].astype(np.float32, copy=False)
+        encoded = arranged(array, axes)[:, :, : lengths.max(initial=0)].astype(np.float32, copy=False)
+        missing = self.longest - encoded.shape[2]
+        return np.pad(encoded, ((0, 0), (0, 0), (0, missing)), constant_values=np.nan) if self.longest else encoded
 
     def _stacked(self, samples: Sequence[Any]) -> NDArray[Any]:
         """A list of sequences as an array with the axes of the encoding."""
@@ -64,6 +68,12 @@ class SequenceEncoding:
         if self.longest and (lengths > self.longest).any():
             index = int((lengths > self.longest).argmax())
             raise LabError(f"x[{index}] has {lengths[index]} steps; this network takes at most {self.longest}")
+
+    def as_lists(self, encoded: NDArray[np.float32]) -> list[list[Any]]:
+        """Encoded sequences (N, C, L) as raw ones, for JSON."""
+        ended = [sample[:, ~np.isnan(sample[0])] for sample in encoded]
+        raw = [sample[0] if self.axes == "NL" else sample.T if self.axes == "NLC" else sample for sample in ended]
+        return [sample.tolist() for sample in raw]
 
     def as_json(self) -> dict[str, Any]:
         """The fields, as JSON types."""

@@ -48,9 +48,7 @@ def padded(
     ends = np.cumsum([len(samples) for samples in cuts])
     found = f"{names[0]} {arrays[names[0]].shape} is cut by {_name_for(names[0])}"
     flat = len(arrays[names[0]]) != len(cuts[0]) or arrays[names[0]].ndim == 1
-    found += (
-        ": it has the steps of all, one after the other" if flat else f" ({axes}); values beyond a length are unused"
-    )
+    found += ", which says where each sequence ends" if flat else f" ({axes}); values beyond a length are not used"
     return dict(zip(names, np.split(stacked(every, axes), ends[:-1]), strict=True)), axes, found
 
 

@@ -12,6 +12,7 @@ from lab.config.experiment import Experiment
 from lab.config.sections import SUPPLIED, Part
 from lab.data.base import DataModule
 from lab.data.loaders import Batch
+from lab.data.sequences.buckets import SequenceDataset
 from lab.data.sizes import Sizes
 from lab.errors import LabError, described, place_of
 from lab.modules.task import TaskModule
@@ -39,11 +40,17 @@ def as_a_line(section: str, kind: str, doing: str) -> Iterator[None]:
 
 
 def batches(data: DataModule) -> tuple[Batch, Batch | None]:
-    """A full batch of training samples, and as many as the last batch of an epoch has, where that is smaller."""
+    """A full batch of training samples, and as many as the last batch of an epoch has, where that is smaller.
+
+    Of sequences of unequal length it is the batch of the longest, which takes the most memory.
+    """
     size = data.batch_size
     loader = data.loader("train", shuffle=True)
     x, y = next(iter(loader))
     full = x[:size], y[:size]
+    dataset = data.splits["train"]
+    if isinstance(dataset, SequenceDataset):
+        full = dataset.longest(size)
     rest = len(data.splits["train"]) % size  # type: ignore[arg-type]
     dropped = getattr(loader, "drop_last", False)
     return full, (full[0][:rest], full[1][:rest]) if rest and not dropped else None

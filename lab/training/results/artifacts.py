@@ -1,15 +1,19 @@
 """The artifacts of a run: its origin, curves, test outputs and exported model."""
 
 import contextlib
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from lightning.pytorch.utilities.model_summary import ModelSummary
 
 from lab import files
+from lab.config import schema
+from lab.data.encodings.sequence import SequenceEncoding
 from lab.data.table import Table
 from lab.errors import printable
 from lab.tracking import models
@@ -48,7 +52,17 @@ def encoding_of(built: Built) -> dict[str, Any]:
     names = {"class_names": list(data.class_names), "target_names": list(data.target_names)}
     if numbered:
         names = {"class_names": [], "target_names": [f"output {number + 1}" for number in range(numbered)]}
-    return {"input": data.encoding.as_json(), "output": {"task": data.task, **names}}
+    encoding = data.encoding
+    if isinstance(encoding, SequenceEncoding):
+        encoding = dataclasses.replace(encoding, longest=_longest(built))
+    return {"input": encoding.as_json(), "output": {"task": data.task, **names}}
+
+
+def _longest(built: Built) -> int:
+    """The steps that the network takes at most; 0 where its constructor does not ask for the length."""
+    network = built.experiment.model or built.experiment.module
+    limited = network is not None and schema.accepts(network.target, "length")
+    return built.data.sizes.input_shape[1] if limited else 0
 
 
 def keep_training(tracker: Tracker, history: list[dict[str, float]], checkpoints: BestAndLast) -> None:
@@ -105,8 +119,12 @@ def keep_model(built: Built, tracker: Tracker) -> None:
 
 def write_model(built: Built, folder: Path) -> None:
     """Write the model with its present weights to a folder; raises what torch.export raises."""
+    encoding = built.data.encoding
     example = built.data.raw_examples(EXAMPLE_ROWS)
     if isinstance(built.data, Table):
         models.save_for_rows(built.predictor(), encoding_of(built), example, built.data.example, folder)
+    elif isinstance(encoding, SequenceEncoding):
+        rows = pd.DataFrame({"x": encoding.as_lists(example)})
+        models.save_for_rows(built.predictor(), encoding_of(built), example, rows, folder)
     else:
         models.save(built.predictor(), example, folder)
