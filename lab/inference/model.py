@@ -17,6 +17,7 @@ from torch import nn
 from lab.data import encodings
 from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
+from lab.data.encodings.sequence import SequenceEncoding
 from lab.data.encodings.series import SeriesEncoding
 from lab.data.reading.times import columns as times
 from lab.data.reading.times import dates
@@ -107,7 +108,15 @@ class Model:
         return np.concatenate(parts)
 
     def network(self) -> nn.Module:
-        """The trained network alone, without gradients: standardised inputs (N, ...) to raw outputs, such as logits."""
+        """The trained network alone, without gradients: standardised inputs (N, ...) to raw outputs, such as logits.
+
+        Raises LabError for a network of sequences of unequal length, which torch 2.13 cannot take out of its program.
+        """
+        if isinstance(self.encoding, SequenceEncoding):
+            raise LabError(
+                f"run {self.run.id[:8]}: a network of sequences of unequal length cannot be taken out of its model; "
+                "use outputs() of raw sequences, or load the weights of its checkpoint"
+            )
         with warnings.catch_warnings(action="ignore", category=FutureWarning):  # torch 2.13 about its own pytrees
             whole = torch.export.unflatten(self.program)
         network = whole.get_submodule("architecture" if hasattr(whole, "architecture") else "module")

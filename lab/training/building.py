@@ -173,6 +173,8 @@ def _with_own_module(experiment: Experiment, module: Part, data: DataModule) -> 
             raise LabError(f"module.kind: {module.kind} requires `{name}`, which {experiment.data.kind} does not have")
     with bounded_parameters(module.kind):
         made: L.LightningModule = module.build(**supplied)
+    if experiment.model is None:
+        part_checks.check_padding(module, experiment.data, made, data.sizes)
     if experiment.channels_last:
         made.to(memory_format=torch.channels_last)
     directions = declared_directions(made, module.kind)

@@ -1,5 +1,6 @@
 """Models of sequences of unequal length, from `lab new` to predictions, exports and requests."""
 
+import shutil
 from contextlib import chdir
 from pathlib import Path
 
@@ -42,7 +43,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert facts["lengths"] == "3 to 19 steps, median 12"
         outbox = Outbox()
         for kind, model in KINDS.items():
-            training.train(load("seq", (model, "trainer.max_epochs=1")), outbox.tracker(), tags={"kind": kind})
+            shutil.copy("experiments/seq.yaml", f"experiments/my_{kind}.yaml")
+            training.train(load(f"my_{kind}", (model, "trainer.max_epochs=1")), outbox.tracker())
         assert not outbox.close().pending
     return folder
 
@@ -51,9 +53,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(request: pytest.FixtureRequest, trained: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(trained)
-    runs = lab.runs("seq")
-    (run_id,) = runs[runs["model.kind"] == request.param]["run_id"]
-    return lab.load(run_id)
+    return lab.load(f"latest:my_{request.param}")
 
 
 def test_each_sequence_alone_is_predicted_as_in_a_batch_in_every_form(model: Model, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_each_sequence_alone_is_predicted_as_in_a_batch_in_every_form(model: Mod
 
 def test_longer_sequences_than_in_training_are_predicted_or_refused_in_one_line(model: Model) -> None:
     longer = [np.tile(X[0], (1, 4))]
-    if model.run.params["model.kind"] == "transformer":
+    if model.run.experiment == "my_transformer":
         with pytest.raises(LabError, match=r"x\[0\] has 100 steps; this network takes at most 19"):
             model.predict(longer)
     else:
@@ -93,6 +93,11 @@ def test_the_program_and_the_weights_are_exported(model: Model, tmp_path: Path) 
     assert export.export(model, "safetensors", tmp_path / "model.safetensors")[1] < 1e-6
 
 
+def test_the_network_alone_is_refused_in_one_line(model: Model) -> None:
+    with pytest.raises(LabError, match="a network of sequences of unequal length cannot be taken out of its model"):
+        model.network()
+
+
 def test_mlflow_predicts_rows_of_lists_without_the_lab(model: Model) -> None:
     loaded = mlflow.pyfunc.load_model(str(models.download(model.run)))
     rows = pd.DataFrame({"x": [part.tolist() for part in PARTS]})
@@ -106,7 +111,8 @@ def test_the_command_line_prints_a_row_for_each_sequence(
 ) -> None:
     monkeypatch.chdir(trained)
     np.savez("new.npz", x=X[:3], lengths=LENGTHS[:3])
-    assert main(["predict", "latest:seq", "new.npz"]) == 0
+    with pytest.raises(SystemExit, match="0"):
+        main(["predict", "latest:my_conv1d", "new.npz"])
     header, *rows = capsys.readouterr().out.splitlines()
     assert header == "prediction,probability of 0,probability of 1,probability of 2"
     assert len(rows) == 3

@@ -119,7 +119,7 @@ def lengths_of(array: NDArray[Any], axes: str) -> NDArray[np.int64]:
     values = arranged(array, axes)
     missing: NDArray[np.bool_] = np.isnan(values)
     real: NDArray[Any] = np.asarray(~missing.all(axis=1))
-    lengths: NDArray[np.int64] = np.where(real.any(axis=1), real.shape[1] - real[:, ::-1].argmax(axis=1), 0)
+    lengths: NDArray[np.int64] = (np.arange(1, real.shape[1] + 1) * real).max(axis=1, initial=0)
     wrong: NDArray[Any] = missing & (np.arange(real.shape[1]) < lengths[:, None])[:, None]
     wrong |= np.isinf(values)
     if wrong.any():

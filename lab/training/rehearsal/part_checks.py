@@ -80,8 +80,8 @@ def check_padding(model: Part, data: Part, architecture: nn.Module, sizes: Sizes
             kind for kind in kinds.SHIPPED["model"] if getattr(kinds.find("model", kind), "masks_padding", False)
         ]
         raise LabError(
-            f"model.kind: {model.kind} does not take sequences of unequal length, which {data.kind} gives; kinds that "
-            f"do: {', '.join(fitting)} (your own: replace the NaN after the end, and set masks_padding = True)"
+            f"{model.section}.kind: {model.kind} does not take sequences of unequal length, which {data.kind} gives; "
+            f"kinds that do: {', '.join(fitting)} (your own: replace the NaN after the end, set masks_padding = True)"
         )
 
 
