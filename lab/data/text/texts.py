@@ -19,7 +19,7 @@ from lab.data.preparation import Scale, file_fingerprint
 from lab.data.reading import class_folders, column_types, given_splits, number_formats, targets
 from lab.data.reading.settings import Separator
 from lab.data.sequences.buckets import SequenceDataset
-from lab.data.sizes import EmbeddedTokens, Sizes
+from lab.data.sizes import EmbeddedTokens
 from lab.data.table import EXAMPLE_ROWS, Table
 from lab.data.text import fitting
 from lab.display.numbers import counted
@@ -193,4 +193,4 @@ class Text(Table):
         self._samples = None
         self.input_adapter = EmbeddedTokens(self.encoding.tokenizer.tokens, self.embedding, PAD)
         shape = (self.embedding, self.encoding.length)
-        self.sizes = Sizes(shape, self.sizes.out_features, self.sizes.classes, padded=True)
+        self.sizes = replace(self.sizes, input_shape=shape, padded=True)
