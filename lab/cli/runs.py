@@ -98,7 +98,7 @@ def _register_predict(commands: Commands) -> None:
     predict = add(commands, "predict", _predict, "predict for new data with the model of a run")
     arguments.run(predict)
     arguments.by(predict)
-    predict.add_argument("data", nargs="+", help="a table, array, series or images, like the training data")
+    predict.add_argument("data", nargs="+", help="a table, array, series, images or texts, like the training data")
     predict.add_argument("-o", "--output", help="a .csv, .parquet or .npz file; without it, CSV is printed")
     predict.add_argument("--yes", action="store_true", help="replace the output without asking")
 

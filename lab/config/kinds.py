@@ -14,7 +14,9 @@ SHIPPED = {
         "table": "lab.data.table:Table",
         "arrays": "lab.data.arrays:Arrays",
         "images": "lab.data.images:Images",
+        "text": "lab.data.text.texts:Text",
         "series": "lab.data.series:Series",
+        "docstrings": "lab.data.text.docstrings:Docstrings",
         "digits": "lab.data.shipped:Digits",
         "digit_statements": "lab.data.shipped:DigitStatements",
         "party": "lab.data.shipped:PartyIdentification",
@@ -34,6 +36,8 @@ SHIPPED = {
         "lstm": "lab.architectures.recurrent:LSTM",
         "gru": "lab.architectures.recurrent:GRU",
         "transformer": "lab.architectures.transformer:TransformerEncoder",
+        "bag": "lab.architectures.bag:Bag",
+        "textcnn": "lab.architectures.textcnn:TextCNN",
     },
     "module": {},
     "optimizer": {

@@ -165,6 +165,10 @@ class DataModule(L.LightningDataModule, ABC):
         samples: Tensor = next(iter(self.loader("train")))[0]
         return samples[:count]
 
+    def raw_examples(self, count: int) -> NDArray[Any]:
+        """The first training samples as the exported model takes them, (n, ...)."""
+        return np.asarray(self.input_scale.invert(self.first_samples(count)))
+
     def loader(self, split: Split, shuffle: bool = False, num_workers: int = 0) -> Any:
         """Batches of a split, read in this process or by worker processes, in the same order.
 

@@ -15,9 +15,8 @@ from lab.data.base import SampleDataModule, Samples, Split
 from lab.data.encodings.image import ImageEncoding
 from lab.data.loaders import LazyDataset
 from lab.data.preparation import Scale, file_fingerprint
-from lab.data.reading import given_splits
+from lab.data.reading import class_folders, given_splits
 from lab.data.reading.images import files as image_files
-from lab.data.reading.images import folders as image_folders
 from lab.data.reading.images import headers as image_headers
 from lab.data.reading.images import lists as image_lists
 from lab.data.reading.images.files import Files
@@ -127,7 +126,7 @@ class Images(SampleDataModule):
             if self.choice.task not in ("auto", "classification"):
                 raise LabError(f"data.task: the targets are the folders of {self.path}, which are classes")
             self.choice.check()
-            return image_folders.find_images(self.path)
+            return class_folders.find(self.path, class_folders.IMAGES)
         return image_lists.find_listed(self.path, self.root, self.columns, self.choice)
 
     def _decode(self, files: Files) -> tuple[Any, dict[int, str]]:

@@ -89,8 +89,20 @@ class RelativeToLastValue:
     channels: int | None = None
 
 
+@dataclass(frozen=True)
+class EmbeddedTokens:
+    """Input adapter: x (N, L) holds token numbers below `tokens`, each embedded in `width` channels, (N, width, L).
+
+    Where x is `padding`, all channels are NaN.
+    """
+
+    tokens: int
+    width: int
+    padding: int
+
+
 # What a network in front of the architecture must do for this data; `training.building` builds it.
-InputAdapter = EmbeddedColumns | RelativeToLastValue
+InputAdapter = EmbeddedColumns | RelativeToLastValue | EmbeddedTokens
 
 
 def embedding_width(categories: int) -> int:

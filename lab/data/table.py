@@ -131,7 +131,7 @@ class Table(SampleDataModule):
         file = table_files.read(self.path, self.reading)
         frame, notes = table_rows.samples_of(file.frame)
         self.notes += [*file.notes, *notes]
-        self._check_names(frame)
+        frame = self._checked(frame)
         self.settings = column_types.Settings(
             self.categorical,
             self.keep,
@@ -146,8 +146,8 @@ class Table(SampleDataModule):
         self.formats = column_types.number_formats_of(frame.drop(columns=[*self.drop, *self.lists]), self.settings)
         return frame, given
 
-    def _check_names(self, frame: pd.DataFrame) -> None:
-        """Raise LabError for a setting that names no column."""
+    def _checked(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The columns that are used; raises LabError for a setting that names no column."""
         if not self.predicted:
             raise LabError("data.target: names no column; which one is to be predicted?")
         column_types.check_names(self.predicted, frame, "data.target")
@@ -160,6 +160,7 @@ class Table(SampleDataModule):
             column_types.check_names([name], frame, f"data.{setting}")
         if self.weight is not None:
             self._check_weight(self.weight, frame)
+        return frame
 
     def _check_weight(self, name: str, frame: pd.DataFrame) -> None:
         """Raise LabError where the weights are in no column, or in one that has another use."""

@@ -13,6 +13,8 @@ from lab.data.encodings import Encoding
 from lab.data.encodings.sequence import SequenceEncoding
 from lab.data.encodings.series import SeriesEncoding
 from lab.data.encodings.table import TableEncoding
+from lab.data.encodings.text import TEXT_FILE, TextEncoding
+from lab.data.reading import class_folders
 from lab.data.reading.images.files import SUFFIXES, images_below
 from lab.data.reading.settings import existing_file
 from lab.data.reading.table_files import read_rows, read_steps, read_table
@@ -26,6 +28,7 @@ INPUT_ENDINGS = {
     "array": ARRAYS + TABLES,
     "sequence": ARRAYS,
     "table": TABLES,
+    "text": TABLES,
     "image": SUFFIXES + ARRAYS,
     "series": TABLES + ARRAYS,
 }
@@ -33,21 +36,23 @@ OUTPUT_ENDINGS = (".csv", ".parquet", ".npz")
 
 
 def read(paths: Sequence[str], encoding: Encoding) -> Any:
-    """The input of `Model.predict`: a table, an array, or the paths of images, those of a folder sorted by name.
+    """The input of `Model.predict`: a table, an array, or paths of images or texts, those of a folder sorted by name.
 
     Raises LabError where the files do not fit the model.
     """
     if encoding.kind == "image" and Path(paths[0]).suffix.lower() not in ARRAYS:
         return [file for path in paths for file in _images(Path(path).expanduser())]
+    if encoding.kind == "text" and all(Path(path).suffix.lower() in ("", TEXT_FILE) for path in paths):
+        return [file for path in paths for file in _texts(Path(path).expanduser())]
     if len(paths) > 1:
-        raise LabError(f"{paths[1]}: only one file can be read; several files must be images")
+        raise LabError(f"{paths[1]}: only one file can be read; several files must be images or texts")
     ending = Path(paths[0]).suffix.lower()
     known = INPUT_ENDINGS[encoding.kind]
     if ending not in known:
         raise LabError(f"{paths[0]}: this model takes {', '.join(known)} files")
     if ending in ARRAYS:
         return _read_array(existing_file(paths[0]), encoding)
-    if isinstance(encoding, TableEncoding):
+    if isinstance(encoding, TableEncoding | TextEncoding):
         return read_rows(paths[0], encoding)
     return read_steps(paths[0], encoding) if isinstance(encoding, SeriesEncoding) else read_table(paths[0])
 
@@ -61,6 +66,16 @@ def _images(path: Path) -> list[Path]:
     found = images_below(path)
     if not found:
         raise LabError(f"{path}: has no images ({', '.join(SUFFIXES)})")
+    return found
+
+
+def _texts(path: Path) -> list[Path]:
+    """The path of a text file, or those of the text files in a folder."""
+    if not path.is_dir():
+        return [existing_file(path)]
+    found = class_folders.below(path, class_folders.TEXTS)
+    if not found:
+        raise LabError(f"{path}: has no texts ({TEXT_FILE})")
     return found
 
 

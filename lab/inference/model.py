@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 
 BATCH_SIZE = 4_096  # samples that go through the network together
+MOST_VALUES = 1 << 18  # token numbers that do; each is embedded in many channels
 
 
 def load(run: str, by: str = stored_runs.BEST_BY) -> "Model":
@@ -69,11 +70,11 @@ class Model:
 
         `raw` is of the kind that the model was trained on: a DataFrame of rows; an array (N, ...), or its samples as
         the rows of a DataFrame; a list of sequences of unequal length, an array with NaN after the end of each, or a
-        DataFrame with one column of lists; paths of images; or a DataFrame that holds a series up to now, for which
-        the result has a row for each of the next steps, of each series if there are several. Columns: `prediction`,
-        and `probability of ...` for each class; for several targets, `prediction of ...` for each; for labels all
-        three, the first with the list of those that are said; beside values their quantiles, such as `quantile 0.9`,
-        and the ends `lower` and `upper` of their interval, as far as the run has them.
+        DataFrame with one column of lists; paths of images; texts or their paths; or a DataFrame that holds a series up
+        to now, for which the result has a row for each of the next steps, of each series if there are several.
+        Columns: `prediction`, and `probability of ...` for each class; for several targets, `prediction of ...` for
+        each; for labels all three, the first with the list of those that are said; beside values their quantiles, such
+        as `quantile 0.9`, and the ends `lower` and `upper` of their interval, as far as the run has them.
         """
         outputs = self._outputs_of(raw)
         if isinstance(self.encoding, SeriesEncoding) and isinstance(raw, pd.DataFrame):
@@ -92,11 +93,12 @@ class Model:
             raw = _samples(raw, self.encoding.shape)
         return self.outputs(self.encoding.encode(raw))
 
-    def outputs(self, encoded: NDArray[np.float32]) -> NDArray[np.float32]:
+    def outputs(self, encoded: NDArray[Any]) -> NDArray[np.float32]:
         """Probabilities (N, classes) or values (N, T) for encoded samples (N, ...)."""
         network: Callable[[torch.Tensor], torch.Tensor] = self.program.module()
+        together = max(MOST_VALUES // encoded.shape[1], 1) if self.encoding.kind == "text" else BATCH_SIZE
         with torch.inference_mode():
-            parts = [network(part).numpy() for part in torch.from_numpy(encoded).split(BATCH_SIZE)]
+            parts = [network(part).numpy() for part in torch.from_numpy(encoded).split(together)]
         return np.concatenate(parts)
 
     def network(self) -> nn.Module:
@@ -115,7 +117,7 @@ class Model:
         return network.requires_grad_(False)
 
     @property
-    def example(self) -> NDArray[np.float32]:
+    def example(self) -> NDArray[Any]:
         """The encoded samples with which the model was exported."""
         (samples,), _ = self.program.example_inputs
         return samples.numpy()

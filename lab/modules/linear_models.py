@@ -74,18 +74,24 @@ def summaries(x: Matrix) -> Matrix:
 
 
 def logistic_regression(
-    x: Matrix, y: NDArray[np.int64], classes: int, of_class: ClassWeights, weight: Matrix | None = None
+    x: Matrix,
+    y: NDArray[np.int64],
+    classes: int,
+    of_class: ClassWeights,
+    weight: Matrix | None = None,
+    c: float = 1.0,
 ) -> Linear:
     """Features (N, F) and class numbers (N,) to logits: (N, 1) of two classes, else (N, classes).
 
-    `of_class` is balanced, or has the weight of each class; `weight` (N,) is that of each row. A class without a sample
-    gets no probability. Raises ValueError where there is a single class.
+    `of_class` is balanced, or has the weight of each class; `weight` (N,) is that of each row; `c` is the inverse of
+    the penalty on the weights. A class without a sample gets no probability. Raises ValueError where there is a single
+    class.
     """
     from sklearn.linear_model import LogisticRegression
 
     with warnings.catch_warnings():  # of too few iterations, and of very many classes
         warnings.simplefilter("ignore", UserWarning)
-        fitted = LogisticRegression(max_iter=MOST_ITERATIONS, class_weight=of_class, random_state=0)
+        fitted = LogisticRegression(C=c, max_iter=MOST_ITERATIONS, class_weight=of_class, random_state=0)
         fitted.fit(x, y, sample_weight=weight)
     weight, bias = fitted.coef_, fitted.intercept_
     if classes == 2:

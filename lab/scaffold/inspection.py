@@ -14,14 +14,15 @@ from lab.config.sections import part
 from lab.data.base import DataModule
 from lab.data.images import Images
 from lab.data.loaders import without_weights
-from lab.data.reading import table_files
+from lab.data.reading import class_folders, table_files
 from lab.data.reading.images import lists as image_lists
+from lab.data.text.texts import Text
 from lab.display.numbers import percent
 from lab.errors import LabError, did_you_mean
 from lab.modules.class_metrics import imbalanced
-from lab.scaffold import image_findings, leakage, series_inspection, table_inspection
+from lab.scaffold import image_findings, leakage, series_inspection, table_inspection, text_inspection
 
-KINDS = ("table", "series", "arrays", "images")
+KINDS = ("table", "series", "arrays", "images", "text")
 OPTIONS = {  # settings that have an option of the command line
     "path": "--data",
     "x": "--data",
@@ -55,8 +56,13 @@ class Inspection:
         return len(self.data.splits["train"])  # type: ignore[arg-type]
 
 
-def inspect(path: str, target: str | None, kind: str | None, given: Mapping[str, Any]) -> Inspection:
-    """Inspect a file or folder, with the `given` data settings; raises LabError if it cannot be used as it is."""
+def inspect(
+    path: str, target: str | None, kind: str | None, given: Mapping[str, Any], model: str | None = None
+) -> Inspection:
+    """Inspect a file or folder, with the `given` data settings; raises LabError if it cannot be used as it is.
+
+    `model` is the architecture that the user chose, if any.
+    """
     if not isinstance(given, Mapping):
         raise LabError(f"data: must be a mapping, not {given!r}")
     for name in OPTIONS.keys() & given.keys():
@@ -64,6 +70,8 @@ def inspect(path: str, target: str | None, kind: str | None, given: Mapping[str,
     kind, names = (kind, None) if kind not in (None, "table") else kind_and_names(path, target, given, kind)
     if kind == "table":
         return _table(path, target, given, names or [])
+    if kind == "text":
+        return _texts(path, target, given, in_order=model not in (None, "bag"))
     return {"series": _series, "arrays": _arrays, "images": _images}[kind](path, target, given)
 
 
@@ -78,11 +86,12 @@ def kind_and_names(
 ) -> tuple[str, list[str] | None]:
     """The kind of data at a path, unless it is chosen, and the names of the columns, if it has rows.
 
-    It follows from the suffix, and for rows from whether they list images or are regular in time.
+    It follows from the suffix, or from the files in a folder; and for rows from whether they list images, are regular
+    in time, or have a text each and nothing else but the target.
     """
     location = Path(path).expanduser()
     if chosen is None and location.is_dir():
-        return "images", None
+        return ("text" if _has_texts(location) else "images"), None
     if chosen is None and location.suffix.lower() in (".npz", ".npy"):
         return "arrays", None
     frame = _read(path, given)
@@ -91,7 +100,16 @@ def kind_and_names(
         return chosen, names
     if "root" in given or image_lists.lists_images(frame, location.parent):
         return "images", names
-    return "series" if series_inspection.is_series(frame, target) else "table", names
+    if series_inspection.is_series(frame, target):
+        return "series", names
+    return ("text" if text_inspection.is_text(frame, target) else "table"), names
+
+
+def _has_texts(folder: Path) -> bool:
+    """Whether a folder has texts, and no images."""
+    return bool(class_folders.below(folder, class_folders.TEXTS)) and not class_folders.below(
+        folder, class_folders.IMAGES
+    )
 
 
 def _read(path: str, given: Mapping[str, Any]) -> pd.DataFrame:
@@ -158,6 +176,23 @@ def _images(path: str, target: str | None, given: Mapping[str, Any]) -> Inspecti
     facts = [*data.notes, *(("classes", text) for text in _balance(data))]
     settings |= data.files.columns
     return Inspection(settings, data, facts, [*image_findings.copies(data), *_imbalance(data)])
+
+
+def _texts(path: str, target: str | None, given: Mapping[str, Any], in_order: bool) -> Inspection:
+    if Path(path).expanduser().is_dir():
+        if target:
+            raise LabError("--target: the classes of texts are the names of their folders; leave it out")
+        settings: dict[str, Any] = {"kind": "text", "path": path, **given}
+    else:
+        settings = text_inspection.settings_of(path, target, _read(path, given), given)
+    data = _prepared(settings)
+    assert isinstance(data, Text)
+    if not in_order and (tokens := text_inspection.for_a_bag(data, given)):
+        settings |= tokens
+        data = _prepared(settings)
+        assert isinstance(data, Text)
+    facts = [*text_inspection.facts(data), *data.notes, *(("classes", text) for text in _balance(data))]
+    return Inspection(settings, data, facts, [*text_inspection.warnings(data), *_imbalance(data)])
 
 
 def _prepared(settings: dict[str, Any]) -> DataModule:

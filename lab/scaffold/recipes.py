@@ -61,6 +61,11 @@ def _architecture(inspection: Inspection, few: bool) -> tuple[dict[str, Any], st
             {"kind": "mlp", "hidden": 64, "layers": 1, "dropout": 0.1},
             "A window is short enough for a small perceptron, which gets it relative to its last value.",
         )
+    if inspection.settings["kind"] == "text":
+        return (
+            {"kind": "bag", "dropout": 0.3},
+            "The mean of the embeddings of words: quick, and hard to beat; try textcnn, gru and transformer too.",
+        )
     if len(shape) == 1:
         return (
             {"kind": "wide_deep", "hidden": 64, "layers": 1 if few else 2, "dropout": 0.3},

@@ -43,7 +43,7 @@ def new(
         raise LabError(f"'{name}' is not a valid name for an experiment: use letters, digits, _ and - only")
     check_kind(kind)
     path = experiment.FOLDER / f"{name}.yaml"
-    found = inspect(data, target, kind, overridden({"data": {}}, overrides)["data"])
+    found = inspect(data, target, kind, overridden({"data": {}}, overrides)["data"], model)
     choice = choose(found, model)
     choice = replace(choice, sections=_with_overrides(choice.sections, overrides))
     text = as_text(name, found, choice)
@@ -85,6 +85,8 @@ def _question(found: Inspection) -> str:
         targets = found.settings["target"]
         named = targets if isinstance(targets, str) else ", ".join(targets)
         return f"Can {named} be predicted from the other columns of {source}?"
+    if found.settings["kind"] == "text":
+        return f"Can {found.settings.get('target') or 'the classes'} be predicted from the texts of {source}?"
     if target := found.settings.get("target"):
         return f"Can {target} be predicted from the images of {source}?"
     return f"Can the {'classes' if found.data.class_names else 'values'} of {source} be predicted?"

@@ -30,6 +30,7 @@ NO_MODEL = {
 # The class of an encoding, and its source files, which become one file with the model that predicts rows.
 SOURCES = {
     "table": ("TableEncoding", ("data/reading/times/dates.py", "data/encodings/cells.py", "data/encodings/table.py")),
+    "text": ("TextEncoding", ("data/encodings/cells.py", "data/encodings/text.py")),
     "sequence": ("SequenceEncoding", ("data/encodings/array.py", "data/encodings/sequence.py")),
 }
 
@@ -61,7 +62,7 @@ def save(predictor: "nn.Module", example: "np.ndarray", folder: Path) -> None:
 def save_for_rows(
     predictor: "nn.Module", encoding: dict[str, Any], encoded: "np.ndarray", rows: "pd.DataFrame", folder: Path
 ) -> None:
-    """Write a model for raw rows of a table as MLflow's "model from code": without pickle, independent of the lab.
+    """Write a model for raw rows, or texts, as MLflow's "model from code": without pickle, independent of the lab.
 
     `encoding` is the content of encoding.json, `encoded` (N, ...) with N > 1 are encoded rows, `rows` raw ones as an
     example. The model returns the table that `lab predict` writes.
@@ -82,7 +83,7 @@ def save_for_rows(
         with torch.no_grad():
             program = torch.export.export(predictor, (torch.from_numpy(encoded),), dynamic_shapes=(shapes,))
         torch.export.save(program, files / "network.pt2")
-        columns = [column["name"] for column in encoding["input"].get("columns", [{"name": "x"}])]
+        columns = _columns(encoding["input"])
         # MLflow checks neither types nor missing columns: the encoding does, with better messages.
         inputs = Schema([ColSpec(AnyType(), column, required=False) for column in columns])
         mlflow.pyfunc.save_model(
@@ -91,8 +92,20 @@ def save_for_rows(
             artifacts={"encoding": str(files / "encoding.json"), "network": str(files / "network.pt2")},
             signature=ModelSignature(inputs=inputs),
             input_example=rows[columns],
-            pip_requirements=_requirements("mlflow", "torch", "numpy", "pandas"),
+            pip_requirements=_requirements("mlflow", "torch", "numpy", "pandas", *_packages(encoding["input"])),
         )
+
+
+def _columns(encoding: dict[str, Any]) -> list[str]:
+    """The columns that the model takes."""
+    if encoding["kind"] == "text":
+        return [encoding["column"]]
+    return [column["name"] for column in encoding.get("columns", [{"name": "x"}])]
+
+
+def _packages(encoding: dict[str, Any]) -> tuple[str, ...]:
+    """The packages that the encoding needs beside numpy and pandas."""
+    return ("tokenizers",) if encoding["kind"] == "text" and encoding["tokenizer"]["kind"] == "bpe" else ()
 
 
 def _row_model_code(kind: str) -> str:

@@ -1,4 +1,4 @@
-"""The model of a table, or of rows that hold a sequence each, as MLflow loads it: raw rows in, predictions out.
+"""The model of a table, of texts, or of rows with a sequence each, as MLflow loads it: raw rows in, predictions out.
 
 Never imported: `models.save_for_rows` appends this source to that of the encoding in one file, which is logged with the
 model, so that the model does not need the lab.

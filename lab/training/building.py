@@ -12,7 +12,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
-from lab.architectures.adapters import Embedded, FromLastValue, OrderedThresholds
+from lab.architectures.adapters import Embedded, FromLastValue, OrderedThresholds, TokenEmbedding
 from lab.config import kinds, schema
 from lab.config.experiment import Experiment
 from lab.config.sections import SIZES, Part
@@ -20,7 +20,7 @@ from lab.config.types import Fold
 from lab.data.augmentation.augmented import parts_of
 from lab.data.base import DataModule, SampleDataModule
 from lab.data.lightning_data import LightningData
-from lab.data.sizes import EmbeddedColumns, InputAdapter, RelativeToLastValue
+from lab.data.sizes import EmbeddedColumns, EmbeddedTokens, InputAdapter, RelativeToLastValue
 from lab.errors import LabError, described, place_of
 from lab.modules import conformal
 from lab.modules.observer import Observer
@@ -245,4 +245,6 @@ def with_input_adapter(architecture: nn.Module, adapter: InputAdapter | None, le
             return Embedded(architecture, adapter.columns, adapter.embeddings())
         case RelativeToLastValue():
             return FromLastValue(architecture, adapter.targets, adapter.horizon, adapter.channels, levels)
+        case EmbeddedTokens():
+            return TokenEmbedding(architecture, adapter.tokens, adapter.width, adapter.padding)
     return architecture

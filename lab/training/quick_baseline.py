@@ -1,5 +1,6 @@
 """The second baseline of a result: a linear model on the same training split, scored on the same test split."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor
 from lab.data.base import DataModule
 from lab.data.loaders import Batch, batch_of
 from lab.data.sizes import EmbeddedColumns
+from lab.data.text.texts import Text
 from lab.modules import class_weights
 from lab.modules.linear_models import (
     MOST_CATEGORIES,
@@ -25,6 +27,7 @@ from lab.modules.linear_models import (
 from lab.modules.ordinal import cumulative_logits
 from lab.modules.quantiles import QuantileRegression
 from lab.modules.task import TaskModule
+from lab.modules.text_models import TfIdf
 from lab.modules.thresholds import ThresholdModule
 from lab.tracking.reading.baselines import QUICK
 from lab.tracking.writing.tracker import Tracker
@@ -36,6 +39,7 @@ NAMES = {
     "multilabel": "one-vs-rest logistic regression",
     "regression": "ridge regression",
 }
+OF_TEXTS = ("classification", "regression")
 QUANTILES = "linear quantile regression"
 MOST_ROWS = 20_000
 MOST_FEATURES = 4_000
@@ -70,6 +74,9 @@ def record(built: Built, tracker: Tracker, epoch: int) -> QuickBaseline:
 
 def name_of(built: Built) -> str:
     """The name of the model; "" for forecasts, and for a module that measures in its own terms."""
+    if isinstance(built.data, Text):
+        of_texts = isinstance(built.module, TaskModule) and built.data.task in OF_TEXTS
+        return f"TF-IDF and {NAMES[built.data.task]}" if of_texts else ""
     if isinstance(built.module, QuantileRegression):
         return QUANTILES
     return NAMES.get(built.data.task, "") if isinstance(built.module, TaskModule) else ""
@@ -84,6 +91,8 @@ def measure(built: Built) -> QuickBaseline:
     data, name = built.data, name_of(built)
     if not name:
         return NONE
+    if isinstance(data, Text):
+        return _of_texts(built, data, name)
     width, classes = features_of(data), data.sizes.classes or data.sizes.labels
     rows, every = _rows_for(built, width), len(data.splits["train"])  # type: ignore[arg-type]
     if width > MOST_FEATURES or rows < ROWS_PER_CLASS * max(classes, 1):
@@ -93,10 +102,14 @@ def measure(built: Built) -> QuickBaseline:
     if classes and (y == y[:1]).all():
         return QuickBaseline(name, note=f"no {name}: the training split has a single class")
     with threadpool_limits(1):
-        outputs_of = _fitted(built, x, y, _array(weight[0]) if weight else None)
-        scores = _scores(built.task_module, outputs_of, data)
+        return _scored(built, name, _fitted(built, x, y, _array(weight[0]) if weight else None), rows, every)
+
+
+def _scored(built: Built, name: str, outputs_of: Callable[[Tensor], Tensor], rows: int, every: int) -> QuickBaseline:
+    """The scores of a model of inputs to raw outputs that has seen so many rows of every training sample."""
+    scores = _scores(built.task_module, outputs_of, built.data)
     note = f"{name} is fitted on {rows:,} of {every:,} training samples" if rows < every else ""
-    if data.sizes.padded:
+    if built.data.sizes.padded and not isinstance(built.data, Text):
         said = f"{name} has mean, deviation, first, last, smallest and largest value of each channel, and the length"
         note = f"{said}; {note}" if note else said
     return QuickBaseline(name, {f"test/{metric}": value for metric, value in scores.items()}, note)
@@ -114,6 +127,31 @@ def _scores(module: TaskModule, outputs_of: Callable[[Tensor], Tensor], data: Da
         module.thresholds, module.undecided = of_network, undecided
 
 
+def _of_texts(built: Built, data: Text, name: str) -> QuickBaseline:
+    """A model of the raw texts; validation and test are served in order, so its outputs are handed out in order too."""
+    train = data.split_indices["train"]
+    rows = drawn_rows(len(train), MOST_ROWS)
+    y = data.splits["train"].y[torch.from_numpy(rows)]  # type: ignore[attr-defined]
+    if data.sizes.classes and len(y.unique()) < 2:
+        return QuickBaseline(name, note=f"no {name}: the training split has a single class")
+    served = ["test"]
+    if isinstance(built.module, ThresholdModule) and built.module.chosen_by is not None:
+        served = ["val", "test"]
+    with threadpool_limits(1):
+        texts = [data.texts[index] for index in train[rows]]
+        model = TfIdf(texts, y.numpy(), data.sizes.classes, _of_class(built))
+        outputs = iter(model([data.texts[index] for split in served for index in data.split_indices[split]]))
+        return _scored(
+            built, name, lambda x: torch.stack(list(itertools.islice(outputs, len(x)))), len(rows), len(train)
+        )
+
+
+def _of_class(built: Built) -> Any:
+    """The weights of classes in the loss, as scikit-learn takes them."""
+    chosen = built.experiment.part("loss").settings.get("class_weights")
+    return dict(enumerate(class_weights.of(chosen, built.data.class_names))) if isinstance(chosen, dict) else chosen
+
+
 def _fitted(built: Built, x: Tensor, y: Tensor, weight: Any) -> Callable[[Tensor], Tensor]:
     """The model of training rows x (N, ...) and y, with their weights (N,) or None: inputs (B, ...) to raw outputs."""
     features = summaries if built.data.sizes.padded else Features.fit(_array(x), categories_of(built.data))
@@ -124,10 +162,7 @@ def _fitted(built: Built, x: Tensor, y: Tensor, weight: Any) -> Callable[[Tensor
     elif built.data.task == "multilabel":
         model = one_vs_rest(features(_array(x)), y.numpy())
     else:
-        of_class = built.experiment.part("loss").settings.get("class_weights")
-        if isinstance(of_class, dict):
-            of_class = dict(enumerate(class_weights.of(of_class, built.data.class_names)))
-        model = logistic_regression(features(_array(x)), y.numpy(), built.data.sizes.classes, of_class, weight)
+        model = logistic_regression(features(_array(x)), y.numpy(), built.data.sizes.classes, _of_class(built), weight)
     if built.data.task == "ordinal":
         return lambda inputs: cumulative_logits(model(features(_array(inputs))))
     return lambda inputs: model(features(_array(inputs)))
@@ -163,15 +198,19 @@ def _rows_for(built: Built, features: int) -> int:
 def training_rows(data: DataModule, most: int) -> Batch:
     """The training samples x (N, ...), y and their weights if they have any, or as many of them drawn at random."""
     dataset: Any = data.splits["train"]
-    rows = np.arange(len(dataset))
-    if len(rows) > most:
-        rows = np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
-    return batch_of(dataset, torch.from_numpy(rows))
+    return batch_of(dataset, torch.from_numpy(drawn_rows(len(dataset), most)))
 
 
 def _that_count(rows: Batch) -> Batch:
     """The rows whose weight is not 0."""
     return tuple(part[rows[2] > 0] for part in rows) if len(rows) > 2 else rows
+
+
+def drawn_rows(count: int, most: int) -> Any:
+    """The numbers of all rows, or of as many drawn at random, in order."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(0).choice(count, most, replace=False))
 
 
 def _array(values: Tensor) -> Any:

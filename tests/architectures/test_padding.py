@@ -22,6 +22,10 @@ MASKING = [
     ("conv1d", {"channels": 4, "layers": 1, "kernel_size": 1, "norm": "none"}),
     ("transformer", {"hidden": 8, "heads": 2}),
     ("transformer", {"hidden": 8, "heads": 2, "patch": 4, "pooling": "last"}),
+    ("bag", {}),
+    ("bag", {"hidden": 4}),
+    ("textcnn", {"channels": 4, "dropout": 0.0}),
+    ("textcnn", {"channels": 4, "dropout": 0.0, "widths": [1, 20]}),
 ]
 
 

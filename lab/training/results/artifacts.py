@@ -202,7 +202,7 @@ def keep_model(built: Built, tracker: Tracker) -> None:
 def write_model(built: Built, folder: Path) -> None:
     """Write the model with its present weights to a folder; raises what torch.export raises."""
     encoding = built.data.encoding
-    example = built.data.input_scale.invert(built.data.first_samples(EXAMPLE_ROWS)).numpy()
+    example = built.data.raw_examples(EXAMPLE_ROWS)
     if isinstance(built.data, Table):
         models.save_for_rows(built.predictor(), encoding_of(built), example, built.data.example, folder)
     elif isinstance(encoding, SequenceEncoding):

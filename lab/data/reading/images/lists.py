@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from lab.data.reading import column_types, given_splits, table_files, targets
+from lab.data.reading.class_folders import existing_folder
 from lab.data.reading.images.files import SUFFIXES, Files, images_below
-from lab.data.reading.images.folders import existing_folder
 from lab.errors import LabError
 
 TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
