@@ -20,7 +20,8 @@ PAGES = [
     st.Page("app_pages/verdicts.py", title="Verdicts", icon=":material/balance:"),
 ]
 
-st.set_page_config(page_title="The lab", page_icon=ICON, layout="wide")
+page = st.navigation(PAGES, position="top")
+st.set_page_config(page_title=f"{page.title} · The lab", page_icon=ICON, layout="wide")
 st.html(STYLE)
 with st.container(key="page"):
-    components.run_page(st.navigation(PAGES, position="top").run)
+    components.run_page(page.run)

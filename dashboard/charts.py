@@ -120,7 +120,7 @@ def _line_trace(line: Line, data: pd.DataFrame) -> dict[str, Any]:
         "y": data["y"].where(np.isfinite(data["y"])).to_numpy(),
         "name": text.escape_html(line.label),
         "legendgroup": str(line.style),
-        "mode": "lines+markers" if len(data) <= MAX_POINTS_WITH_MARKERS else "lines",
+        "mode": "lines+markers" if len(data) <= MAX_POINTS_WITH_MARKERS and line.shade is None else "lines",
         "line": _stroke(line),
         "marker": {"symbol": marker(line.style), "size": 7},
         "hovertemplate": "%{y:.5g} at %{x:.6g}<extra>%{fullData.name}</extra>",
@@ -222,21 +222,25 @@ def scatter(points: pd.DataFrame, x: str, y: str, labels: Sequence[str], front: 
 
 
 def confusion_matrix(counts: np.ndarray, names: Sequence[str]) -> Chart:
-    """A confusion matrix (true class, predicted class), coloured by the share of each true class."""
+    """A confusion matrix (true class, predicted class), coloured by the share of each true class.
+
+    The colour is that of the root of the share, so that a few errors stand out; a cell without samples is empty.
+    """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     ticks = [text.escape_html(name, 20) for name in names]
     figure = go.Figure(
         go.Heatmap(
-            z=shares,
+            z=np.where(counts > 0, np.sqrt(shares), np.nan),
             x=ticks,
             y=ticks,
             text=counts,
+            customdata=shares,
             texttemplate="%{text}" if len(names) <= 20 else "",
             colorscale="Cividis",
             zmin=0,
             zmax=1,
             showscale=False,
-            hovertemplate="true %{y}, predicted %{x}: %{text} (%{z:.1%})<extra></extra>",
+            hovertemplate="true %{y}, predicted %{x}: %{text} (%{customdata:.1%})<extra></extra>",
         )
     )
     _set_layout(figure, "true", "predicted")
@@ -244,6 +248,25 @@ def confusion_matrix(counts: np.ndarray, names: Sequence[str]) -> Chart:
     figure.update_yaxes(type="category", autorange="reversed")
     table = pd.DataFrame(counts, index=names, columns=names)
     return Chart(figure, (), table.rename_axis("true ↓ predicted →").reset_index())
+
+
+def label_bars(scores: pd.DataFrame) -> Chart:
+    """Precision, recall and F1 of each label, a group of bars each; `scores` has a row for each label."""
+    ticks = [text.escape_html(name, 20) for name in scores["label"]]
+    figure = go.Figure()
+    for number, measure in enumerate(("precision", "recall", "f1")):
+        figure.add_bar(
+            x=ticks,
+            y=scores[measure],
+            name=measure,
+            marker_color=COLOURS[number],
+            customdata=scores["samples"],
+            hovertemplate=f"%{{x}}: {measure} %{{y:.3f}}, %{{customdata:.0f}} samples have it<extra></extra>",
+        )
+    _set_layout(figure, "in the test", "label")
+    figure.update_xaxes(type="category")
+    figure.update_yaxes(range=[0, 1])
+    return Chart(figure, (), scores)
 
 
 def _set_layout(figure: go.Figure, y: str, x: str) -> None:
@@ -255,6 +278,7 @@ def _set_layout(figure: go.Figure, y: str, x: str) -> None:
         yaxis_title=y,
         hovermode="closest",
     )
+    figure.update_yaxes(exponentformat="power", minexponent=6, separatethousands=True)
 
 
 def colour(style: int) -> str:

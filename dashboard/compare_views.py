@@ -12,7 +12,7 @@ from dashboard import charts, comparison, components, selection, store_reads, te
 from dashboard.comparison import CurveOptions, Group
 from dashboard.parallel import parallel_coordinates
 from lab.errors import LabError
-from lab.tracking.reading import summaries
+from lab.tracking.reading import run_table, summaries
 from lab.tracking.reading.metric_names import SYSTEM, TEST, VALIDATION, is_curve, split_of
 from lab.tracking.reading.run_table import RunTable
 
@@ -82,19 +82,35 @@ def show_time(table: RunTable, labels: dict[str, str], metric: str) -> None:
     name = text.escape_markdown(metric)
     unknown = f"Nothing says whether a higher {name} is better, so no run is marked as the best for its time."
     st.caption(unknown if higher is None else f"Diamonds: no other run is both faster and better in {name}.")
-    _scatter(columns, "training seconds", metric, labels, "cost", higher)
+    _scatter(columns, "training seconds", metric, labels, "cost", higher, _unfinished(table))
+
+
+def _unfinished(table: RunTable) -> list[str]:
+    """The runs whose values are not those of a whole training: pruned, stopped, failed or running ones."""
+    finished = run_table.MARKS["FINISHED"]
+    states = run_table.states(table)
+    return [str(run) for run in states.index[states != finished]]
 
 
 def _scatter(
-    columns: pd.DataFrame, x: str, y: str, labels: dict[str, str], key: str, higher: bool | None = None
+    columns: pd.DataFrame,
+    x: str,
+    y: str,
+    labels: dict[str, str],
+    key: str,
+    higher: bool | None = None,
+    unfinished: Sequence[str] = (),
 ) -> None:
-    """A scatter plot; with the Pareto front if `higher` says which direction of y is better."""
+    """A scatter plot; with the Pareto front of finished runs if `higher` says which direction of y is better."""
     points = pd.DataFrame({"x": columns[x], "y": columns[y]}, index=columns.index).dropna()
     points = points[np.isfinite(points.select_dtypes("number")).all(axis=1)]
     if not len(points):
         st.info("No run has a finite value of both.")
         return
-    front = None if higher is None else comparison.pareto_front(points["x"].to_numpy(), points["y"].to_numpy(), higher)
+    front = None
+    if higher is not None:
+        costs = points["x"].where(~points.index.isin(unfinished)).to_numpy(float)
+        front = comparison.pareto_front(costs, points["y"].to_numpy(), higher)
     chart = charts.scatter(points, x, y, [labels[run] for run in points.index], front)
     components.show_chart(chart, key, f"{y} against {x}")
 

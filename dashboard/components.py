@@ -14,6 +14,7 @@ from lab.tracking.reading.run_table import RunTable
 REFRESH_SECONDS = 3
 CHART_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
 MAX_ROWS = 5_000
+TEXT_COLOURS = {"light": "#31333F", "dark": "#FAFAFA"}  # of Streamlit's themes
 
 
 def run_page(page: Callable[[], None]) -> None:
@@ -58,11 +59,19 @@ def show_chart(chart: Chart, key: str, description: str) -> None:
         if len(rows) < len(chart.table):
             st.caption(f"the first {len(rows):,} of {text.count(len(chart.table), 'row')}")
     else:
+        _darken_labels(chart)
         st.plotly_chart(chart.figure, key=key, config=CHART_CONFIG, alt=description)
     notes, switch = st.columns([5, 1])
     if chart.notes:
         notes.caption(text.escape_markdown(" · ".join(chart.notes), 400))
     switch.toggle("table", key=f"{key}-table")
+
+
+def _darken_labels(chart: Chart) -> None:
+    """Give axis labels the colour of the page's text; Streamlit's grey has a contrast of 3.7 : 1."""
+    colour = TEXT_COLOURS["dark" if st.context.theme.type == "dark" else "light"]
+    for update in (chart.figure.update_xaxes, chart.figure.update_yaxes):
+        update(tickfont_color=colour, title_font_color=colour)
 
 
 def show_table(frame: pd.DataFrame) -> None:

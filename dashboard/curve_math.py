@@ -16,8 +16,11 @@ def build_curve(history: pd.DataFrame, axis: Axis, started: float, epoch_history
     """One metric of one run as columns x and y, sorted by x.
 
     `history` has the columns metric, step, time (milliseconds) and value; `started` is the start of the run in
-    milliseconds; `epoch_history` holds the metrics EPOCH_METRIC and EPOCH_SECONDS, which date the epochs.
+    milliseconds; `epoch_history` holds the metrics EPOCH_METRIC and EPOCH_SECONDS, which date the epochs. Over steps or
+    epochs, what a training repeated after a restart is drawn once, as recorded last.
     """
+    if axis != "wall time":
+        history = without_repeated(history)
     if axis == "wall time":
         x = (history["time"].to_numpy(float) - started) / 1000
     elif axis == "epoch":
@@ -26,6 +29,22 @@ def build_curve(history: pd.DataFrame, axis: Axis, started: float, epoch_history
         x = history["step"].to_numpy(float)
     curve = pd.DataFrame({"x": x, "y": history["value"].to_numpy(float)})
     return curve.sort_values("x", kind="stable", ignore_index=True)
+
+
+def without_repeated(history: pd.DataFrame) -> pd.DataFrame:
+    """Without the values that a training recorded before it went back to an earlier step.
+
+    Values that were all recorded at the same step, as a logger without steps does, are all kept.
+    """
+    in_time = history.sort_values(["time", "step"], kind="stable")
+    steps = in_time["step"].to_numpy()
+    earliest_later = np.minimum.accumulate(steps[::-1])[::-1] if len(steps) else steps
+    repeated = np.zeros(len(steps), bool)
+    repeated[:-1] = steps[:-1] > earliest_later[1:]
+    if not repeated.any():
+        return history
+    kept = in_time[~repeated]
+    return kept[~kept["step"].duplicated(keep="last")]
 
 
 def _epochs(history: pd.DataFrame, epoch_history: pd.DataFrame) -> np.ndarray:

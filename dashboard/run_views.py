@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import streamlit as st
+from PIL import Image
 
 from dashboard import charts, components, selection, store_reads, text
 from dashboard.charts import Line
@@ -163,7 +164,11 @@ def metrics_by_chart(names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def show_outcome(table: RunTable, run: str) -> None:
-    """The confusion matrix, or the predictions against the true values."""
+    """The confusion matrix, the scores of each label, or the predictions against the true values."""
+    scores = store_reads.label_scores(run)
+    if scores is not None:
+        components.show_chart(charts.label_bars(scores), "labels", "scores of each label of the test data")
+        return
     matrix = store_reads.confusion_matrix(run)
     if matrix is not None:
         components.show_chart(charts.confusion_matrix(*matrix), "confusion", "confusion matrix of the test data")
@@ -267,7 +272,7 @@ def _show_file(run: str, path: str, size: int) -> None:
         if size <= MAX_DOWNLOAD:
             name = path.rpartition("/")[2]
             st.download_button("Download", local.read_bytes, name, icon=":material/download:", on_click="ignore")
-    except (LabError, OSError) as error:
+    except (LabError, OSError, ValueError, Image.DecompressionBombError) as error:  # a picture too large, or damaged
         st.warning(text.escape_markdown(str(error), 300))
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import pandas as pd
 
@@ -12,6 +13,7 @@ from lab.tracking.reading.run_table import RunTable
 SEED = "seed"
 SHORT_ID = 8  # characters
 MAX_LABEL = 60  # characters
+LONG_NUMBER = 8  # characters of a number that is rounded in a label
 MAX_SETTINGS = 5  # in a label; a legend has no room for more
 
 
@@ -74,7 +76,16 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
 def format_settings(values: pd.Series, names: dict[str, str]) -> str:
     """The settings of one run, such as `lr=0.01 hidden=64`."""
     present = {name: value for name, value in values.items() if not pd.isna(value)}
-    return " ".join(f"{names[str(name)]}={text.truncate(str(value), 24)}" for name, value in present.items())
+    return " ".join(f"{names[str(name)]}={_short_value(value)}" for name, value in present.items())
+
+
+def _short_value(value: object) -> str:
+    """A setting in a label: of a long decimal number four significant digits."""
+    shown = str(value)
+    if len(shown) > LONG_NUMBER and not shown.lstrip("-").isdigit():
+        with suppress(ValueError):
+            return text.number(float(shown))
+    return text.truncate(shown, 24)
 
 
 def higher_is_better(table: RunTable, metric: str) -> bool | None:

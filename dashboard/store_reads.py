@@ -202,6 +202,19 @@ def artifact_file(run: str, path: str) -> Path:
     return _artifacts(_store_key()[0]).file(run, path)
 
 
+@st.cache_data(ttl=600, max_entries=300, show_spinner=False)
+def _bytes(uri: str, run: str, path: str, size: int) -> bytes:
+    return _artifacts(uri).file(run, path).read_bytes()
+
+
+def artifact_bytes(run: str, path: str) -> bytes:
+    """The content of an artifact; raises LabError if the run has none at this path."""
+    size = artifact_sizes(run).get(path)
+    if size is None:
+        raise LabError(f"this run has no file {path}")
+    return _bytes(_store_key()[0], run, path, size)
+
+
 def confusion_matrix(run: str) -> tuple[np.ndarray, list[str]] | None:
     """The counts (true class, predicted class) and the class names of a run; None if it has no valid matrix."""
     try:
@@ -211,6 +224,16 @@ def confusion_matrix(run: str) -> tuple[np.ndarray, list[str]] | None:
     except (ValueError, TypeError, KeyError):
         return None
     return (counts, names) if counts.shape == (len(names), len(names)) else None
+
+
+def label_scores(run: str) -> pd.DataFrame | None:
+    """A row for each label of a run's test: label, samples, precision, recall, f1; None if it has no valid scores."""
+    try:
+        content = pd.DataFrame(json.loads(artifact_text(run, "labels.json") or "null"))
+        numbers = content[["samples", "precision", "recall", "f1"]].astype(float)
+        return pd.concat([content["labels"].astype(str).rename("label"), numbers], axis=1)
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def comparison(run: str) -> dict[str, Any] | None:

@@ -20,7 +20,9 @@ VIEWS = ("history", "importance", "slices", "contour", "parallel", "intermediate
 
 
 def names() -> list[str]:
-    """The names of all studies, the latest first; raises LabError if there is no storage that can be read."""
+    """The names of all studies, the latest first; none without a storage. Raises LabError if it cannot be read."""
+    if not _exists(storage.address()):
+        return []
     return _query(lambda optuna, opened: list(reversed(optuna.study.get_all_study_names(opened))))
 
 
@@ -37,7 +39,7 @@ def _query(query: Callable[[Any, Any], Any]) -> Any:
 
     storage.quiet_optuna()
     address = storage.address()
-    if address.startswith("sqlite:///") and not Path(address.removeprefix("sqlite:///")).exists():
+    if not _exists(address):
         raise LabError("no studies yet; `make study NAME=mlp TRIALS=20` makes one")
     try:
         return query(optuna, optuna.storages.RDBStorage(address, skip_table_creation=True))
@@ -46,6 +48,11 @@ def _query(query: Callable[[Any, Any], Any]) -> Any:
     except (OptunaError, SQLAlchemyError, OSError, ImportError, ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         raise LabError(f"the study storage {store.without_password(address)} cannot be read: {reason}") from None
+
+
+def _exists(address: str) -> bool:
+    """Whether the storage may have studies: a file that is not there has none."""
+    return not address.startswith("sqlite:///") or Path(address.removeprefix("sqlite:///")).exists()
 
 
 def trials(study: "Study") -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lab.api.comparing import compare
+    from lab.api.explaining import explain
     from lab.api.reading import curves, runs
     from lab.api.training import run
     from lab.api.tuning import study
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from lab.tracking.lightning_logger.logger import Logger
 
 __version__ = "0.5.0"
-__all__ = ["LabError", "Logger", "TrainingFailed", "compare", "curves", "load", "run", "runs", "study"]
+__all__ = ["LabError", "Logger", "TrainingFailed", "compare", "curves", "explain", "load", "run", "runs", "study"]
 
 _MODULES = {
     "LabError": "lab.errors",
@@ -24,6 +25,7 @@ _MODULES = {
     "TrainingFailed": "lab.errors",
     "compare": "lab.api.comparing",
     "curves": "lab.api.reading",
+    "explain": "lab.api.explaining",
     "load": "lab.inference.model",
     "run": "lab.api.training",
     "runs": "lab.api.reading",

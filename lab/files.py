@@ -1,12 +1,15 @@
 """Files: written atomically, locked across processes, and named so that no path leaves its folder."""
 
+import json
+import math
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import quote
 
 from lab.errors import LabError
@@ -46,6 +49,25 @@ def atomic_output(path: Path) -> Iterator[Path]:
             yield temporary
     except OSError as error:
         raise LabError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def to_json(content: Any, indent: int | None = None, ensure_ascii: bool = True) -> str:
+    """Content of a file as JSON that every program reads, without the NaN and Infinity of Python."""
+    return json.dumps(without_nan(content), indent=indent, ensure_ascii=ensure_ascii, allow_nan=False)
+
+
+def without_nan(content: Any) -> Any:
+    """JSON content with null for NaN and infinity, which JSON does not have."""
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, Mapping):
+        return {name: without_nan(value) for name, value in content.items()}
+    return [without_nan(value) for value in content] if isinstance(content, list | tuple) else content
+
+
+def numbers(content: Mapping[str, float | None]) -> dict[str, float]:
+    """Numbers by name that `to_json` has written: null is NaN."""
+    return {name: math.nan if value is None else value for name, value in content.items()}
 
 
 def sync(path: Path) -> None:

@@ -13,6 +13,7 @@ from io import BytesIO
 from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from lab.tracking import store
 from lab.tracking.writing import sender
@@ -29,6 +30,7 @@ FORKS.set_forkserver_preload(
         "lab.comparisons.run",
     ]
 )
+MAIN = sys.modules["__main__"]
 store.quiet_mlflow()  # by settings which that process inherits
 
 
@@ -46,7 +48,9 @@ class Process:
             name=type(self).__name__,
             daemon=self.ends_with_the_tests,
         )
-        self._process.start()
+        # Streamlit's test harness puts its script in the place of the main module, which a new process would run.
+        with patch.dict(sys.modules, {"__main__": MAIN}):
+            self._process.start()
 
     @property
     def pid(self) -> int:

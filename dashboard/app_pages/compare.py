@@ -5,14 +5,24 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from dashboard import compare_views, comparison, components, curve_math, report, selection, store_reads, text
+from dashboard import (
+    compare_views,
+    comparison,
+    components,
+    curve_math,
+    report,
+    selection,
+    store_reads,
+    text,
+    verdict_view,
+)
 from dashboard.charts import MAX_IN_LEGEND, Chart
 from dashboard.comparison import ALL_BUT_SEED, CurveOptions, Group
 from lab.tracking.reading import run_frame
 from lab.tracking.reading.metric_names import TEST, VALIDATION, is_curve, split_of
 from lab.tracking.reading.run_table import RunTable
 
-VIEWS = ("curves", "results", "scatter", "parallel", "time", "confusion", "code")
+VIEWS = ("curves", "verdict", "results", "scatter", "parallel", "time", "confusion", "code")
 MAX_RUNS = 500
 MAX_EXPERIMENTS = 10
 LATEST = 5
@@ -129,6 +139,8 @@ def _show_view(
         st.info("These runs have no metrics.")
     elif view == "curves":
         return compare_views.show_curves(table, groups, metrics, options)
+    elif view == "verdict":
+        verdict_view.show(table, metric)
     elif view == "results":
         components.show_table(_results(table, groups, metrics))
     elif view == "scatter":

@@ -1,9 +1,10 @@
-"""Home: running runs, latest results, and first steps for an empty store."""
+"""Home: what is running, the latest answers, and what needs attention; first steps for an empty store."""
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, components, selection, store_reads, text
+from dashboard import answers, charts, components, selection, store_reads, text, verdicts
+from lab.comparisons import figures
 from lab.errors import LabError
 from lab.tracking.reading import run_frame, run_table
 from lab.tracking.reading.metric_names import TEST, TRAIN, VALIDATION, chart_of, is_curve, split_of
@@ -16,11 +17,13 @@ make study NAME=mlp TRIALS=20                # tune an experiment, confirm the w
 """
 MAX_RESULTS = 12
 MAX_RUNNING = 6
+MAX_COMPARISONS = 10  # of which the latest one that has ended is shown
+VERDICT_HEIGHT = 280
 FIRST_METRICS = ("test/accuracy", "test/rmse")
 
 
 def page() -> None:
-    """Show the running runs and the latest results."""
+    """Show what is running, the latest verdict, the best of each experiment, and what needs attention."""
     st.title("The lab")
     try:
         table = store_reads.runs()
@@ -34,6 +37,9 @@ def page() -> None:
     states = run_table.states(table)
     _show_counts(states)
     _show_running(table, states)
+    _show_verdict(table)
+    _show_best(table)
+    _show_attention(table)
     _show_latest(table, states)
 
 
@@ -45,21 +51,65 @@ def _show_first_steps(reason: str) -> None:
 
 
 def _show_counts(states: pd.Series) -> None:
-    counts = {"runs": len(states), **{str(state): int(count) for state, count in states.value_counts().items()}}
-    for column, (name, count) in zip(st.columns(max(4, len(counts))), counts.items(), strict=False):
-        column.metric(name, f"{count:,}")
+    counts = {str(state): int(count) for state, count in states.value_counts().items()}
+    runs = text.count(len(states), "run")
+    st.caption(" · ".join([runs, *(f"{count:,} {text.escape_markdown(state)}" for state, count in counts.items())]))
 
 
 def _show_running(table: RunTable, states: pd.Series) -> None:
     running = [run for run in table.ids if states[run] == run_table.MARKS["RUNNING"]]
-    st.subheader("Running now")
     if not running:
-        st.caption("Nothing is running. To start a run: `make experiment NAME=lstm`")
+        return
+    st.subheader("Running now")
     for run in running[:MAX_RUNNING]:
         with st.container(border=True):
             _show_progress(table, run)
     if len(running) > MAX_RUNNING:
         st.caption(f"and {text.count(len(running) - MAX_RUNNING, 'more run')}, on the page Runs")
+
+
+def _show_verdict(table: RunTable) -> None:
+    """The latest comparison: its question, its answer, and the picture of its first arm."""
+    loaded = ((run, store_reads.comparison(run)) for run in verdicts.comparison_runs(table)[:MAX_COMPARISONS])
+    run, content = next(((run, content) for run, content in loaded if content), ("", None))
+    if content is None:
+        return
+    st.subheader("The latest verdict")
+    answer, picture = st.columns([2, 3])
+    with answer:
+        st.markdown(f"**{text.escape_markdown(content['question'] or content['name'], 300)}**")
+        for sentence in content["sentences"][: len(content["verdicts"])]:
+            st.markdown(f"- {text.escape_markdown(sentence, 400)}")
+        query = {"comparison": f"{content['name']} ({run[:8]})"}
+        st.page_link("app_pages/verdicts.py", label="all of it", icon=":material/balance:", query_params=query)
+    arm, rows = next(((arm, rows) for arm, rows in content["narrowing"].items() if rows), ("", []))
+    if rows:
+        figure = figures.figure(arm, rows, content["control"], content["measure"], content["margin"])
+        figure.update_layout(height=VERDICT_HEIGHT, margin={"l": 10, "r": 10, "t": 30, "b": 10})
+        with picture:
+            description = f"{arm} minus {content['control']}, seed by seed"
+            components.show_chart(charts.Chart(figure, (), pd.DataFrame(rows)), "verdict", description)
+
+
+def _show_best(table: RunTable) -> None:
+    best = answers.best_results(table)
+    if len(best):
+        st.subheader("The best of each experiment")
+        _show_linked(best)
+        st.caption("chosen on validation data; the values are those of the test, from one seed each")
+
+
+def _show_attention(table: RunTable) -> None:
+    problems = answers.attention(table)
+    if len(problems):
+        st.subheader("Needs attention")
+        _show_linked(problems)
+
+
+def _show_linked(rows: pd.DataFrame) -> None:
+    """A table whose last column opens the run of each row."""
+    open_run = st.column_config.LinkColumn("", display_text="open", width="small")
+    st.dataframe(rows, hide_index=True, placeholder="", column_config={"open": open_run})
 
 
 def _show_progress(table: RunTable, run: str) -> None:
@@ -92,12 +142,7 @@ def _show_latest(table: RunTable, states: pd.Series) -> None:
     st.subheader("Latest results")
     part_of_study = run_frame.kinds(table).isin(PARTS)
     shown = table.info.index[(table.info["status"] != "RUNNING") & ~part_of_study][:MAX_RESULTS]
-    st.dataframe(
-        pd.DataFrame([_result(table, run, states[run]) for run in shown]),
-        hide_index=True,
-        placeholder="",
-        column_config={"open": st.column_config.LinkColumn("", display_text="open", width="small")},
-    )
+    _show_linked(pd.DataFrame([_result(table, run, states[run]) for run in shown]))
     st.page_link("app_pages/runs.py", label=f"All {len(table.ids):,} runs", icon=":material/table_rows:")
 
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import components, run_views, store_reads, text
+from dashboard import components, explanation_view, run_views, store_reads, text
 from lab.errors import LabError
 from lab.tracking import edits
 from lab.tracking.reading import run_table
@@ -11,6 +11,7 @@ from lab.tracking.reading.run_table import RunTable
 VIEWS = {
     "curves": run_views.show_curves,
     "outcome": run_views.show_outcome,
+    "explanation": explanation_view.show_explanation,
     "settings": run_views.show_settings,
     "system": run_views.show_system,
     "profile": run_views.show_profile,
@@ -49,6 +50,7 @@ def _show_latest(table: RunTable) -> None:
 def _show_heading(table: RunTable, run: str) -> None:
     """Name, state, question, note, the reason of a failure, and links."""
     info, tags = table.info.loc[run], table.tags.loc[run]
+    st.set_page_config(page_title=text.truncate(f"{info['name'] or run} · The lab"))
     st.title(text.escape_markdown(info["name"] or run), anchor=False)
     state = run_table.states(table.only([run]))[run]
     parts = [text.escape_markdown(info["experiment"]), text.describe_state(info, state), f"`{run}`"]

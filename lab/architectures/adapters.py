@@ -1,10 +1,11 @@
-"""Networks that some data needs in front of any architecture: embeddings, and windows relative to the last value."""
+"""Networks that some data needs around any architecture: embeddings, windows relative to the last value, thresholds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding_bag
 
 MAX_DEVIATION = 10.0  # standard deviations; a value further from the mean is more often an error than a measurement
 
@@ -39,33 +40,93 @@ class Embedded(nn.Module):
         return self.architecture(torch.cat(parts, dim=1))
 
 
+class TokenEmbedding(nn.Module):
+    """Replaces token numbers by embeddings, channels first; padding is NaN, as in sequences of unequal length.
+
+    An architecture that says `takes_mean` uses nothing but the mean over the steps; it gets that as a single step,
+    since a step of training then takes less than half the time.
+    Shapes: (N, L) to the output of `architecture` for (N, width, L), or for (N, width, 1).
+    """
+
+    def __init__(self, architecture: nn.Module, tokens: int, width: int, padding: int):
+        super().__init__()
+        self.padding = padding
+        self.mean = getattr(architecture, "takes_mean", False)
+        self.embedding = nn.Embedding(tokens, width)
+        nn.init.normal_(self.embedding.weight, std=1 / width)  # tokens never seen say next to nothing
+        self.architecture = architecture
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, L) to logits or values (N, out_features)."""
+        numbers = x.long()
+        if self.mean and not torch.compiler.is_exporting():  # in ONNX it would be a loop over the samples
+            found = embedding_bag(numbers, self.embedding.weight, mode="mean", padding_idx=self.padding)
+            return self.architecture(found.unsqueeze(2))
+        steps = self.embedding(numbers).transpose(1, 2)
+        return self.architecture(steps.masked_fill((numbers == self.padding).unsqueeze(1), torch.nan))
+
+
 class FromLastValue(nn.Module):
     """Subtracts the last value of each channel from its window; adds those of the targets to the output.
 
     An output of zero is therefore the last-value forecast, and the level of the series does not matter to the
     architecture (NLinear: Zeng et al. 2023, arXiv 2205.13504). The first `channels` are relative, by default the
-    targets; the others are unchanged. Shapes: (N, C, window) to (N, targets · horizon).
+    targets; the others are unchanged. Shapes: (N, C, window) to (N, levels · targets · horizon).
     """
 
     relative: Tensor
 
-    def __init__(self, architecture: nn.Module, targets: int, horizon: int, channels: int | None = None):
+    def __init__(
+        self, architecture: nn.Module, targets: int, horizon: int, channels: int | None = None, levels: int = 1
+    ):
         super().__init__()
         self.architecture = architecture
         self.targets = targets
         self.horizon = horizon
+        self.levels = levels
         self.covariates = channels is not None and channels > targets
         self.register_buffer("relative", torch.tensor(channels or targets), persistent=self.covariates)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, window) to values (N, targets · horizon)."""
+        """(N, C, window) to values (N, levels · targets · horizon)."""
         last = x[:, :, -1:]
         shifted = torch.arange(x.shape[1], device=x.device)[:, None] < self.relative
         own = self.architecture(x - torch.where(shifted, last, 0.0))
-        return own + last[:, : self.targets].expand(-1, -1, self.horizon).flatten(1)
+        levels = last[:, : self.targets].expand(-1, -1, self.horizon).flatten(1)
+        return own + (levels if self.levels == 1 else levels.repeat(1, self.levels))
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
         """In checkpoints of version 0.1, which do not say it, only the targets are relative."""
         if self.covariates:
             state_dict.setdefault(f"{prefix}relative", torch.tensor(self.targets))
         super()._load_from_state_dict(state_dict, prefix, *others)
+
+
+class OrderedThresholds(nn.Module):
+    """One output of an architecture, (N, 1), to the logits of P(class > k), (N, K − 1), of K ordered classes.
+
+    The output less rising thresholds: proportional odds (McCullagh 1980). The thresholds start at the log-odds of the
+    classes' `counts` among the training samples, to which weight decay draws them back.
+    """
+
+    first: Tensor
+    gaps: Tensor
+
+    def __init__(self, architecture: nn.Module, counts: Sequence[float]):
+        super().__init__()
+        self.architecture = architecture
+        smoothed = torch.tensor(counts, dtype=torch.float64) + 0.5  # a class may have no training sample
+        start = torch.logit(smoothed.cumsum(0) / smoothed.sum())[:-1].float()
+        self.register_buffer("first", start[:1])
+        self.register_buffer("gaps", start.diff())
+        self.shift = nn.Parameter(torch.zeros(1))
+        self.stretch = nn.Parameter(torch.zeros(len(start) - 1))
+
+    def thresholds(self) -> Tensor:
+        """The thresholds (K − 1,)."""
+        first = self.first + self.shift
+        return torch.cat([first, first + (self.gaps * self.stretch.exp()).cumsum(0)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Samples (N, ...) to cumulative logits (N, K − 1), which fall with k."""
+        return self.architecture(x) - self.thresholds()

@@ -6,6 +6,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from lab.architectures.layers import Activation, Norm, activation_layer, norm_layer
+from lab.architectures.padding import masked, mean_of_real, norm_of_real, strided, without_padding
 from lab.config.types import NonNegativeFloat, PositiveInt, Probability
 
 
@@ -59,15 +60,31 @@ class _ConvNet(nn.Module):
 class Conv1dNet(_ConvNet):
     """Convolutions along a sequence, averaged over its length.
 
+    With `padded`, sequences may end in NaN: each convolution sees zeros there, as behind the end of the tensor.
     Shapes: (N, in_channels, L) to (N, out_features), for any L.
     """
 
     channels: PositiveInt = 64
     kernel_size: PositiveInt = 5
+    padded: bool = False
 
     input_shape = ("N", "C", "L")
+    masks_padding = True
     convolution = nn.Conv1d
     pooling = nn.AdaptiveAvgPool1d
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, L) to logits or values (N, out_features)."""
+        if not self.padded:
+            return super().forward(x)
+        x, real = without_padding(x, exported=2 ** (self.layers // 2))
+        for layer in self.features:
+            if isinstance(layer, nn.Conv1d):
+                x = layer(masked(x, real))
+                real = strided(real, layer.stride[0], x.shape[2])
+            else:
+                x = norm_of_real(layer, x, real)
+        return self.head(mean_of_real(x, real))
 
 
 @dataclass(eq=False, repr=False)

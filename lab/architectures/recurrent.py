@@ -1,19 +1,25 @@
 """Recurrent networks: a sequence is read one step at a time."""
 
 from functools import cache
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from lab.architectures import recurrent_scan
 from lab.architectures.layers import Norm, norm_layer
+from lab.architectures.padding import last_real, mean_of_real, norm_of_real, reversed_real, without_padding
 from lab.config.types import PositiveInt, Probability
 
 
 class _RecurrentNet(nn.Module):
-    """A stack of recurrent layers, each followed by norm and dropout, pooled over the steps."""
+    """A stack of recurrent layers, each followed by norm and dropout, pooled over the steps.
+
+    With `padded`, sequences may end in NaN: their last step, their mean and the way back begin before it.
+    """
 
     input_shape = ("N", "C", "L")
+    masks_padding = True
     cell: ClassVar[type[nn.LSTM | nn.GRU]]
 
     def __init__(
@@ -26,9 +32,11 @@ class _RecurrentNet(nn.Module):
         norm: Norm = "none",
         bidirectional: bool = False,
         pooling: Literal["last", "mean"] = "last",
+        padded: bool = False,
     ):
         super().__init__()
         width = 2 * hidden if bidirectional else hidden
+        self.padded = padded
         self.hidden = hidden
         self.pooling = pooling
         self.layers = nn.ModuleList(
@@ -41,16 +49,21 @@ class _RecurrentNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, L) to logits or values (N, out_features)."""
+        real = None
+        if self.padded:
+            x, real = without_padding(x)
         for layer, norm in zip(self.layers, self.norms, strict=True):
-            steps = _outputs(layer, x.transpose(1, 2))
-            x = self.dropout(norm(steps.transpose(1, 2)))
-        return self.head(self._pooled(x))
+            steps = _outputs(layer, x.transpose(1, 2), real).transpose(1, 2)
+            x = self.dropout(norm(steps) if real is None else norm_of_real(norm, steps, real))
+        return self.head(self._pooled(x, real))
 
-    def _pooled(self, x: Tensor) -> Tensor:
+    def _pooled(self, x: Tensor, real: Tensor | None = None) -> Tensor:
         """(N, width, L) to (N, width); the backward direction ends at the first position."""
         if self.pooling == "mean":
-            return x.mean(2)
-        return torch.cat([x[:, : self.hidden, -1], x[:, self.hidden :, 0]], dim=1)
+            return x.mean(2) if real is None else mean_of_real(x, real)
+        forward = x[:, : self.hidden]
+        last = forward[:, :, -1] if real is None else last_real(forward, real)
+        return torch.cat([last, x[:, self.hidden :, 0]], dim=1)
 
 
 class LSTM(_RecurrentNet):
@@ -71,15 +84,39 @@ class GRU(_RecurrentNet):
     cell = nn.GRU
 
 
-def _outputs(layer: nn.Module, steps: Tensor) -> Tensor:
-    """The layer's output at every step, (N, L, width).
+def _outputs(layer: nn.Module, steps: Tensor, real: Tensor | None = None) -> Tensor:
+    """The layer's output at every step, (N, L, width); `real` (N, L) are the steps before the padding, if there is any.
 
     Computed in single precision under autocast on a CPU without bf16 instructions, where torch has no LSTM kernel.
     """
     if steps.device.type == "cpu" and torch.is_autocast_enabled("cpu") and not _cpu_has_bf16_lstm():
         with torch.autocast("cpu", enabled=False):
-            return layer(steps.float())[0]
-    return layer(steps)[0]
+            return _run(layer, steps.float(), real)
+    return _run(layer, steps, real)
+
+
+def _run(layer: Any, steps: Tensor, real: Tensor | None) -> Tensor:
+    """As `_outputs`. Padding at the end comes too late for the forward direction, and too early for the backward one.
+
+    So the backward one reads the real steps in the opposite order, with the padding still at the end.
+    """
+    if real is None:
+        return layer(steps)[0]
+    one_direction = recurrent_scan.one_direction if torch.compiler.is_exporting() else _one_direction
+    forward = one_direction(layer, steps, 0)
+    if not layer.bidirectional:
+        return forward
+    backward = one_direction(layer, reversed_real(steps, real), 1)
+    return torch.cat([forward, reversed_real(backward, real)], dim=2)
+
+
+def _one_direction(layer: Any, steps: Tensor, number: int) -> Tensor:
+    """The output (N, L, hidden) of the weights of one direction, which reads the steps in their order."""
+    start = steps.new_zeros(1, len(steps), layer.hidden_size)
+    weights = layer.all_weights[number]
+    if isinstance(layer, nn.LSTM):
+        return torch.lstm(steps, [start, start], weights, True, 1, 0.0, layer.training, False, True)[0]
+    return torch.gru(steps, start, weights, True, 1, 0.0, layer.training, False, True)[0]
 
 
 @cache

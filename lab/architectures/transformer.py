@@ -5,7 +5,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
+from lab.architectures.padding import last_real, mean_of_real, strided, without_padding
 from lab.config.types import PositiveInt, Probability
 
 
@@ -13,10 +15,13 @@ class TransformerEncoder(nn.Module):
     """Self-attention over all parts of a sequence (Vaswani et al. 2017, arXiv 1706.03762), pre-norm.
 
     A part is `patch` steps, embedded as one (Dosovitskiy et al. 2021, arXiv 2010.11929).
+    With `padded`, sequences may end in NaN, and have at most `length` steps: nothing attends to what follows, and a
+    last part that is not complete is filled up with zeros.
     Shapes: (N, in_channels, length) to (N, out_features).
     """
 
     input_shape = ("N", "C", "L")
+    masks_padding = True
 
     def __init__(
         self,
@@ -30,15 +35,18 @@ class TransformerEncoder(nn.Module):
         activation: Literal["relu", "gelu"] = "gelu",
         dropout: Probability = 0.0,
         pooling: Literal["last", "mean"] = "mean",
+        padded: bool = False,
     ):
         super().__init__()
         if hidden % heads:
             raise ValueError(f"model.hidden ({hidden}) must be a multiple of model.heads ({heads})")
-        if length % patch:
+        if length % patch and not padded:
             raise ValueError(f"model.patch ({patch}) must divide the length of the sequences ({length})")
         self.pooling = pooling
+        self.padded = padded
+        self.patch = patch
         self.embed = nn.Conv1d(in_channels, hidden, patch, stride=patch)
-        self.positions = nn.Parameter(sinusoidal_positions(length // patch, hidden))
+        self.positions = nn.Parameter(sinusoidal_positions(math.ceil(length / patch), hidden))
         block = nn.TransformerEncoderLayer(
             hidden, heads, 4 * hidden, dropout, activation, batch_first=True, norm_first=True
         )
@@ -47,8 +55,18 @@ class TransformerEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, length) to logits or values (N, out_features)."""
+        if self.padded:
+            return self._forward_padded(x)
         x = self.encoder(self.embed(x).transpose(1, 2) + self.positions)
         return self.head(x.mean(1) if self.pooling == "mean" else x[:, -1])
+
+    def _forward_padded(self, x: Tensor) -> Tensor:
+        """As `forward`, for sequences of at most `length` steps, padded with NaN."""
+        x, real = without_padding(x)
+        parts = self.embed(pad(x, (0, self.patch - 1))).transpose(1, 2)
+        real = strided(real, self.patch, parts.shape[1])
+        x = self.encoder(parts + self.positions[: parts.shape[1]], src_key_padding_mask=~real).transpose(1, 2)
+        return self.head(mean_of_real(x, real) if self.pooling == "mean" else last_real(x, real))
 
 
 def sinusoidal_positions(length: int, width: int) -> Tensor:

@@ -15,6 +15,8 @@ LONGEST_REASON = 300  # characters
 MOST_LAYERS = 24  # of a larger network, the first and the last half of them
 GUESSES = {
     "classification": "the same probability for every class",
+    "ordinal": "each class as often as in training",
+    "multilabel": "a probability of one half for every label",
     "regression": "the mean of the training targets",
     "forecasting": "an output of 0",
     "language": "the same probability for every character",

@@ -1,4 +1,4 @@
-"""Commands for runs and their models: runs, best, predict, export, promote, serve."""
+"""Commands for runs and their models: runs, best, explain, predict, export, promote, serve."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -14,9 +14,10 @@ WRITING = ("length", "temperature", "seed")  # options of `lab predict` for a mo
 
 
 def register(commands: Commands) -> None:
-    """Add runs, best, predict, export, promote and serve."""
+    """Add runs, best, explain, predict, export, promote and serve."""
     _register_runs(commands)
     _register_best(commands)
+    _register_explain(commands)
     _register_predict(commands)
     _register_export(commands)
     _register_promote(commands)
@@ -79,11 +80,32 @@ def _best(options: argparse.Namespace) -> int:
     return 0
 
 
+def _register_explain(commands: Commands) -> None:
+    text = "what a run pays attention to, and what it gets wrong: importance, saliency, the worst samples"
+    explain = add(commands, "explain", _explain, text)
+    arguments.run(explain)
+    arguments.by(explain)
+    explain.add_argument("--split", choices=("val", "test"), default="val", help="samples to explain (val)")
+    explain.add_argument("--seed", type=int, default=0, help="seed of the shuffles (0)")
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from lab.cli.terminal import Terminal
+    from lab.explanations import report
+    from lab.explanations.explain import explain
+
+    found = explain(options.run, options.split, options.seed, options.by)
+    Terminal().print(report.outcome(found), highlight=False, soft_wrap=True)
+    return 0
+
+
 def _register_predict(commands: Commands) -> None:
     predict = add(commands, "predict", _predict, "predict for new data with the model of a run")
     arguments.run(predict)
     arguments.by(predict)
-    data = predict.add_argument("data", nargs="+", help="a table, array, series or images, like the training data")
+    data = predict.add_argument(
+        "data", nargs="+", help="a table, array, series, images or texts, like the training data"
+    )
     data.required = False  # with --prompt; nargs="*" would take nothing where an option stands before the file
     predict.add_argument("--prompt", help="of a model of text: how the text begins that it writes")
     predict.add_argument("--length", type=_count, help="characters that it writes (200)")
@@ -112,7 +134,7 @@ def _predict(options: argparse.Namespace) -> int:
         raise LabError("data: is required: a file of new data")
     raw = files.read(options.data, loaded.encoding)
     predictions = loaded.predict(raw)
-    if isinstance(raw, list):
+    if isinstance(raw, list) and loaded.encoding.kind == "image":
         predictions.insert(0, "file", [str(path) for path in raw])
     if output is None:
         files.print_predictions(predictions)

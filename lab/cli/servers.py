@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import ipaddress
-import json
 import logging
 import os
 import runpy
@@ -14,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab.errors import LabError, printable
+from lab.files import to_json
 from lab.tracking import models, store
 from lab.tracking.reading.stored_runs import StoredRun
 
@@ -106,7 +106,7 @@ def example_request(folder: Path, port: int) -> str:
     """A curl command that requests the prediction of a training row."""
     from lab.inference import serving
 
-    first = json.dumps(_first_row(serving.example(folder)), ensure_ascii=False).replace("'", "'\\''")
+    first = to_json(_first_row(serving.example(folder)), ensure_ascii=False).replace("'", "'\\''")
     data = f"'{first}'" if len(first) <= MAX_EXAMPLE else f"@{folder / serving.EXAMPLE_FILE}"
     return f"curl http://{HOST}:{port}/invocations -H 'Content-Type: application/json' -d {data}"
 

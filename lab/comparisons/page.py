@@ -1,13 +1,13 @@
 """A comparison as data (JSON) and as one self-contained HTML page."""
 
 import html
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from lab.comparisons.figures import figure
 from lab.comparisons.findings import Findings, sentences
 from lab.comparisons.statistics import verdicts
+from lab.files import to_json
 
 
 def as_json(findings: Findings) -> str:
@@ -29,7 +29,7 @@ def as_json(findings: Findings) -> str:
         "extras": {arm: _by_seed(findings, extras) for arm, extras in findings.scores.extras.items()},
         "narrowing": {arm: sequence(findings, arm) for arm in findings.verdicts},
     }
-    return json.dumps(content, indent=1) + "\n"
+    return to_json(content, indent=1) + "\n"
 
 
 def _by_seed(findings: Findings, numbered: Mapping[int, Any]) -> dict[int, Any]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.comparisons import page
 from lab.comparisons.comparison import Comparison
@@ -10,6 +10,7 @@ from lab.comparisons.findings import Findings
 from lab.comparisons.replicates import Replicates
 from lab.comparisons.scores import Plan, StoredScores
 from lab.comparisons.statistics.design import RULE, Verdict
+from lab.config.experiment import Experiment
 from lab.errors import LabError, TrainingFailed, did_you_mean
 from lab.parallel.child_runs import ParentRun, driver_lock, recorded_status
 from lab.parallel.jobs import prepared_data, resolution_of
@@ -21,6 +22,7 @@ from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Tracker
 from lab.training import provenance
 from lab.training.building import build
+from lab.training.fine_tuning import start
 from lab.training.rehearsal import whole_batch
 from lab.training.results import artifacts
 
@@ -44,6 +46,7 @@ def run(comparison: Comparison, workers: int, on_progress: OnProgress) -> Compar
     """
     if workers < 1:
         raise LabError(f"--workers: must be at least 1, not {workers}")
+    comparison = _with_pinned_weights(comparison)
     known = all_directions(comparison)
     store.check_writable()
     name = f"{comparison.name}-{comparison.fingerprint()}"
@@ -57,6 +60,17 @@ def run(comparison: Comparison, workers: int, on_progress: OnProgress) -> Compar
                 return _run(comparison, name, known, scores, opened, on_progress)
         finally:
             opened.close()
+
+
+def _with_pinned_weights(comparison: Comparison) -> Comparison:
+    """The comparison whose arms name the run and the hash of the weights that they start from; raises LabError."""
+    arms: dict[str, Experiment] = {}
+    for name, arm in comparison.arms.items():
+        try:
+            arms[name] = start.pinned(arm)
+        except LabError as error:
+            raise LabError(*(f"arms.{name}: {line}" for line in error.lines)) from None
+    return replace(comparison, arms=arms)
 
 
 def _check_plan(plan: Plan, scores: StoredScores) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from lab.comparisons.statistics.boundaries import HORIZON
 from lab.comparisons.statistics.estimates import Pair
 from lab.errors import LabError
-from lab.files import atomic_write
+from lab.files import atomic_write, numbers, to_json
 from lab.tracking import store
 
 
@@ -78,7 +78,10 @@ class StoredScores(Scores):
             self.journal = content["journal"]
             self.plan = replace(self.plan, **content.get("plan", {}))  # version 0.2 stored none
             self.arms = {arm: _by_seed(scores) for arm, scores in content["arms"].items()}
-            self.extras = {arm: _by_seed(extras) for arm, extras in content["extras"].items()}
+            self.extras = {
+                arm: {seed: numbers(each) for seed, each in _by_seed(extras).items()}
+                for arm, extras in content["extras"].items()
+            }
         except (ValueError, KeyError, AttributeError, TypeError):
             raise LabError(f"{self.path}: damaged; move it away to start the comparison again") from None
 
@@ -87,7 +90,7 @@ class StoredScores(Scores):
         super().add(arm, seed, score, extras)
         content = {"journal": self.journal, "plan": vars(self.plan), "arms": self.arms, "extras": self.extras}
         with atomic_write(self.path, durable=True) as temporary:
-            temporary.write_text(json.dumps(content))
+            temporary.write_text(to_json(content))
 
 
 def _by_seed(content: Mapping[str, Any]) -> dict[int, Any]:

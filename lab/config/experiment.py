@@ -1,14 +1,15 @@
 """An experiment: a YAML file plus overrides, checked as a whole and frozen."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from lab.config import kinds, schema, yaml_files
-from lab.config.sections import DECIDED_BY_MODULE, Part, checked_sections, top_level, with_overrides
-from lab.config.types import Fold
+from lab.config.overrides import with_overrides
+from lab.config.sections import DECIDED_BY_MODULE, GROUPS, Part, checked_sections, top_level
+from lab.config.types import Fold, Threshold
 from lab.errors import LabError, did_you_mean
 
 FOLDER = Path("experiments")
@@ -16,6 +17,7 @@ FOLDER = Path("experiments")
 ADDED: dict[str, Any] = {
     "checkpoints.monitor": "val/loss",
     "loss.class_weights": None,
+    **{f"data.{name}": None for name in ("classes", "per_class", "weight", "order", "labels", "label_separator")},
     "data.augment": [],
     "data.mix": None,
     "data.mix_alpha": 1.0,
@@ -47,8 +49,13 @@ class Experiment:
     seed: int
     seeds: Mapping[str, int | None]
     fold: str | None  # such as 2/5
+    threshold: Threshold | None
     threads: int | Literal["auto"]
     channels_last: bool
+    conformal: float | None  # the share of new values that intervals hold
+    start_from: str | None = None
+    freeze: Sequence[str] | None = None  # patterns of names
+    unfreeze_at: int | None = None  # an epoch, from 1
     search: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
     written: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # without defaults
@@ -97,8 +104,13 @@ class Experiment:
             "seed": self.seed,
             "seeds": {source: seed for source, seed in self.seeds.items() if seed is not None},
             "fold": self.fold,
+            "threshold": self.threshold,
             "threads": self.threads,
             "channels_last": self.channels_last,
+            "conformal": self.conformal,
+            "start_from": self.start_from,
+            "freeze": None if self.freeze is None else list(self.freeze),
+            "unfreeze_at": self.unfreeze_at,
             "search": dict(self.search),
         }
 
@@ -110,6 +122,8 @@ class Experiment:
                 flat.update({f"{section}.{name}": value for name, value in content.items()})
             elif section != "search" and content is not None:
                 flat[section] = content
+        for pattern, options in flat.pop(f"optimizer.{GROUPS}", {}).items():
+            flat.update({f"optimizer.{GROUPS}.{pattern}.{name}": value for name, value in options.items()})
         return flat
 
     def identity(self) -> dict[str, Any]:
@@ -182,7 +196,7 @@ def _of_model_and_module(sections: Mapping[str, Any]) -> list[str]:
         return [] if sections.get("model") is not None else ["model: is required (or module: a LightningModule)"]
     return [
         f"{name}: would not be used, since module: has its own (training_step, configure_optimizers); remove it"
-        for name in DECIDED_BY_MODULE
+        for name in (*DECIDED_BY_MODULE, "threshold")
         if sections.get(name) not in (None, {})
     ]
 

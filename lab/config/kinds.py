@@ -14,12 +14,17 @@ SHIPPED = {
         "table": "lab.data.table:Table",
         "arrays": "lab.data.arrays:Arrays",
         "images": "lab.data.images:Images",
+        "text": "lab.data.text.texts:Text",
         "series": "lab.data.series:Series",
-        "characters": "lab.data.characters:Characters",
+        "docstrings": "lab.data.text.docstrings:Docstrings",
+        "characters": "lab.data.text.characters:Characters",
         "digits": "lab.data.shipped:Digits",
+        "digit_statements": "lab.data.shipped:DigitStatements",
+        "party": "lab.data.shipped:PartyIdentification",
         "breast_cancer": "lab.data.shipped:BreastCancer",
         "diabetes": "lab.data.shipped:Diabetes",
         "mnist1d": "lab.data.shipped:MNIST1D",
+        "digit_outlines": "lab.data.sequences.outlines:DigitOutlines",
         "sunspots": "lab.data.shipped:Sunspots",
     },
     "model": {
@@ -33,6 +38,8 @@ SHIPPED = {
         "gru": "lab.architectures.recurrent:GRU",
         "causal_transformer": "lab.architectures.causal_transformer:CausalTransformer",
         "transformer": "lab.architectures.transformer:TransformerEncoder",
+        "bag": "lab.architectures.bag:Bag",
+        "textcnn": "lab.architectures.textcnn:TextCNN",
     },
     "module": {},
     "optimizer": {
@@ -51,9 +58,11 @@ SHIPPED = {
     "loss": {
         "cross_entropy": "lab.modules.optimizers:cross_entropy",
         "bce": "lab.modules.optimizers:bce",
+        "ordinal": "lab.modules.ordinal:ordinal",
         "mse": "lab.modules.optimizers:mse",
         "l1": "lab.modules.optimizers:l1",
         "huber": "lab.modules.optimizers:huber",
+        "quantile": "lab.modules.quantiles:quantile",
     },
     "data.augment": {
         "flip": "lab.data.augmentation.transforms:Flip",
@@ -95,6 +104,10 @@ RENAMED_MODULES = {
     "lab.schedulers": "lab.modules.optimizers",
 }
 
+# Libraries of networks, as `torchvision.models:resnet18`, and the function that fits a network of them to the data.
+LIBRARIES = ("torchvision.models", "timm")
+FITTED = ("lab.architectures.pretrained", "network_of")
+
 # The class that a kind must be, or return, by section.
 BASES = {
     "data": ("lightning.pytorch", "LightningDataModule"),
@@ -124,6 +137,8 @@ def find(section: str, kind: object) -> Callable[..., Any]:
     module_name, name = _address(kind)
     if module_name == "__main__":  # of a notebook or script: nothing could run it again
         raise LabError(f"{section}.kind: {name} needs a file of its own; write it to my_ideas.py, name my_ideas:{name}")
+    if section == "model" and module_name in LIBRARIES:
+        return _imported(f"{section}.kind", *FITTED)(module_name, name)
     found = _imported(f"{section}.kind", module_name, name)
     _check_fits(section, f"{module_name}:{name}", found)
     return found

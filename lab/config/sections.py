@@ -1,20 +1,21 @@
 """The sections of an experiment file: their schemas, their defaults, and how they are checked."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from lab.config import kinds, schema, trainer_settings, yaml_files
-from lab.config.types import Count, FoldText, NonNegativeFloat, PositiveFloat, PositiveInt
+from lab.config import kinds, schema, trainer_settings
+from lab.config.types import Count, FoldText, Fraction, NonNegativeFloat, PositiveFloat, PositiveInt, Threshold
 from lab.errors import LabError, abbreviated, described, place_of
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import EarlyStopping
 
 
-SIZES = ("in_features", "in_channels", "length", "image_size", "out_features", "classes", "vocabulary")
+SIZES = ("in_features", "in_channels", "length", "padded", "image_size", "out_features", "classes", "vocabulary")
 # Sections that a module of one's own leaves no use for: it has its own loss, optimizers, schedules and metrics.
 DECIDED_BY_MODULE = ("optimizer", "scheduler", "loss", "metrics")
+GROUPS = "groups"  # of an optimizer's parameters
 # Constructor arguments that the lab passes itself: they are never settings.
 SUPPLIED: dict[str, tuple[str, ...]] = {
     "data": ("seed",),
@@ -22,24 +23,37 @@ SUPPLIED: dict[str, tuple[str, ...]] = {
     "module": ("model", *SIZES),
     "optimizer": ("params",),
     "scheduler": ("optimizer", "total_steps", "last_epoch"),
-    "loss": ("class_counts",),
-    "metrics": ("num_classes", "classes"),
+    "loss": ("class_counts", "class_names"),
+    "metrics": ("num_classes", "classes", "num_labels"),
     "early_stopping": ("higher_is_better",),
 }
 
 
 @dataclass(frozen=True)
 class Part:
-    """A section that names a class or function by `kind`, and its settings."""
+    """A section that names a class or function by `kind`, and its settings.
+
+    `groups`, of an optimizer alone, has other settings for the parameters whose names match a pattern.
+    """
 
     section: str
     kind: str
     settings: Mapping[str, Any]
+    groups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def target(self) -> Callable[..., Any]:
         """The class or function that the kind names."""
         return kinds.find(self.section, self.kind)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the code is not the lab's."""
+        return self.kind not in kinds.SHIPPED.get(self.section, {})
+
+    def with_settings(self, changes: Mapping[str, Any]) -> "Part":
+        """The part with other values of some settings, and without groups."""
+        return Part(self.section, self.kind, {**self.settings, **changes})
 
     def build(self, **supplied: Any) -> Any:
         """Call the target with its settings and those supplied values that it has parameters for; raises LabError."""
@@ -69,7 +83,8 @@ class Part:
 
     def as_mapping(self) -> dict[str, Any]:
         """The section as in a YAML file."""
-        return {"kind": self.kind, **self.settings}
+        groups = {"groups": {pattern: dict(options) for pattern, options in self.groups.items()}} if self.groups else {}
+        return {"kind": self.kind, **self.settings, **groups}
 
 
 def top_level(
@@ -86,13 +101,23 @@ def top_level(
     seed: Count = 0,
     seeds: dict[str, Any] = {},  # noqa: B006
     fold: FoldText | None = None,
+    threshold: Threshold | None = None,
     threads: PositiveInt | Literal["auto"] = 1,
     channels_last: bool = False,
+    conformal: Fraction | None = None,
+    start_from: str | None = None,
+    freeze: list[str] | None = None,
+    unfreeze_at: PositiveInt | None = None,
     search: dict[str, Any] = {},  # noqa: B006
 ) -> None:
     """The schema of an experiment file: its sections and their defaults.
 
+    With `conformal`, such as 0.9, each predicted value gets an interval that holds that share of new values.
     With `fold`, such as 2/5, the samples are dealt to 5 parts, the same for every seed; the second is the test split.
+    `start_from` is a run, as commands name it, or a file of weights that the network takes over as far as they fit.
+    Parameters whose names match a pattern of `freeze` are not trained before epoch `unfreeze_at`, if that is given.
+    `threshold` is the probability above which the second of two classes, or a label, is said: 0.5, or another, or that
+    which is best by a metric on the validation split.
     """
 
 
@@ -190,6 +215,7 @@ def _part(section: str, content: dict[str, Any], errors: list[str]) -> Part | No
     """One section checked against the signature of its kind; None if there is no such kind."""
     settings = dict(content)
     kind = settings.pop("kind", None)
+    groups = settings.pop(GROUPS, None) or {} if section == "optimizer" else {}
     try:
         target = kinds.find(section, kind)
     except LabError as error:
@@ -200,8 +226,9 @@ def _part(section: str, content: dict[str, Any], errors: list[str]) -> Part | No
     of_batches = {name: settings.pop(name) for name in common if name in settings}
     errors += schema.check(target, settings, section, supplied, also=common)
     errors += _batch_errors(of_batches)
+    errors += _group_errors(target, settings, groups)
     defaults = {name: value for name, value in schema.defaults(training_batches).items() if name in common}
-    return Part(section, kind, schema.defaults(target, supplied) | settings | defaults | of_batches)
+    return Part(section, kind, schema.defaults(target, supplied) | settings | defaults | of_batches, groups)
 
 
 def _names_of_batches(target: Callable[..., Any]) -> list[str]:
@@ -218,57 +245,17 @@ def _batch_errors(given: dict[str, Any]) -> list[str]:
     return errors
 
 
-def overridden(sections: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
-    """A copy of the sections with each `name=value` applied; raises LabError with one line per error."""
-    errors: list[str] = []
-    changed = with_overrides(sections, overrides, errors)
-    if errors:
-        raise LabError(*errors)
-    return changed
-
-
-def with_overrides(sections: Any, overrides: Iterable[str], errors: list[str]) -> dict[str, Any]:
-    """A copy of the sections with each `name=value` applied; invalid ones are added to `errors`."""
-    changed = {name: dict(part) if isinstance(part, dict) else part for name, part in sections.items()}
-    overridden_names: set[str] = set()
-    for override in overrides:
-        name, equals, text = override.partition("=")
-        section, _, setting = name.strip().partition(".")
-        if not equals or not section or not name.isprintable():
-            errors.append(f"{abbreviated(override)}: write a setting and its value, such as optimizer.lr=0.01")
-            continue
-        value = yaml_files.parse(text, abbreviated(override))
-        content = changed.get(section)
-        if content is None:
-            content = schema.defaults(top_level).get(section) or {}
-        if not setting:
-            changed[section] = value
-        elif isinstance(content, dict):
-            changed[section] = content | {setting: value}
-            overridden_names.add(name.strip())
-        else:
-            errors.append(f"{name}: no such setting; {section} is a single value")
-    for section in kinds.SHIPPED:
-        if f"{section}.kind" in overridden_names and isinstance(sections.get(section), dict):
-            changed[section] = _without_old_settings(
-                section, sections[section].get("kind"), changed[section], overridden_names
-            )
-    return changed
-
-
-def _without_old_settings(
-    section: str, old_kind: Any, content: dict[str, Any], overridden_names: set[str]
-) -> dict[str, Any]:
-    """A section whose kind was overridden, without the settings in the file that only the old kind has."""
-    try:
-        old, new = kinds.find(section, old_kind), kinds.find(section, content["kind"])
-    except LabError:  # reported when the section is checked
-        return content
-    return {
-        name: value
-        for name, value in content.items()
-        if name == "kind"
-        or f"{section}.{name}" in overridden_names
-        or schema.accepts(new, name)
-        or not schema.accepts(old, name)
-    }
+def _group_errors(target: Callable[..., Any], settings: dict[str, Any], groups: Any) -> list[str]:
+    """One line per setting of a group of parameters that the optimizer does not accept."""
+    path = f"optimizer.{GROUPS}"
+    example = '{"head.*": {lr: 0.01}}'
+    if not isinstance(groups, dict) or not all(isinstance(options, dict) and options for options in groups.values()):
+        return [f"{path}: must map patterns of names to settings, such as {example}, not {abbreviated(str(groups))}"]
+    supplied = SUPPLIED["optimizer"]
+    of_all = schema.check(target, settings, path, supplied)  # reported for the section
+    return [
+        line
+        for pattern, options in groups.items()
+        for line in schema.check(target, settings | options, f"{path}.{pattern}", supplied)
+        if line.replace(f"{path}.{pattern}", path, 1) not in of_all
+    ]

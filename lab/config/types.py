@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Interval, Lt
 from pydantic import BeforeValidator
@@ -15,6 +15,8 @@ NonNegativeFloat = Annotated[float, Ge(0)]
 Probability = Annotated[float, Ge(0), Lt(1)]
 Fraction = Annotated[float, Interval(gt=0, lt=1)]
 Share = Annotated[float, Interval(gt=0, le=1)]
+# Above which probability a yes is said; or the metric for which the validation split chooses that.
+Threshold = Fraction | Literal["f1", "balanced_accuracy", "accuracy"]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Tracker
 from lab.training import provenance, quick_baseline
 from lab.training.building import Built, build
+from lab.training.fine_tuning import start
 from lab.training.rehearsal import whole_batch
 from lab.training.results import artifacts
 
@@ -55,6 +56,7 @@ def run(experiment: Experiment, count: int, workers: int, on_progress: OnProgres
     FoldsFailed if every fold failed, or Stopped.
     """
     _check(experiment, count, workers)
+    experiment = start.pinned(experiment)
     first = experiment.of_fold(Fold(1, count))
     built = build(first, prepared_data(first))
     whole_batch.rehearse(built)

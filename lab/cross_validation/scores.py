@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from lab.comparisons.statistics.estimates import paired_t
 from lab.config.types import Fold
 from lab.errors import LabError
-from lab.files import atomic_write
+from lab.files import atomic_write, numbers, to_json
 from lab.tracking import store
 
 ALPHA = 0.05
@@ -90,7 +90,7 @@ class StoredFoldScores(FoldScores):
         try:
             content = json.loads(self.path.read_text(encoding="utf-8"))
             self.journal = content["journal"]
-            self.finished = {int(number): dict(metrics) for number, metrics in content["folds"].items()}
+            self.finished = {int(number): numbers(metrics) for number, metrics in content["folds"].items()}
         except (ValueError, KeyError, AttributeError, TypeError):
             raise LabError(f"{self.path}: damaged; move it away to start the cross-validation again") from None
 
@@ -98,7 +98,7 @@ class StoredFoldScores(FoldScores):
         """Add the metrics of a fold; they are on disk when this returns."""
         super().add(number, metrics)
         with atomic_write(self.path, durable=True) as temporary:
-            temporary.write_text(json.dumps({"journal": self.journal, "folds": self.finished}), encoding="utf-8")
+            temporary.write_text(to_json({"journal": self.journal, "folds": self.finished}), encoding="utf-8")
 
     def forget(self) -> None:
         """Remove the file: the cross-validation is complete, and the next one trains anew."""

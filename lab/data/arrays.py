@@ -1,6 +1,6 @@
 """Arrays: an NPZ file with x and y, or two NPY files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from zipfile import BadZipFile
 
@@ -11,12 +11,16 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from lab.config.types import Count, Fraction, PositiveInt
+from lab.data import weights
 from lab.data.base import SampleDataModule, Samples, Split
+from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
+from lab.data.encodings.sequence import SequenceEncoding, ends_in_nan, has_nan
 from lab.data.loaders import LazyDataset
 from lab.data.preparation import Scale, file_fingerprint
 from lab.data.reading import given_splits, targets
 from lab.data.reading.settings import existing_file
+from lab.data.sequences import lengths
 from lab.errors import LabError
 
 Axes = Literal["auto", "NF", "NL", "NCL", "NLC", "NHW", "NHWC", "NCHW"]
@@ -29,7 +33,8 @@ MAX_IMAGE_CHANNELS = 4  # when the axes are inferred
 class Stored:
     """All samples of a file: those for training, then `val_size` for validation, then `test_size` for testing.
 
-    `unused` are the names of the file's other arrays.
+    `weight` is that of each sample, if the file has them; `unused` are the names of its other arrays. Where the file
+    has lengths, x is padded with NaN after them, `axes` are its axes, and `cut` says so in words.
     """
 
     x: NDArray[Any]
@@ -37,17 +42,26 @@ class Stored:
     val_size: int = 0
     test_size: int = 0
     unused: tuple[str, ...] = ()
+    weight: NDArray[Any] | None = None
+    axes: str = ""
+    cut: str = ""
 
 
 class Arrays(SampleDataModule):
     """Samples x (N, ...) of any numeric type and y: classes (N,), one value (N,) or several (N, T).
 
+    With `task: multilabel` y is labels (N, K) of 0 and 1, with names in `labels`, or texts (N,) that list them, with a
+    `label_separator` that is found. With `task: ordinal` y is numbers (N,), or names in the `order` given.
+
     `path` is an NPZ file with `x`, `y` (or `x_train`, `y_train`) and, where they are given, `x_val`, `y_val`, `x_test`
-    and `y_test`; or `x` and `y` are two NPY files. `axes` names the dimensions of x: N samples, F features, C channels,
-    L positions, H rows, W columns.
+    and `y_test`; beside each of them `weight` (`weight_train`, ...) may say how many times a sample counts in the loss
+    and in every metric. Or `x` and `y` are two NPY files. `axes` names the dimensions of x: N samples, F features,
+    C channels, L positions, H rows, W columns.
+    Sequences of unequal length end in NaN (NL, NCL, NLC); or the NPZ file has their `lengths` (N,) (or `lengths_train`,
+    `lengths_val`, `lengths_test`), and x may then hold the steps of all of them one after the other, (S,) or (S, C).
     """
 
-    encoding: ArrayEncoding
+    encoding: ArrayEncoding | SequenceEncoding
 
     def __init__(
         self,
@@ -55,6 +69,9 @@ class Arrays(SampleDataModule):
         x: str | None = None,
         y: str | None = None,
         task: targets.TaskChoice = "auto",
+        order: list[str | int | float] | None = None,
+        labels: list[str] | None = None,
+        label_separator: str | None = None,
         axes: Axes = "auto",
         batch_size: PositiveInt = 64,
         val_fraction: Fraction = 0.1,
@@ -66,8 +83,10 @@ class Arrays(SampleDataModule):
         self.paths = [name for name in (path, x, y) if name is not None]
         self.two_files = x is not None and y is not None and path is None
         self.one_file = path is not None and x is None and y is None
-        self.chosen_task = task
+        self.choice = targets.Choice(task, order, label_separator)
+        self.labels = labels
         self.axes = axes
+        self.read_axes = ""  # of sequences that were cut by lengths
 
     def read(self) -> Samples:
         """All samples, as stored in the file."""
@@ -75,7 +94,7 @@ class Arrays(SampleDataModule):
             x, y = (read_npy(path) for path in self.paths)
             stored = Stored(x, y)
         elif self.one_file:
-            stored = read_npz(self.paths[0])
+            stored = read_npz(self.paths[0], self.axes)
         else:
             raise LabError("data: give path (an NPZ file with x and y), or x and y (two NPY files)")
         x, y = stored.x, stored.y
@@ -83,7 +102,8 @@ class Arrays(SampleDataModule):
             raise LabError(
                 f"{' and '.join(self.paths)}: x has {len(x):,} samples, y {len(y):,}; the numbers must be equal"
             )
-        found = targets.resolve(_squeezed(y), self.chosen_task, "y")
+        self.read_axes = stored.axes
+        found = self._named(targets.resolve(_squeezed(y), self.choice, "y"), y)
         self.notes.append(("task", targets.describe(found)))
         self._add_notes(stored)
         return Samples(
@@ -93,26 +113,53 @@ class Arrays(SampleDataModule):
             found.class_names,
             fingerprint=file_fingerprint(*self.paths),
             val_size=stored.val_size,
+            weight=stored.weight,
+            ordered=found.ordered,
         )
+
+    def _named(self, found: targets.Target, y: NDArray[Any]) -> targets.Target:
+        """The target with the names of `labels`."""
+        if self.labels is None:
+            return found
+        if self.choice.task != "multilabel" or y.ndim != 2:
+            raise LabError(
+                "data.labels: names the columns of labels y (N, K), with data.task: multilabel; leave it out"
+            )
+        if len(self.labels) != y.shape[1] or len(set(self.labels)) < len(self.labels):
+            raise LabError(f"data.labels: {len(self.labels)} names for the {y.shape[1]} columns of y; name each once")
+        return replace(found, class_names=tuple(self.labels))
 
     def _add_notes(self, stored: Stored) -> None:
         given = np.repeat(["val", "test"], [stored.val_size, stored.test_size]).tolist()
         if given:
             splits = ["train"] * (len(stored.x) - len(given)) + given
             self.notes.append(("split", given_splits.described(splits, "the arrays")))
+        if stored.weight is not None:
+            self.notes.append(("weight", weights.described(stored.weight, "the array weight")))
+        if stored.cut:
+            self.notes.append(("sequences", stored.cut))
         if stored.unused:
             self.notes.append(("not used", f"the arrays {', '.join(stored.unused)} of {self.paths[0]}"))
 
     def encode(self, raw: NDArray[Any], train: NDArray[np.int64]) -> Any:
         """All samples with their axes in the order N, C, ...; a memory-mapped file stays on disk."""
-        axes = inferred_axes(raw) if self.axes == "auto" else self.axes
+        axes = self.read_axes or (inferred_axes(raw) if self.axes == "auto" else self.axes)
         if len(axes) != raw.ndim and axes:
             raise LabError(f"data.axes: {axes} names {len(axes)} dimensions, x has {raw.ndim}, {raw.shape}")
-        if self.axes == "auto" and raw.ndim > 2:
+        if self.axes == "auto" and not self.read_axes and (raw.ndim > 2 or axes == "NL"):
             self.notes.append(
                 ("axes", f"{axes or 'unchanged'}, inferred from {raw.shape}; set data.axes to change them")
             )
-        self.encoding = ArrayEncoding(raw.shape[1:], axes)
+        unequal = has_nan(raw)
+        if unequal and axes == "NF":
+            row, column = np.argwhere(np.isnan(raw))[0].tolist()
+            raise LabError(
+                f"x[{row}, {column}] is nan; all values must be finite (rows that end in NaN: data.axes: NL)"
+            )
+        if unequal and axes in lengths.AXES:
+            self.encoding = SequenceEncoding(raw.shape[axes.index("C")] if "C" in axes else 1, axes)
+        else:
+            self.encoding = ArrayEncoding(raw.shape[1:], axes)
         return LazyArray(raw, self.encoding) if isinstance(raw, np.memmap) else self.encoding.encode(raw)
 
     def scale(self, x: Any, train: NDArray[np.int64]) -> Scale:
@@ -135,7 +182,7 @@ class Arrays(SampleDataModule):
 class LazyArray:
     """Samples of a memory-mapped file, encoded when indexed with an array of indices."""
 
-    def __init__(self, raw: NDArray[Any], encoding: ArrayEncoding):
+    def __init__(self, raw: NDArray[Any], encoding: Encoding):
         self.raw = raw
         self.encoding = encoding
         self.shape = (len(raw), *encoding.encode(raw[:1]).shape[1:])
@@ -149,11 +196,16 @@ class LazyArray:
 
 
 def inferred_axes(x: NDArray[Any]) -> str:
-    """The likely axes of an array, given that channels are fewer than positions, and at most four in images."""
+    """The likely axes of an array, given that channels are fewer than positions, and at most four in images.
+
+    Only sequences have NaN at the end.
+    """
     if x.ndim == 2:
-        return "NF"
+        return "NL" if has_nan(x) and ends_in_nan(x) else "NF"
     if x.ndim == 3:
         rows, columns = x.shape[1:]
+        if has_nan(x):
+            return "NCL" if rows <= columns else "NLC"
         if rows == columns or (x.dtype == np.uint8 and min(rows, columns) > MAX_IMAGE_CHANNELS):
             return "NHW"
         return "NCL" if rows < columns else "NLC"
@@ -171,25 +223,36 @@ def read_npy(path: str) -> NDArray[Any]:
         raise LabError(f"{path}: {_unreadable(error)}") from None
 
 
-def read_npz(path: str) -> Stored:
-    """`x` and `y` (or `x_train`, `y_train`) with the validation and test set of the file, if any; raises LabError."""
+def read_npz(path: str, axes: str = "auto") -> Stored:
+    """`x` and `y` (or `x_train`, `y_train`) with the validation and test set of the file, if any; raises LabError.
+
+    Where it has lengths, and the `axes` are those of sequences, x ends in NaN after them.
+    """
     file = existing_file(path)
     try:
         with np.load(file, allow_pickle=False) as content:
             if not isinstance(content, np.lib.npyio.NpzFile):
                 raise LabError(f"{path}: is not an NPZ file; pass an NPY file as data.x and its targets as data.y")
-            arrays = {name: content[name] for part in _parts(path, list(content)) for name in part}
-            unused = tuple(name for name in content if name not in arrays)
+            parts = _parts(path, list(content))
+            names = [name for part in parts for name in part] + _weight_names(path, list(content), parts)
+            arrays = {name: content[name] for name in names}
+            given = lengths.of_parts(content, parts) if axes in lengths.AXES else {}
+            unused = tuple(name for name in content if name not in arrays and name not in given)
     except (ValueError, OSError, BadZipFile, EOFError) as error:
         raise LabError(f"{path}: {_unreadable(error)}") from None
-    parts = _parts(path, list(arrays))
+    found, axes_found = "", ""
+    if given:
+        padded, axes_found, found = lengths.padded(path, arrays | given, parts, axes)
+        arrays |= padded
     for part in parts:
         _check_part(path, arrays, part, parts[0])
+    weight = _weight(path, arrays, parts)
     if len(parts) == 1:
-        return Stored(arrays[parts[0][0]], arrays[parts[0][1]], unused=unused)
+        x, y = (arrays[name] for name in parts[0])
+        return Stored(x, y, unused=unused, weight=weight, axes=axes_found, cut=found)
     x, y = (np.concatenate([arrays[part[side]] for part in parts]) for side in (0, 1))
     sizes = {part[0]: len(arrays[part[0]]) for part in parts}
-    return Stored(x, y, sizes.get("x_val", 0), sizes.get("x_test", 0), unused)
+    return Stored(x, y, sizes.get("x_val", 0), sizes.get("x_test", 0), unused, weight, axes_found, found)
 
 
 def _parts(path: str, names: list[str]) -> list[tuple[str, str]]:
@@ -205,6 +268,30 @@ def _parts(path: str, names: list[str]) -> list[tuple[str, str]]:
         if x in names:
             parts.append((x, y))
     return parts
+
+
+def _weight_names(path: str, names: list[str], parts: list[tuple[str, str]]) -> list[str]:
+    """The names of the weights that belong to the parts, [] for none; raises LabError if one of them is missing."""
+    wanted = [f"weight{x.removeprefix('x')}" for x, _ in parts]
+    if wanted[0] == "weight" and "weight" not in names and "weight_train" in names:
+        wanted[0] = "weight_train"
+    missing = [name for name in wanted if name not in names]
+    if len(missing) == len(wanted):
+        return []
+    if missing:
+        raise LabError(f"{path}: has no {' and no '.join(missing)}; each of {', '.join(wanted)} must be given, or none")
+    return wanted
+
+
+def _weight(path: str, arrays: dict[str, NDArray[Any]], parts: list[tuple[str, str]]) -> NDArray[Any] | None:
+    """The weights of all samples, None where there are none; raises LabError, with the row, for what is none."""
+    names = _weight_names(path, list(arrays), parts)
+    for name, (x, _) in zip(names, parts if names else (), strict=True):
+        if arrays[name].shape != (len(arrays[x]),):
+            count = f"{len(arrays[x]):,} samples of {x}"
+            raise LabError(f"{path}: {name} is {arrays[name].shape}; give one value for each of the {count}")
+        weights.check(arrays[name], f"{path}: {name}")
+    return np.concatenate([arrays[name] for name in names]) if names else None
 
 
 def _check_part(path: str, arrays: dict[str, NDArray[Any]], part: tuple[str, str], train: tuple[str, str]) -> None:

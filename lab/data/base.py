@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import lightning as L
@@ -14,18 +14,27 @@ from torch.utils.data import Dataset
 
 from lab.config.sections import Part
 from lab.config.types import Count, Fold, Fraction, PositiveInt
+from lab.data import weights
 from lab.data.augmentation.augmented import TRIED, Augmented, EpochAndIndexOrder, augmented, without_effect
 from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
 from lab.data.encodings.image import ImageEncoding
-from lab.data.loaders import ArrayDataset, BatchLoader, EpochOrder, WorkerLoader
+from lab.data.encodings.sequence import SequenceEncoding, described, has_nan, lengths_of
+from lab.data.loaders import (
+    ArrayDataset,
+    BatchLoader,
+    EpochOrder,
+    WeightedDataset,
+    WorkerLoader,
+)
 from lab.data.preparation import Scale, fingerprint
 from lab.data.samples import Samples, check
+from lab.data.sequences.buckets import BucketOrder, SequenceDataset, sequences_of
 from lab.data.sizes import InputAdapter, Sizes
 from lab.data.splits import split as split_samples
 from lab.errors import LabError
 
-Task = Literal["classification", "regression", "forecasting", "language", "own"]
+Task = Literal["classification", "ordinal", "multilabel", "regression", "forecasting", "language", "own"]
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 UNUSUAL = re.compile(r"[^\w-]+")  # characters that the name of a metric cannot have everywhere
@@ -63,13 +72,16 @@ class DataModule(L.LightningDataModule, ABC):
         self.target_scale: Scale | None = None
         self.class_names: tuple[str, ...] = ()
         self.target_names: tuple[str, ...] = ()
+        self.feature_names: tuple[str, ...] = ()  # of the columns of x (N, F), where the source names them
         self.targets = 1  # channels of a series that are forecast
         self.baseline_season = 1  # steps back to the value that the trivial forecast repeats
         self.correlated = 1  # neighbouring samples that are alike, as overlapping windows of a series are
         self.notes: list[tuple[str, str]] = []
         self.skipped: list[str] = []  # what the source holds and is not used, a line each
         self.majority = 0  # the most frequent class of the training split
-        self.class_counts: tuple[int, ...] = ()  # training samples of each class
+        self.class_counts: tuple[float, ...] = ()  # training samples of each class, or the sum of their weights
+        self.label_counts: tuple[int, ...] = ()  # training samples that have each label
+        self.weighted = False  # whether samples have weights: the third part of each batch
 
     @abstractmethod
     def _prepare(self) -> None:
@@ -105,7 +117,7 @@ class DataModule(L.LightningDataModule, ABC):
 
     def target_columns(self) -> dict[str, slice]:
         """Each target, as metrics name it, with its columns of the values (N, T): its steps, for a forecast."""
-        count = self.sizes.out_features
+        count = self.sizes.out_features // self.sizes.levels
         width = count // self.targets if self.task == "forecasting" else 1
         names = [name.rpartition(" +")[0] or name for name in self.target_names[::width]]
         named: dict[str, slice] = {}
@@ -134,10 +146,12 @@ class DataModule(L.LightningDataModule, ABC):
         """Batches of the test split, in order."""
         return self.loader("test", num_workers=self.num_workers)
 
-    def order(self, size: int, shuffle: bool) -> EpochOrder:
+    def _order(self, dataset: Any, shuffle: bool) -> EpochOrder:
         """The order in which the samples of a split are served; for augmented ones the indices hold the epoch."""
-        kind = EpochAndIndexOrder if shuffle and self.transforms else EpochOrder
-        return kind(size, self.order_seed, shuffle)
+        order = EpochOrder(len(dataset), self.order_seed, shuffle)
+        if (sequences := sequences_of(dataset)) is not None:
+            order = BucketOrder(sequences.lengths, self.order_seed, shuffle, self.batch_size)
+        return EpochAndIndexOrder(order) if shuffle and isinstance(dataset, Augmented) else order
 
     def has(self, split: Split) -> bool:
         """Whether there are samples in a split."""
@@ -145,8 +159,15 @@ class DataModule(L.LightningDataModule, ABC):
 
     def first_samples(self, count: int) -> Tensor:
         """The first training samples as the network sees them, (n, ...)."""
-        samples, _ = next(iter(self.loader("train")))
+        sequences = sequences_of(self.splits["train"])
+        if sequences is not None:  # as long as the longest, so that they stand for any length
+            return sequences.x[:count]
+        samples: Tensor = next(iter(self.loader("train")))[0]
         return samples[:count]
+
+    def raw_examples(self, count: int) -> NDArray[Any]:
+        """The first training samples as the exported model takes them, (n, ...)."""
+        return np.asarray(self.input_scale.invert(self.first_samples(count)))
 
     def loader(self, split: Split, shuffle: bool = False, num_workers: int = 0) -> Any:
         """Batches of a split, read in this process or by worker processes, in the same order.
@@ -156,7 +177,7 @@ class DataModule(L.LightningDataModule, ABC):
         dataset: Any = self.splits[split]
         if isinstance(dataset, Augmented):
             dataset.seed = self.noise_seed
-        order = self.order(len(dataset), shuffle)
+        order = self._order(dataset, shuffle)
         # Batch norm cannot be trained on a batch of one sample.
         drop_last = shuffle and len(dataset) % self.batch_size == 1 and len(dataset) > 1
         if num_workers == 0 and hasattr(dataset, "batch"):
@@ -167,7 +188,7 @@ class DataModule(L.LightningDataModule, ABC):
 class SampleDataModule(DataModule):
     """Independent samples in memory: a subclass only needs to implement `read`.
 
-    The task is classification if the samples have class names, else regression.
+    The task is classification if the samples have class names, else regression; `Samples` says what others there are.
     """
 
     def __init__(
@@ -190,50 +211,90 @@ class SampleDataModule(DataModule):
 
         An array, or an object with `shape` that returns one when indexed, so that not all samples need be in memory.
         """
-        self.encoding = ArrayEncoding(np.shape(raw)[1:])
+        unequal = len(np.shape(raw)) == 3 and has_nan(raw)
+        self.encoding = SequenceEncoding(raw.shape[1]) if unequal else ArrayEncoding(np.shape(raw)[1:])
         return self.encoding.encode(raw)
+
+    @property
+    def padded(self) -> bool:
+        """Whether the samples are sequences of unequal length, (N, C, L) with NaN after the end of each."""
+        return isinstance(self.encoding, SequenceEncoding)
 
     def scale(self, x: Any, train: NDArray[np.int64]) -> Scale:
         """Mean and standard deviation of the training samples."""
-        return Scale.fit(torch.from_numpy(x[train]))
+        return (Scale.fit_real if self.padded else Scale.fit)(torch.from_numpy(x[train]))
+
+    def split(self, samples: Samples) -> dict[str, NDArray[np.int64]]:
+        """The sorted indices of each split."""
+        return split_samples(samples, self.val_fraction, self.test_fraction, self.seed, self.fold)
 
     def dataset(self, x: Any, y: Tensor, split: Split) -> Dataset[Any]:
         """The samples of a split, standardised."""
         chosen = self.split_indices[split]
-        return ArrayDataset(self.input_scale.apply(torch.from_numpy(x[chosen])), y[torch.from_numpy(chosen)])
+        scaled, targets = self.input_scale.apply(torch.from_numpy(x[chosen])), y[torch.from_numpy(chosen)]
+        if self.padded:
+            return SequenceDataset(scaled, targets, torch.from_numpy(lengths_of(x[chosen], "NCL")))
+        return ArrayDataset(scaled, targets)
 
     def _prepare(self) -> None:
         samples = check(self.read(), type(self).__name__)
-        self.task = "classification" if samples.class_names else "regression"
+        self.task = samples.task
         self.class_names = tuple(samples.class_names)
+        self.feature_names = tuple(samples.feature_names)
         self.fingerprint = samples.fingerprint or fingerprint(samples.x, samples.y)
-        self.split_indices = split_samples(samples, self.val_fraction, self.test_fraction, self.seed, self.fold)
+        self.split_indices = self.split(samples)
         if self.fold is not None:
             self.notes.append(("fold", _fold_note(samples, self.fold, self.split_indices)))
         train = self.split_indices["train"]
         x = self.encode(samples.x, train)
+        if self.padded:
+            self.notes.append(("lengths", described(lengths_of(x, "NCL"))))
         self.input_scale = self.scale(x, train)
-        y = self._targets(samples, torch.from_numpy(train))
+        of_splits = {} if samples.weight is None else weights.of_splits(np.asarray(samples.weight), self.split_indices)
+        y = self._targets(samples, torch.from_numpy(train), of_splits.get("train"))
         for split in SPLITS:
-            self.splits[split] = self.dataset(x, y, split)
-        classes = len(self.class_names)
-        outputs = (1 if classes == 2 else classes) if classes else y.shape[1]
-        self.sizes = Sizes(tuple(x.shape[1:]), outputs, classes)
+            dataset = self.dataset(x, y, split)
+            self.splits[split] = WeightedDataset(dataset, of_splits[split]) if of_splits else dataset
+        self.weighted = bool(of_splits)
+        self.sizes = _sizes(tuple(x.shape[1:]), samples, self.padded)
 
-    def _targets(self, samples: Samples, train: Tensor) -> Tensor:
-        """Class numbers (N,), or standardised values (N, T)."""
+    def _targets(self, samples: Samples, train: Tensor, weight: Tensor | None) -> Tensor:
+        """Class numbers (N,), labels (N, K), or standardised values (N, T).
+
+        Counts and scales are those of the `train` rows, with their `weight` (n,) if they have any.
+        """
+        if self.task == "multilabel":
+            y = torch.as_tensor(samples.y, dtype=torch.int64)
+            self.label_counts = tuple(y[train].sum(0).tolist())
+            self._note_missing("no training sample has the label", self.label_counts)
+            return y
         if self.class_names:
             y = torch.as_tensor(samples.y, dtype=torch.int64)
-            counts = torch.bincount(y[train], minlength=len(self.class_names))
+            counts = torch.bincount(y[train], None if weight is None else weight.double(), len(self.class_names))
             self.majority, self.class_counts = int(counts.argmax()), tuple(counts.tolist())
-            if missing := [name for name, count in zip(self.class_names, counts.tolist(), strict=True) if not count]:
-                self.notes.append(("classes", f"no training sample is of class {', '.join(missing)}"))
+            self._note_missing("no training sample is of class", self.class_counts)
             return y
         y = torch.as_tensor(samples.y, dtype=torch.float32)
         count = y.shape[1]
         self.target_names = tuple(samples.target_names) or tuple(f"value {index + 1}" for index in range(count))
-        self.target_scale = Scale.fit(y[train])
+        self.target_scale = Scale.fit(y[train], weight)
         return self.target_scale.apply(y)
+
+    def _note_missing(self, sentence: str, counts: Sequence[float]) -> None:
+        """Say which classes or labels the training split does not have."""
+        if missing := [name for name, count in zip(self.class_names, counts, strict=True) if not count]:
+            self.notes.append(("classes", f"{sentence} {', '.join(missing)}"))
+
+
+def _sizes(shape: tuple[int, ...], samples: Samples, padded: bool) -> Sizes:
+    """The sizes of samples of this shape, as the network sees them."""
+    names = len(samples.class_names)
+    if samples.task == "regression":
+        return Sizes(shape, samples.y.shape[1], padded=padded)
+    if samples.task == "multilabel":
+        return Sizes(shape, names, labels=names, padded=padded)
+    single = names == 2 or samples.task == "ordinal"
+    return Sizes(shape, 1 if single else names, names, ordered=samples.task == "ordinal", padded=padded)
 
 
 def _fold_note(samples: Samples, fold: Fold, split: Mapping[str, NDArray[np.int64]]) -> str:

@@ -15,13 +15,12 @@ from lab.data.base import SampleDataModule, Samples, Split
 from lab.data.encodings.image import ImageEncoding
 from lab.data.loaders import LazyDataset
 from lab.data.preparation import Scale, file_fingerprint
-from lab.data.reading import given_splits
+from lab.data.reading import class_folders, given_splits
 from lab.data.reading.images import files as image_files
-from lab.data.reading.images import folders as image_folders
 from lab.data.reading.images import headers as image_headers
 from lab.data.reading.images import lists as image_lists
 from lab.data.reading.images.files import Files
-from lab.data.reading.targets import TaskChoice, check_classes
+from lab.data.reading.targets import Choice, TaskChoice, check_classes
 from lab.errors import LabError
 
 Flip = Literal["none", "horizontal", "vertical", "both"]
@@ -55,6 +54,8 @@ class Images(SampleDataModule):
         image: str | None = None,
         target: str | None = None,
         task: TaskChoice = "auto",
+        order: list[str | int | float] | None = None,
+        label_separator: str | None = None,
         split: str | None = None,
         group: str | None = None,
         size: PositiveInt | list[PositiveInt] | None = None,
@@ -73,7 +74,7 @@ class Images(SampleDataModule):
         self.path = path
         self.root = root
         self.columns = image_lists.Columns(image, target, split, group)
-        self.chosen_task = task
+        self.choice = Choice(task, order, label_separator)
         self.size = [size, size] if isinstance(size, int) else size
         self.grey = {"auto": None, "grey": True, "rgb": False}[channels]
         self.transforms = _short_forms(flip, crop)
@@ -94,7 +95,7 @@ class Images(SampleDataModule):
             self._moments = self._moments[keep]
             x = x[keep] if isinstance(x, np.ndarray) else LazyImages(files, self.encoding)
         self.files = files
-        if files.class_names:
+        if files.class_names and files.labels.ndim == 1 and not files.ordered:
             check_classes(files.labels, files.class_names, self.path)
         self.notes += files.notes
         if files.given is not None:
@@ -109,6 +110,7 @@ class Images(SampleDataModule):
             x,
             files.labels,
             class_names=files.class_names,
+            ordered=files.ordered,
             target_names=files.target_names,
             fingerprint=_fingerprint(files),
             given=files.given,
@@ -121,10 +123,11 @@ class Images(SampleDataModule):
         if path.is_dir() or path.suffix.lower() not in image_lists.TABLES:
             if given := [*self.columns.chosen(), *(["root"] if self.root else [])]:
                 raise LabError(f"data.{given[0]}: is for a table that lists images; {self.path} is not one")
-            if self.chosen_task == "regression":
+            if self.choice.task not in ("auto", "classification"):
                 raise LabError(f"data.task: the targets are the folders of {self.path}, which are classes")
-            return image_folders.find_images(self.path)
-        return image_lists.find_listed(self.path, self.root, self.columns, self.chosen_task)
+            self.choice.check()
+            return class_folders.find(self.path, class_folders.IMAGES)
+        return image_lists.find_listed(self.path, self.root, self.columns, self.choice)
 
     def _decode(self, files: Files) -> tuple[Any, dict[int, str]]:
         """The pixels (N, C, H, W) or LazyImages, and the index of each unreadable image with the reason."""

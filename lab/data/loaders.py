@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from lab.data.preparation import Scale
 
-Batch = tuple[Tensor, Tensor]
+Batch = tuple[Tensor, ...]  # x (B, ...), y (B, ...) and, where samples have weights, those (B,)
 
 
 class BatchDataset(Protocol):
@@ -28,7 +28,7 @@ class BatchDataset(Protocol):
         ...
 
 
-class ArrayDataset(Dataset[tuple[Tensor, Tensor]]):
+class ArrayDataset(Dataset[Batch]):
     """Samples x (N, ...) with targets y (N, ...)."""
 
     def __init__(self, x: Tensor, y: Tensor):
@@ -38,15 +38,15 @@ class ArrayDataset(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.x)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, index: int) -> Batch:
         return self.x[index], self.y[index]
 
-    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, indices: Tensor) -> Batch:
         """The samples of these indices: x (B, ...), y (B, ...)."""
         return self.x[indices], self.y[indices]
 
 
-class LazyDataset(Dataset[tuple[Tensor, Tensor]]):
+class LazyDataset(Dataset[Batch]):
     """Samples that are read on access: `x` returns an array (B, ...) when indexed with an array of indices.
 
     `y` (N, ...) has the targets of all samples; `chosen` are the indices of the samples in this dataset.
@@ -61,16 +61,50 @@ class LazyDataset(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.chosen)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, index: int) -> Batch:
         x, y = self.batch(torch.tensor([index]))
         return x[0], y[0]
 
-    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, indices: Tensor) -> Batch:
         """The samples of these indices: x (B, ...), y (B, ...)."""
         return self.scale.apply(torch.from_numpy(self.x[self.chosen[indices.numpy()]])), self.y[indices]
 
 
-class WindowDataset(Dataset[tuple[Tensor, Tensor]]):
+class WeightedDataset(Dataset[Batch]):
+    """The samples of another dataset, each with its weight (N,) as the third part of a batch."""
+
+    def __init__(self, unweighted: Any, weight: Tensor):
+        self.unweighted = unweighted
+        self.weight = weight
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+    def __getitem__(self, index: int) -> Batch:
+        return *self.unweighted[index], self.weight[index % len(self)]
+
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        """The samples of a batch one by one, as a worker process collates them."""
+        return list(zip(*self.batch(torch.tensor(indices)), strict=True))
+
+    def batch(self, indices: Tensor) -> Batch:
+        """The samples of these indices: x (B, ...), y (B, ...), weight (B,)."""
+        return *batch_of(self.unweighted, indices), self.weight[indices % len(self)]
+
+
+def without_weights(dataset: Any) -> Any:
+    """The dataset whose samples have no weights."""
+    return dataset.unweighted if isinstance(dataset, WeightedDataset) else dataset
+
+
+def batch_of(dataset: Any, indices: Tensor) -> Batch:
+    """The samples of these indices, stacked, also of a dataset that returns one sample at a time."""
+    if hasattr(dataset, "batch"):
+        return tuple(dataset.batch(indices))
+    return tuple(default_collate([dataset[index] for index in indices.tolist()]))
+
+
+class WindowDataset(Dataset[Batch]):
     """Windows of a series (C, T): `window` past steps (C, window), and the next `horizon` steps of each target.
 
     The targets are the first `targets` channels. `starts` (N,) are the first steps of the windows, which are sliced on
@@ -87,11 +121,11 @@ class WindowDataset(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.starts)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, index: int) -> Batch:
         x, y = self.batch(torch.tensor([index]))
         return x[0], y[0]
 
-    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, indices: Tensor) -> Batch:
         """The windows of these indices: x (B, C, window), y (B, targets · horizon)."""
         starts = self.starts[indices].unsqueeze(1)
         past = self.series[:, starts + torch.arange(self.window)].transpose(0, 1)

@@ -20,12 +20,26 @@ class Scale:
     std: Tensor
 
     @classmethod
-    def fit(cls, values: Tensor) -> "Scale":
-        """Statistics of each feature of (N, F) or channel of (N, C, ...); the std of a constant one is set to 1."""
+    def fit(cls, values: Tensor, weight: Tensor | None = None) -> "Scale":
+        """Statistics of each feature of (N, F) or channel of (N, C, ...); the std of a constant one is set to 1.
+
+        Rows of (N, F) may have a `weight` (N,).
+        """
+        if weight is not None:
+            shares = (weight.double() / weight.double().sum())[:, None]
+            mean = (shares * values.double()).sum(0)
+            std = (shares * (values.double() - mean).square()).sum(0).sqrt()
+            varies = std > 1e-9 * mean.abs()  # float32 has 7 digits: less is rounding
+            return cls(mean.float(), torch.where(varies, std, 1.0).float())
         dims = [0, *range(2, values.ndim)]
         mean = values.double().mean(dims, keepdim=True)[0]
         std = values.double().std(dims, unbiased=False, keepdim=True)[0]
         return cls(mean.float(), torch.where(std > 0, std, 1.0).float())
+
+    @classmethod
+    def fit_real(cls, values: Tensor) -> "Scale":
+        """As `fit`, of sequences (N, C, L) that have NaN after their end, from the steps before it."""
+        return cls.fit(values.movedim(1, 2)[~values[:, 0].isnan()].T[None])
 
     @classmethod
     def fit_parts(cls, parts: Iterable[Tensor]) -> "Scale":

@@ -1,6 +1,7 @@
 """Time series from CSV or Parquet files: one, or several below each other (long format)."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,20 +87,22 @@ class Series(SeriesDataModule):
         self.notes += list(self._unused(frame, {time, self.series, *names}))
         text = format.text if format else None
         found = self._arranged(frame, times.to_timestamps(frame[time], text))
-        values = self._values(frame, names, found)
+        values, moments = self._values(frame, names, found)
         step = next((each.step for each in found.values() if each.step), None)
         return Steps(
-            np.concatenate(values, axis=1),
+            np.concatenate(list(values.values()), axis=1),
             names,
             len(targets),
             time,
             self.gaps,
-            tuple(each.shape[1] for each in values),
+            tuple(each.shape[1] for each in values.values()),
             self.series,
             text,
             str(step) if step else None,
             self.season or next(iter(found.values())).season,
             self.text_encoding,
+            moments,
+            tuple(values),
         )
 
     def _check(self, frame: pd.DataFrame) -> None:
@@ -141,13 +144,16 @@ class Series(SeriesDataModule):
             found[name] = arrange(moments.loc[rows.index], self.gaps, step, hint)
         return found
 
-    def _values(self, frame: pd.DataFrame, names: tuple[str, ...], found: dict[str, Arranged]) -> list[Values]:
-        """The values of each series at its steps, NaN in gaps, from the first to the last step with all values."""
-        whole = series_values(frame, names, self.gaps)
-        grids = {
-            name: found[name].on_grid(whole[:, rows.index], keep_gaps=self.gaps != "ignore")
-            for name, rows in by_series(frame, self.series)
-        }
+    def _values(
+        self, frame: pd.DataFrame, names: tuple[str, ...], found: dict[str, Arranged]
+    ) -> tuple[dict[str, Values], NDArray[Any]]:
+        """The values of each series at its steps, NaN in gaps, from the first to the last step with all values.
+
+        And the times of these steps, of all series.
+        """
+        whole, keep_gaps = series_values(frame, names, self.gaps), self.gaps != "ignore"
+        own = {name: whole[:, rows.index] for name, rows in by_series(frame, self.series)}
+        grids = {name: found[name].on_grid(values, keep_gaps) for name, values in own.items()}
         margins = {name: without_margins(grid) for name, grid in grids.items()}
         kept = {name: grid[:, margins[name]] for name, grid in grids.items()}
         fitting = {name: values for name, values in kept.items() if not self.series or self.fits(values.shape[1])}
@@ -158,7 +164,8 @@ class Series(SeriesDataModule):
             self.notes.append(
                 ("series", f"{len(short)} too short for a window, left out: {', '.join(short[:MAX_LISTED])}")
             )
-        return list(fitting.values())
+        moments = [found[name].times_on_grid(own[name], keep_gaps)[margins[name]] for name in fitting]
+        return fitting, np.concatenate(moments)
 
     def _notes(
         self, found: dict[str, Arranged], grids: dict[str, Values], margins: dict[str, slice]

@@ -28,7 +28,8 @@ class Steps:
 
     `values` (C, T) holds one series, or several one after the other with their `lengths`; NaN is a gap, which is filled
     as `gaps` says. For the encoding: `time` and `series` are columns of the file, `format` and `step` those of the
-    times, `text_encoding` that set for the file. `season` is a number of steps, None if unknown.
+    times, `text_encoding` that set for the file. `season` is a number of steps, None if unknown. `times` (T,) and
+    `series_names` say where a step is.
     """
 
     values: NDArray[Any]
@@ -42,6 +43,8 @@ class Steps:
     step: str | None = None
     season: int | None = None
     text_encoding: str = "auto"
+    times: NDArray[Any] | None = None
+    series_names: tuple[str, ...] = ()
 
 
 class SeriesDataModule(DataModule):
@@ -56,6 +59,9 @@ class SeriesDataModule(DataModule):
     """
 
     task: Task = "forecasting"
+    times: NDArray[Any] | None = None  # (T,) of each step
+    lengths: tuple[int, ...] = ()  # of the series, one after the other
+    series_names: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -81,6 +87,7 @@ class SeriesDataModule(DataModule):
     def _prepare(self) -> None:
         steps = self.read()
         self.fingerprint = fingerprint(steps.values)
+        self.times, self.lengths, self.series_names = steps.times, steps.lengths, steps.series_names
         self.targets = steps.targets
         self.correlated = self.window + self.horizon
         self.encoding = SeriesEncoding(

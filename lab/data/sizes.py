@@ -1,7 +1,7 @@
 """What an architecture has to know of the data: the shape of a sample, and layers that it needs in front."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -10,18 +10,34 @@ from typing import Any
 class Sizes:
     """The shape of one sample as the architecture sees it, without N, and the number of outputs.
 
-    `classes` is 0 for regression and forecasting. `vocabulary` is the number of tokens of a language model, else 0.
+    `classes` is 0 for regression and forecasting, which may have `levels` outputs for each value, its quantiles, and
+    for `labels`, of which a sample may have several. Of `ordered` classes, the architecture gives one number. `padded`
+    says that sequences (C, L) are of unequal length, of at most L steps, and end in NaN. Of a language model, whose
+    samples are (L,), `vocabulary` is the number of tokens, else 0.
     """
 
     input_shape: tuple[int, ...]
     out_features: int
     classes: int = 0
+    levels: int = 1
+    padded: bool = False
+    labels: int = 0
+    ordered: bool = False
     vocabulary: int = 0
 
+    def with_levels(self, levels: int) -> "Sizes":
+        """The same with so many outputs for each value."""
+        return replace(self, out_features=self.out_features // self.levels * levels, levels=levels)
+
     @property
-    def output_shape(self) -> tuple[int, ...]:
-        """The shape of the outputs for one sample: (out_features,), or of a language model (vocabulary, L)."""
-        return (self.vocabulary, *self.input_shape) if self.vocabulary else (self.out_features,)
+    def raw_outputs(self) -> int:
+        """Numbers per sample that the loss takes: those of the architecture, or K − 1 logits of K ordered classes."""
+        return self.classes - 1 if self.ordered else self.out_features
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """What follows the number of outputs in their shape: (L,) of a language model, which has some at each token."""
+        return self.input_shape if self.vocabulary else ()
 
     def supplied(self) -> dict[str, Any]:
         """The constructor arguments that are passed to an architecture that has parameters of these names.
@@ -29,10 +45,11 @@ class Sizes:
         | name | value |
         |---|---|
         | in_features | values in one sample, all dimensions multiplied |
-        | out_features | logits or values per sample: 1 logit for two classes |
+        | out_features | logits or values per sample: 1 logit for two classes, 1 number for ordered classes |
         | classes | number of classes |
         | in_channels | C of (C, L) or (C, H, W) |
         | length | L of (C, L) |
+        | padded | whether sequences (C, L) are of unequal length, with NaN after the end |
         | image_size | (H, W) of (C, H, W) |
         | vocabulary | number of tokens of a language model, whose `length` is L of (L,) |
         """
@@ -44,7 +61,7 @@ class Sizes:
         if len(self.input_shape) > 1:
             names["in_channels"] = self.input_shape[0]
         if len(self.input_shape) == 2:
-            names["length"] = self.input_shape[1]
+            names |= {"length": self.input_shape[1], "padded": self.padded}
         if len(self.input_shape) == 3:
             names["image_size"] = self.input_shape[1:]
         return names
@@ -82,8 +99,20 @@ class RelativeToLastValue:
     channels: int | None = None
 
 
+@dataclass(frozen=True)
+class EmbeddedTokens:
+    """Input adapter: x (N, L) holds token numbers below `tokens`, each embedded in `width` channels, (N, width, L).
+
+    Where x is `padding`, all channels are NaN.
+    """
+
+    tokens: int
+    width: int
+    padding: int
+
+
 # What a network in front of the architecture must do for this data; `training.building` builds it.
-InputAdapter = EmbeddedColumns | RelativeToLastValue
+InputAdapter = EmbeddedColumns | RelativeToLastValue | EmbeddedTokens
 
 
 def embedding_width(categories: int) -> int:

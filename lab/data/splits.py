@@ -59,7 +59,7 @@ def folds(samples: Samples, indices: Indices, count: int) -> list[Indices]:
             "fold: these samples are in order (data.order_by), and folds would train on later ones than they test; "
             "leave out one of the two"
         )
-    labels = samples.y if len(samples.class_names) else None
+    labels = samples.strata
     if samples.groups is not None:
         return _folds_of_groups(samples.groups, indices, count, labels)
     if len(indices) < max(count, 4):  # 4: a fold of two leaves one for training and one for validation
@@ -74,7 +74,7 @@ def held_out(samples: Samples, indices: Indices, fraction: float, seed: int) -> 
     """Split the samples at `indices` into (kept, held out): in order, by group, or at random; both sorted."""
     if samples.order is not None:
         return _last(samples.order, indices, fraction)
-    labels = samples.y if len(samples.class_names) else None
+    labels = samples.strata
     if samples.groups is not None:
         return _hold_out_groups(samples.groups, indices, fraction, seed, labels)
     return hold_out(indices, fraction, seed, labels)

@@ -1,5 +1,6 @@
 """Tables from CSV or Parquet files: numbers, categories and dates, with missing values."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -7,14 +8,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lab.config.types import Count, Fraction, PositiveInt
+from lab.data import weights
 from lab.data.base import SampleDataModule, Samples
-from lab.data.encodings.cells import NO_NUMBER, known, numbers
+from lab.data.encodings.cells import NO_NUMBER, NumberFormat, known, numbers
 from lab.data.encodings.table import TableEncoding
 from lab.data.preparation import Scale, file_fingerprint
 from lab.data.reading import column_types, number_formats, table_files, table_rows, targets
 from lab.data.reading.settings import Reading, Separator, marks_of
 from lab.data.reading.times import dates
-from lab.data.sizes import EmbeddedColumns, Sizes
+from lab.data.sizes import EmbeddedColumns
 from lab.data.table_splits import TableSplits
 from lab.display.numbers import counted
 from lab.errors import LabError
@@ -23,7 +25,10 @@ EXAMPLE_ROWS = 4
 
 
 class Table(SampleDataModule):
-    """Rows (N, F), to the classes or the value in the column `target`.
+    """Rows (N, F), to the classes or the value in the column `target`, or to the values of several such columns.
+
+    With `task: multilabel` the targets are columns of 0 and 1 (or yes and no), or one column of lists, whose
+    `label_separator` is found. With `task: ordinal` the target is numbers, or names in the `order` given.
 
     `path` is relative to the working directory. `drop` lists columns to ignore, `keep` columns that look like
     identifiers but are features, `categorical` numeric columns to treat as categories. A categorical column is
@@ -31,7 +36,8 @@ class Table(SampleDataModule):
 
     Rows with the same value in the column `group`, such as a patient's, are on one side of every split; with
     `order_by`, such as a date, the last rows are the test; `split` is a column that says train, val or test;
-    `test_path` and `val_path` are files of their own for these.
+    `test_path` and `val_path` are files of their own for these. The column `weight` says how many times a row counts
+    in the loss and in every metric; it is no feature.
 
     How the file is read is inferred: `separator`, `text_encoding`, `decimal` and `thousands` are its marks, `missing`
     lists what stands for a missing value, `skip_rows` lines are above the header, `date_format` is one of strptime
@@ -41,12 +47,15 @@ class Table(SampleDataModule):
 
     encoding: TableEncoding
     example: pd.DataFrame  # the first raw rows
+    row_numbers: NDArray[np.int64]  # of each sample in its file, from 1
 
     def __init__(
         self,
         path: str,
-        target: str,
+        target: str | list[str],
         task: targets.TaskChoice = "auto",
+        order: list[str | int | float] | None = None,
+        label_separator: str | None = None,
         drop: list[str] | tuple[str, ...] = (),
         keep: list[str] | tuple[str, ...] = (),
         categorical: list[str] | tuple[str, ...] = (),
@@ -54,6 +63,7 @@ class Table(SampleDataModule):
         group: str | None = None,
         order_by: str | None = None,
         split: str | None = None,
+        weight: str | None = None,
         test_path: str | None = None,
         val_path: str | None = None,
         separator: Separator = "auto",
@@ -72,18 +82,23 @@ class Table(SampleDataModule):
     ):
         super().__init__(batch_size, val_fraction, test_fraction, num_workers, seed)
         self.path = path
-        self.target = target
-        self.chosen_task = task
+        self.predicted = [target] if isinstance(target, str) else list(dict.fromkeys(target))
+        self.choice = targets.Choice(task, order, label_separator)
         self.drop = drop
         self.keep = keep
         self.categorical = categorical
         self.categories = categories
+        self.weight = weight
         self.rows = TableSplits(group, order_by, split, {"val": val_path, "test": test_path})
         self.missing = marks_of(missing)
         self.missing_target = missing_target
+        if missing_target == "skip" and task == "multilabel" and len(self.predicted) == 1:
+            raise LabError("data.missing_target: an empty list of labels is a sample without any; leave it out")
         self._samples: Samples | None = None
         self.date_format = None if date_format is None else dates.check(date_format)
-        self.reading = Reading(separator, text_encoding, decimal, thousands, self.missing, skip_rows, categorical)
+        self.lists = self.predicted if task == "multilabel" and len(self.predicted) == 1 else []  # of labels
+        texts = [*categorical, *self.lists]
+        self.reading = Reading(separator, text_encoding, decimal, thousands, self.missing, skip_rows, texts)
 
     def read(self) -> Samples:
         """All rows, without the target; read once, and kept until they are prepared."""
@@ -93,18 +108,21 @@ class Table(SampleDataModule):
     def _read(self) -> Samples:
         frame, given = self._read_files()
         frame, given = self._with_target(frame, given)
-        found = targets.resolve(self._target(frame), self.chosen_task, f"column '{self.target}'")
+        found = self._found(frame)
         self.notes.append(("task", targets.describe(found)))
         self._note_names(found)
         self.example = frame.head(EXAMPLE_ROWS)
         splits, notes = self.rows.of(frame, given, self.date_format)
         self.notes += notes
+        weight = self._weight(frame)
         return Samples(
-            frame.drop(columns=[self.target, *self.drop, *self.rows.not_inputs()]),
+            frame.drop(columns=[*self.predicted, *self.drop, *self._not_inputs()]),
             found.values,
             class_names=found.class_names,
-            target_names=() if found.class_names else (self.target,),
+            target_names=() if found.class_names else tuple(self.predicted),
+            ordered=found.ordered,
             fingerprint=file_fingerprint(self.path, *self.rows.paths()),
+            weight=weight,
             **splits,
         )
 
@@ -113,7 +131,7 @@ class Table(SampleDataModule):
         file = table_files.read(self.path, self.reading)
         frame, notes = table_rows.samples_of(file.frame)
         self.notes += [*file.notes, *notes]
-        self._check_names(frame)
+        frame = self._checked(frame)
         self.settings = column_types.Settings(
             self.categorical,
             self.keep,
@@ -124,37 +142,76 @@ class Table(SampleDataModule):
         )
         frame, given, notes = self.rows.with_files(frame, self.reading, self.path)
         self.notes += notes
-        self.formats = column_types.number_formats_of(frame.drop(columns=list(self.drop)), self.settings)
+        self.row_numbers, frame = frame.index.to_numpy() + 1, frame.reset_index(drop=True)
+        self.formats = column_types.number_formats_of(frame.drop(columns=[*self.drop, *self.lists]), self.settings)
         return frame, given
 
-    def _check_names(self, frame: pd.DataFrame) -> None:
-        """Raise LabError for a setting that names no column."""
-        column_types.check_names([self.target], frame, "data.target")
+    def _checked(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The columns that are used; raises LabError for a setting that names no column."""
+        if not self.predicted:
+            raise LabError("data.target: names no column; which one is to be predicted?")
+        column_types.check_names(self.predicted, frame, "data.target")
         for setting in ("drop", "keep", "categorical"):
             column_types.check_names(getattr(self, setting), frame, f"data.{setting}")
-            if self.target in getattr(self, setting):
-                raise LabError(f"data.{setting}: '{self.target}' is the target; leave it out of the list")
+            for name in self.predicted:
+                if name in getattr(self, setting):
+                    raise LabError(f"data.{setting}: '{name}' is the target; leave it out of the list")
         for setting, name in self.rows.columns.items():
             column_types.check_names([name], frame, f"data.{setting}")
+        if self.weight is not None:
+            self._check_weight(self.weight, frame)
+        return frame
+
+    def _check_weight(self, name: str, frame: pd.DataFrame) -> None:
+        """Raise LabError where the weights are in no column, or in one that has another use."""
+        column_types.check_names([name], frame, "data.weight")
+        uses = {"target": self.predicted, **{setting: [column] for setting, column in self.rows.columns.items()}}
+        uses |= {setting: list(getattr(self, setting)) for setting in ("drop", "keep", "categorical")}
+        if other := next((setting for setting, columns in uses.items() if name in columns), None):
+            raise LabError(f"data.weight: '{name}' is named by data.{other} too; a column has one use")
 
     def _with_target(self, frame: pd.DataFrame, given: NDArray[np.str_]) -> tuple[pd.DataFrame, NDArray[np.str_]]:
         """The rows that have a target, where those without are to be skipped."""
-        if self.missing_target == "refuse":
+        if self.missing_target == "refuse" or self.lists:  # an empty list is a list
             return frame, given
-        present = self._known_target(frame[self.target]).notna().to_numpy()
+        what = f"column '{self.predicted[0]}'" if len(self.predicted) == 1 else f"one of {', '.join(self.predicted)}"
+        present = np.all([self._known_target(frame[name]).notna() for name in self.predicted], axis=0)
         if not present.any():
-            raise LabError(f"column '{self.target}' is missing in all rows")
+            raise LabError(f"{what} is missing in all rows")
         for split, path in self.rows.files.items():
             if path is not None and not present[given == split].any():
-                raise LabError(f"{path}: column '{self.target}' is missing in all rows")
+                raise LabError(f"{path}: {what} is missing in all rows")
         if not present.all():
-            self.notes.append(("skipped", f"{counted(int((~present).sum()), 'row')} without {self.target}"))
+            without = f"{counted(int((~present).sum()), 'row')} without {', or without '.join(self.predicted)}"
+            self.notes.append(("skipped", without))
+        self.row_numbers = self.row_numbers[present]
         return frame[present].reset_index(drop=True), given[present]
 
-    def _target(self, frame: pd.DataFrame) -> pd.Series:
-        """The target, as numbers where it is written as such."""
-        column, format = frame[self.target], self.formats.get(self.target)
-        if self.chosen_task == "classification":
+    def _weight(self, frame: pd.DataFrame) -> NDArray[np.float32] | None:
+        """The weight of each row, if a column has them."""
+        if self.weight is None:
+            return None
+        format = self.formats.get(self.weight, NumberFormat())
+        weight = weights.of_column(frame[self.weight], format, self.settings.marks)
+        self.notes.append(("weight", weights.described(weight, f"column '{self.weight}'")))
+        return weight
+
+    def _not_inputs(self) -> list[str]:
+        """The columns that are used and are no features."""
+        return list(dict.fromkeys([*self.rows.not_inputs(), *([] if self.weight is None else [self.weight])]))
+
+    def _found(self, frame: pd.DataFrame) -> targets.Target:
+        """The classes, labels or values to be predicted."""
+        columns = {name: self._target(frame, name) for name in self.predicted}
+        if len(columns) > 1:
+            return targets.resolve_columns(columns, self.choice)
+        (name, column), *_ = columns.items()
+        return targets.resolve(column, self.choice, f"column '{name}'")
+
+    def _target(self, frame: pd.DataFrame, name: str) -> pd.Series:
+        """A target, as numbers where it is written as such."""
+        column, format = frame[name], self.formats.get(name)
+        if self.choice.task in ("classification", "multilabel"):
             return column
         if format is not None:
             return pd.Series(numbers(column, format, self.settings.marks), name=column.name)
@@ -166,7 +223,7 @@ class Table(SampleDataModule):
     def _known_target(self, column: pd.Series) -> pd.Series:
         """The target, missing where it is marked so, also among numbers."""
         marks = self.settings.marks
-        if self.target in self.formats:
+        if column.name in self.formats:
             marks = marks.among_numbers()
         column = known(column, marks)
         marked = column.isin(marks.numbers)
@@ -174,7 +231,7 @@ class Table(SampleDataModule):
 
     def _note_names(self, found: targets.Target) -> None:
         """Say that a class is called None, which may mean a missing value."""
-        if taken := [name for name in found.class_names if name in NO_NUMBER]:
+        if found.values.ndim == 1 and (taken := [name for name in found.class_names if name in NO_NUMBER]):
             count = counted(int((found.values == found.class_names.index(taken[0])).sum()), "row")
             remedy = f"if it means a missing value, set data.missing: ['', {taken[0]}]"
             self.notes.append(("classes", f"'{taken[0]}' in {count} is taken as a class; {remedy}"))
@@ -207,4 +264,4 @@ class Table(SampleDataModule):
         super()._prepare()
         self._samples = None
         self.input_adapter = EmbeddedColumns(len(self.encoding.names()), self.encoding.embedded())
-        self.sizes = Sizes((self.input_adapter.width,), self.sizes.out_features, self.sizes.classes)
+        self.sizes = replace(self.sizes, input_shape=(self.input_adapter.width,))

@@ -49,7 +49,7 @@ class TableSplits:
     ) -> tuple[pd.DataFrame, NDArray[np.str_], Notes]:
         """The rows of all files, the split that each is given for, "" for those of the main file at `path`, and notes.
 
-        The notes say what was left out of the other files.
+        The index of a row is that in its file. The notes say what was left out of the other files.
         """
         frames, given = [frame], [np.full(len(frame), "", dtype="<U5")]
         notes: Notes = []
@@ -59,7 +59,7 @@ class TableSplits:
                 notes += [(about, f"{Path(other).name}: {text}") for about, text in left_out]
                 frames.append(rows)
                 given.append(np.full(len(frames[-1]), split, dtype="<U5"))
-        return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frame, np.concatenate(given), notes
+        return pd.concat(frames) if len(frames) > 1 else frame, np.concatenate(given), notes
 
     def _rows_of(self, other: str, frame: pd.DataFrame, reading: Reading, path: str) -> tuple[pd.DataFrame, Notes]:
         """The rows of another file, with the columns and types of the main one, and notes on what was left out."""

@@ -1,9 +1,8 @@
 """Export of a run's model to other formats; each export is compared with the original before it is kept."""
 
-import json
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -13,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch.func import functional_call
 
+from lab.data.encodings.sequence import SequenceEncoding
 from lab.errors import LabError, TrainingFailed
-from lab.files import atomic_output, may_replace
+from lab.files import atomic_output, may_replace, to_json
 from lab.inference.model import Model
 
 Format = Literal["onnx", "torch", "safetensors"]
@@ -60,16 +60,24 @@ def export(model: Model, format: Format, path: Path | None = None, yes: bool = F
 def largest_difference(model: Model, outputs_of: Callable[[Outputs], Outputs]) -> float:
     """The largest difference between the outputs of the original and of a copy, for the example and its first sample.
 
+    Of sequences of any length also for a single step, and for more steps than the example has.
     Raises TrainingFailed where it is above TOLERANCE.
     """
     largest = 0.0
-    for samples in (model.example, model.example[:1]):
+    for samples in (model.example, model.example[:1], *_other_lengths(model)):
         original, copied = model.outputs(samples), outputs_of(samples)
         if original.shape != copied.shape or not np.allclose(original, copied, rtol=TOLERANCE, atol=TOLERANCE / 10):
             gap = float(np.abs(original - copied).max()) if original.shape == copied.shape else float("inf")
             raise TrainingFailed(f"the exported model differs by {gap:.3g} from the original; nothing was written")
         largest = max(largest, float(np.abs(original - copied).max()))
     return largest
+
+
+def _other_lengths(model: Model) -> Iterator[Outputs]:
+    """The example cut to a step, and twice after itself, where the length is not fixed."""
+    if isinstance(model.encoding, SequenceEncoding) and not model.encoding.longest:
+        yield model.example[:, :, :1]
+        yield np.concatenate([model.example[:1, :, :1], model.example[:1], model.example[:1]], axis=2)
 
 
 def _write_onnx(model: Model, path: Path) -> None:
@@ -114,7 +122,7 @@ def _write_safetensors(model: Model, path: Path) -> None:
     others = {name: value for name, value in (state | constants).items() if not name.startswith(ARCHITECTURE)}
     scales = {name: value.tolist() for name, value in others.items() if isinstance(value, torch.Tensor)}
     texts = {name: model.run.artifact(name).read_text(encoding="utf-8") for name in ("config.yaml", "encoding.json")}
-    path.write_bytes(save(weights, texts | {"run": model.run.id, "scales": json.dumps(scales)}))
+    path.write_bytes(save(weights, texts | {"run": model.run.id, "scales": to_json(scales)}))
 
 
 def _safetensors_outputs(model: Model, path: Path) -> Callable[[Outputs], Outputs]:

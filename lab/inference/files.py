@@ -10,36 +10,49 @@ import numpy as np
 import pandas as pd
 
 from lab.data.encodings import Encoding
+from lab.data.encodings.sequence import SequenceEncoding
 from lab.data.encodings.series import SeriesEncoding
 from lab.data.encodings.table import TableEncoding
+from lab.data.encodings.text import TEXT_FILE, TextEncoding
+from lab.data.reading import class_folders
 from lab.data.reading.images.files import SUFFIXES, images_below
 from lab.data.reading.settings import existing_file
 from lab.data.reading.table_files import read_rows, read_steps, read_table
+from lab.data.sequences.lengths import cut
 from lab.errors import LabError
 from lab.files import atomic_output, may_replace
 
 TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 ARRAYS = (".npy", ".npz")
-INPUT_ENDINGS = {"array": ARRAYS + TABLES, "table": TABLES, "image": SUFFIXES + ARRAYS, "series": TABLES + ARRAYS}
+INPUT_ENDINGS = {
+    "array": ARRAYS + TABLES,
+    "sequence": ARRAYS,
+    "table": TABLES,
+    "text": TABLES,
+    "image": SUFFIXES + ARRAYS,
+    "series": TABLES + ARRAYS,
+}
 OUTPUT_ENDINGS = (".csv", ".parquet", ".npz")
 
 
 def read(paths: Sequence[str], encoding: Encoding) -> Any:
-    """The input of `Model.predict`: a table, an array, or the paths of images, those of a folder sorted by name.
+    """The input of `Model.predict`: a table, an array, or paths of images or texts, those of a folder sorted by name.
 
     Raises LabError where the files do not fit the model.
     """
     if encoding.kind == "image" and Path(paths[0]).suffix.lower() not in ARRAYS:
         return [file for path in paths for file in _images(Path(path).expanduser())]
+    if encoding.kind == "text" and all(Path(path).suffix.lower() in ("", TEXT_FILE) for path in paths):
+        return [file for path in paths for file in _texts(Path(path).expanduser())]
     if len(paths) > 1:
-        raise LabError(f"{paths[1]}: only one file can be read; several files must be images")
+        raise LabError(f"{paths[1]}: only one file can be read; several files must be images or texts")
     ending = Path(paths[0]).suffix.lower()
     known = INPUT_ENDINGS[encoding.kind]
     if ending not in known:
         raise LabError(f"{paths[0]}: this model takes {', '.join(known)} files")
     if ending in ARRAYS:
-        return _read_array(existing_file(paths[0]))
-    if isinstance(encoding, TableEncoding):
+        return _read_array(existing_file(paths[0]), encoding)
+    if isinstance(encoding, TableEncoding | TextEncoding):
         return read_rows(paths[0], encoding)
     return read_steps(paths[0], encoding) if isinstance(encoding, SeriesEncoding) else read_table(paths[0])
 
@@ -56,8 +69,18 @@ def _images(path: Path) -> list[Path]:
     return found
 
 
-def _read_array(path: Path) -> Any:
-    """The array in an NPY file, or in an NPZ file the one named `x` or the only one."""
+def _texts(path: Path) -> list[Path]:
+    """The path of a text file, or those of the text files in a folder."""
+    if not path.is_dir():
+        return [existing_file(path)]
+    found = class_folders.below(path, class_folders.TEXTS)
+    if not found:
+        raise LabError(f"{path}: has no texts ({TEXT_FILE})")
+    return found
+
+
+def _read_array(path: Path, encoding: Encoding) -> Any:
+    """The array in an NPY file, or in an NPZ file the one named `x` or the only one; sequences cut by `lengths`."""
     try:
         content = np.load(path, allow_pickle=False)
     except (ValueError, OSError, BadZipFile, EOFError):
@@ -65,6 +88,9 @@ def _read_array(path: Path) -> Any:
     if isinstance(content, np.ndarray):
         return content
     with content:
+        if isinstance(encoding, SequenceEncoding) and {"x", "lengths"} <= set(content):
+            samples, axes = cut(content["x"], content["lengths"], encoding.axes, f"{path}: lengths")
+            return [sample.T for sample in samples] if axes != encoding.axes else samples
         name = "x" if "x" in content else next(iter(content), "")
         if name != "x" and len(content) != 1:
             raise LabError(f"{path}: has no x; it has {', '.join(content) or 'nothing'}")

@@ -17,6 +17,8 @@ from torch import nn
 from lab.data import encodings
 from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
+from lab.data.encodings.outputs import Output, named_outputs, value_columns
+from lab.data.encodings.sequence import SequenceEncoding
 from lab.data.encodings.series import SeriesEncoding
 from lab.data.reading.times import columns as times
 from lab.data.reading.times import dates
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 
 BATCH_SIZE = 4_096  # samples that go through the network together
+MOST_VALUES = 1 << 18  # token numbers that do; each is embedded in many channels
 
 
 def load(run: str, by: str = stored_runs.BEST_BY) -> "Model":
@@ -51,15 +54,6 @@ def _program_file(folder: Path, run: StoredRun) -> Path:
 
 
 @dataclass(frozen=True)
-class Output:
-    """The task, and the names of its classes or of its targets."""
-
-    task: str
-    class_names: Sequence[str]
-    target_names: Sequence[str]
-
-
-@dataclass(frozen=True)
 class Model:
     """A trained model with its encoding: raw data in, named predictions out."""
 
@@ -75,15 +69,18 @@ class Model:
         """The predictions for raw samples, a row each, in their order; raises LabError for invalid samples.
 
         `raw` is of the kind that the model was trained on: a DataFrame of rows; an array (N, ...), or its samples as
-        the rows of a DataFrame; paths of images; or a DataFrame that holds a series up to now, for which the result
-        has a row for each of the next steps, of each series if there are several. Columns: `prediction`, and
-        `probability of ...` for each class; for several targets, `prediction of ...` for each.
+        the rows of a DataFrame; a list of sequences of unequal length, an array with NaN after the end of each, or a
+        DataFrame with one column of lists; paths of images; texts or their paths; or a DataFrame that holds a series up
+        to now, for which the result has a row for each of the next steps, of each series if there are several.
+        Columns: `prediction`, and `probability of ...` for each class; for several targets, `prediction of ...` for
+        each; for labels all three, the first with the list of those that are said; beside values their quantiles, such
+        as `quantile 0.9`, and the ends `lower` and `upper` of their interval, as far as the run has them.
         """
         if self.output.task == "language":
             raise LabError(f"run {self.run.id[:8]} writes text: `lab predict {self.run.id[:8]} --prompt ...`")
         outputs = self._outputs_of(raw)
         if isinstance(self.encoding, SeriesEncoding) and isinstance(raw, pd.DataFrame):
-            return forecasts(raw, outputs, self.encoding)
+            return forecasts(raw, outputs, self.encoding, self.output.bands)
         frame = named_outputs(outputs, self.output)
         return frame.set_index(raw.index) if isinstance(raw, pd.DataFrame) else frame
 
@@ -98,22 +95,31 @@ class Model:
             raw = _samples(raw, self.encoding.shape)
         return self.outputs(self.encoding.encode(raw))
 
-    def outputs(self, encoded: NDArray[np.float32]) -> NDArray[np.float32]:
+    def outputs(self, encoded: NDArray[Any]) -> NDArray[np.float32]:
         """Probabilities (N, classes) or values (N, T) for encoded samples (N, ...)."""
         network: Callable[[torch.Tensor], torch.Tensor] = self.program.module()
+        together = max(MOST_VALUES // encoded.shape[1], 1) if self.encoding.kind == "text" else BATCH_SIZE
         with torch.inference_mode():
-            parts = [network(part).numpy() for part in torch.from_numpy(encoded).split(BATCH_SIZE)]
+            parts = [network(part).numpy() for part in torch.from_numpy(encoded).split(together)]
         return np.concatenate(parts)
 
     def network(self) -> nn.Module:
-        """The trained network alone, without gradients: standardised inputs (N, ...) to raw outputs, such as logits."""
+        """The trained network alone, without gradients: standardised inputs (N, ...) to raw outputs, such as logits.
+
+        Raises LabError for a network of sequences of unequal length, which torch 2.13 cannot take out of its program.
+        """
+        if isinstance(self.encoding, SequenceEncoding):
+            raise LabError(
+                f"run {self.run.id[:8]}: a network of sequences of unequal length cannot be taken out of its model; "
+                "use outputs() of raw sequences, or load the weights of its checkpoint"
+            )
         with warnings.catch_warnings(action="ignore", category=FutureWarning):  # torch 2.13 about its own pytrees
             whole = torch.export.unflatten(self.program)
         network = whole.get_submodule("architecture" if hasattr(whole, "architecture") else "module")
         return network.requires_grad_(False)
 
     @property
-    def example(self) -> NDArray[np.float32]:
+    def example(self) -> NDArray[Any]:
         """The encoded samples with which the model was exported."""
         (samples,), _ = self.program.example_inputs
         return samples.numpy()
@@ -135,25 +141,15 @@ def _samples(rows: pd.DataFrame, shape: tuple[int, ...]) -> NDArray[Any]:
     return rows.to_numpy(dtype=np.float32).reshape(len(rows), *shape)
 
 
-def named_outputs(outputs: NDArray[np.float32], output: Output) -> pd.DataFrame:
-    """Probabilities (N, classes) or values (N, T) as a table with a row per sample."""
-    if output.class_names:
-        predicted = np.asarray(output.class_names, dtype=object)[outputs.argmax(axis=1)]
-        named = {f"probability of {name}": outputs[:, index] for index, name in enumerate(output.class_names)}
-        return pd.DataFrame({"prediction": predicted} | named)
-    if outputs.shape[1] == 1:
-        return pd.DataFrame({"prediction": outputs[:, 0]})
-    return pd.DataFrame({f"prediction of {name}": outputs[:, index] for index, name in enumerate(output.target_names)})
-
-
-def forecasts(raw: pd.DataFrame, outputs: NDArray[np.float32], encoding: SeriesEncoding) -> pd.DataFrame:
-    """Outputs (S, targets · horizon) as a table: for each series the next steps, with their times.
+def forecasts(
+    raw: pd.DataFrame, outputs: NDArray[np.float32], encoding: SeriesEncoding, bands: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Outputs (S, (1 + bands) · targets · horizon) as a table: for each series the next steps, with their times.
 
     Where the rows have no times, the steps are numbered from 1 in a column `step`.
     """
     values = outputs.reshape(len(outputs), -1, encoding.horizon)
-    names = encoding.columns[: values.shape[1]]
-    columns = ["prediction"] if len(names) == 1 else [f"prediction of {name}" for name in names]
+    columns = value_columns(encoding.columns[: values.shape[1] // (1 + len(bands))], bands)
     tables = []
     for (name, rows), forecast in zip(encoding.split(raw), values, strict=True):
         table = pd.DataFrame(forecast.T, columns=columns)

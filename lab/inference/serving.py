@@ -2,7 +2,6 @@
 
 import io
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,8 @@ from starlette.datastructures import Headers
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lab.files import without_nan
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -38,15 +39,6 @@ def example(folder: Path) -> dict[str, Any]:
     """A request that the model answers, with null for missing values."""
     text = (folder / EXAMPLE_FILE).read_text(encoding="utf-8")
     return without_nan(json.loads(text, parse_float=lambda number: float(f"{float(number):.7g}")))  # as float32 holds
-
-
-def without_nan(content: Any) -> Any:
-    """JSON content with null for NaN and infinity, which JSON does not have."""
-    if isinstance(content, float):
-        return content if math.isfinite(content) else None
-    if isinstance(content, Mapping):
-        return {name: without_nan(value) for name, value in content.items()}
-    return [without_nan(value) for value in content] if isinstance(content, list) else content
 
 
 class OwnOrigin:

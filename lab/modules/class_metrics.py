@@ -4,15 +4,17 @@ Predictions are probabilities (N, classes), targets class numbers (N,). A sample
 wrong, and makes the calibration error NaN.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 from torchmetrics import Metric
 from torchmetrics.classification import BinaryAUROC
 
 from lab.data.base import UNUSUAL
+from lab.modules.metrics import Wrapped
 
 BINS = 15  # of the calibration error, as in Guo et al. (2017)
 MOST_RECALLS = 20  # classes; of more, no recall is recorded for each
@@ -33,7 +35,7 @@ class Recalls(Metric):
 
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Probabilities and class numbers of some samples."""
-        _, right = _confidence(preds, target)
+        _, right = confidence_of(preds, target)
         self.samples.index_add_(0, target, torch.ones_like(target))
         self.recognised.index_add_(0, target, right.long())
 
@@ -81,7 +83,7 @@ class CalibrationError(Metric):
 
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Probabilities and class numbers of some samples."""
-        confidence, right = _confidence(preds, target)
+        confidence, right = confidence_of(preds, target)
         bins = torch.bucketize(confidence, self.edges.to(confidence.device))
         self.gaps.index_add_(0, bins, right.double() - confidence)
         self.samples += len(target)
@@ -104,7 +106,7 @@ class SecondClassAUROC(BinaryAUROC):
         return super().compute() if targets.amin() < targets.amax() else torch.tensor(torch.nan)
 
 
-def _confidence(preds: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def confidence_of(preds: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """The probability of the most probable class, the first of equal ones, and whether it is the true one; (N,)."""
     confidence, predicted = preds.max(1)  # NaN where one is NaN
     return confidence.double(), (predicted == target) & ~confidence.isnan()
@@ -112,17 +114,34 @@ def _confidence(preds: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 def recall_of_each(class_names: Sequence[str]) -> dict[str, Metric]:
     """The recall of every class, as `recall_NAME`; none where there are too many to look at."""
+    return named_recalls(class_names, Recall)
+
+
+def named_recalls(class_names: Sequence[str], metric: Callable[[int, int], Metric]) -> dict[str, Metric]:
+    """A metric of (number of classes, number of the class) for every class, as `recall_NAME`; none for too many."""
     count = len(class_names)
-    if count > MOST_RECALLS:
-        return {}
-    named: dict[str, Metric] = {}
-    for number, class_name in enumerate(class_names):
-        name = f"recall_{UNUSUAL.sub('_', class_name)}"
-        named[f"{name}_{number + 1}" if name in named else name] = Recall(count, number)
-    return named
+    names = names_in_metrics(class_names) if count <= MOST_RECALLS else []
+    return {f"recall_{name}": metric(count, number) for number, name in enumerate(names)}
 
 
-def imbalanced(counts: Sequence[int]) -> bool:
+def names_in_metrics(class_names: Sequence[str]) -> list[str]:
+    """The names of classes as part of the names of metrics, each different."""
+    found: list[str] = []
+    for number, class_name in enumerate(class_names, start=1):
+        name = UNUSUAL.sub("_", class_name)
+        found.append(f"{name}_{number}" if name in found else name)
+    return found
+
+
+class Decided(Wrapped):
+    """A metric of two classes that takes which one was decided on, by a threshold, instead of probabilities."""
+
+    def update(self, decided: Tensor, target: Tensor) -> None:
+        """Class numbers (N,), said and true, of some samples."""
+        self.metric.update(one_hot(decided, 2).float(), target)
+
+
+def imbalanced(counts: Sequence[float]) -> bool:
     """Whether accuracy misleads: the largest class has at least four times the samples of the smallest."""
     present = [count for count in counts if count]
     return bool(present) and max(present) >= IMBALANCED * min(present)

@@ -67,7 +67,7 @@ def dead_fraction(network: nn.Module, batches: Iterable[Batch]) -> float | None:
     hooks = [module.register_forward_hook(note) for module in rectifiers]
     network.eval()
     try:
-        for samples, _ in batches:
+        for samples, *_ in batches:
             fired.append([])
             network(samples)
     finally:

@@ -1,8 +1,9 @@
 """Linear models by scikit-learn, fitted in about a second: what a network must beat to be worth its trouble."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Matrix = NDArray[np.float64]
+ClassWeights = Literal["balanced"] | dict[int, float] | None
 MOST_ITERATIONS = 100
 MOST_CATEGORIES = 50  # that are one-hot encoded; of more, the frequency of each
 
@@ -60,17 +62,37 @@ class Features:
         return ((shares[codes] - mean) / (deviation or 1.0))[:, None]
 
 
-def logistic_regression(x: Matrix, y: NDArray[np.int64], classes: int, balanced: bool) -> Linear:
+def summaries(x: Matrix) -> Matrix:
+    """Sequences (N, C, L) with NaN after their end as (N, 6·C + 1) numbers: what a linear model takes of any length.
+
+    Mean, standard deviation, first, last, smallest and largest value of each channel; and the logarithm of the length.
+    """
+    lengths = (~np.isnan(x[:, 0])).sum(1)
+    last = np.take_along_axis(x, lengths[:, None, None] - 1, 2)[:, :, 0]
+    parts = [np.nanmean(x, 2), np.nanstd(x, 2), x[:, :, 0], last, np.nanmin(x, 2), np.nanmax(x, 2)]
+    return np.concatenate([*parts, np.log(lengths)[:, None]], axis=1)
+
+
+def logistic_regression(
+    x: Matrix,
+    y: NDArray[np.int64],
+    classes: int,
+    of_class: ClassWeights,
+    weight: Matrix | None = None,
+    c: float = 1.0,
+) -> Linear:
     """Features (N, F) and class numbers (N,) to logits: (N, 1) of two classes, else (N, classes).
 
-    A class without a sample gets no probability. Raises ValueError where there is a single class.
+    `of_class` is balanced, or has the weight of each class; `weight` (N,) is that of each row; `c` is the inverse of
+    the penalty on the weights. A class without a sample gets no probability. Raises ValueError where there is a single
+    class.
     """
     from sklearn.linear_model import LogisticRegression
 
-    weights = "balanced" if balanced else None
     with warnings.catch_warnings():  # of too few iterations, and of very many classes
         warnings.simplefilter("ignore", UserWarning)
-        fitted = LogisticRegression(max_iter=MOST_ITERATIONS, class_weight=weights, random_state=0).fit(x, y)
+        fitted = LogisticRegression(C=c, max_iter=MOST_ITERATIONS, class_weight=of_class, random_state=0)
+        fitted.fit(x, y, sample_weight=weight)
     weight, bias = fitted.coef_, fitted.intercept_
     if classes == 2:
         return Linear(weight, bias)
@@ -81,9 +103,33 @@ def logistic_regression(x: Matrix, y: NDArray[np.int64], classes: int, balanced:
     return Linear(every, biases)
 
 
-def ridge_regression(x: Matrix, y: Matrix) -> Linear:
-    """Features (N, F) and standardised values (N, T) to standardised values."""
+def quantile_regression(x: Matrix, y: Matrix, levels: Sequence[float], weight: Matrix | None = None) -> Linear:
+    """Features (N, F) and values (N, T) to their quantiles (N, levels · T), all values of the lowest level first."""
+    from sklearn.linear_model import QuantileRegressor
+
+    fits = [
+        QuantileRegressor(quantile=level, alpha=0.0).fit(x, column, sample_weight=weight)
+        for level in levels
+        for column in y.T
+    ]
+    return Linear(np.stack([fit.coef_ for fit in fits]), np.array([fit.intercept_ for fit in fits]))
+
+
+def one_vs_rest(x: Matrix, y: NDArray[np.int64]) -> Linear:
+    """Features (N, F) and labels (N, K) to logits (N, K), of one logistic regression for each label.
+
+    A label that all samples have, or none, gets a probability of 1 or 0.
+    """
+    weight, bias = np.zeros((y.shape[1], x.shape[1])), np.where(y[0], np.inf, -np.inf)
+    for label in np.flatnonzero((y != y[:1]).any(axis=0)):
+        fitted = logistic_regression(x, y[:, label], 2, None)
+        weight[label], bias[label] = fitted.weight[0], fitted.bias[0]
+    return Linear(weight, bias)
+
+
+def ridge_regression(x: Matrix, y: Matrix, weight: Matrix | None = None) -> Linear:
+    """Features (N, F) and standardised values (N, T) to standardised values; `weight` (N,) is that of each row."""
     from sklearn.linear_model import Ridge
 
-    fitted = Ridge(alpha=1.0).fit(x, y)
+    fitted = Ridge(alpha=1.0).fit(x, y, sample_weight=weight)
     return Linear(np.atleast_2d(fitted.coef_), np.atleast_1d(fitted.intercept_))

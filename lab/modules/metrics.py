@@ -1,5 +1,6 @@
 """Loss and metrics of an epoch, the lab's own metrics, and those that an experiment names."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from lab.config import schema
 from lab.config.sections import Part
 from lab.data.sizes import Sizes
 from lab.errors import LabError
+from lab.modules import sample_weights
 from lab.modules.class_weights import WeightedBCE
 
 # Rows kept before they are handed to the metrics: one update costs as much as many rows do.
@@ -105,13 +107,17 @@ def as_floats(values: dict[str, Tensor]) -> dict[str, float]:
     return {name: float(str(value.cpu().numpy())) for name, value in values.items()}
 
 
-def weighted(loss: nn.Module, losses: list[Tensor], targets: Sequence[Tensor]) -> tuple[list[Tensor], list[float]]:
+def weighted(
+    loss: nn.Module, losses: list[Tensor], targets: Sequence[Tensor], weights: Sequence[Tensor] | None = None
+) -> tuple[list[Tensor], list[float]]:
     """The mean loss of each batch, and its weight in the mean over an epoch, which no batch size then changes.
 
     That weight is what the sum over the batch is divided by: the number of samples; for a cross-entropy with class
     weights or an ignored class, the weights of the targets. A loss that adds up (`reduction: sum`) is divided by the
-    number of samples here.
+    number of samples here. Where the samples have `weights`, they count instead of the number of samples.
     """
+    if weights is not None:
+        return _by_samples(loss, losses, targets, weights)
     sizes = [float(len(target)) for target in targets]
     if getattr(loss, "reduction", "mean") == "sum":
         return [value / size for value, size in zip(losses, sizes, strict=True)], sizes
@@ -120,6 +126,17 @@ def weighted(loss: nn.Module, losses: list[Tensor], targets: Sequence[Tensor]) -
     if isinstance(loss, WeightedBCE):
         return losses, [float(loss.weights_of(target).sum()) for target in targets]
     return losses, sizes
+
+
+def _by_samples(
+    loss: nn.Module, losses: list[Tensor], targets: Sequence[Tensor], weights: Sequence[Tensor]
+) -> tuple[list[Tensor], list[float]]:
+    """As `weighted`, for samples with weights."""
+    if getattr(loss, "reduction", "mean") == "sum":
+        sums = [float(weight.double().sum()) for weight in weights]
+        return [value / (total or 1.0) for value, total in zip(losses, sums, strict=True)], sums
+    pairs = zip(targets, weights, strict=True)
+    return losses, [float(sample_weights.counted(loss, *pair).double().sum()) for pair in pairs]
 
 
 def _class_weights(loss: nn.CrossEntropyLoss | nn.NLLLoss, target: Tensor) -> float:
@@ -152,16 +169,19 @@ class Wrapped(WrapperMetric):
 class OwnMetric(Wrapped):
     """A metric on what the task's predictions are: probabilities (N, classes), or values (N, T).
 
-    A metric for two classes, as torchmetrics' Binary... are, gets the probability of the second one, (N,).
+    A metric for two classes, as torchmetrics' Binary... are, gets the probability of the second one, (N,). One whose
+    update takes `weight` gets the weights of the samples, where they have such.
     """
 
     def __init__(self, metric: Metric, second_class: bool):
         super().__init__(metric)
         self.second_class = second_class
+        self.takes_weight = "weight" in inspect.signature(metric.update).parameters
 
-    def update(self, preds: Tensor, target: Tensor) -> None:
+    def update(self, preds: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
         """Predictions and truth of some samples."""
-        self.metric.update(preds[:, 1] if self.second_class else preds, target)
+        weights = {"weight": weight} if self.takes_weight and weight is not None else {}
+        self.metric.update(preds[:, 1] if self.second_class else preds, target, **weights)
 
 
 def build_all(parts: Mapping[str, Part], sizes: Sizes) -> dict[str, Metric]:
@@ -170,10 +190,12 @@ def build_all(parts: Mapping[str, Part], sizes: Sizes) -> dict[str, Metric]:
 
 
 def _build(path: str, part: Part, sizes: Sizes) -> Metric:
-    supplied: dict[str, Any] = {"num_classes": sizes.classes, "classes": sizes.classes} if sizes.classes else {}
-    for name in ("num_classes", "classes"):
-        if schema.requires(part.target, name) and not sizes.classes:
-            raise LabError(f"{path}: {part.kind} asks for `{name}`, but there are no classes to predict")
+    known = {"num_classes": sizes.classes, "classes": sizes.classes, "num_labels": sizes.labels}
+    supplied: dict[str, Any] = {name: count for name, count in known.items() if count}
+    for name in known.keys() - supplied.keys():
+        if schema.requires(part.target, name):
+            what = "labels" if name == "num_labels" else "classes"
+            raise LabError(f"{path}: {part.kind} asks for `{name}`, but there are no {what} to predict")
     metric = part.build(**supplied)
     if not isinstance(metric, Metric):
         raise LabError(f"{path}: {part.kind} is no torchmetrics.Metric")
@@ -181,5 +203,6 @@ def _build(path: str, part: Part, sizes: Sizes) -> Metric:
         raise LabError(f"{path}: {part.kind} does not say whether higher is better; set its class's higher_is_better")
     binary = any(base.__name__.startswith("Binary") for base in type(metric).__mro__)
     if binary and sizes.classes != 2:
-        raise LabError(f"{path}: {part.kind} is for two classes, the data has {sizes.classes}")
+        given = f"{sizes.labels} labels" if sizes.labels else sizes.classes
+        raise LabError(f"{path}: {part.kind} is for two classes, the data has {given}")
     return OwnMetric(metric, binary)

@@ -17,23 +17,33 @@ from lab.config.types import Fraction, NonNegativeFloat, PositiveFloat, Positive
 from lab.modules import class_weights as weights
 
 Parameters = Iterable[nn.Parameter]
-ClassWeights = Literal["balanced"] | None
+ClassWeights = Literal["balanced"] | dict[str, NonNegativeFloat] | None
 
 
 def cross_entropy(
-    label_smoothing: Probability = 0.0, class_weights: ClassWeights = None, class_counts: Sequence[int] = ()
+    label_smoothing: Probability = 0.0,
+    class_weights: ClassWeights = None,
+    class_counts: Sequence[float] = (),
+    class_names: Sequence[str] = (),
 ) -> nn.Module:
     """Negative log-likelihood of the true class; logits (N, classes), targets (N,).
 
-    With `class_weights: balanced` every class counts as much as any other, by its number of training samples.
+    With `class_weights: balanced` every class counts as much as any other, by its number of training samples; or give
+    weights by name, 1 for the classes that are left out.
     """
-    weight = weights.balanced(class_counts) if class_weights else None
+    weight = weights.chosen_weights(class_weights, class_counts, class_names)
     return nn.CrossEntropyLoss(weight, label_smoothing=label_smoothing)
 
 
-def bce(class_weights: ClassWeights = None, class_counts: Sequence[int] = ()) -> nn.Module:
-    """Binary cross-entropy; logits (N, 1), targets (N, 1) of 0 and 1; `class_weights` as for cross_entropy."""
-    return weights.WeightedBCE(weights.balanced(class_counts)) if class_weights else nn.BCEWithLogitsLoss()
+def bce(
+    class_weights: ClassWeights = None, class_counts: Sequence[float] = (), class_names: Sequence[str] = ()
+) -> nn.Module:
+    """Binary cross-entropy; logits and targets of 0 and 1, (N, 1), or (N, K) of K labels.
+
+    `class_weights` as for cross_entropy.
+    """
+    weight = weights.chosen_weights(class_weights, class_counts, class_names)
+    return nn.BCEWithLogitsLoss() if weight is None else weights.WeightedBCE(weight)
 
 
 def mse() -> nn.Module:

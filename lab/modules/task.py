@@ -12,6 +12,7 @@ from torchmetrics import Metric, MetricCollection
 from lab.data.loaders import Batch
 from lab.modules import bootstrap
 from lab.modules.metrics import EpochScores, as_floats, weighted
+from lab.modules.sample_weights import weighted_loss
 from lab.modules.training_step import BlockModule
 
 NETWORK = "architecture."  # what the names of its weights begin with
@@ -21,8 +22,9 @@ class TaskModule(BlockModule):
     """Base of the LightningModules: an architecture and its loss, scored in the terms of the task.
 
     `own_metrics` gives metrics beside those of the task. `main_metric` is the one by which a result is judged against
-    its baselines; higher is better. `trivial_name` says in words what the trivial baseline predicts. Where
-    targets are values (`mixes_targets`), a mixture of two samples has the mixture as its target, else two losses.
+    its baselines; higher is better. `trivial_name` says in words what the trivial baseline predicts. With `weighted`
+    the samples have weights, the third part of each batch: so have the loss and the metrics. Where targets are values
+    (`mixes_targets`), a mixture of two samples has the mixture as its target, else two losses.
     """
 
     mixes_targets = False
@@ -35,12 +37,14 @@ class TaskModule(BlockModule):
         architecture: nn.Module,
         loss: nn.Module,
         own_metrics: Callable[[], Mapping[str, Metric]] = dict,
+        weighted: bool = False,
         **training: Any,
     ):
         super().__init__(**training)
         self.own_metrics = own_metrics
         self.architecture = architecture
         self.loss = loss
+        self.weighted = weighted
         self.scores: dict[str, EpochScores] = {}
         self._published: dict[str, float] = {}
         self.test_outputs: list[dict[str, Tensor]] = []
@@ -79,9 +83,13 @@ class TaskModule(BlockModule):
         """The targets of a batch as the loss takes them."""
         return batch[1]
 
+    def guess(self, samples: int, *outputs: int) -> Tensor:
+        """The raw outputs (N, *outputs) of a network that has learned nothing: 0."""
+        return torch.zeros(samples, *outputs)
+
     def scored(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
         """The arguments of the metrics' update for the raw outputs of a batch."""
-        return {"preds": self.predictions(outputs), "target": self.target(batch)}
+        return {"preds": self.predictions(outputs), "target": self.target(batch), **weight_of(batch)}
 
     def forward(self, x: Tensor) -> Tensor:
         """The architecture's raw outputs, (N, out_features)."""
@@ -89,12 +97,12 @@ class TaskModule(BlockModule):
 
     def directions(self) -> dict[str, bool]:
         """Each metric's name, without its split, and whether higher is better; the loss first."""
-        metrics = self.new_metrics().items()
-        return {"loss": False} | {str(name): bool(metric.higher_is_better) for name, metric in metrics}
+        metrics = {str(name): metric for name, metric in self.new_metrics().items()}
+        return {"loss": False} | _directions_of(metrics)
 
     def test_directions(self) -> dict[str, bool]:
         """The same of those that only the test has, by full name."""
-        return {f"test/{name}": bool(metric.higher_is_better) for name, metric in self.test_metrics().items()}
+        return {f"test/{name}": up for name, up in _directions_of(self.test_metrics()).items()}
 
     def setup(self, stage: str) -> None:
         """Start new scores for each split, on the module's device."""
@@ -118,7 +126,15 @@ class TaskModule(BlockModule):
     def batch_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Raw outputs (B, ...) and mean loss () of a batch."""
         outputs = self.architecture(batch[0])
-        return outputs, self.loss(outputs, self.loss_target(batch))
+        return outputs, self.loss_of(outputs, batch)
+
+    def loss_of(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """The mean loss () of the raw outputs (B, ...) of a batch."""
+        target = self.loss_target(batch)
+        if self.weighted:
+            return weighted_loss(self.loss, outputs, target, batch[2])
+        loss: Tensor = self.loss(outputs, target)
+        return loss
 
     def training_loss(self, batch: Batch) -> tuple[Tensor, Tensor, Batch]:
         """As `batch_loss`, of the mixed batch where samples are mixed; and the batch that the outputs are scored on.
@@ -132,7 +148,7 @@ class TaskModule(BlockModule):
             trained = mixed.x, mixed.values
             return *self.batch_loss(trained), trained
         outputs, loss = self.batch_loss((mixed.x, mixed.y))
-        rest = self.loss(outputs, self.loss_target((mixed.x, mixed.other)))
+        rest = self.loss_of(outputs, (mixed.x, mixed.other))
         return outputs, mixed.share * loss + (1 - mixed.share) * rest, (mixed.x, mixed.y)
 
     def collect_training(self, outputs: Tensor, losses: list[Tensor], block: Batch) -> None:
@@ -154,8 +170,9 @@ class TaskModule(BlockModule):
     def _collect(self, split: str, outputs: Tensor, losses: list[Tensor], block: Batch) -> dict[str, Tensor]:
         """Add a block to the epoch's scores: raw outputs, and the loss of each of its batches."""
         scored = self.scored(outputs, block)
-        targets = self.loss_target(block).split(self.stepping.batch_size)
-        self.scores[split].add(*weighted(self.loss, losses, targets), scored)
+        size = self.stepping.batch_size
+        weights = block[2].split(size) if self.weighted else None
+        self.scores[split].add(*weighted(self.loss, losses, self.loss_target(block).split(size), weights), scored)
         return scored
 
     def test_intervals(self, correlated: int) -> dict[str, tuple[float, float]]:
@@ -235,3 +252,13 @@ class TaskModule(BlockModule):
         self.gradients.load_state_dict(state, self.device)
         self._published = state["published"]
         self.losses = array("d", state["losses"].tolist())
+
+
+def _directions_of(metrics: Mapping[str, Metric]) -> dict[str, bool]:
+    """Whether higher is better, for each metric of which it can be said."""
+    return {name: up for name, metric in metrics.items() if (up := metric.higher_is_better) is not None}
+
+
+def weight_of(batch: Batch) -> dict[str, Tensor]:
+    """The weights (B,) of a batch whose samples have such, as the metrics take them."""
+    return {"weight": batch[2]} if len(batch) > 2 else {}

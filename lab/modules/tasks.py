@@ -1,6 +1,6 @@
 """The LightningModules of the tasks: classification, regression, forecasting; and what they give to a user."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -9,32 +9,43 @@ from torch.nn.functional import one_hot
 from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
+from lab.config.types import Threshold
 from lab.data import baselines
 from lab.data.loaders import Batch
 from lab.data.preparation import Scale
-from lab.modules import class_metrics, value_metrics
-from lab.modules.class_metrics import SecondClassAUROC
-from lab.modules.task import TaskModule
+from lab.modules import class_metrics, coverage, value_metrics, weighted_metrics
+from lab.modules.class_metrics import Decided, SecondClassAUROC
+from lab.modules.conformal import UnscaledInterval
+from lab.modules.task import TaskModule, weight_of
+from lab.modules.thresholds import ThresholdModule
 
 
-class ClassificationModule(TaskModule):
+class ClassificationModule(ThresholdModule):
     """Accuracy, balanced accuracy, macro F1, calibration error and (two classes) the area under the ROC curve.
 
     The trivial baseline says `majority`, the most frequent class of the training split. The test also has the recall
     of each class in `class_names`. Where the training samples of each class, `counts`, are `imbalanced`, the balanced
-    accuracy is the main metric.
+    accuracy is the main metric. With a `threshold`, for two classes, the second is said where it is more probable;
+    the metric by which that is chosen is the main metric.
     """
 
     trivial_name = "majority class"
 
     def __init__(
-        self, classes: int, majority: int, class_names: Sequence[str] = (), counts: Sequence[int] = (), **task: Any
+        self,
+        classes: int,
+        majority: int,
+        class_names: Sequence[str] = (),
+        counts: Sequence[float] = (),
+        threshold: Threshold | None = None,
+        **task: Any,
     ):
-        super().__init__(**task)
+        super().__init__(threshold, class_names[1:2] if threshold is not None else (), **task)
         self.classes = classes
         self.majority = majority
         self.class_names = class_names
-        self.main_metric = "balanced_accuracy" if class_metrics.imbalanced(counts) else "accuracy"
+        usual = "balanced_accuracy" if class_metrics.imbalanced(counts) else "accuracy"
+        self.main_metric = self.chosen_by or usual
 
     def output(self) -> nn.Module:
         """Raw outputs to probabilities (N, classes)."""
@@ -46,19 +57,24 @@ class ClassificationModule(TaskModule):
 
     def task_metrics(self) -> dict[str, Metric]:
         """Fresh metrics, on probabilities (N, classes) and class numbers (N,)."""
+        if self.weighted:
+            return weighted_metrics.classification(self.classes)
         metrics: dict[str, Metric] = {
             "accuracy": MulticlassAccuracy(self.classes, average="micro"),
             "balanced_accuracy": class_metrics.BalancedAccuracy(self.classes),
             "f1": MulticlassF1Score(self.classes, average="macro"),
             "ece": class_metrics.CalibrationError(),
         }
+        if self.thresholds:
+            metrics = {name: metric if name == "ece" else Decided(metric) for name, metric in metrics.items()}
         if self.classes == 2:
             metrics["auroc"] = SecondClassAUROC()
         return metrics
 
     def test_metrics(self) -> dict[str, Metric]:
         """The recall of each class."""
-        return class_metrics.recall_of_each(self.class_names)
+        recalls = (weighted_metrics if self.weighted else class_metrics).recall_of_each(self.class_names)
+        return {name: Decided(metric) if self.thresholds else metric for name, metric in recalls.items()}
 
     def loss_target(self, batch: Batch) -> Tensor:
         """Class numbers (N,); for the single logit of two classes 0.0 and 1.0, (N, 1)."""
@@ -68,10 +84,22 @@ class ClassificationModule(TaskModule):
         """Class numbers (N,)."""
         return batch[1]
 
+    def scored(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Probabilities and truth, with a threshold also the decisions, class numbers (N,)."""
+        found = super().scored(outputs, batch)
+        if not self.thresholds:
+            return found
+        return found | {"decided": (found["preds"][:, 1] > self.thresholds[0]).long()}
+
     def scored_trivially(self, batch: Batch) -> dict[str, Tensor]:
         """All probability on the most frequent class."""
-        predictions = one_hot(torch.full_like(batch[1], self.majority), self.classes).float()
-        return {"preds": predictions, "target": self.target(batch)}
+        decided = torch.full_like(batch[1], self.majority)
+        predictions = {"preds": one_hot(decided, self.classes).float(), "target": self.target(batch)}
+        return predictions | weight_of(batch) | ({"decided": decided} if self.thresholds else {})
+
+    def scores_of_yes(self, scored: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The probability of the second class and whether it is true, (N, 1)."""
+        return scored["preds"][:, 1:], scored["target"][:, None]
 
 
 class Probabilities(nn.Module):
@@ -90,20 +118,28 @@ class RegressionModule(TaskModule):
 
     The architecture learns standardised targets; the loss is measured on those, and the metrics in double precision.
     `columns` are the targets with their columns of (N, T). The trivial baseline says the mean of the training targets.
+    With the level `conformal`, each value gets an interval, whose `margins` (T,) conformal.py measures.
     """
 
     trivial_name = "training mean"
     main_metric = "r2"
     mixes_targets = True
 
-    def __init__(self, target_scale: Scale, columns: dict[str, slice], **task: Any):
+    def __init__(self, target_scale: Scale, columns: dict[str, slice], conformal: float | None = None, **task: Any):
         super().__init__(**task)
         self.target_scale = target_scale
         self.columns = columns
+        self.conformal = conformal
+        self.margins = torch.zeros(len(target_scale.mean), dtype=torch.float64)  # until they are measured
 
     def output(self) -> nn.Module:
-        """Raw outputs to values in the target's own units, (N, T)."""
-        return Unscale(self.target_scale)
+        """Raw outputs to values in the target's own units, (N, T), and their intervals."""
+        margins = self.interval_margins()
+        return Unscale(self.target_scale) if margins is None else UnscaledInterval(self.target_scale, margins)
+
+    def interval_margins(self) -> Tensor | None:
+        """The margins, where there are intervals."""
+        return self.margins if self.conformal is not None else None
 
     def predictions(self, outputs: Tensor) -> Tensor:
         """Values in the target's own units, (N, T)."""
@@ -115,20 +151,64 @@ class RegressionModule(TaskModule):
 
     def task_metrics(self) -> dict[str, Metric]:
         """Fresh metrics, on values (N, T)."""
-        return value_metrics.regression(self.columns)
+        return value_metrics.regression(self.columns, value_metrics.WEIGHTED if self.weighted else value_metrics.PLAIN)
 
     def scored(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Predictions and targets, in their own units and, as `scaled_...`, standardised."""
         scaled = {"scaled_preds": outputs.double(), "scaled_target": batch[1].double()}
-        return super().scored(outputs, batch) | scaled
+        found = super().scored(outputs, batch) | scaled
+        return found | self.interval(found)
+
+    def interval(self, scored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The `lower` and `upper` ends (N, T) of the intervals, where there are such.
+
+        They go from the prediction, or from the outer quantiles `low` and `high`.
+        """
+        if self.conformal is None:
+            return {}
+        preds, margins = scored["preds"], self.margins.to(scored["preds"].device)
+        lower = torch.minimum(scored.get("low", preds) - margins, preds)
+        upper = torch.maximum(scored.get("high", preds) + margins, preds)
+        scale = self._scale_on(preds.device)
+        return {
+            "lower": lower,
+            "upper": upper,
+            "scaled_lower": scale.apply(lower),
+            "scaled_upper": scale.apply(upper),
+        }
+
+    def conformity(self, scored: Mapping[str, Tensor]) -> Tensor:
+        """How far outside its prediction, or the outer quantiles, each true value is, (N, T); negative inside."""
+        preds, target = scored["preds"], scored["target"]
+        return torch.maximum(scored.get("low", preds) - target, target - scored.get("high", preds))
+
+    def test_metrics(self) -> dict[str, Metric]:
+        """Coverage and width of the intervals."""
+        return {} if self.conformal is None else coverage.of_interval(self.columns, "conformal_", ("lower", "upper"))
+
+    def test_intervals(self, correlated: int) -> dict[str, tuple[float, float]]:
+        """As every task; the coverage of independent samples has the exact interval of a binomial share."""
+        found = super().test_intervals(correlated)
+        if correlated > 1 or self.weighted or not self.test_outputs:
+            return found
+        scored = {name: torch.cat([part[name] for part in self.test_outputs]) for name in self.test_outputs[0]}
+        return found | coverage.binomial_intervals(self.new_metrics("test").to(self.device), scored)
+
+    def bands(self) -> list[str]:
+        """What is predicted beside each value, by the name of its column."""
+        return ["lower", "upper"] if self.conformal is not None else []
 
     def target(self, batch: Batch) -> Tensor:
         """The true values in their own units, (N, T)."""
         return self.predictions(batch[1])
 
     def scored_trivially(self, batch: Batch) -> dict[str, Tensor]:
-        """The mean of the training targets."""
-        return self.scored(torch.zeros_like(batch[1]), batch)
+        """The mean of the training targets, or what else `trivial_outputs` gives."""
+        return self.scored(self.trivial_outputs(batch), batch)
+
+    def trivial_outputs(self, batch: Batch) -> Tensor:
+        """The raw outputs of the trivial baseline, (N, T)."""
+        return torch.zeros_like(batch[1])
 
 
 class Unscale(nn.Module):
@@ -167,15 +247,15 @@ class ForecastingModule(RegressionModule):
 
     def scored(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Predictions, targets, and the trivial forecast that the skill is measured against."""
-        return super().scored(outputs, batch) | {"scaled_reference": self._trivial(batch).double()}
+        return super().scored(outputs, batch) | {"scaled_reference": self.seasonal_forecast(batch).double()}
 
-    def scored_trivially(self, batch: Batch) -> dict[str, Tensor]:
+    def trivial_outputs(self, batch: Batch) -> Tensor:
         """The value of each target one season before."""
-        return self.scored(self._trivial(batch), batch)
+        return self.seasonal_forecast(batch)
 
-    def _trivial(self, batch: Batch) -> Tensor:
+    def seasonal_forecast(self, batch: Batch) -> Tensor:
         """Standardised, (N, targets · horizon)."""
-        x, y = batch
+        x, y = batch[:2]
         targets = len(self.columns)
         return baselines.seasonal(x, targets, y.shape[1] // targets, self.season)
 

@@ -24,7 +24,7 @@ import contextlib
 import math
 from abc import abstractmethod
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,8 +60,7 @@ class Stepping:
 
     def batches(self, block: Batch) -> Iterator[Batch]:
         """The batches of a block."""
-        x, y = block
-        return zip(x.split(self.batch_size), y.split(self.batch_size), strict=True)
+        return zip(*(part.split(self.batch_size) for part in block), strict=True)
 
     def ends_step(self, batch: int, batches: int) -> bool:
         """Whether an optimizer step follows this batch (from 0) of an epoch of so many batches."""
@@ -84,7 +83,7 @@ def block_size(trainer: Mapping[str, Any], batch_size: int, parameters: int, sam
 class BlockModule(L.LightningModule):
     """A module that trains on blocks of batches, with optimizer steps of its own.
 
-    `make_optimizer` takes parameters; `make_scheduler` an optimizer and the number of optimizer steps in the run.
+    `make_optimizer` takes a network; `make_scheduler` an optimizer and the number of optimizer steps in the run.
     With `mixing` the samples of a batch are mixed in pairs; with `average` averaged weights are evaluated. A subclass
     gives the network `architecture`, the outputs, the loss, and what is collected of a block.
     """
@@ -93,7 +92,7 @@ class BlockModule(L.LightningModule):
 
     def __init__(
         self,
-        make_optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        make_optimizer: Callable[[nn.Module], Optimizer],
         make_scheduler: Callable[[Optimizer, int], dict[str, Any]],
         seed: int,
         stepping: Stepping,
@@ -238,7 +237,7 @@ class BlockModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Build the optimizer and schedule of the experiment."""
-        optimizer = self.make_optimizer(self.parameters())
+        optimizer = self.make_optimizer(self)
         self._schedule = self.make_scheduler(optimizer, self._total_steps())
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self._schedule["scheduler"]}}
 
@@ -261,5 +260,4 @@ class BlockModule(L.LightningModule):
 
 
 def _joined(batches: list[Batch]) -> Batch:
-    x, y = zip(*batches, strict=True)
-    return torch.cat(x), torch.cat(y)
+    return tuple(torch.cat(parts) for parts in zip(*batches, strict=True))

@@ -1,11 +1,14 @@
 """Metrics of values (regression, forecasting), right under any shift and scale: they add up in double precision."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, Metric
 
+from lab.modules import weighted_metrics
 from lab.modules.metrics import Wrapped
 
 ALL = slice(None)
@@ -82,53 +85,84 @@ class OnColumns(Wrapped):
     """A metric on some columns of values (N, T), in their own units or standardised.
 
     `takes` names the arguments of the metric's update. Standardised values come under the same names behind `scaled_`.
+    A `weighted` metric takes the weights of the samples too.
     """
 
-    def __init__(self, metric: Metric, columns: slice, scaled: bool, takes: Sequence[str] = ("preds", "target")):
+    def __init__(
+        self,
+        metric: Metric,
+        columns: slice,
+        scaled: bool,
+        takes: Sequence[str] = ("preds", "target"),
+        weighted: bool = False,
+    ):
         super().__init__(metric.set_dtype(torch.float64))
         self.columns = columns
         self.sources = {name: f"scaled_{name}" if scaled else name for name in takes}
+        self.weighted = weighted
 
     def update(self, **values: Tensor) -> None:
         """Values (N, T) of some samples."""
         chosen = {name: values[source][:, self.columns].contiguous() for name, source in self.sources.items()}
+        if self.weighted:
+            chosen["weight"] = values["weight"]
         self.metric.update(**chosen)  # torchmetrics needs contiguous values
 
 
-def regression(columns: dict[str, slice]) -> dict[str, Metric]:
+@dataclass(frozen=True)
+class Errors:
+    """How errors are measured: constructors of a mean absolute error, of a root of a mean square, and of R²."""
+
+    mae: Callable[[], Metric]
+    rmse: Callable[[], Metric]
+    r2: Callable[[int], Metric]
+    weighted: bool = False
+
+
+PLAIN = Errors(MeanAbsoluteError, partial(MeanSquaredError, squared=False), R2Score)
+WEIGHTED = Errors(
+    weighted_metrics.MeanError, partial(weighted_metrics.MeanError, squared=True), weighted_metrics.R2Score, True
+)
+
+
+def regression(columns: dict[str, slice], errors: Errors = PLAIN) -> dict[str, Metric]:
     """MAE, RMSE and R² of targets, each with its columns of (N, T)."""
-    every = OnColumns(R2Score(len(columns)), ALL, scaled=True)
-    return _with_errors(columns, "r2", every, {name: _r2(part) for name, part in columns.items()})
+
+    def r2(columns: slice, targets: int = 1) -> Metric:
+        return OnColumns(errors.r2(targets), columns, scaled=True, weighted=errors.weighted)
+
+    single = {name: r2(part) for name, part in columns.items()}
+    return _with_errors(columns, "r2", r2(ALL, len(columns)), single, errors)
 
 
 def forecasting(columns: dict[str, slice]) -> dict[str, Metric]:
     """MAE, RMSE and skill of targets, each with its columns of (N, T)."""
-    return _with_errors(columns, "skill", _skill(ALL), {name: _skill(part) for name, part in columns.items()})
+    single = {name: _skill(part) for name, part in columns.items()}
+    return _with_errors(columns, "skill", _skill(ALL), single, PLAIN)
 
 
-def _with_errors(columns: dict[str, slice], name: str, pooled: Metric, single: dict[str, Metric]) -> dict[str, Metric]:
+def _with_errors(
+    columns: dict[str, slice], name: str, pooled: Metric, single: dict[str, Metric], errors: Errors
+) -> dict[str, Metric]:
     """The metrics of all targets and, where there are several, of each.
 
     Errors of several targets have no common unit: they are pooled in standard deviations, as `mae_scaled`.
     """
+
+    def measure(metric: Callable[[], Metric], part: slice, scaled: bool = False) -> Metric:
+        return OnColumns(metric(), part, scaled, weighted=errors.weighted)
+
     if len(columns) == 1:
-        return {"mae": _mae(ALL), "rmse": _rmse(ALL), name: pooled}
-    metrics = {"mae_scaled": _mae(ALL, scaled=True), "rmse_scaled": _rmse(ALL, scaled=True), name: pooled}
+        return {"mae": measure(errors.mae, ALL), "rmse": measure(errors.rmse, ALL), name: pooled}
+    metrics = {
+        "mae_scaled": measure(errors.mae, ALL, scaled=True),
+        "rmse_scaled": measure(errors.rmse, ALL, scaled=True),
+        name: pooled,
+    }
     for target, part in columns.items():
-        metrics |= {f"mae_{target}": _mae(part), f"rmse_{target}": _rmse(part), f"{name}_{target}": single[target]}
+        metrics |= {f"mae_{target}": measure(errors.mae, part), f"rmse_{target}": measure(errors.rmse, part)}
+        metrics[f"{name}_{target}"] = single[target]
     return metrics
-
-
-def _mae(columns: slice, scaled: bool = False) -> Metric:
-    return OnColumns(MeanAbsoluteError(), columns, scaled)
-
-
-def _rmse(columns: slice, scaled: bool = False) -> Metric:
-    return OnColumns(MeanSquaredError(squared=False), columns, scaled)
-
-
-def _r2(columns: slice) -> Metric:
-    return OnColumns(R2Score(), columns, scaled=True)
 
 
 def _skill(columns: slice) -> Metric:

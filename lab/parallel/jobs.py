@@ -115,8 +115,9 @@ def forget_prepared_data() -> None:
 
 def resolution_of(metric: str, experiment: Experiment, split: Split) -> float:
     """The step in which a metric of a split moves: an accuracy on n samples moves by 1 / n; 0 for other metrics."""
-    samples: Any = prepared_data(experiment).splits[split]
-    return 1 / len(samples) if metric == "accuracy" and len(samples) else 0.0
+    data = prepared_data(experiment)
+    samples: Any = data.splits[split]
+    return 1 / len(samples) if metric == "accuracy" and len(samples) and not data.weighted else 0.0
 
 
 @lru_cache(maxsize=8)

@@ -13,14 +13,16 @@ from lab.config import schema
 from lab.config.sections import part
 from lab.data.base import DataModule
 from lab.data.images import Images
-from lab.data.reading import table_files
+from lab.data.loaders import without_weights
+from lab.data.reading import class_folders, table_files
 from lab.data.reading.images import lists as image_lists
+from lab.data.text.texts import Text
 from lab.display.numbers import percent
 from lab.errors import LabError, did_you_mean
 from lab.modules.class_metrics import imbalanced
-from lab.scaffold import image_findings, leakage, series_inspection, table_inspection
+from lab.scaffold import image_findings, leakage, series_inspection, table_inspection, text_inspection
 
-KINDS = ("table", "series", "arrays", "images")
+KINDS = ("table", "series", "arrays", "images", "text")
 OPTIONS = {  # settings that have an option of the command line
     "path": "--data",
     "x": "--data",
@@ -32,6 +34,11 @@ OPTIONS = {  # settings that have an option of the command line
 # Settings that are needed to read a file.
 READING = ("separator", "text_encoding", "decimal", "thousands", "missing", "skip_rows")
 MAX_LISTED = 8  # names in one line
+# Names of grades: with two of them, classes may have an order.
+ORDERED_WORDS = {
+    *("low", "mid", "medium", "middle", "high", "small", "large", "poor", "fair", "good", "excellent", "bad", "never"),
+    *("rarely", "sometimes", "often", "always", "none", "mild", "moderate", "severe", "disagree", "neutral", "agree"),
+}
 
 
 @dataclass(frozen=True)
@@ -49,8 +56,13 @@ class Inspection:
         return len(self.data.splits["train"])  # type: ignore[arg-type]
 
 
-def inspect(path: str, target: str | None, kind: str | None, given: Mapping[str, Any]) -> Inspection:
-    """Inspect a file or folder, with the `given` data settings; raises LabError if it cannot be used as it is."""
+def inspect(
+    path: str, target: str | None, kind: str | None, given: Mapping[str, Any], model: str | None = None
+) -> Inspection:
+    """Inspect a file or folder, with the `given` data settings; raises LabError if it cannot be used as it is.
+
+    `model` is the architecture that the user chose, if any.
+    """
     if not isinstance(given, Mapping):
         raise LabError(f"data: must be a mapping, not {given!r}")
     for name in OPTIONS.keys() & given.keys():
@@ -58,6 +70,8 @@ def inspect(path: str, target: str | None, kind: str | None, given: Mapping[str,
     kind, names = (kind, None) if kind not in (None, "table") else kind_and_names(path, target, given, kind)
     if kind == "table":
         return _table(path, target, given, names or [])
+    if kind == "text":
+        return _texts(path, target, given, in_order=model not in (None, "bag"))
     return {"series": _series, "arrays": _arrays, "images": _images}[kind](path, target, given)
 
 
@@ -72,11 +86,12 @@ def kind_and_names(
 ) -> tuple[str, list[str] | None]:
     """The kind of data at a path, unless it is chosen, and the names of the columns, if it has rows.
 
-    It follows from the suffix, and for rows from whether they list images or are regular in time.
+    It follows from the suffix, or from the files in a folder; and for rows from whether they list images, are regular
+    in time, or have a text each and nothing else but the target.
     """
     location = Path(path).expanduser()
     if chosen is None and location.is_dir():
-        return "images", None
+        return ("text" if _has_texts(location) else "images"), None
     if chosen is None and location.suffix.lower() in (".npz", ".npy"):
         return "arrays", None
     frame = _read(path, given)
@@ -85,7 +100,16 @@ def kind_and_names(
         return chosen, names
     if "root" in given or image_lists.lists_images(frame, location.parent):
         return "images", names
-    return "series" if series_inspection.is_series(frame, target) else "table", names
+    if series_inspection.is_series(frame, target):
+        return "series", names
+    return ("text" if text_inspection.is_text(frame, target) else "table"), names
+
+
+def _has_texts(folder: Path) -> bool:
+    """Whether a folder has texts, and no images."""
+    return bool(class_folders.below(folder, class_folders.TEXTS)) and not class_folders.below(
+        folder, class_folders.IMAGES
+    )
 
 
 def _read(path: str, given: Mapping[str, Any]) -> pd.DataFrame:
@@ -99,11 +123,13 @@ def _read(path: str, given: Mapping[str, Any]) -> pd.DataFrame:
 
 def _table(path: str, target: str | None, given: Mapping[str, Any], names: Sequence[str]) -> Inspection:
     settings = table_inspection.settings_of(path, target, names, given)
+    settings |= table_inspection.as_labels(settings, _read(path, given))
     data, split = table_inspection.with_split(settings, given)
     samples = data.read()
     data.prepare()
     facts = [("rows", f"{len(samples.x):,}, {len(names)} columns"), *_without_reason(data.notes, split), *split]
-    facts += [("classes", text) for text in _balance(data)]
+    facts += [("weights", hint) for hint in table_inspection.weights(samples, data)]
+    facts += [*(("classes", text) for text in _balance(data)), *_order(data)]
     facts += [(kind, f"{len(found)}: {_listed(found)}") for kind, found in table_inspection.columns(data.encoding)]
     missing = samples.x.isna().mean().sort_values(ascending=False)
     missing = missing[(missing > 0) & (missing < 1)]  # an empty column is dropped, and said
@@ -135,7 +161,8 @@ def _arrays(path: str, target: str | None, given: Mapping[str, Any]) -> Inspecti
     else:
         raise LabError(f"--target: {path} holds x; give the NPY file of y, or save both in one NPZ file as x and y")
     data = _prepared(settings)
-    facts = [("samples", f"{_samples(data):,} of {data.sizes.input_shape}"), *data.notes]
+    unequal = " at most, of unequal length" if data.sizes.padded else ""
+    facts = [("samples", f"{_samples(data):,} of {data.sizes.input_shape}{unequal}"), *data.notes]
     facts += [("classes", text) for text in _balance(data)]
     return Inspection(settings, data, facts, list(_imbalance(data)))
 
@@ -151,6 +178,23 @@ def _images(path: str, target: str | None, given: Mapping[str, Any]) -> Inspecti
     return Inspection(settings, data, facts, [*image_findings.copies(data), *_imbalance(data)])
 
 
+def _texts(path: str, target: str | None, given: Mapping[str, Any], in_order: bool) -> Inspection:
+    if Path(path).expanduser().is_dir():
+        if target:
+            raise LabError("--target: the classes of texts are the names of their folders; leave it out")
+        settings: dict[str, Any] = {"kind": "text", "path": path, **given}
+    else:
+        settings = text_inspection.settings_of(path, target, _read(path, given), given)
+    data = _prepared(settings)
+    assert isinstance(data, Text)
+    if not in_order and (tokens := text_inspection.for_a_bag(data, given)):
+        settings |= tokens
+        data = _prepared(settings)
+        assert isinstance(data, Text)
+    facts = [*text_inspection.facts(data), *data.notes, *(("classes", text) for text in _balance(data))]
+    return Inspection(settings, data, facts, [*text_inspection.warnings(data), *_imbalance(data)])
+
+
 def _prepared(settings: dict[str, Any]) -> DataModule:
     # A batch size of 1 is valid for any data; recipes.py chooses the real one.
     data: DataModule = part("data", settings | {"batch_size": 1}).build(seed=0)
@@ -163,16 +207,30 @@ def _samples(data: DataModule) -> int:
 
 
 def _shares(data: DataModule) -> np.ndarray:
-    """The share of each class in the training split."""
-    labels: torch.Tensor = data.splits["train"].y  # type: ignore[attr-defined]
+    """The share of each class, or label, in the training split."""
+    labels: torch.Tensor = without_weights(data.splits["train"]).y
+    if data.task == "multilabel":
+        return labels.double().mean(0).numpy()
     return np.bincount(labels.numpy(), minlength=len(data.class_names)) / len(labels)
 
 
 def _balance(data: DataModule) -> Iterator[str]:
-    """The share of each class in the training split, the largest first."""
+    """The share of each class, or label, in the training split, the largest first."""
     if data.class_names:
         shares = sorted(zip(_shares(data), data.class_names, strict=True), reverse=True)
         yield _listed(f"{name} {100 * share:.1f} %" for share, name in shares)
+
+
+def _order(data: DataModule) -> Iterator[tuple[str, str]]:
+    """How to ask for an order, where the classes look as if they had one."""
+    names = [name.lower() for name in data.class_names]
+    if data.task != "classification" or len(names) < 3:
+        return
+    if all(name.lstrip("-").isdigit() for name in names):
+        yield "order", "if the numbers are grades, data.task: ordinal learns their order"
+    elif len(ORDERED_WORDS & set(names)) > 1:
+        example = ", ".join(data.class_names)
+        yield "order", f"if the classes have one, set data.task: ordinal and data.order, the lowest first: [{example}]"
 
 
 def _imbalance(data: DataModule) -> Iterator[str]:

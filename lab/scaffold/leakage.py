@@ -48,7 +48,7 @@ def _score(x: np.ndarray, y: np.ndarray, task: str) -> float:
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     folds = KFold(3, shuffle=True, random_state=0)
-    if task == "classification":
+    if task != "regression":  # classes, or one label
         predicted = cross_val_predict(DecisionTreeClassifier(min_samples_leaf=2), x, y, cv=folds)
         return float(balanced_accuracy_score(y, predicted))
     predicted = cross_val_predict(DecisionTreeRegressor(min_samples_leaf=2), x, y, cv=folds)

@@ -61,6 +61,11 @@ def _architecture(inspection: Inspection, few: bool) -> tuple[dict[str, Any], st
             {"kind": "mlp", "hidden": 64, "layers": 1, "dropout": 0.1},
             "A window is short enough for a small perceptron, which gets it relative to its last value.",
         )
+    if inspection.settings["kind"] == "text":
+        return (
+            {"kind": "bag", "dropout": 0.3},
+            "The mean of the embeddings of words: quick, and hard to beat; try textcnn, gru and transformer too.",
+        )
     if len(shape) == 1:
         return (
             {"kind": "wide_deep", "hidden": 64, "layers": 1 if few else 2, "dropout": 0.3},
@@ -71,13 +76,17 @@ def _architecture(inspection: Inspection, few: bool) -> tuple[dict[str, Any], st
         layers = max(1, min(4, int(math.log2(shape[1])) - 1))
         return (
             {"kind": "conv1d", "channels": 64, "layers": layers, "dropout": dropout},
-            "Convolutions find a pattern anywhere in the sequence; try lstm too.",
+            f"Convolutions find a pattern anywhere in {_sequence(inspection)}; try lstm too.",
         )
     layers = max(2, min(6, int(math.log2(min(shape[1:])))))
     return (
         {"kind": "conv2d", "channels": 32, "layers": layers, "dropout": dropout},
         "Convolutions find a pattern anywhere in the image.",
     )
+
+
+def _sequence(inspection: Inspection) -> str:
+    return "a sequence of any length" if inspection.data.sizes.padded else "the sequence"
 
 
 def _batch_size(rows: int) -> int:

@@ -9,6 +9,8 @@ import pandas as pd
 
 from lab.config.sections import part
 from lab.data.encodings.table import Category, Date, Number, TableEncoding
+from lab.data.loaders import without_weights
+from lab.data.reading import column_types, label_lists
 from lab.data.samples import Samples
 from lab.data.table import Table
 from lab.errors import LabError, did_you_mean
@@ -18,15 +20,41 @@ COMMON_TARGETS = ("target", "label", "class", "y", "outcome")
 SENTINELS = (-1, *(sign * (10**digits - 1) for digits in range(1, 7) for sign in (-1, 1)))  # -9, 9, -99, 99, ...
 SENTINEL_SHARE = 0.002
 MOSTLY = 0.5
+WEIGHTS = re.compile(r"(\w+[_ ])?(weights?|wt|wgt|pweight|fnlwgt)", re.IGNORECASE)
+LISTED = 0.1  # share of the cells with several labels, from which a column is one of lists
+FEW_LABELS = 100
 Facts = list[tuple[str, str]]
 
 
 def settings_of(path: str, target: str | None, names: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
     """The data section for a table with columns of these names; raises LabError if the target is not clear."""
     target = target or _common_target(names)
-    if target not in names:
-        raise LabError(f"--target: no column '{target}'; {did_you_mean(target, names)}")
-    return {"kind": "table", "path": path, "target": target, **given}
+    wanted = [target] if target in names else [name.strip() for name in target.split(",")]
+    if unknown := next((name for name in wanted if name not in names), None):
+        raise LabError(f"--target: no column '{unknown}'; {did_you_mean(unknown, names)}")
+    return {"kind": "table", "path": path, "target": wanted[0] if len(wanted) == 1 else wanted, **given}
+
+
+def as_labels(settings: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, str]:
+    """`task: multilabel` where the values of the targets say so: several columns of yes and no, or one of lists."""
+    if "task" in settings:
+        return {}
+    targets = settings["target"]
+    if isinstance(targets, str):
+        return {"task": "multilabel"} if _are_lists(frame[targets]) else {}
+    return {"task": "multilabel"} if all(label_lists.are_yes_and_no(frame[name]) for name in targets) else {}
+
+
+def _are_lists(cells: pd.Series) -> bool:
+    """Whether cells are lists of few labels: of Parquet, JSON, or with a separator that many of them have."""
+    if label_lists.are_lists(cells):
+        return True
+    texts = cells.dropna().astype(str).str.strip()
+    mark = label_lists.found_separator(texts) if column_types.is_text(cells) else None
+    if mark is None or texts.str.contains(mark, regex=False).mean() < LISTED:
+        return False
+    labels = texts.str.strip("[]").str.split(mark).explode().str.strip()
+    return labels.nunique() <= FEW_LABELS and bool((labels.value_counts() > 1).all())
 
 
 def _common_target(names: Sequence[str]) -> str:
@@ -58,7 +86,7 @@ def _table(settings: Mapping[str, Any]) -> Table:
 
 def _sorted_by_class(samples: Samples) -> bool:
     """Whether the first and the last third of the rows have mostly different classes."""
-    if not len(samples.class_names):
+    if samples.strata is None:
         return False
     third = max(len(samples.y) // 3, 1)
     parts = (samples.y[:third], samples.y[-third:])
@@ -71,6 +99,16 @@ def _hints(inputs: pd.DataFrame) -> Iterator[str]:
     dated = [name for name in varied if table_splits.times_of(inputs[name]) is not None]
     if dated:
         yield f"at random; set data.order_by: {dated[0]} if you will predict for later rows than you train on"
+
+
+def weights(samples: Samples, data: Table) -> Iterator[str]:
+    """A hint on a column that has the name and the values of weights; it may be a weight in kilograms as well."""
+    if data.weight is not None:
+        return
+    for name in map(str, samples.x.columns):
+        column = samples.x[name]
+        if WEIGHTS.fullmatch(name) and pd.api.types.is_numeric_dtype(column.dtype) and bool((column > 0).all()):
+            yield f"'{name}' is a feature; if it says how often a row counts, set data.weight: {name}"
 
 
 def columns(encoding: TableEncoding) -> Iterator[tuple[str, list[str]]]:
@@ -91,8 +129,12 @@ def warnings(samples: Samples, data: Table) -> Iterator[str]:
     """What may mislead: copies, columns that give the target away, marks that look like numbers, classes alike."""
     inputs = samples.x.drop(columns=data.rows.not_inputs(), errors="ignore")
     copies = list(_copies_in_test(data))
-    yield from copies or leakage.duplicate_rows(inputs.assign(**{data.target: samples.y.reshape(len(inputs))}))
-    yield from leakage.leaking_columns(inputs, samples.y, data.target, data.task)
+    columns = samples.y.reshape(len(inputs), -1)
+    names = samples.class_names if data.task == "multilabel" else data.predicted
+    targets = {f"target {name}": columns[:, index] for index, name in enumerate(names)}
+    yield from copies or leakage.duplicate_rows(inputs.assign(**targets))
+    for name, y in zip(names, columns.T, strict=True):
+        yield from leakage.leaking_columns(inputs, y, name, data.task)
     for name in inputs.columns:
         yield from _sentinels(inputs[name])
     yield from _similar("classes", samples.class_names)
@@ -102,7 +144,7 @@ def warnings(samples: Samples, data: Table) -> Iterator[str]:
 
 
 def _copies_in_test(data: Table) -> Iterator[str]:
-    train, test = (data.splits[split].x.numpy() for split in ("train", "test"))  # type: ignore[attr-defined]
+    train, test = (without_weights(data.splits[split]).x.numpy() for split in ("train", "test"))
     if len(train) > leakage.MAX_ROWS_COMPARED:
         return
     count = table_splits.near_copies(train, test)

@@ -1,7 +1,7 @@
 """Which split a table calls for: by a column that says so, a file beside it, repeated identifiers, or time."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,12 @@ class Proposal:
     reason: str
 
 
-def proposal(path: str, inputs: pd.DataFrame, target: str) -> Proposal | None:
+def proposal(path: str, inputs: pd.DataFrame, target: str | Sequence[str]) -> Proposal | None:
     """The split that a table calls for; None where nothing in it does. `inputs` are the columns but the target."""
     return next(_proposals(path, inputs, target), None)
 
 
-def _proposals(path: str, inputs: pd.DataFrame, target: str) -> Iterator[Proposal]:
+def _proposals(path: str, inputs: pd.DataFrame, target: str | Sequence[str]) -> Iterator[Proposal]:
     yield from _files_beside(path, target)
     for name in inputs.columns:
         if given_splits.is_column(inputs[name]):
@@ -64,7 +64,7 @@ def _proposals(path: str, inputs: pd.DataFrame, target: str) -> Iterator[Proposa
             )
 
 
-def _files_beside(path: str, target: str) -> Iterator[Proposal]:
+def _files_beside(path: str, target: str | Sequence[str]) -> Iterator[Proposal]:
     """For a file train.csv, the files test.csv and val.csv beside it that have the target."""
     file = Path(path).expanduser()
     found: dict[str, str] = {}
@@ -77,9 +77,9 @@ def _files_beside(path: str, target: str) -> Iterator[Proposal]:
         yield Proposal(found, f"{' and '.join(Path(other).name for other in found.values())} lie beside {file.name}")
 
 
-def _has_target(file: Path, target: str) -> bool:
+def _has_target(file: Path, target: str | Sequence[str]) -> bool:
     try:
-        return target in read_table(file).columns
+        return ({target} if isinstance(target, str) else set(target)) <= set(read_table(file).columns)
     except LabError:
         return False
 

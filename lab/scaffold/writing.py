@@ -2,11 +2,13 @@
 
 import datetime
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from lab.config import experiment, sections, yaml_files
+from lab.config import experiment, yaml_files
+from lab.config.overrides import overridden
 from lab.errors import LabError
 from lab.files import atomic_output, may_replace
 from lab.scaffold.inspection import Inspection, check_kind, inspect
@@ -41,9 +43,9 @@ def new(
         raise LabError(f"'{name}' is not a valid name for an experiment: use letters, digits, _ and - only")
     check_kind(kind)
     path = experiment.FOLDER / f"{name}.yaml"
-    found = inspect(data, target, kind, sections.overridden({"data": {}}, overrides)["data"])
+    found = inspect(data, target, kind, overridden({"data": {}}, overrides)["data"], model)
     choice = choose(found, model)
-    choice = replace(choice, sections=sections.overridden(choice.sections, overrides))
+    choice = replace(choice, sections=_with_overrides(choice.sections, overrides))
     text = as_text(name, found, choice)
     found.data.batch_size = choice.sections["data"]["batch_size"]
     built = building.build(experiment.parse(name, text), found.data)
@@ -52,6 +54,14 @@ def new(
     with atomic_output(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return Scaffold(found, choice, path, sum(p.numel() for p in built.module.parameters()))
+
+
+def _with_overrides(sections: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """The sections with overrides, and without a search over settings that only the recommended model has."""
+    changed = overridden(sections, overrides)
+    if "search" in changed and changed["model"]["kind"] != sections["model"]["kind"]:
+        changed["search"] = {name: space for name, space in changed["search"].items() if not name.startswith("model.")}
+    return changed
 
 
 def as_text(name: str, found: Inspection, choice: Choice) -> str:
@@ -72,7 +82,11 @@ def _question(found: Inspection) -> str:
         targets = dict.fromkeys(name.rpartition(" +")[0] for name in found.data.target_names)
         return f"Can the next {found.settings['horizon']} steps of {', '.join(targets)} be forecast?"
     if found.settings["kind"] == "table":
-        return f"Can {found.settings['target']} be predicted from the other columns of {source}?"
+        targets = found.settings["target"]
+        named = targets if isinstance(targets, str) else ", ".join(targets)
+        return f"Can {named} be predicted from the other columns of {source}?"
+    if found.settings["kind"] == "text":
+        return f"Can {found.settings.get('target') or 'the classes'} be predicted from the texts of {source}?"
     if target := found.settings.get("target"):
         return f"Can {target} be predicted from the images of {source}?"
     return f"Can the {'classes' if found.data.class_names else 'values'} of {source} be predicted?"

@@ -7,7 +7,6 @@ of comparisons. Only the winner is then tested, on the same seeds.
 
 import dataclasses
 import itertools
-import json
 import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,6 +17,7 @@ from lab.comparisons.statistics import estimates
 from lab.comparisons.statistics.design import Rule, Verdict
 from lab.comparisons.statistics.verdicts import decide
 from lab.config.experiment import Experiment
+from lab.files import to_json
 from lab.parallel.child_runs import ChildRun
 from lab.parallel.jobs import Job, Outcome, resolution_of
 from lab.parallel.workers import Workers, run_jobs
@@ -225,4 +225,4 @@ def as_json(
         for each in candidates
     ]
     content = {"metric": objective.metric, "candidates": rows, "winner on test data": vars(tested)}
-    return json.dumps(content, indent=1) + "\n"
+    return to_json(content, indent=1) + "\n"

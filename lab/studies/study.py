@@ -27,6 +27,7 @@ from lab.tracking.writing.tracker import Tracker
 from lab.training import provenance
 from lab.training import run as training
 from lab.training.building import Built, build
+from lab.training.fine_tuning import start
 from lab.training.rehearsal import whole_batch
 from lab.training.results import artifacts
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 ERRORS = ("val/rmse", "val/rmse_scaled")  # of one target, of several
 DEFAULT_METRICS = {
     "classification": ("val/accuracy",),
+    "ordinal": ("val/kappa",),
+    "multilabel": ("val/f1_macro",),
     "regression": ERRORS,
     "forecasting": ERRORS,
     "language": ("val/loss",),
@@ -109,6 +112,7 @@ def run(experiment: Experiment, options: Options, progress: Progress) -> StudyRe
     Raises LabError before anything is written, TrainingFailed if no trial could be trained, or Stopped.
     """
     options.check()
+    experiment = start.pinned(experiment)
     space = parse_space(experiment)
     objective = choose_objective(experiment, options.metric)
     store.check_writable()

@@ -1,7 +1,8 @@
-"""Changes that the user makes to a recorded run: its name, tags and note, and archiving."""
+"""Changes that the user makes to a recorded run: its name, tags, note and files, and archiving."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError
@@ -60,11 +61,33 @@ def restore(runs: Iterable[str]) -> None:
             client.restore_run(run)
 
 
+def replace_files(run: str, folder: str, source: Path) -> None:
+    """Write the files below `source` to a folder of a run's artifacts, in place of those in it; raises LabError.
+
+    In a store that cannot delete files, those of other names stay.
+    """
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    new = {f"{folder}/{path.relative_to(source).as_posix()}" for path in source.rglob("*") if path.is_file()}
+    with _client() as client:
+        old = [path for path in _files_below(client, run, folder) if path not in new]
+        client.log_artifacts(run, str(source), folder)
+        repository = get_artifact_repository(client.get_run(run).info.artifact_uri)
+        with suppress(Exception):  # whatever a store raises that cannot
+            for path in old:
+                repository.delete_artifacts(path)
+
+
+def _files_below(client: "MlflowClient", run: str, folder: str) -> Iterator[str]:
+    for entry in client.list_artifacts(run, folder):
+        yield from _files_below(client, run, entry.path) if entry.is_dir else [entry.path]
+
+
 @contextmanager
 def _client() -> Iterator["MlflowClient"]:
     from mlflow.exceptions import MlflowException
 
     try:
         yield stored_runs.connect()
-    except MlflowException as error:
+    except (MlflowException, OSError) as error:
         raise LabError(f"not changed: {str(error).partition(chr(10))[0]}") from None

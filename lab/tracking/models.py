@@ -1,7 +1,6 @@
 """The model of a run as an MLflow LoggedModel, which predicts without the lab, and in MLflow's registry."""
 
 import ast
-import json
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError
+from lab.files import to_json
 from lab.tracking import store
 from lab.tracking.reading.stored_runs import StoredRun
 
@@ -27,11 +27,12 @@ NO_MODEL = {
     "RUNNING": "the model is logged when the run has finished",
     "FINISHED": "runs of `lab run` and winners of studies log their model, trials and arms do not",
 }
-# The source files of a model for tables, concatenated into one file.
-ROW_MODEL = (
-    *("errors.py", "data/reading/times/dates.py", "data/encodings/cells.py", "data/encodings/table.py"),
-    "tracking/row_model.py",
-)
+# The class of an encoding, and its source files, which become one file with the model that predicts rows.
+SOURCES = {
+    "table": ("TableEncoding", ("data/reading/times/dates.py", "data/encodings/cells.py", "data/encodings/table.py")),
+    "text": ("TextEncoding", ("data/encodings/cells.py", "data/encodings/text.py")),
+    "sequence": ("SequenceEncoding", ("data/encodings/array.py", "data/encodings/sequence.py")),
+}
 
 
 def save(predictor: "nn.Module", example: "np.ndarray", folder: Path) -> None:
@@ -61,10 +62,10 @@ def save(predictor: "nn.Module", example: "np.ndarray", folder: Path) -> None:
 def save_for_rows(
     predictor: "nn.Module", encoding: dict[str, Any], encoded: "np.ndarray", rows: "pd.DataFrame", folder: Path
 ) -> None:
-    """Write a model for raw rows of a table as MLflow's "model from code": without pickle, independent of the lab.
+    """Write a model for raw rows, or texts, as MLflow's "model from code": without pickle, independent of the lab.
 
-    `encoding` is the content of encoding.json, `encoded` (N, F) with N > 1 are encoded rows, `rows` raw ones as an
-    example. The model returns a table with the column `prediction` and, for classes, `probability of ...`.
+    `encoding` is the content of encoding.json, `encoded` (N, ...) with N > 1 are encoded rows, `rows` raw ones as an
+    example. The model returns the table that `lab predict` writes.
     """
     store.quiet_mlflow()
     import mlflow.pyfunc
@@ -74,12 +75,15 @@ def save_for_rows(
 
     with tempfile.TemporaryDirectory() as name:
         files = Path(name)
-        (files / "encoding.json").write_text(json.dumps(encoding), encoding="utf-8")
-        (files / "row_model.py").write_text(_row_model_code(), encoding="utf-8")
-        batch = torch.export.Dim("batch", min=1)
-        example = (torch.from_numpy(encoded),)
-        torch.export.save(torch.export.export(predictor, example, dynamic_shapes=({0: batch},)), files / "network.pt2")
-        columns = [column["name"] for column in encoding["input"]["columns"]]
+        (files / "encoding.json").write_text(to_json(encoding), encoding="utf-8")
+        (files / "row_model.py").write_text(_row_model_code(encoding["input"]["kind"]), encoding="utf-8")
+        shapes = {0: torch.export.Dim("batch", min=1)}
+        if encoding["input"].get("longest") == 0:  # sequences of any length
+            shapes[2] = torch.export.Dim("length", min=1)
+        with torch.no_grad():
+            program = torch.export.export(predictor, (torch.from_numpy(encoded),), dynamic_shapes=(shapes,))
+        torch.export.save(program, files / "network.pt2")
+        columns = _columns(encoding["input"])
         # MLflow checks neither types nor missing columns: the encoding does, with better messages.
         inputs = Schema([ColSpec(AnyType(), column, required=False) for column in columns])
         mlflow.pyfunc.save_model(
@@ -88,13 +92,28 @@ def save_for_rows(
             artifacts={"encoding": str(files / "encoding.json"), "network": str(files / "network.pt2")},
             signature=ModelSignature(inputs=inputs),
             input_example=rows[columns],
-            pip_requirements=_requirements("mlflow", "torch", "numpy", "pandas"),
+            pip_requirements=_requirements("mlflow", "torch", "numpy", "pandas", *_packages(encoding["input"])),
         )
 
 
-def _row_model_code() -> str:
-    """The source files of ROW_MODEL as one text, without their imports of each other."""
-    texts = [(resources.files("lab") / name).read_text(encoding="utf-8") for name in ROW_MODEL]
+def _columns(encoding: dict[str, Any]) -> list[str]:
+    """The columns that the model takes."""
+    if encoding["kind"] == "text":
+        return [encoding["column"]]
+    return [column["name"] for column in encoding.get("columns", [{"name": "x"}])]
+
+
+def _packages(encoding: dict[str, Any]) -> tuple[str, ...]:
+    """The packages that the encoding needs beside numpy and pandas."""
+    return ("tokenizers",) if encoding["kind"] == "text" and encoding["tokenizer"]["kind"] == "bpe" else ()
+
+
+def _row_model_code(kind: str) -> str:
+    """The source files of the model for rows with an encoding of that kind as one text, without their own imports."""
+    encoding, names = SOURCES[kind]
+    files = ("errors.py", *names, "tracking/row_model.py")
+    texts = [(resources.files("lab") / name).read_text(encoding="utf-8") for name in files]
+    texts.insert(-1, f"from_json = {encoding}.from_json\n")
     return "\n".join(line for text in texts for line in _without_imports(text)) + "\n"
 
 

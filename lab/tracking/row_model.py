@@ -1,4 +1,4 @@
-"""The model of a table as MLflow loads it: raw rows in, predictions out.
+"""The model of a table, of texts, or of rows with a sequence each, as MLflow loads it: raw rows in, predictions out.
 
 Never imported: `models.save_for_rows` appends this source to that of the encoding in one file, which is logged with the
 model, so that the model does not need the lab.
@@ -13,29 +13,25 @@ import pandas as pd
 import torch
 from mlflow.pyfunc.model import PythonModel
 
-from lab.data.encodings.table import TableEncoding
+from lab.data.encodings import from_json
+from lab.data.encodings.outputs import Output, named_outputs
 
 
 class RowModel(PythonModel):
-    """Predicts rows of a table: a column `prediction` and, for each class, a column `probability of ...`."""
+    """Predicts rows: the columns that `lab predict` writes."""
 
     def load_context(self, context: Any) -> None:
         """Read the encoding and the exported network."""
         content = json.loads(Path(context.artifacts["encoding"]).read_text(encoding="utf-8"))
-        self.encoding = TableEncoding.from_json(content["input"])
-        self.class_names = content["output"]["class_names"]
+        self.encoding = from_json(content["input"])
+        self.output = Output(**content["output"])
         self.network = torch.export.load(context.artifacts["network"]).module()
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
         """The predictions, in the order of the rows."""
         with torch.no_grad():
             outputs = self.network(torch.from_numpy(self.encoding.encode(model_input))).numpy()
-        if not self.class_names:
-            return pd.DataFrame({"prediction": outputs[:, 0]}, index=model_input.index)
-        predicted = [self.class_names[index] for index in outputs.argmax(axis=1)]
-        table = {"prediction": predicted}
-        table |= {f"probability of {name}": outputs[:, index] for index, name in enumerate(self.class_names)}
-        return pd.DataFrame(table, index=model_input.index)
+        return named_outputs(outputs, self.output).set_index(model_input.index)
 
 
 mlflow.models.set_model(RowModel())

@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import dataclasses
 import functools
-from typing import Any
 
 import lightning as L
 import torch
@@ -12,50 +11,34 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau
 
-from lab.architectures.adapters import Embedded, FromLastValue
+from lab.architectures.adapters import Embedded, FromLastValue, OrderedThresholds, TokenEmbedding
 from lab.config import kinds, schema
 from lab.config.experiment import Experiment
 from lab.config.sections import SIZES, Part
 from lab.config.types import Fold
 from lab.data.augmentation.augmented import parts_of
 from lab.data.base import DataModule, SampleDataModule
-from lab.data.characters import Characters
 from lab.data.lightning_data import LightningData
-from lab.data.sizes import EmbeddedColumns, InputAdapter, RelativeToLastValue, Sizes
+from lab.data.sizes import EmbeddedColumns, EmbeddedTokens, InputAdapter, RelativeToLastValue, Sizes
 from lab.errors import LabError, described, place_of
-from lab.modules import metrics
-from lab.modules.averaging import average_for
-from lab.modules.language import LanguageModule
-from lab.modules.mixing import mixing_for
+from lab.modules import conformal
 from lab.modules.observer import Observer
 from lab.modules.task import TaskModule
 from lab.modules.tasks import (
-    ClassificationModule,
-    ForecastingModule,
     OwnPredictor,
     Predictor,
-    Probabilities,
-    RegressionModule,
-    Unscale,
     predict_with,
 )
-from lab.modules.training_step import Stepping, block_size
+from lab.modules.training_step import block_size
+from lab.training.fine_tuning import preparation
+from lab.training.fine_tuning.preparation import NOTHING, FineTuning
 from lab.training.own_module import OwnObserver, declared_directions
 from lab.training.rehearsal import part_checks
 from lab.training.rehearsal.memory import bounded_parameters
 from lab.training.rehearsal.part_checks import check_metrics, check_optimizer
+from lab.training.task_modules import levels_of, loss_of, module_of, output_of
 
-LOSSES = {
-    "two classes": ("bce",),
-    "classification": ("cross_entropy",),
-    "regression": ("mse", "l1", "huber"),
-    "forecasting": ("mse", "l1", "huber"),
-    "language": ("cross_entropy",),
-}
-BY_STEP = (OneCycleLR, CyclicLR)  # schedules that are stepped after every optimizer step
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 KEPT_BYTES = 2**30
 
@@ -68,6 +51,7 @@ class Built:
     data: DataModule
     module: L.LightningModule
     observer: Observer
+    fine_tuning: FineTuning = NOTHING
 
     @property
     def task_module(self) -> TaskModule:
@@ -78,7 +62,15 @@ class Built:
     @property
     def callbacks(self) -> list[Callback]:
         """The callbacks without which the module cannot be trained as the lab promises."""
-        return [self.observer] if isinstance(self.observer, Callback) else []
+        freezing = self.fine_tuning.freezing
+        return [each for each in (self.observer, freezing) if isinstance(each, Callback)]
+
+    def in_training_mode(self) -> TaskModule:
+        """The module in training mode, as far as it is not frozen."""
+        self.task_module.train()
+        if self.fine_tuning.freezing is not None:
+            self.fine_tuning.freezing.apply(self.module)
+        return self.task_module
 
     def name_in_module(self, metric: str) -> str:
         """The name under which the module logs a metric that is recorded as `metric`."""
@@ -89,8 +81,7 @@ class Built:
         self.module.cpu().float()
         if isinstance(self.module, TaskModule):
             return Predictor(self.module.architecture, self.data.input_scale, self.module.output())
-        scale = self.data.target_scale
-        of_task = Probabilities() if scale is None else Unscale(scale)
+        of_task = output_of(self.data)
         return OwnPredictor(self.module, self.data.input_scale, None if self.numbered_outputs() else of_task)
 
     def numbered_outputs(self) -> int:
@@ -108,7 +99,7 @@ class Built:
             return 0
         finally:
             self.module.train(training)
-        of_task = tuple(outputs.shape) == (len(samples), self.data.sizes.out_features)
+        of_task = tuple(outputs.shape) == (len(samples), self.data.sizes.raw_outputs)
         if of_task and not is_overridden("predict_step", self.module):
             return 0
         return outputs.numel() // len(samples)
@@ -126,6 +117,7 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     data = data or open_data(experiment.data, experiment.seed_of("split"), experiment.fold)
     data.order_seed, data.noise_seed = experiment.seed_of("order"), experiment.seed_of("dropout")
     L.seed_everything(experiment.seed_of("init"), workers=True, verbose=False)
+    data.sizes = data.sizes.with_levels(1)
     if experiment.module is not None:
         return _with_own_module(experiment, experiment.module, data)
     if isinstance(data, LightningData):
@@ -133,18 +125,23 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
             f"data: {data.kind} is a LightningDataModule, which only a module of your own can be trained on "
             "(module:); derive from lab.data.base.SampleDataModule to train a model: on it"
         )
-    experiment = dataclasses.replace(experiment, loss=_loss(experiment.loss, data))
+    experiment = dataclasses.replace(experiment, loss=loss_of(experiment.loss, data))
+    conformal.check_data(experiment.conformal, data)
+    data.sizes = data.sizes.with_levels(len(levels_of(experiment.part("loss"))) or 1)
     whole = _network(experiment, experiment.part("model"), data)
     parameters = sum(p.numel() for p in whole.parameters())
-    data.block = block_size(experiment.trainer, data.batch_size, parameters, _positions(data.sizes))
-    module = _module(experiment, data, whole)
+    data.block = 1  # batches of unequal length do not fit in a block
+    if not data.sizes.padded:
+        data.block = block_size(experiment.trainer, data.batch_size, parameters, _channels(data.sizes))
+    module = module_of(experiment, data, whole)
+    experiment, fine_tuning = preparation.prepare(experiment, data, module)
     check_metrics(experiment, data, module)
     check_optimizer(experiment, module)
-    return Built(experiment, data, module, module)
+    return Built(experiment, data, module, module, fine_tuning)
 
 
-def _positions(sizes: Sizes) -> tuple[int, ...]:
-    """The shape of a sample (C, ...), where a token is one channel."""
+def _channels(sizes: Sizes) -> tuple[int, ...]:
+    """The shape (C, ...) of a sample, where tokens (L,) of a language model are one channel."""
     return (1, *sizes.input_shape) if sizes.vocabulary else sizes.input_shape
 
 
@@ -154,17 +151,23 @@ def _network(experiment: Experiment, model: Part, data: DataModule) -> nn.Module
     part_checks.check_kind(model, experiment.data, data.sizes)
     with bounded_parameters(model.kind):
         architecture: nn.Module = model.build(**data.sizes.supplied())
-    whole = data.wrap(with_input_adapter(architecture, data.input_adapter))
+    part_checks.check_padding(model, experiment.data, architecture, data.sizes)
+    architecture = preparation.normalised(architecture, data)
+    whole = data.wrap(with_input_adapter(architecture, data.input_adapter, data.sizes.levels))
     if not isinstance(whole, nn.Module):
         raise LabError(f"data: {experiment.data.kind}.wrap() must return a network, not {type(whole).__name__}")
     part_checks.check_forward(whole, architecture, model, data.first_samples(2), data.sizes)
     if missing := next((name for name, p in whole.named_parameters() if isinstance(p, UninitializedParameter)), None):
         raise LabError(f"model: {model.kind} never uses its parameter {missing}, which has no shape")
+    if data.sizes.ordered:
+        whole = OrderedThresholds(whole, data.class_counts)
     return whole.to(memory_format=torch.channels_last) if experiment.channels_last else whole  # type: ignore[call-overload]
 
 
 def _with_own_module(experiment: Experiment, module: Part, data: DataModule) -> Built:
     """An experiment whose module is the user's own LightningModule, around the network of `model:` if it takes one."""
+    if experiment.conformal is not None:
+        raise LabError("conformal: a module of your own predicts in its own terms; leave it out")
     if experiment.threads == "auto":
         raise LabError("threads: auto cannot be tried for a module of your own; write a number")
     if data.input_adapter is not None and experiment.model is None:
@@ -181,11 +184,14 @@ def _with_own_module(experiment: Experiment, module: Part, data: DataModule) -> 
             raise LabError(f"module.kind: {module.kind} requires `{name}`, which {experiment.data.kind} does not have")
     with bounded_parameters(module.kind):
         made: L.LightningModule = module.build(**supplied)
+    if experiment.model is None:
+        part_checks.check_padding(module, experiment.data, made, data.sizes)
     if experiment.channels_last:
         made.to(memory_format=torch.channels_last)
     directions = declared_directions(made, module.kind)
     observer = OwnObserver(directions, experiment.seed_of("dropout"), experiment.seed_of("order"))
-    return Built(experiment, data, made, observer)
+    experiment, fine_tuning = preparation.prepare(experiment, data, made)
+    return Built(experiment, data, made, observer, fine_tuning)
 
 
 @functools.cache
@@ -237,59 +243,13 @@ def _prepare(data: DataModule, kind: str) -> None:
         raise LabError(f"data: {kind} cannot be read: {described(error)}{place_of(error)}") from error
 
 
-def with_input_adapter(architecture: nn.Module, adapter: InputAdapter | None) -> nn.Module:
-    """The architecture behind the input adapter that the data asks for."""
+def with_input_adapter(architecture: nn.Module, adapter: InputAdapter | None, levels: int = 1) -> nn.Module:
+    """The architecture, which gives `levels` outputs for each value, behind the input adapter of the data."""
     match adapter:
         case EmbeddedColumns():
             return Embedded(architecture, adapter.columns, adapter.embeddings())
         case RelativeToLastValue():
-            return FromLastValue(architecture, adapter.targets, adapter.horizon, adapter.channels)
+            return FromLastValue(architecture, adapter.targets, adapter.horizon, adapter.channels, levels)
+        case EmbeddedTokens():
+            return TokenEmbedding(architecture, adapter.tokens, adapter.width, adapter.padding)
     return architecture
-
-
-def _loss(chosen: Part | None, data: DataModule) -> Part:
-    """The loss of the experiment, or the task's usual one."""
-    task = "two classes" if data.sizes.classes == 2 else data.task
-    if chosen is None:
-        return Part("loss", LOSSES[task][0], {})
-    shipped = {kind for kinds in LOSSES.values() for kind in kinds}
-    if chosen.kind in shipped and chosen.kind not in LOSSES[task]:
-        raise LabError(f"loss.kind: {chosen.kind} does not fit {task}; use {' or '.join(LOSSES[task])}")
-    return chosen
-
-
-def _module(experiment: Experiment, data: DataModule, architecture: nn.Module) -> TaskModule:
-    """The LightningModule of the data's task."""
-
-    def make_scheduler(optimizer: Optimizer, total_steps: int) -> dict[str, Any]:
-        made = experiment.part("scheduler").build(optimizer=optimizer, total_steps=total_steps)
-        if isinstance(made, dict):
-            return made
-        monitor = {"monitor": "val/loss"} if isinstance(made, ReduceLROnPlateau) else {}
-        return {"scheduler": made, "interval": "step" if isinstance(made, BY_STEP) else "epoch", **monitor}
-
-    task: dict[str, Any] = {
-        "architecture": architecture,
-        "loss": experiment.part("loss").build(class_counts=data.class_counts),
-        "make_optimizer": lambda params: experiment.part("optimizer").build(params=params),
-        "make_scheduler": make_scheduler,
-        "seed": experiment.seed_of("dropout"),
-        "own_metrics": lambda: metrics.build_all(experiment.metrics, data.sizes),
-        "stepping": Stepping(
-            data.batch_size,
-            experiment.trainer["accumulate_grad_batches"],
-            experiment.trainer["gradient_clip_val"],
-            experiment.trainer["gradient_clip_algorithm"],
-        ),
-    }
-    mix = experiment.data.of_batches
-    task["mixing"] = mixing_for(mix["mix"], mix["mix_alpha"], data)
-    task["average"] = average_for(experiment.trainer)
-    if data.task == "classification":
-        return ClassificationModule(data.sizes.classes, data.majority, data.class_names, data.class_counts, **task)
-    if isinstance(data, Characters):
-        return LanguageModule(data.character_counts, **task)
-    assert data.target_scale is not None, "given by every data module with values to predict"
-    if data.task == "regression":
-        return RegressionModule(data.target_scale, data.target_columns(), **task)
-    return ForecastingModule(data.target_scale, data.target_columns(), data.baseline_season, **task)

@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from lab.config.experiment import Experiment
 from lab.errors import TrainingFailed
 from lab.files import same_folder
+from lab.modules.thresholds import ThresholdModule
 from lab.signals import stop_at_safe_points, stop_on_signals
 from lab.tracking import store
 from lab.tracking.reading import baselines, directions
@@ -202,6 +203,7 @@ def _record_start(session: Session, more_tags: Mapping[str, str]) -> None:
         "lab.task": data.task,
         **baselines.as_tags(observer.main_metric, observer.trivial_name, quick_baseline.name_of(session.built)),
         **directions.as_tag(observer.directions() | observer.test_directions()),
+        **session.built.fine_tuning.tags,
         "data.fingerprint": data.fingerprint,
         "data.split_fingerprint": data.split_fingerprint(),
         "machine.device": str(session.trainer.strategy.root_device),
@@ -216,6 +218,7 @@ def _keep_artifacts(session: Session) -> list[str]:
     """Keep the files of a finished run; what could not be kept, and why. None of them can make the run fail."""
     built, tracker, epoch = session.built, session.tracker, session.checkpoints.best_epoch
     steps: dict[str, Callable[[], None]] = {
+        "the thresholds": lambda: artifacts.keep_thresholds(built, tracker),
         "intervals of the test metrics": lambda: session.intervals.update(
             scores.record_intervals(built, tracker, epoch)
         ),
@@ -245,7 +248,9 @@ def _keep_training(session: Session) -> None:
 def _result(session: Session, measured: Scores, seconds: float, missing: Sequence[str]) -> Result:
     built = session.built
     quick = session.quick[0] if session.quick else quick_baseline.NONE
-    of_baseline = [("baseline", quick.note)] if quick.note else []
+    of_test = [("baseline", quick.note)] if quick.note else []
+    if isinstance(built.module, ThresholdModule) and built.module.described:
+        of_test.append(("threshold", built.module.described))
     return Result(
         experiment=built.experiment,
         task=built.data.task,
@@ -264,5 +269,5 @@ def _result(session: Session, measured: Scores, seconds: float, missing: Sequenc
         frozen=sum(p.numel() for p in built.module.parameters() if not p.requires_grad),
         device=str(session.trainer.strategy.root_device),
         tracker_id=session.tracker.id,
-        notes=(*built.data.notes, *session.notes, *of_baseline, *(("incomplete", line) for line in missing)),
+        notes=(*built.data.notes, *session.notes, *of_test, *(("incomplete", line) for line in missing)),
     )

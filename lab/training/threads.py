@@ -20,9 +20,9 @@ def choose_threads(built: Built, most: int | None = None) -> Built:
     """Replace `threads: auto` by the number, at most `most`, that trains the network fastest; that number is set."""
     if built.experiment.threads != "auto":
         return built
-    x, y = next(iter(built.data.loader("train")))
-    size = built.data.batch_size
-    number = fastest(built.task_module, (x[:size], y[:size]), most or os.cpu_count() or 1)
+    block = next(iter(built.data.loader("train")))
+    batch = tuple(part[: built.data.batch_size] for part in block)
+    number = fastest(built.task_module, batch, most or os.cpu_count() or 1)
     torch.set_num_threads(number)
     return dataclasses.replace(built, experiment=dataclasses.replace(built.experiment, threads=number))
 
@@ -44,7 +44,7 @@ def _step(module: TaskModule, batch: Batch) -> Callable[[], None]:
 
     def step() -> None:
         with torch.random.fork_rng(devices=[]):
-            module.loss(architecture(batch[0]), module.loss_target(batch)).backward()
+            module.loss_of(architecture(batch[0]), batch).backward()
 
     return step
 

@@ -20,6 +20,9 @@ from lab.data.base import SPLITS, Split
 from lab.data.lightning_data import LightningData
 from lab.errors import LabError, did_you_mean
 from lab.modules.averaging import average_for
+from lab.modules.conformal import calibrate
+from lab.modules.tasks import RegressionModule
+from lab.modules.thresholds import ThresholdModule
 from lab.tracking.writing.logger import DirectLogger, JournalLogger
 from lab.tracking.writing.tracker import Tracker
 from lab.training.building import Built
@@ -159,7 +162,17 @@ def fit(trainer: L.Trainer, built: Built, checkpoint: Path | None = None) -> Non
 
 
 def evaluate(trainer: L.Trainer, built: Built) -> dict[str, float]:
-    """The test metrics, by full name, of the module's present weights; none where the module has no test."""
+    """The test metrics, by full name, of the module's present weights; none where the module has no test.
+
+    Intervals and thresholds are decided before it, on the validation split, for these weights.
+    """
+    if built.experiment.conformal is not None:
+        assert isinstance(built.module, RegressionModule), "checked by build"
+        with _closed(built.data.val_dataloader()) as (val,):
+            calibrate(built.module, val)
+    if isinstance(built.module, ThresholdModule) and built.module.chosen_by is not None:
+        with _closed(built.data.val_dataloader()) as (val,):
+            built.module.choose_thresholds(val)
     if not is_overridden("test_step", built.module) or not built.data.has("test"):
         return {}
     if isinstance(built.data, LightningData):

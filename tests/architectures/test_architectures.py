@@ -24,6 +24,8 @@ BUILT = [
     ("gru", SEQUENCES, {"hidden": 4, "bidirectional": True}),
     ("transformer", SEQUENCES, {"hidden": 8, "heads": 2}),
     ("transformer", SEQUENCES, {"hidden": 6, "heads": 2, "pooling": "last", "patch": 4}),
+    ("bag", SEQUENCES, {"hidden": 4}),
+    ("textcnn", SEQUENCES, {"channels": 4, "widths": [1, 5]}),
 ]
 
 

@@ -103,7 +103,7 @@ def test_a_running_run_is_updated_live(page: Any, address: str, filled: Filled) 
     filled.client.log_batch(filled.running, metrics=[Metric("val/loss", 1.5, now, 3)])
     page.get_by_text("epoch 3 of 10").wait_for(timeout=20_000)
     filled.client.set_terminated(filled.running, "FINISHED")
-    page.get_by_text("Nothing is running").wait_for(timeout=20_000)
+    page.get_by_text("Latest results").wait_for(timeout=20_000)
 
 
 def test_html_in_names_is_not_executed(page: Any, address: str, filled: Filled) -> None:

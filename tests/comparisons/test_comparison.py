@@ -27,7 +27,7 @@ def parsed(**changes: Any) -> comparison.Comparison:
     return comparison.parse("mine", "Why?", GOOD | changes)
 
 
-NEEDS_A_RUN = ("distillation",)  # of another experiment, from whose network an arm learns
+NEEDS_A_RUN = ("distillation", "transfer")  # of another experiment, from whose network an arm learns
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -1,5 +1,6 @@
 """The dashboard's arithmetic and figures, without a page."""
 
+import json
 import math
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_runs import EVIL, Filled, make_run
+from pages import opened_page
 
 from dashboard import charts, compare_views, comparison, curve_math, report, run_list, run_views, selection, text
 from dashboard.charts import Line
@@ -211,6 +213,17 @@ def test_text_formatting() -> None:
     assert text.escape_markdown("a*b_[c](d)") == "a\\*b\\_\\[c\\]\\(d\\)"
 
 
+def test_the_scores_of_labels_are_bars_and_a_table() -> None:
+    scores = pd.DataFrame(
+        {"label": ["a<b", "c"], "samples": [3.0, 0], "precision": [1, np.nan], "recall": [0.5, np.nan]}
+    )
+    chart = charts.label_bars(scores.assign(f1=[2 / 3, 0.0]))
+    assert [bar.name for bar in chart.figure.data] == ["precision", "recall", "f1"]
+    assert list(chart.figure.data[2].y) == [2 / 3, 0.0]
+    assert chart.figure.data[0].x[0] == text.escape_html("a<b", 20)
+    assert list(chart.table["label"]) == ["a<b", "c"]
+
+
 def test_more_lines_than_a_legend_can_hold_are_coloured_by_a_setting() -> None:
     curve = pd.DataFrame({"x": [1.0, 2.0], "y": [1.0, 0.5]})
     curves = {f"run{index}": curve for index in range(30)}
@@ -226,3 +239,40 @@ def test_more_lines_than_a_legend_can_hold_are_coloured_by_a_setting() -> None:
     assert (plain.layout.legend.orientation, plain.layout.height) == ("v", charts.HEIGHT)
     few = comparison.group_chart(curves, groups[:3], "loss", comparison.CurveOptions()).figure
     assert few.layout.legend.orientation == "h"
+
+
+def test_what_a_restarted_training_repeats_is_drawn_once_as_recorded_last() -> None:
+    rows = [(1, 10, 1.0), (2, 20, 0.9), (3, 30, 0.8), (2, 40, 0.7), (3, 50, 0.6), (4, 60, 0.5)]
+    history = pd.DataFrame(rows, columns=["step", "time", "value"]).assign(metric="loss").sort_values(["step", "time"])
+    curve = curve_math.build_curve(history, "step", 0.0, history.iloc[:0])
+    assert curve.to_numpy().tolist() == [[1, 1.0], [2, 0.7], [3, 0.6], [4, 0.5]]
+    assert len(curve_math.build_curve(history, "wall time", 0.0, history.iloc[:0])) == 6
+    same_step = history.assign(step=0)
+    assert len(curve_math.build_curve(same_step, "step", 0.0, history.iloc[:0])) == 6
+
+
+def test_a_few_errors_stand_out_of_a_confusion_matrix_and_no_errors_are_empty() -> None:
+    drawn = charts.confusion_matrix(np.array([[98.0, 2.0], [0.0, 50.0]]), ["a", "b"]).figure.data[0]
+    assert drawn.z[0][1] == pytest.approx(math.sqrt(0.02))
+    assert np.isnan(drawn.z[1][0])
+    assert drawn.customdata[0][1] == pytest.approx(0.02)
+
+
+def test_long_numbers_in_labels_have_four_digits() -> None:
+    params = pd.DataFrame({"optimizer.lr": ["0.012345678901234567", "0.1"], "seed": ["12345678901", "1"]})
+    names = selection.short_names(list(params))
+    assert selection.format_settings(params.iloc[0], names) == "lr=0.01235 seed=12345678901"
+    assert selection.format_settings(params.iloc[1], names) == "lr=0.1 seed=1"
+
+
+def test_a_run_that_was_not_finished_is_not_the_best_for_its_time(workplace: Path) -> None:
+    client = store.client()
+    for name, loss, tags in (("whole", 0.5, {}), ("cut", 0.4, {"lab.trial_state": "pruned"})):
+        make_run(client, "p", name, {"a": name}, {"val/loss": [loss]}, tags)
+    app = opened_page("compare", runs=",".join(open_tables().runs().ids), view="time")
+    (chart,) = app.get("plotly_chart")
+    points = json.loads(chart.proto.spec)["data"][0]
+    front = [
+        label for label, symbol in zip(points["text"], points["marker"]["symbol"], strict=True) if symbol != "circle"
+    ]
+    assert front == ["a=whole"]

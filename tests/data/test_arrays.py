@@ -163,3 +163,33 @@ def test_a_file_without_arrays_is_refused(folder: Path) -> None:
         prepared(path="x.npz")
     with pytest.raises(LabError, match=r"give path .* or x and y"):
         prepared(x="x.npz")
+
+
+def test_columns_of_0_and_1_are_labels_if_the_task_says_so(tmp_path: Path) -> None:
+    y = np.random.default_rng(0).integers(2, size=(40, 3))
+    np.savez(tmp_path / "labels.npz", x=np.random.default_rng(1).normal(size=(40, 4)), y=y)
+    labels = Arrays(str(tmp_path / "labels.npz"), task="multilabel", labels=["a", "b", "c"], batch_size=4)
+    labels.prepare()
+    assert (labels.task, labels.class_names, labels.sizes.labels) == ("multilabel", ("a", "b", "c"), 3)
+    assert labels.read().y.tolist() == y.tolist()
+    with pytest.raises(LabError, match=r"data\.labels: 2 names for the 3 columns of y; name each once"):
+        Arrays(str(tmp_path / "labels.npz"), task="multilabel", labels=["a", "b"]).prepare()
+    values = Arrays(str(tmp_path / "labels.npz"), batch_size=4)
+    values.prepare()
+    assert values.task == "regression"
+    assert any("all are 0 or 1: data.task: multilabel" in text for _, text in values.notes)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"labels": ["a", "b"]}, "data.labels: names the columns of labels y"),
+        ({"task": "multilabel", "label_separator": ";"}, "y has a column for each label"),
+        ({"task": "multilabel"}, r"y\[:, 1\], row 1: 2 is no label"),
+        ({"task": "ordinal"}, "a class is one number or name per sample"),
+    ],
+)
+def test_arrays_that_are_no_labels_are_refused(tmp_path: Path, settings: dict[str, Any], message: str) -> None:
+    np.savez(tmp_path / "numbers.npz", x=np.ones((6, 2)), y=np.array([[0, 2], [1, 1]] * 3))
+    with pytest.raises(LabError, match=message):
+        Arrays(str(tmp_path / "numbers.npz"), **settings).prepare()

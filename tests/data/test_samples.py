@@ -21,6 +21,8 @@ VALUES = np.zeros((5, 1))
         Samples(X, CLASSES.astype(float), class_names=("a", "b")),
         Samples(X, VALUES),
         Samples(X, np.zeros((5, 3), int), test_size=2),
+        Samples(X, np.eye(5, 3), class_names=("a", "b", "c")),
+        Samples(X, CLASSES, class_names=("low", "mid", "high"), ordered=True),
     ],
 )
 def test_samples_that_can_be_trained_on_are_returned(samples: Samples) -> None:
@@ -47,6 +49,11 @@ def test_samples_that_can_be_trained_on_are_returned(samples: Samples) -> None:
         (Samples(X, CLASSES[:, None], class_names=("a", "b")), r"y of shape \(5, 1\)"),
         (Samples(X, CLASSES + 1, class_names=("a", "b")), "class numbers from 1 to 2, but names for 0 to 1"),
         (Samples(X, CLASSES - 1, class_names=("a", "b")), "class numbers from -1 to 0"),
+        (Samples(X, np.eye(5, 3) * 2, class_names=("a", "b", "c")), r"gives y\[0, 0\] = 2.0; labels are 0 or 1"),
+        (Samples(X, np.eye(5, 3), class_names=("a", "b")), r"gives 2 class names \['a', 'b'\] for 3 labels"),
+        (Samples(X, np.eye(5, 2), class_names=("a", "b"), ordered=True), "class names in order, but labels have none"),
+        (Samples(X, CLASSES, class_names=("a", "b"), ordered=True), "three are the fewest that have an order"),
+        (Samples(X, VALUES, ordered=True), "no class names, but says that they are ordered"),
         (Samples(X, VALUES[:, 0]), r"values \(N, T\), such as y\[:, None\]"),
         (Samples(X, np.array([["a"]] * 5)), "without class names it must be numbers"),
         (Samples(X, np.array([[0], [0], [np.nan], [0], [0]])), r"y\[2, 0\] = nan; all values must be finite"),

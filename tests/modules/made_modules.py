@@ -15,7 +15,7 @@ def task(loss: nn.Module) -> dict[str, Any]:
     return {
         "architecture": nn.Identity(),
         "loss": loss,
-        "make_optimizer": lambda params: torch.optim.SGD(params, 0.1),
+        "make_optimizer": lambda network: torch.optim.SGD(network.parameters(), 0.1),
         "make_scheduler": lambda optimizer, steps: {"scheduler": torch.optim.lr_scheduler.ConstantLR(optimizer)},
         "seed": 0,
         "stepping": Stepping(1),

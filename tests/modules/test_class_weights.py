@@ -14,6 +14,7 @@ from lab.errors import LabError
 from lab.modules.class_weights import balanced
 from lab.modules.optimizers import bce, cross_entropy
 from lab.modules.tasks import ClassificationModule
+from lab.training import quick_baseline
 from lab.training.building import build
 
 COUNTS = (30, 6, 9)
@@ -70,7 +71,7 @@ class TestInAnExperiment:
         assert built.module.loss.weight.numpy() == pytest.approx(expected)
 
     def test_another_word_is_refused(self) -> None:
-        with pytest.raises(LabError, match=r"loss\.class_weights: must be balanced, not 'equal'"):
+        with pytest.raises(LabError, match=r"loss\.class_weights: must be balanced, or a mapping, not 'equal'"):
             load("digits", ["loss={kind: cross_entropy, class_weights: equal}"])
 
     def test_the_counts_are_no_setting(self) -> None:
@@ -79,3 +80,35 @@ class TestInAnExperiment:
 
     def test_an_experiment_without_it_is_recognised_by_studies_as_before(self) -> None:
         assert "loss.class_weights" not in load("digits", ["loss={kind: cross_entropy}"]).identity()
+
+
+class TestByName:
+    def test_classes_that_are_left_out_weigh_one(self) -> None:
+        loss = cross_entropy(class_weights={"b": 3.0}, class_names=["a", "b", "c"])
+        assert loss.weight.tolist() == [1.0, 3.0, 1.0]  # type: ignore[union-attr, operator]
+
+    def test_the_loss_is_that_of_a_plain_loop(self) -> None:
+        logits, y = torch.randn(20, 1), (torch.arange(20) % 3 == 0).long()
+        loss = bce(class_weights={"no": 0.5, "yes": 4.0}, class_names=["no", "yes"])
+        assert float(loss(logits, y.float()[:, None])) == pytest.approx(by_loop(logits, y, [0.5, 4.0]), rel=1e-5)
+
+    @pytest.mark.parametrize(
+        ("weights", "message"),
+        [
+            ("{malignent: 2}", "loss.class_weights: no class 'malignent'; did you mean malignant"),
+            ("{malignant: 0, benign: 0}", "loss.class_weights: all are 0"),
+            ("{malignant: -1}", "loss.class_weights"),
+            ("equal", "loss.class_weights"),
+        ],
+    )
+    @pytest.mark.usefixtures("empty_workplace")
+    def test_what_is_refused(self, weights: str, message: str) -> None:
+        with pytest.raises(LabError, match=message):
+            build(load("breast_cancer", [f"loss={{kind: bce, class_weights: {weights}}}"]))
+
+    @pytest.mark.usefixtures("empty_workplace")
+    def test_the_quick_baseline_has_them_too(self) -> None:
+        built = build(load("breast_cancer", ["loss={kind: bce, class_weights: {malignant: 50}}"]))
+        found = quick_baseline.measure(built).metrics
+        plain = quick_baseline.measure(build(load("breast_cancer"), built.data)).metrics
+        assert found["test/accuracy"] < plain["test/accuracy"]

@@ -13,7 +13,7 @@ import lab
 from lab.architectures.causal_transformer import CausalTransformer
 from lab.cli import main as command_line
 from lab.config.experiment import load
-from lab.data.characters import Characters
+from lab.data.text.characters import Characters
 from lab.errors import LabError
 from lab.inference import text
 from lab.modules.ngram import NGrams

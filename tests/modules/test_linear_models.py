@@ -15,7 +15,7 @@ X = RANDOM.normal(size=(200, 4))
 @pytest.mark.parametrize("classes", [2, 3])
 def test_logits_give_the_probabilities_of_scikit_learn(classes: int) -> None:
     y = (X[:, 0] + RANDOM.normal(size=200) > 0).astype(int) + (X[:, 1] > 1) * (classes - 2)
-    logits = logistic_regression(X, y, classes, balanced=False)(X)
+    logits = logistic_regression(X, y, classes, of_class=None)(X)
     assert logits.shape == (200, 1 if classes == 2 else 3)
     expected = LogisticRegression(max_iter=100).fit(X, y).predict_proba(X)
     np.testing.assert_allclose(Probabilities()(logits).numpy(), expected, atol=1e-9)
@@ -24,7 +24,7 @@ def test_logits_give_the_probabilities_of_scikit_learn(classes: int) -> None:
 @pytest.mark.parametrize("present", [(0, 2, 3), (1, 3)])
 def test_a_class_without_samples_gets_no_probability(present: tuple[int, ...]) -> None:
     y = np.array(present)[RANDOM.integers(len(present), size=200)]
-    probabilities = Probabilities()(logistic_regression(X, y, 4, balanced=False)(X)).numpy()
+    probabilities = Probabilities()(logistic_regression(X, y, 4, of_class=None)(X)).numpy()
     expected = LogisticRegression(max_iter=100).fit(X, y).predict_proba(X)
     np.testing.assert_allclose(probabilities[:, list(present)], expected, atol=1e-9)
     assert probabilities.sum(1) == pytest.approx(1)

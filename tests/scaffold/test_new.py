@@ -69,6 +69,14 @@ def test_settings_can_be_overridden(table: pd.DataFrame) -> None:
     assert (loaded.trainer["max_epochs"], loaded.model.settings["hidden"]) == (3, 8)
 
 
+def test_the_search_is_not_over_settings_of_a_model_that_was_replaced(table: pd.DataFrame) -> None:
+    table.to_csv("shop.csv", index=False)
+    new("shop", "shop.csv", "buys", overrides=["model.kind=torch.nn:LazyLinear"])
+    search = experiment.load("shop").search
+    assert search
+    assert not [name for name in search if name.startswith("model.")]
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
@@ -198,3 +206,16 @@ def test_an_experiment_is_replaced_only_with_yes(table: pd.DataFrame, capsys: py
     out = capsys.readouterr().out
     assert "make experiment NAME=lstm" in out
     assert "income 2.9 %" in out
+
+
+def test_a_column_like_weights_is_a_hint_and_stays_a_feature(table: pd.DataFrame) -> None:
+    table["sample_weight"] = np.linspace(0.5, 2, ROWS)
+    table["weightless"] = table["weight"] = np.linspace(-1, 1, ROWS)
+    table.to_csv("shop.csv", index=False)
+    made = new("shop", "shop.csv", "buys")
+    hint = "'sample_weight' is a feature; if it says how often a row counts, set data.weight: sample_weight"
+    assert [text for label, text in made.inspection.facts if label == "weights"] == [hint]
+    made = new("weighed", "shop.csv", "buys", overrides=["data.weight=sample_weight"])
+    assert "weights" not in found(made)
+    assert found(made)["weight"].startswith("column 'sample_weight', from 0.5 to 2")
+    assert one_epoch("weighed").metrics["test/accuracy"] > 0

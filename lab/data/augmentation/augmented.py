@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import Dataset
 
 from lab.config.sections import Part, part
 from lab.data.augmentation import pixels
-from lab.data.loaders import EpochOrder, derived_seed
+from lab.data.loaders import EpochOrder, batch_of, derived_seed
 from lab.data.preparation import Scale
 from lab.errors import LabError, described, place_of
 
@@ -18,11 +18,16 @@ Change = Callable[[Tensor], Tensor]  # of one standardised sample (C, ...)
 
 
 class EpochAndIndexOrder(EpochOrder):
-    """Yields (epoch + 1) · size + index, so that the dataset knows the epoch in any worker process."""
+    """Yields (epoch + 1) · size + index of another order, so that the dataset knows the epoch in any worker process."""
+
+    def __init__(self, order: EpochOrder):
+        super().__init__(order.size, order.seed, order.shuffle)
+        self.order = order
 
     def indices(self) -> Tensor:
         """All indices of the epoch, combined with the epoch, (size,)."""
-        return super().indices() + (self.epoch + 1) * self.size
+        self.order.set_epoch(self.epoch)
+        return self.order.indices() + (self.epoch + 1) * self.size
 
 
 class Augmented(Dataset[Any]):
@@ -44,18 +49,13 @@ class Augmented(Dataset[Any]):
 
         Raises LabError where a transform fails, or gives another shape or type than it got.
         """
-        x, *rest = self._plain(indices % len(self))
+        x, *rest = batch_of(self.dataset, indices % len(self))
         keys = [divmod(key, len(self)) for key in indices.tolist()]
         if not any(epoch for epoch, _ in keys):
             return x, *rest
         with torch.random.fork_rng(devices=[]):
             rows = [self._changed(row, epoch, index) for row, (epoch, index) in zip(x, keys, strict=True)]
         return torch.stack(rows), *rest
-
-    def _plain(self, indices: Tensor) -> tuple[Tensor, ...]:
-        if hasattr(self.dataset, "batch"):
-            return self.dataset.batch(indices)
-        return tuple(default_collate([self.dataset[index] for index in indices.tolist()]))
 
     def _changed(self, x: Tensor, epoch: int, index: int) -> Tensor:
         if epoch:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from lab.config.sections import Part
+from lab.data.loaders import batch_of
 from lab.data.preparation import Scale
 from lab.errors import LabError
 
@@ -65,7 +66,7 @@ def range_of(dataset: Any, scale: Scale, values: str | None) -> PixelRange:
         return PixelRange(scale, 0.0, 255.0, bytes=True)
     lows, highs = [], []
     for indices in torch.arange(len(dataset)).split(ROWS):
-        raw = scale.invert(dataset.batch(indices)[0])
+        raw = scale.invert(batch_of(dataset, indices)[0])
         lows.append(float(raw.min()))
         highs.append(float(raw.max()))
     low, high = min(lows), max(highs)

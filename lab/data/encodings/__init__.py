@@ -7,7 +7,6 @@ copied into the logged model and runs on machines without the lab.
 import importlib
 from typing import Any, ClassVar, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from lab.errors import LabError
@@ -16,8 +15,10 @@ KINDS = {
     "array": "lab.data.encodings.array:ArrayEncoding",
     "table": "lab.data.encodings.table:TableEncoding",
     "image": "lab.data.encodings.image:ImageEncoding",
+    "text": "lab.data.encodings.text:TextEncoding",
     "characters": "lab.data.encodings.characters:CharactersEncoding",
     "series": "lab.data.encodings.series:SeriesEncoding",
+    "sequence": "lab.data.encodings.sequence:SequenceEncoding",
 }
 
 
@@ -26,7 +27,7 @@ class Encoding(Protocol):
 
     kind: ClassVar[str]
 
-    def encode(self, raw: Any) -> NDArray[np.float32]:
+    def encode(self, raw: Any) -> NDArray[Any]:
         """Raw samples as numbers (N, ...), not yet standardised; raises LabError for invalid samples."""
         ...
 

@@ -40,6 +40,11 @@ class ImageEncoding:
     values: Values | None = None
     kind: ClassVar[str] = "image"
 
+    @property
+    def largest(self) -> float | None:
+        """The largest value that a pixel can have; None where it can have any."""
+        return None if self.values == "float32" else float(np.iinfo(self.dtype).max)
+
     def encode(self, raw: Any) -> NDArray[np.float32]:
         """Paths or PIL images to (N, channels, height, width); an array of that shape is returned as float32.
 

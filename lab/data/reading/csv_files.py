@@ -45,7 +45,7 @@ def _read_csv(path: Path, reading: Reading) -> RawTable:
     lone: list[int] = []
     parse = pa.csv.ParseOptions(
         delimiter=separator,
-        newlines_in_values=any("\n" in cell for column in cells.values() for cell in column),
+        newlines_in_values=reading.long_texts or any("\n" in cell for column in cells.values() for cell in column),
         invalid_row_handler=None if reading.new_rows else lambda row: _skip_lone_field(row, lone),
     )
     decimal = _decimal_point(cells.values(), separator) if reading.decimal == "auto" else reading.decimal

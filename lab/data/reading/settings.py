@@ -19,7 +19,7 @@ class Reading:
     """How a file is read: what the user set, "auto" or None for what is inferred.
 
     Columns in `texts` are read as they are written; `fitted` says that these are all that are not plain numbers. Of
-    `new_rows`, which are to be predicted, no line is left out.
+    `new_rows`, which are to be predicted, no line is left out. With `long_texts` a cell may have several lines.
     """
 
     separator: Separator = "auto"
@@ -31,6 +31,7 @@ class Reading:
     texts: Collection[str] = ()
     fitted: bool = False
     new_rows: bool = False
+    long_texts: bool = False
 
     def with_texts(self, texts: Collection[str]) -> "Reading":
         """The same for a file beside another one, in which these columns are texts."""

@@ -1,7 +1,7 @@
 """Read tables from CSV and Parquet files."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +12,7 @@ import pyarrow.parquet
 from lab.config.types import Count
 from lab.data.encodings.series import SeriesEncoding
 from lab.data.encodings.table import TableEncoding
+from lab.data.encodings.text import TextEncoding
 from lab.data.reading.csv_files import SEPARATORS, check_names, first_line, read_csv, text_encoding_of_new_rows
 from lab.data.reading.number_formats import Decimal, Thousands
 from lab.data.reading.settings import RawTable, Reading, Separator, existing_file, marks_of
@@ -50,10 +51,11 @@ def read_table(
     return read(path, Reading(separator, text_encoding, decimal, thousands, marks_of(missing), skip_rows)).frame
 
 
-def read_rows(path: str | Path, encoding: TableEncoding) -> pd.DataFrame:
+def read_rows(path: str | Path, encoding: TableEncoding | TextEncoding) -> pd.DataFrame:
     """The rows of a file of new data, each column as it was read when the encoding was fitted; raises LabError."""
     text_encoding = text_encoding_of_new_rows(existing_file(path), encoding.text_encoding)
     reading = Reading("auto", text_encoding, ".", missing=encoding.missing, fitted=True, new_rows=True)
+    reading = replace(reading, long_texts=isinstance(encoding, TextEncoding))
     return read(path, reading.with_texts(encoding.as_texts())).frame
 
 

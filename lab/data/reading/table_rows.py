@@ -15,11 +15,11 @@ CLOSE = 0.005  # relative difference of a total from the sum or the mean, which 
 
 
 def samples_of(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
-    """The rows that are samples, and notes on the others."""
+    """The rows that are samples, with their index, and notes on the others."""
     notes: list[tuple[str, str]] = []
     empty = frame.isna().all(axis=1)
     if empty.any():
-        frame = frame[~empty].reset_index(drop=True)
+        frame = frame[~empty]
         notes.append(("skipped", counted(int(empty.sum()), "empty row")))
     while (name := _total_in_last_row(frame)) is not None:
         frame = frame.iloc[:-1]

@@ -1,38 +1,64 @@
-"""Targets, and the task that they imply: classification or regression."""
+"""Targets, and the task that they imply: classes, ordered ones, labels, or values."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lab.data.reading import label_lists, order
 from lab.errors import LabError
 
-TaskChoice = Literal["auto", "classification", "regression"]
+TaskChoice = Literal["auto", "classification", "regression", "multilabel", "ordinal"]
+Order = Sequence[str | int | float]
 MAX_INTEGER_CLASSES = 20  # distinct integers that still count as classes
+SET = "set by data.task"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the settings say of the target: the task, the order of ordinal classes, the separator in lists of labels."""
+
+    task: TaskChoice = "auto"
+    order: Order | None = None
+    separator: str | None = None
+
+    def check(self) -> None:
+        """Raise LabError for a setting that the task would not use."""
+        if self.order is not None and self.task != "ordinal":
+            raise LabError("data.order: is for classes with an order; set data.task: ordinal, or leave it out")
+        if self.separator is not None and self.task != "multilabel":
+            raise LabError("data.label_separator: is for lists of labels; set data.task: multilabel, or leave it out")
 
 
 @dataclass(frozen=True)
 class Target:
-    """Class indices (N,) with their names, or values (N, T) without; and how the task was determined."""
+    """Class indices (N,) with their names, `ordered` or not; labels (N, K) of 0 and 1 with theirs; or values (N, T).
+
+    `reason` says how the task was determined.
+    """
 
     values: NDArray[Any]
     class_names: tuple[str, ...]
     reason: str
+    ordered: bool = False
 
 
-def resolve(raw: NDArray[Any] | pd.Series, task: TaskChoice, name: str) -> Target:
+def resolve(raw: NDArray[Any] | pd.Series, choice: Choice, name: str) -> Target:
     """The target of a column or an array (N,) or (N, T), called `name` in messages.
 
     By default text, booleans and up to 20 distinct integers are classes, other numbers are values to regress.
     Raises LabError for missing values and for targets that are constant or unique to each row.
     """
+    choice.check()
+    task = choice.task
     if raw.ndim > 1:
-        if task == "classification":
-            raise LabError(f"{name} has shape {raw.shape[1:]} per sample; a class is one number or name per sample")
-        return _values(np.asarray(raw), name, f"{name} has several values per sample")
+        return _of_matrix(np.asarray(raw), choice, name)
+    if task == "multilabel":
+        found = label_lists.read(pd.Series(raw).reset_index(drop=True), name, choice.separator)
+        return Target(found.values, found.names, f"{SET}; {found.how}")
     cells = pd.Series(np.asarray(raw) if isinstance(raw, np.ndarray) else raw).reset_index(drop=True)
     _check_complete(cells, name)
     numeric = pd.api.types.is_numeric_dtype(cells.dtype) and not pd.api.types.is_bool_dtype(cells.dtype)
@@ -40,16 +66,70 @@ def resolve(raw: NDArray[Any] | pd.Series, task: TaskChoice, name: str) -> Targe
         task, why = _inferred(cells, numeric)
         reason = f"inferred: {name} {why}"
     else:
-        reason = "set by data.task"
+        reason = SET
     if task == "classification":
         return _classes(cells, numeric, name, reason)
+    if task == "ordinal":
+        codes, class_names = order.classes(cells, choice.order, name)
+        return Target(codes, class_names, reason, ordered=True)
     if not numeric and not pd.api.types.is_bool_dtype(cells.dtype):
         raise LabError(f"{name} has text such as {cells.iloc[0]!r}; regression needs numbers")
     return _values(cells.to_numpy(dtype=np.float64)[:, None], name, reason)
 
 
+def resolve_columns(columns: Mapping[str, pd.Series], choice: Choice) -> Target:
+    """The target of several columns: labels, one a column, if the task says so, else values to regress."""
+    choice.check()
+    if choice.task in ("classification", "ordinal"):
+        raise LabError(
+            f"data.target: {choice.task} has one target, not {len(columns)}; name one column, or set data.task: "
+            "multilabel (columns of 0 and 1) or regression (numbers)"
+        )
+    for name, cells in columns.items():
+        _check_complete(cells.reset_index(drop=True), f"column '{name}'")
+    if choice.task == "multilabel":
+        if choice.separator is not None:
+            raise LabError("data.label_separator: is for one column of lists; data.target names several columns")
+        values = np.stack([label_lists.yes_or_no(cells, f"column '{name}'") for name, cells in columns.items()], axis=1)
+        return Target(values, tuple(columns), SET)
+    for name, cells in columns.items():
+        if not pd.api.types.is_numeric_dtype(cells.dtype):
+            raise LabError(
+                f"column '{name}' has text such as {str(cells.iloc[0])!r}; several targets are numbers to regress, or "
+                "labels with data.task: multilabel"
+            )
+    found = [_values(cells.to_numpy(np.float64)[:, None], f"column '{name}'", "") for name, cells in columns.items()]
+    values = np.concatenate([each.values for each in found], axis=1)
+    return Target(values, (), f"{'several columns' if choice.task == 'auto' else SET}{_like_labels(values)}")
+
+
+def _of_matrix(raw: NDArray[Any], choice: Choice, name: str) -> Target:
+    """Labels, or values, (N, T)."""
+    if choice.task in ("classification", "ordinal"):
+        raise LabError(f"{name} has shape {raw.shape[1:]} per sample; a class is one number or name per sample")
+    if choice.task == "multilabel":
+        if choice.separator is not None:
+            raise LabError(f"data.label_separator: is for one column of lists; {name} has a column for each label")
+        if raw.ndim != 2:
+            raise LabError(f"{name} has shape {raw.shape[1:]} per sample; labels are (N, K), 0 or 1 each")
+        columns = [label_lists.yes_or_no(pd.Series(raw[:, k]), f"{name}[:, {k}]") for k in range(raw.shape[1])]
+        names = tuple(f"label {number}" for number in range(1, len(columns) + 1))
+        return Target(np.stack(columns, axis=1), names, SET)
+    found = _values(raw, name, f"{name} has several values per sample")
+    return replace(found, reason=found.reason + _like_labels(found.values))
+
+
+def _like_labels(values: NDArray[Any]) -> str:
+    """A hint where all values are 0 or 1."""
+    return "; all are 0 or 1: data.task: multilabel makes them labels" if np.isin(values, (0, 1)).all() else ""
+
+
 def describe(target: Target) -> str:
     """The task as text, such as 'classification, 3 classes (inferred: ...)'."""
+    if target.values.ndim == 2 and target.class_names:
+        return f"multilabel, {len(target.class_names)} labels ({target.reason})"
+    if target.ordered:
+        return f"ordinal, {len(target.class_names)} classes: {order.described(target.class_names)} ({target.reason})"
     if target.class_names:
         return f"classification, {len(target.class_names)} classes ({target.reason})"
     count = target.values.shape[1]

@@ -23,14 +23,19 @@ def as_tags(metric: str, trivial: str, quick: str) -> dict[str, str]:
 
 def standing_of(tags: Mapping[str, object], metrics: Mapping[str, float]) -> Standing | None:
     """How a run stands against its baselines, from what it recorded; None where it recorded no baseline."""
-    earlier_metric, earlier_name = EARLIER.get(str(tags.get("lab.task")), ("", ""))
-    metric = f"test/{_text(tags.get(METRIC_TAG)) or earlier_metric}"
+    _, earlier_name = EARLIER.get(str(tags.get("lab.task")), ("", ""))
+    metric = f"test/{main_metric(tags)}"
     names = {TRIVIAL: f"the {_text(tags.get(TRIVIAL_TAG)) or earlier_name}", QUICK: _text(tags.get(QUICK_TAG))}
     if metric not in metrics:
         return None
     found = [Baseline(name, metrics[f"{of}{metric}"]) for of, name in names.items() if f"{of}{metric}" in metrics]
     low, high = (metrics.get(f"{end}/{metric}") for end in ("low", "high"))
     return standing(metric, metrics[metric], (low, high) if low is not None and high is not None else None, found)
+
+
+def main_metric(tags: Mapping[str, object]) -> str:
+    """The metric, without its split, by which a run is compared with its baselines; "" where it has none."""
+    return _text(tags.get(METRIC_TAG)) or EARLIER.get(str(tags.get("lab.task")), ("", ""))[0]
 
 
 def _text(value: object) -> str:

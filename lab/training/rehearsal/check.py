@@ -104,8 +104,8 @@ def _steps(built: Built) -> int:
 def _seconds_per_step(built: Built) -> float:
     """The median time of a training step: forward and backward pass, and the optimizer's part."""
     with same_randomness(), copied(built) as tried, in_precision(tried) as cast:
-        module, batch = tried.task_module.train(), cast(batches(tried.data)[0])
-        optimizer = module.make_optimizer(module.parameters())
+        module, batch = tried.in_training_mode(), cast(batches(tried.data)[0])
+        optimizer = module.make_optimizer(module)
         times: list[float] = []
         until = time.perf_counter() + SECONDS_OF_STEPS
         while len(times) < LEAST_STEPS or time.perf_counter() < until:
@@ -119,11 +119,11 @@ def _seconds_per_step(built: Built) -> float:
 
 @torch.no_grad()
 def _loss_of_guess(built: Built) -> float | None:
-    """The loss where every output is 0: the same probability for each class, or the mean of the training targets."""
+    """The loss of a network that has learned nothing: the same probability for each class, or the training mean."""
     batch, _ = batches(built.data)
-    outputs = torch.zeros(len(batch[1]), *built.data.sizes.output_shape)
+    outputs = built.task_module.guess(len(batch[1]), built.data.sizes.raw_outputs, *built.data.sizes.positions)
     try:
-        guess = float(built.task_module.loss(outputs, built.task_module.loss_target(batch)))
+        guess = float(built.task_module.loss_of(outputs, batch))
     except Exception:  # a loss that takes probabilities only, for one
         return None
     return guess if math.isfinite(guess) else None

@@ -11,13 +11,15 @@ from lab.config import kinds, schema
 from lab.config.experiment import Experiment
 from lab.config.sections import SUPPLIED, Part
 from lab.data.base import DataModule
-from lab.data.loaders import Batch
+from lab.data.loaders import Batch, batch_of
+from lab.data.sequences.buckets import sequences_of
 from lab.data.sizes import Sizes
 from lab.errors import LabError, described, place_of
 from lab.modules.task import TaskModule
 
 # What to do about messages of torch that do not say it.
 HINTS = {
+    "too many values to unpack (expected 2)": "with data.weight a batch is (x, y, weight)",
     "Expected more than 1 value per channel": "batch norm needs a data.batch_size of 2 or more",
     "required positional argument: 'closure'": "the training loop gives an optimizer no closure; choose another",
 }
@@ -39,14 +41,20 @@ def as_a_line(section: str, kind: str, doing: str) -> Iterator[None]:
 
 
 def batches(data: DataModule) -> tuple[Batch, Batch | None]:
-    """A full batch of training samples, and as many as the last batch of an epoch has, where that is smaller."""
+    """A full batch of training samples, and as many as the last batch of an epoch has, where that is smaller.
+
+    Of sequences of unequal length it is the batch of the longest, which takes the most memory.
+    """
     size = data.batch_size
     loader = data.loader("train", shuffle=True)
-    x, y = next(iter(loader))
-    full = x[:size], y[:size]
+    full = tuple(part[:size] for part in next(iter(loader)))
+    dataset = data.splits["train"]
+    sequences = sequences_of(dataset)
+    if sequences is not None:
+        full = batch_of(dataset, sequences.longest(size))
     rest = len(data.splits["train"]) % size  # type: ignore[arg-type]
     dropped = getattr(loader, "drop_last", False)
-    return full, (full[0][:rest], full[1][:rest]) if rest and not dropped else None
+    return full, tuple(part[:rest] for part in full) if rest and not dropped else None
 
 
 def check_kind(model: Part, data: Part, sizes: Sizes) -> None:
@@ -64,6 +72,18 @@ def check_kind(model: Part, data: Part, sizes: Sizes) -> None:
             raise LabError(
                 f"model.kind: {model.kind} requires `{name}`, which {data.kind} with {_shape(given)} does not have"
             )
+
+
+def check_padding(model: Part, data: Part, architecture: nn.Module, sizes: Sizes) -> None:
+    """Raise LabError where sequences are of unequal length, and the network does not say that it masks the padding."""
+    if sizes.padded and not getattr(architecture, "masks_padding", False):
+        fitting = [
+            kind for kind in kinds.SHIPPED["model"] if getattr(kinds.find("model", kind), "masks_padding", False)
+        ]
+        raise LabError(
+            f"{model.section}.kind: {model.kind} does not take sequences of unequal length, which {data.kind} gives; "
+            f"kinds that do: {', '.join(fitting)} (your own: replace the NaN after the end, set masks_padding = True)"
+        )
 
 
 def check_forward(network: nn.Module, architecture: nn.Module, model: Part, samples: Tensor, sizes: Sizes) -> None:
@@ -94,14 +114,15 @@ def check_forward(network: nn.Module, architecture: nn.Module, model: Part, samp
         for hook in hooks:
             hook.remove()
         network.train()
-    expected: tuple[Any, ...] = (len(samples), *sizes.output_shape)
+    outputs_of = (sizes.out_features, *sizes.positions)
+    expected: tuple[Any, ...] = (len(samples), *outputs_of)
     given: tuple[Any, ...] = tuple(outputs.shape) if isinstance(outputs, Tensor) else ()
     if given == expected:
         return
     if given[:1] != expected[:1] and given:  # the number of samples is wrong: it is shown
         raise LabError(f"model: {model.kind} must return {_shape(expected)} for 2 samples, but returns {_shape(given)}")
     came = _shape(("N", *given[1:])) if given else type(outputs).__name__
-    raise LabError(f"model: {model.kind} must return {_shape(('N', *sizes.output_shape))}, but returns {came}")
+    raise LabError(f"model: {model.kind} must return {_shape(('N', *outputs_of))}, but returns {came}")
 
 
 def _remember(entered: list[tuple[str, nn.Module, Tensor]], name: str) -> Any:
@@ -143,5 +164,5 @@ def check_metrics(experiment: Experiment, data: DataModule, module: TaskModule) 
 
 def check_optimizer(experiment: Experiment, module: TaskModule) -> None:
     """Build optimizer and schedule once, so that wrong settings are reported before the run."""
-    parameters = list(module.parameters()) or [nn.Parameter(torch.zeros(1))]  # that there are none is found later
-    module.make_scheduler(module.make_optimizer(parameters), 100)
+    network = module if any(True for _ in module.parameters()) else nn.Linear(1, 1)  # that it has none is found later
+    module.make_scheduler(module.make_optimizer(network), 100)

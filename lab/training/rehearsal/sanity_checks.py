@@ -23,14 +23,22 @@ def of_batch(built: Built, outputs: Tensor, batch: Batch, loss: Tensor) -> list[
         *_of_outputs(built, outputs),
         *_of_loss(built, outputs, batch, loss),
         *_of_unknown_tensors(built, loss),
+        *_of_metrics(built),
     ]
+
+
+def _of_metrics(built: Built) -> list[Note]:
+    """Metrics of one's own that take no weights, where samples have such."""
+    own = built.task_module.own_metrics() if built.data.weighted else {}
+    without = [name for name, metric in own.items() if not getattr(metric, "takes_weight", True)]
+    return [("metrics", f"{_names(without)}: update() takes no `weight`: every sample counts alike")] if without else []
 
 
 def of_step(built: Built, optimizer: Optimizer, changed: bool) -> list[Note]:
     """Notes on the gradients, and on the first steps of the optimizer, which have changed the weights or not."""
     experiment, network = built.experiment, built.task_module.architecture
     return [
-        *_of_gradients(experiment.part("model").kind, network),
+        *_of_gradients(built, network),
         *_of_optimizer(experiment.part("optimizer").kind, network, optimizer, changed),
     ]
 
@@ -94,10 +102,19 @@ def _ignores_order(built: Built, outputs: Tensor, batch: Batch) -> bool:
     return math.isclose(own, other, rel_tol=SAME_LOSS)
 
 
-def _of_gradients(kind: str, network: nn.Module) -> list[Note]:
-    """Parameters that are frozen, or got no gradient in the backward pass."""
-    named = dict(network.named_parameters())
-    frozen = [name for name, parameter in named.items() if not parameter.requires_grad]
+def _of_gradients(built: Built, network: nn.Module) -> list[Note]:
+    """Parameters that the network itself freezes, or that got no gradient in the backward pass."""
+    kind, named, freezing = (
+        built.experiment.part("model").kind,
+        dict(network.named_parameters()),
+        built.fine_tuning.freezing,
+    )
+    by_setting = freezing.frozen.parameters if freezing is not None else ()
+    frozen = [
+        name
+        for name, parameter in named.items()
+        if not parameter.requires_grad and f"architecture.{name}" not in by_setting
+    ]
     without = [name for name, parameter in named.items() if parameter.requires_grad and parameter.grad is None]
     notes = []
     if frozen:

@@ -8,7 +8,7 @@ import io
 import math
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -57,7 +57,7 @@ def rehearse(built: Built) -> Rehearsal:
     found = _rehearse_own(built) if built.experiment.module is not None else _rehearse_task(built)
     early_stopping_of(built)
     best_by(built.experiment.checkpoints["monitor"], built.observer.directions())
-    return found
+    return replace(found, notes=[*built.fine_tuning.notes, *found.notes])
 
 
 def _rehearse_own(built: Built) -> Rehearsal:
@@ -73,7 +73,7 @@ def _rehearse_task(built: Built) -> Rehearsal:
 
 
 def _rehearse(built: Built, full: Batch, rest: Batch | None) -> Rehearsal:
-    network = built.task_module.architecture.train()
+    network = built.in_training_mode().architecture
     activations = _check_memory(built, network, full)
     outputs, loss = _loss(built, network, full)
     if rest is not None:
@@ -112,7 +112,7 @@ def _check_memory(built: Built, network: nn.Module, batch: Batch) -> int:
 def _optimizer(built: Built, network: nn.Module) -> tuple[Optimizer, dict[str, Any]]:
     kind = built.experiment.part("optimizer").kind
     with as_a_line("optimizer", kind, "to be built"):
-        optimizer = built.task_module.make_optimizer(network.parameters())
+        optimizer = built.task_module.make_optimizer(network)
     with as_a_line("scheduler", built.experiment.part("scheduler").kind, "to be built"):
         schedule = built.task_module.make_scheduler(optimizer, 100)
     _check_schedule(built, schedule)
@@ -179,17 +179,17 @@ def _loss(built: Built, network: nn.Module, batch: Batch, which: str = "") -> tu
     """Outputs (B, ...) and loss () of a batch; raises LabError unless both are what a training needs."""
     model, loss_part = built.experiment.part("model").kind, built.experiment.loss
     assert loss_part is not None, "decided by build"
-    if isinstance(built.task_module.loss, nn.CrossEntropyLoss) and built.data.sizes.out_features == 1:
+    if isinstance(built.task_module.loss, nn.CrossEntropyLoss) and built.data.sizes.raw_outputs == 1:
         raise LabError(f"loss: {loss_part.kind} takes a logit per class, but two classes have a single one; use bce")
     dtype = MIXED.get(str(built.experiment.trainer["precision"]))
     with torch.autocast("cpu", dtype, enabled=dtype is not None):
         with as_a_line("model", model, f"in the forward pass{which}"):
             outputs = network(batch[0])
-        _check_outputs(model, outputs, (len(batch[1]), *built.data.sizes.output_shape))
+        _check_outputs(model, outputs, (len(batch[1]), built.data.sizes.raw_outputs, *built.data.sizes.positions))
         with as_a_line(
             "loss", loss_part.kind, f"for outputs {tuple(outputs.shape)} and targets {tuple(batch[1].shape)}"
         ):
-            loss = built.task_module.loss(outputs, built.task_module.loss_target(batch))
+            loss = built.task_module.loss_of(outputs, batch)
     _check_loss(loss_part.kind, loss)
     if not loss.requires_grad:
         raise LabError(_without_gradient(model, loss_part.kind, network, outputs))

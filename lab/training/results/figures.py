@@ -1,6 +1,7 @@
 """Figures of a run: data in, a matplotlib figure out. matplotlib takes a while to import, so import this late."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -8,6 +9,11 @@ from numpy.typing import NDArray
 
 # Okabe & Ito (2008): distinguishable with any colour vision.
 COLOURS = {"train": "#0072B2", "val": "#D55E00"}
+MOST_TARGETS = 4  # in the figure of a forecast
+MOST_STEPS = 240
+INTERVAL = "interval"  # a band of this name, where there are quantiles too, is drawn as two lines
+Band = tuple[str, NDArray[np.floating], NDArray[np.floating]]  # label, lower and upper ends (N, T)
+OF_MEASURES = ("#56B4E9", "#E69F00", "#009E73")
 STYLES = {"train": "-", "val": "--"}
 
 
@@ -42,12 +48,68 @@ def confusion_matrix(counts: NDArray[np.int64], class_names: Sequence[str]) -> F
     return figure
 
 
-def predicted_against_true(predicted: NDArray[np.floating], true: NDArray[np.floating]) -> Figure:
-    """Predictions (N, T) against true values (N, T), and the line on which they are equal."""
+def label_bars(scores: Mapping[str, Sequence[Any]]) -> Figure:
+    """Precision, recall and F1 of each label, a group of bars each, with the number of samples that have it."""
+    labels, measures = scores["labels"], [name for name in ("precision", "recall", "f1") if name in scores]
+    figure = Figure(figsize=(max(4.4, 1.6 + 0.8 * len(labels)), 3.6), layout="constrained")
+    axes = figure.subplots()
+    places, width = np.arange(len(labels)), 0.8 / len(measures)
+    for number, (measure, colour) in enumerate(zip(measures, OF_MEASURES, strict=False)):
+        values = [0.0 if value is None else value for value in scores[measure]]
+        axes.bar(places + (number - (len(measures) - 1) / 2) * width, values, width, color=colour, label=measure)
+    names = [f"{name}\n{count:,}" for name, count in zip(labels, scores["samples"], strict=True)]
+    axes.set(ylim=(0, 1), xticks=places, ylabel="in the test")
+    axes.set_xticklabels(names, rotation=45 if max(map(len, labels)) > 10 else 0)
+    axes.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    return figure
+
+
+def predicted_against_true(
+    predicted: NDArray[np.floating], true: NDArray[np.floating], bands: Sequence[Band] = ()
+) -> Figure:
+    """Predictions (N, T) against true values (N, T), with the widest band, and the line on which they are equal."""
     figure = Figure(figsize=(4.4, 4.2), layout="constrained")
     axes = figure.subplots()
+    for label, lower, upper in bands[:1]:
+        axes.vlines(true.ravel(), lower.ravel(), upper.ravel(), color=COLOURS["train"], alpha=0.25, label=label)
+        axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
     axes.plot(true.ravel(), predicted.ravel(), ".", color=COLOURS["train"], alpha=0.6)
     ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
     axes.plot(ends, ends, color="grey", linewidth=0.8, linestyle=":")
     axes.set(xlabel="true", ylabel="predicted")
+    return figure
+
+
+def forecast(
+    true: NDArray[np.floating],
+    predicted: NDArray[np.floating],
+    bands: Sequence[Band],
+    columns: Mapping[str, slice],
+) -> Figure:
+    """Forecasts (N, T) of the test split that follow each other without overlap, with bands, for each target.
+
+    `columns` are the steps of each target. A dotted line stands where a forecast begins.
+    """
+    shown = dict(list(columns.items())[:MOST_TARGETS])
+    figure = Figure(figsize=(9.0, 2.8 * len(shown)), layout="constrained")
+    for axes, (name, steps) in zip(figure.subplots(len(shown), 1, squeeze=False)[:, 0], shown.items(), strict=True):
+        horizon = true[:, steps].shape[1]
+        rows = np.arange(0, len(true), horizon)[-max(MOST_STEPS // horizon, 1) :]
+        at = np.arange(len(rows) * horizon) + 1
+
+        def line(values: NDArray[np.floating], rows: Any = rows, steps: slice = steps) -> NDArray[np.floating]:
+            return values[rows][:, steps].ravel()
+
+        for number, (label, lower, upper) in enumerate(bands):
+            ends = line(lower), line(upper)
+            if label.startswith(INTERVAL) and len(bands) > 1:  # nearly the same as the outer quantiles
+                axes.plot(at, np.stack(ends, axis=1), "--", color=COLOURS["train"], linewidth=0.8, label=[label, None])
+                continue
+            axes.fill_between(at, *ends, color=COLOURS["train"], alpha=0.15 + 0.1 * number, linewidth=0, label=label)
+        axes.plot(at, line(true), color="black", linewidth=1.2, label="true")
+        axes.plot(at, line(predicted), color=COLOURS["val"], linewidth=1.2, label="predicted")
+        for begin in at[::horizon] if horizon > 1 else ():
+            axes.axvline(begin - 0.5, color="grey", linewidth=0.5, linestyle=":")
+        axes.set(xlabel="step of the test split", ylabel=name, xlim=(0.5, len(at) + 0.5))
+        axes.legend(frameon=False, ncols=2 + len(bands), loc="lower left", bbox_to_anchor=(0, 1))
     return figure

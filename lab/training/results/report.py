@@ -14,8 +14,12 @@ from lab.display.standing import COLOURS, Baseline, standing
 from lab.tracking import store
 from lab.training.run import Result
 
-RECALL = "test/recall_"
-MOST_RECALLS = 10  # in one line
+OF_EACH = {
+    "recall": "test/recall_",
+    "f1": "test/f1_",
+    "auroc": "test/auroc_",
+}
+MOST_SHOWN = 10  # in one line
 
 
 def summary(result: Result) -> RenderableType:
@@ -76,18 +80,19 @@ def _rounded(value: float) -> str:
 
 
 def _metric_names(metrics: dict[str, float]) -> list[str]:
-    """The metrics without their split, the loss last; without the recalls of single classes."""
+    """The metrics without their split, the loss last; without those of single classes."""
     of_splits = [name.partition("/")[2] for name in metrics if name.partition("/")[0] in SPLITS]
-    shown = [name for name in of_splits if f"test/{name}" not in _recalls(metrics)]
+    single = {name for measure in OF_EACH for name in _of_each(metrics, measure)}
+    shown = [name for name in of_splits if f"test/{name}" not in single]
     return sorted(dict.fromkeys(shown), key=lambda name: name == "loss")
 
 
-def _recalls(metrics: dict[str, float]) -> dict[str, float]:
-    """The recalls of the classes in the test, which no other split has, the lowest first."""
+def _of_each(metrics: dict[str, float], measure: str) -> dict[str, float]:
+    """The measure of each class or label in the test, which no other split has, the lowest first."""
     found = {
         name: value
         for name, value in metrics.items()
-        if name.startswith(RECALL) and name.replace("test/", "val/") not in metrics
+        if name.startswith(OF_EACH[measure]) and name.replace("test/", "val/") not in metrics
     }
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
@@ -106,10 +111,12 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
     intervals = "; 95 % intervals over test sets of this size, not over seeds" if result.intervals else ""
     if result.test_samples:
         yield "test", f"{samples}{intervals}"
-    if recalls := _recalls(result.metrics):
-        shown = [f"{escape(name.removeprefix(RECALL))} {value:.3f}" for name, value in recalls.items()]
-        more = f", and {len(shown) - MOST_RECALLS} more" if len(shown) > MOST_RECALLS else ""
-        yield "recall", f"of each class in the test, the lowest first: {', '.join(shown[:MOST_RECALLS])}{more}"
+    for measure, start in OF_EACH.items():
+        if found := _of_each(result.metrics, measure):
+            shown = [f"{escape(name.removeprefix(start))} {value:.3f}" for name, value in found.items()]
+            more = f", and {len(shown) - MOST_SHOWN} more" if len(shown) > MOST_SHOWN else ""
+            what = "label" if result.task == "multilabel" else "class"
+            yield measure, f"of each {what} in the test, the lowest first: {', '.join(shown[:MOST_SHOWN])}{more}"
     yield "seed", f"{result.experiment.seed}; a single seed is no evidence yet"
     if run_id:
         yield "run", run_id

@@ -100,8 +100,8 @@ def test_a_transform_without_effect_is_said() -> None:
         ("digits", "augment=[{most: 2}]", "data.augment.kind: is required; one of flip, shift, jitter, scaling, mask"),
         ("digits", "augment=flip", "data.augment: must be a list, not 'flip'"),
         ("digits", "augmnt=[{kind: flip}]", "data.augmnt: no such setting; did you mean data.augment"),
-        ("digits", "augment=[{kind: my_ideas:Short}]", r"my_ideas:Short makes a sample \(1, 8, 8\) .* \(1, 7, 8\)"),
-        ("digits", "augment=[{kind: my_ideas:Nothing}]", "data.augment.kind: my_ideas has no 'Nothing'"),
+        ("digits", "augment=[{kind: shortening:Short}]", r"shortening:Short makes a sample \(1, 8, 8\) .* \(1, 7, 8\)"),
+        ("digits", "augment=[{kind: shortening:Nothing}]", "data.augment.kind: shortening has no 'Nothing'"),
         ("digits", "augment=[{kind: os:system}]", "data.augment.kind: os:system is not called"),
         ("conv1d", "augment=[{kind: flip, axis: both}]", "flip fails: ValueError: axis both needs an image"),
         ("sunspots", "augment=[{kind: shift}]", "shift would change a window and not the steps after it"),
@@ -109,7 +109,7 @@ def test_a_transform_without_effect_is_said() -> None:
     ],
 )
 def test_what_cannot_be_done_is_one_line(empty_workplace: Path, name: str, setting: str, message: str) -> None:
-    (empty_workplace / "my_ideas.py").write_text(OWN)
+    (empty_workplace / "shortening.py").write_text(OWN)
     with pytest.raises(LabError, match=message) as raised:
         whole_batch.rehearse(build(load(name, [f"data.{setting}"])))
     assert "\n" not in str(raised.value)

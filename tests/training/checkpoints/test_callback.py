@@ -55,6 +55,8 @@ DIGITS = ("data.batch_size=256", "trainer.max_epochs=4", "checkpoints.every_seco
         ("conv2d", (*DIGITS, "trainer.max_epochs=2", "model.norm=batch"), (8,)),
         ("breast_cancer", (*SHORT, "trainer.gradient_clip_val=0.1"), (9,)),
         ("sunspots", (*SHORT, "data.batch_size=32", "model.dropout=0.2"), (7, 2)),
+        ("schools", SHORT, (3, 4)),  # samples with weights
+        ("sunspots", (*SHORT, "loss={kind: quantile}", "conformal=0.8"), (8,)),
     ],
 )
 def test_a_run_that_was_broken_off_goes_on_as_if_nothing_had_happened(

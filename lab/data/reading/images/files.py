@@ -26,7 +26,7 @@ Image.MAX_IMAGE_PIXELS = 200_000_000  # PIL warns above it and raises above twic
 
 @dataclass(frozen=True)
 class Files:
-    """Image files with their class numbers (N,), or values (N, 1) without `class_names`.
+    """Image files with their class numbers (N,), or labels (N, K), or values (N, 1) without `class_names`.
 
     `given` (N,) names the split of each file, "" where the source does not say, `given_by` is what says it, and
     `groups` (N,) has the group of each. `source` is what else decides the content: the table that lists the files.
@@ -45,6 +45,7 @@ class Files:
     notes: tuple[tuple[str, str], ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
+    ordered: bool = False
 
     def take(self, keep: NDArray[np.int64]) -> "Files":
         """The files at these indices."""

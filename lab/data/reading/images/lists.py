@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from lab.data.reading import column_types, given_splits, table_files, targets
+from lab.data.reading.class_folders import existing_folder
 from lab.data.reading.images.files import SUFFIXES, Files, images_below
-from lab.data.reading.images.folders import existing_folder
 from lab.errors import LabError
 
 TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
@@ -33,7 +33,7 @@ class Columns:
         return {name: value for name, value in vars(self).items() if value and (name, value) != ("split", "none")}
 
 
-def find_listed(path: str, root: str | None, columns: Columns, task: targets.TaskChoice) -> Files:
+def find_listed(path: str, root: str | None, columns: Columns, choice: targets.Choice) -> Files:
     """The images that a CSV or Parquet file lists, below `root` or else its own folder; raises LabError."""
     file = table_files.read(path)
     frame = file.frame
@@ -42,7 +42,7 @@ def find_listed(path: str, root: str | None, columns: Columns, task: targets.Tas
     place = Locator(existing_folder(Path(root or Path(path).parent).expanduser()))
     used = _used(frame, columns, place, path)
     target, cells = used["target"], frame[used["image"]]
-    found = targets.resolve(frame[target], task, f"column '{target}'")
+    found = targets.resolve(frame[target], choice, f"column '{target}'")
     paths = tuple(place.path(cell, row, used["image"]) for row, cell in enumerate(cells, start=1))
     notes = [("task", targets.describe(found)), ("columns", _described(used, frame)), *file.notes]
     unlisted = sorted(place.images - set(paths))
@@ -60,6 +60,7 @@ def find_listed(path: str, root: str | None, columns: Columns, task: targets.Tas
         notes=tuple(notes),
         columns=used,
         unused=tuple(f"{name}: not listed in {path}" for name in unlisted),
+        ordered=found.ordered,
     )
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from lab.data.encodings.cells import numbers
 from lab.data.encodings.table import dates
+from lab.data.reading import label_lists
 from lab.data.reading.times import date_formats
 from lab.data.reading.times.date_formats import Format
 from lab.data.reading.times.dates import check
@@ -76,7 +77,7 @@ def formatted(time: object) -> str:
 
 def _has_dates(column: pd.Series) -> bool:
     """Whether a column has dates, more than one; a wrong cell among ten makes no difference."""
-    if column.nunique() < 2:
+    if label_lists.are_lists(column) or column.nunique() < 2:
         return False
     return date_formats.infer(column) is not None or date_formats.of_most(column) is not None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -61,6 +61,12 @@ class Arranged:
         grid = np.full((len(values), int(self.positions[-1]) + 1), np.nan, dtype=np.float32)
         grid[:, self.positions] = values[:, self.order]
         return grid
+
+    def times_on_grid(self, values: Values, keep_gaps: bool = True) -> NDArray[Any]:
+        """The times (T,) of the steps that `on_grid` gives for the same arguments; missing in gaps."""
+        if not keep_gaps:
+            return self.times[~np.isnan(values[:, self.order]).any(axis=0)].to_numpy()
+        return self.times.set_axis(self.positions).reindex(np.arange(self.positions[-1] + 1)).to_numpy()
 
 
 def arrange(moments: pd.Series, gaps: Gaps, step: TimeStep | None = None, hint: str = "") -> Arranged:

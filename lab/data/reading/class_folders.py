@@ -1,21 +1,36 @@
-"""Folders of images: one folder per class, below `train`, `val` and `test` if the splits are given."""
+"""Files in one folder per class, below `train`, `val` and `test` if the splits are given."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from lab.data.encodings.text import TEXT_FILE
 from lab.data.reading import given_splits
-from lab.data.reading.images.files import SUFFIXES, Files, files_below, images_below, is_hidden
+from lab.data.reading.images.files import SUFFIXES, Files, files_below, is_hidden
 from lab.errors import LabError, did_you_mean, printable
 
-CONVERTIBLE = (".heic", ".heif", ".svg", ".raw", ".cr2", ".nef", ".dng", ".psd", ".jp2", ".dcm", ".nii", ".npy", ".ico")
+
+@dataclass(frozen=True)
+class Kind:
+    """What the files are called in messages, their endings, and endings of files that can be made such files."""
+
+    noun: str
+    suffixes: tuple[str, ...]
+    convertible: tuple[str, ...]
+    convert: str
 
 
-def find_images(folder: str | Path) -> Files:
-    """The images in a folder with one folder per class, or with such folders in `train` and `val`, `test` or both.
+PHOTOS = (".heic", ".heif", ".svg", ".raw", ".cr2", ".nef", ".dng", ".psd", ".jp2", ".dcm", ".nii", ".npy", ".ico")
+DOCUMENTS = (".doc", ".docx", ".odt", ".rtf", ".pdf", ".html", ".htm", ".md", ".text")
+IMAGES = Kind("images", SUFFIXES, PHOTOS, "those that are photos to PNG or JPEG")
+TEXTS = Kind("texts", (TEXT_FILE,), DOCUMENTS, "those that are texts to .txt")
+
+
+def find(folder: str | Path, kind: Kind) -> Files:
+    """The files in a folder with one folder per class, or with such folders in `train` and `val`, `test` or both.
 
     Raises LabError if there are none.
     """
@@ -26,11 +41,17 @@ def find_images(folder: str | Path) -> Files:
     names = _class_names(first)
     for path in labelled.values():
         _check_known(path, names)
-    files = _listed(labelled, names)
+    files = _listed(labelled, names, kind)
     unused = sorted(set(files_below(root)) - set(files.paths))
     notes = [("task", f"classification, {len(names)} classes (the folders of {first})")]
-    notes += [*_unlabelled(path for split, path in splits.items() if split not in labelled), *_summary(unused)]
+    notes += _unlabelled([path for split, path in splits.items() if split not in labelled], kind)
+    notes += _summary(unused, kind)
     return replace(files, notes=tuple(notes), unused=tuple(f"{path}: not used" for path in unused))
+
+
+def below(folder: Path, kind: Kind) -> list[Path]:
+    """All files of a kind in a folder and the folders in it, sorted, without hidden ones such as `._1.jpg` of a Mac."""
+    return [path for path in files_below(folder) if path.suffix.lower() in kind.suffixes and path.name[0] != "."]
 
 
 def existing_folder(root: Path) -> Path:
@@ -42,13 +63,13 @@ def existing_folder(root: Path) -> Path:
     return root
 
 
-def _summary(unused: Sequence[Path]) -> Iterator[tuple[str, str]]:
+def _summary(unused: Sequence[Path], kind: Kind) -> Iterator[tuple[str, str]]:
     """A note on the files that are not used, by their endings."""
     endings = Counter(path.suffix.lower() or path.name for path in unused)
     if not unused:
         return
     kinds = ", ".join(f"{printable(ending)} {count:,}" for ending, count in endings.most_common(5))
-    convert = "; convert those that are photos to PNG or JPEG" if endings.keys() & set(CONVERTIBLE) else ""
+    convert = f"; convert {kind.convert}" if endings.keys() & set(kind.convertible) else ""
     yield "not used", f"{len(unused):,} file{'s' if len(unused) > 1 else ''} ({kinds}){convert}"
 
 
@@ -85,17 +106,17 @@ def _check_known(folder: Path, names: Sequence[str]) -> None:
         raise LabError(f"{unknown[0]}: a class that the training images do not have")
 
 
-def _listed(splits: Mapping[str, Path], names: Sequence[str]) -> Files:
-    """The images of each class in each split, in the order train, val, test."""
+def _listed(splits: Mapping[str, Path], names: Sequence[str], kind: Kind) -> Files:
+    """The files of each class in each split, in the order train, val, test."""
     paths: list[Path] = []
     labels: list[int] = []
     given: list[str] = []
     for split in (split for split in ("", "train", "val", "test") if split in splits):
         for label, name in enumerate(names):
             folder = splits[split] / name
-            found = images_below(folder) if folder.is_dir() else []
+            found = below(folder, kind) if folder.is_dir() else []
             if not found and folder.is_dir():
-                raise LabError(f"{folder}: has no images ({', '.join(SUFFIXES)})")
+                raise LabError(f"{folder}: has no {kind.noun} ({', '.join(kind.suffixes)})")
             paths += found
             labels += [label] * len(found)
             given += [split] * len(found)
@@ -108,7 +129,7 @@ def _listed(splits: Mapping[str, Path], names: Sequence[str]) -> Files:
     )
 
 
-def _unlabelled(folders: Iterable[Path]) -> Iterator[tuple[str, str]]:
+def _unlabelled(folders: Iterable[Path], kind: Kind) -> Iterator[tuple[str, str]]:
     """A note on each split folder without folders of classes."""
     for folder in folders:
-        yield "not used", f"{folder} has no folders of classes; `lab predict` takes images without a class"
+        yield "not used", f"{folder} has no folders of classes; `lab predict` takes {kind.noun} without a class"

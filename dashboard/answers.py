@@ -1,0 +1,110 @@
+"""What the page Home answers: the best result of each experiment beside its baselines, and what needs attention."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from dashboard import selection, text
+from lab.tracking.reading import baselines, run_frame, run_table
+from lab.tracking.reading.run_table import PARTS, RunTable
+from lab.tracking.store import INCOMPLETE_TAG
+
+LOWEST_LOSS = ("at_best/val/loss", "best/val/loss")
+MAX_EXPERIMENTS = 20
+MAX_LISTED = 8  # runs that need attention
+
+
+def best_results(table: RunTable) -> pd.DataFrame:
+    """A row per experiment, the latest first: its best finished run, chosen on validation data, and its test.
+
+    Trials, replicates and the like count for their study or comparison, not here. The best is that of the metric by
+    which the experiment is compared with its baselines, else of the validation loss.
+    """
+    finished = table.info["status"].eq("FINISHED") & ~run_frame.kinds(table).isin(PARTS)
+    rows = []
+    for experiment, info in table.info[finished].groupby("experiment", sort=False):
+        best = _best(table, info.index)
+        if best is not None:
+            rows.append(_row(table, str(experiment), best, len(info)))
+        if len(rows) == MAX_EXPERIMENTS:
+            break
+    return pd.DataFrame(rows)
+
+
+def _best(table: RunTable, runs: pd.Index) -> str | None:
+    """The best of some runs by a validation metric that they recorded; None where they recorded none."""
+    main = _main_metric(table, str(runs[0]))
+    choices = [(f"at_best/val/{main}", True), (f"best/val/{main}", True), *((name, False) for name in LOWEST_LOSS)]
+    for metric, higher in choices:
+        values = table.metrics.loc[runs, metric].dropna() if metric in table.metrics else pd.Series(dtype=float)
+        if len(values):
+            return str(values.idxmax() if higher else values.idxmin())
+    return None
+
+
+def _main_metric(table: RunTable, run: str) -> str:
+    """The metric by which a run is compared with its baselines, without its split; "" where it has none."""
+    return baselines.main_metric(dict(table.tags.loc[run]))
+
+
+def _row(table: RunTable, experiment: str, run: str, count: int) -> dict[str, object]:
+    metrics = dict(table.metrics.loc[run].dropna())
+    found = baselines.standing_of(dict(table.tags.loc[run]), metrics)
+    main = _main_metric(table, run)
+    candidates = (f"test/{main}", f"at_best/val/{main}", f"best/val/{main}", *LOWEST_LOSS)
+    name = next(name for name in candidates if name in metrics)  # one by which it was found to be the best
+    low, high = metrics.get(f"low/{name}"), metrics.get(f"high/{name}")
+    return {
+        "experiment": experiment,
+        "against its baselines": found.state if found else "",
+        "metric": name,
+        "value": text.number(metrics[name]),
+        "95 %": f"[{text.number(low)}, {text.number(high)}]" if low is not None and high is not None else "",
+        "baseline": _number(metrics.get(f"{baselines.TRIVIAL}{name}")),
+        "quick baseline": _number(metrics.get(f"{baselines.QUICK}{name}")),
+        "best run": table.info.at[run, "name"],
+        "of runs": count,
+        "open": f"/run?run={selection.format_ids([run], table)}",
+    }
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else text.number(value)
+
+
+def attention(table: RunTable) -> pd.DataFrame:
+    """The latest runs that failed, stopped reporting, or kept less than they should: what, why, and where."""
+    rows = []
+    for run, problem, reason in _problems(table):
+        rows.append(
+            {
+                "run": table.info.at[run, "name"],
+                "problem": problem,
+                "reason": text.truncate(reason, 120),
+                "when": text.age(table.info.at[run, "started"]),
+                "open": f"/run?run={selection.format_ids([run], table)}",
+            }
+        )
+        if len(rows) == MAX_LISTED:
+            break
+    return pd.DataFrame(rows)
+
+
+def _problems(table: RunTable) -> Iterator[tuple[str, str, str]]:
+    """Runs with a problem and its reason, the latest first."""
+    states = run_table.states(table)
+    failed, stale = table.info["status"] == "FAILED", states == run_table.STALE
+    incomplete = table.tags[INCOMPLETE_TAG].notna() if INCOMPLETE_TAG in table.tags else failed
+    concerned = (failed | stale | incomplete) & ~run_frame.kinds(table).isin(PARTS)
+    for run in map(str, table.info.index[concerned]):
+        if failed[run]:
+            yield run, states[run], _tag(table, run, "lab.failure")
+        elif stale[run]:
+            yield run, states[run], "it stopped reporting; `lab runs --reap` closes it if its process is gone"
+        else:
+            yield run, "incomplete", _tag(table, run, INCOMPLETE_TAG)
+
+
+def _tag(table: RunTable, run: str, name: str) -> str:
+    value = table.tags.at[run, name] if name in table.tags else None
+    return value if isinstance(value, str) else ""

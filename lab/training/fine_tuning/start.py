@@ -1,0 +1,77 @@
+"""`start_from:` the weights of a file or of a run, and what of them a network takes over."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from torch import nn
+
+from lab.architectures import pretrained
+from lab.config import experiment as experiments
+from lab.config.experiment import Experiment
+from lab.errors import LabError
+from lab.tracking.reading import stored_runs
+from lab.weights import files, loading
+from lab.weights.files import Weights
+from lab.weights.loading import Loaded
+
+CHECKPOINT = "checkpoints/best.ckpt"
+
+
+def load(network: nn.Module, start_from: str) -> tuple[Loaded, str]:
+    """Load weights into a network; returns what was loaded, and `start_from` with the run's id and the hash.
+
+    Raises LabError where the weights cannot be read, are not those that were recorded, or fit nowhere.
+    """
+    with _naming_the_setting():
+        weights, exact = _read(start_from)
+        return loading.load(network, weights, files.unpinned(exact)[0]), exact
+
+
+def pinned(experiment: Experiment) -> Experiment:
+    """The experiment with the run and the hash of its weights, by which comparisons and studies are recognized."""
+    if (start_from := experiment.start_from) is not None:
+        with _naming_the_setting():
+            start_from = _read(start_from)[1]
+        experiment = replace(
+            experiment, start_from=start_from, written={**experiment.written, "start_from": start_from}
+        )
+    model = experiment.model
+    if model is not None and (weights := pretrained.pinned_weights(model.kind, model.settings)):
+        section = {**experiment.written["model"], "weights": weights}
+        written = {**experiment.written, "model": section}
+        experiment = replace(experiment, model=model.with_settings({"weights": weights}), written=written)
+    return experiment
+
+
+@contextmanager
+def _naming_the_setting() -> Iterator[None]:
+    """Name the setting in front of errors."""
+    try:
+        yield
+    except LabError as error:
+        raise type(error)(*(f"start_from: {line}" for line in error.lines)) from None
+
+
+def _read(start_from: str) -> tuple[Weights, str]:
+    """The weights, and the text with the id of the run and their hash."""
+    source, expected = files.unpinned(start_from)
+    if files.is_file(source):
+        weights = files.read(source)
+        return weights, files.pinned(source, weights, expected)
+    run = _found(source)
+    try:
+        weights = files.read(str(run.artifact(CHECKPOINT)))
+    except LabError as error:
+        raise LabError(f"run {run.id} ({run.name}) has no weights: {error.lines[0]}") from None
+    return weights, files.pinned(run.id, weights, expected)
+
+
+def _found(name: str) -> stored_runs.StoredRun:
+    try:
+        return stored_runs.find(name)
+    except LabError as error:
+        prefix, _, wanted = name.partition(":")
+        trains = prefix in ("best", "latest") and wanted in experiments.names()
+        first = f"; train it first: `lab run {wanted}`" if trains else ""
+        raise LabError(f"{error.lines[0]}{first}") from None

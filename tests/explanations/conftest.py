@@ -1,0 +1,87 @@
+"""A folder with a run of every kind of data, and the data that they were trained on."""
+
+import shutil
+from contextlib import chdir
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_data import draw, sales_rows
+from own_modules import MODULES
+
+from lab.config.experiment import load
+from lab.tracking import store
+from lab.tracking.writing.outbox import Outbox
+from lab.training import run as training
+from lab.training.results import artifacts
+
+MLP = "{kind: mlp, hidden: 16, layers: 1}"
+EXPERIMENTS = {
+    "cancer": f"data: {{kind: breast_cancer}}\nmodel: {MLP}",
+    "digits": "data: {kind: digits, batch_size: 256}\nmodel: {kind: linear}",
+    "shop": f"data: {{kind: table, path: shop.csv, target: spent, val_fraction: 0.3}}\nmodel: {MLP}",
+    "sales": "data: {kind: series, path: sales.csv, targets: sales, covariates: [visits], window: 12, horizon: 3}\n"
+    "model: {kind: lstm, hidden: 8, layers: 1}",
+    "pictures": "data: {kind: images, path: pictures, batch_size: 8}\nmodel: {kind: conv2d, channels: 4}",
+    "waves": "data: {kind: arrays, path: waves.npz, batch_size: 32}\nmodel: {kind: conv1d, channels: 8, layers: 2}\n"
+    "module: {kind: own:Standard}",
+}
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, prepared_store: Path) -> Path:
+    """The folder; its runs have the names of their experiments."""
+    folder = tmp_path_factory.mktemp("explained")
+    with chdir(folder), pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.syspath_prepend(folder)
+        store.root().mkdir()
+        shutil.copy(prepared_store, store.database())
+        _write_data()
+        patch.setattr(artifacts, "keep_model", lambda *_: None)  # an explanation needs no exported model
+        outbox = Outbox()
+        for name in EXPERIMENTS:
+            training.train(load(name), outbox.tracker())
+        assert not outbox.close().pending
+    return folder
+
+
+def _write_data() -> None:
+    Path("experiments").mkdir()
+    for name, text in EXPERIMENTS.items():
+        Path("experiments", f"{name}.yaml").write_text(f"# {name}?\n{text}\ntrainer: {{max_epochs: 3}}\n")
+    Path("own.py").write_text(MODULES)
+    sales_rows().to_csv("sales.csv", index=False)
+    draw(Path("pictures"), 20)
+    random = np.random.default_rng(0)
+    phases = random.uniform(0, 6, (120, 1))
+    kinds = np.arange(120) % 3
+    waves = np.sin(np.linspace(0, 6 + 6 * kinds, 30).T + phases).astype(np.float32)
+    np.savez("waves.npz", x=waves[:, None], y=np.array(["slow", "fast", "faster"])[kinds])
+    _write_shop(random)
+
+
+def _write_shop(random: np.random.Generator) -> None:
+    """Rows with a number, a one-hot category, an embedded one and a date; line 3 of the data is empty."""
+    rows = pd.DataFrame(
+        {
+            "age": random.integers(18, 90, 200),
+            "city": random.choice(["Oslo", "Rome", "Bern"], 200),
+            "shop": random.choice([f"shop {number:02}" for number in range(14)], 200),
+            "since": pd.date_range("2020-01-01", periods=200, freq="3D").strftime("%Y-%m-%d"),
+        }
+    )
+    rows["spent"] = 10.0 * (rows["city"] == "Rome") + 0.1 * rows["age"] + random.normal(0, 0.1, 200)
+    lines = rows.to_csv(index=False).splitlines()
+    lines.insert(3, ",,,,")
+    Path("shop.csv").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def folder(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder with the runs, in which the test works."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.syspath_prepend(trained)
+    monkeypatch.chdir(trained)
+    return trained

@@ -1,0 +1,64 @@
+"""Which samples a run gets most wrong, against a plain loop."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from lab.data.loaders import WindowDataset
+from lab.explanations.outcomes import lists, outcomes
+from lab.explanations.trained import Trained, load
+from lab.tracking.reading import stored_runs
+
+
+def trained_run(name: str) -> Trained:
+    return load(stored_runs.find(name))
+
+
+def test_classes(folder: Path) -> None:
+    trained = trained_run("digits")
+    found = outcomes(trained, "val")
+    x, y = trained.samples("val", torch.arange(len(found)))
+    logits = trained.module(x)
+    losses = cross_entropy(logits, y, reduction="none")
+    probabilities = logits.softmax(1)
+    np.testing.assert_allclose(found.loss, losses, rtol=1e-5)
+    assert found.wrong is not None
+    assert found.wrong.sum() == (logits.argmax(1) != y).sum()
+    chosen = lists(trained, "val", found)
+    assert list(chosen) == ["most confident errors", "highest loss", "confident and right"]
+    assert chosen["highest loss"].tolist() == losses.argsort(descending=True)[:12].tolist()
+    errors = [n for n in probabilities.amax(1).argsort(descending=True).tolist() if logits[n].argmax() != y[n]]
+    assert chosen["most confident errors"].tolist() == errors[:12]
+    right = chosen["confident and right"]
+    assert (logits[right].argmax(1) == y[right]).all()
+
+
+def test_the_metric_is_that_of_the_run(folder: Path) -> None:
+    for name in ("digits", "cancer", "sales", "shop"):
+        trained = trained_run(name)
+        main = trained.module.main_metric
+        assert outcomes(trained, "val").score == pytest.approx(trained.run.metrics[f"at_best/val/{main}"], rel=1e-6)
+
+
+def test_values_are_ranked_by_their_residual(folder: Path) -> None:
+    trained = trained_run("shop")
+    found = outcomes(trained, "val")
+    assert found.wrong is None
+    residuals = np.abs(found.true - found.predicted)[:, 0]
+    chosen = lists(trained, "val", found)
+    assert chosen["largest errors"].tolist() == np.argsort(-residuals)[:12].tolist()
+    assert chosen["smallest errors"].tolist() == np.argsort(residuals)[:12].tolist()
+
+
+def test_listed_windows_do_not_overlap_in_what_they_forecast(folder: Path) -> None:
+    trained = trained_run("sales")
+    found = outcomes(trained, "val")
+    windows = trained.data.splits["val"]
+    assert isinstance(windows, WindowDataset)
+    assert found.error is not None
+    chosen = lists(trained, "val", found)["largest errors"]
+    assert chosen[0] == found.error.argmax()
+    assert np.diff(np.sort(windows.starts[chosen])).min() >= 3

@@ -1,0 +1,95 @@
+"""A model of texts, from `lab new` to predictions: the same by every way, without the lab, and in ONNX."""
+
+import json
+import shutil
+from contextlib import chdir
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_texts import reviews, write_folders
+
+import lab
+from lab.config.experiment import load
+from lab.errors import LabError
+from lab.inference import export, files, model
+from lab.scaffold import writing
+from lab.tracking import models, store
+from lab.tracking.reading import stored_runs
+from lab.tracking.writing.outbox import Outbox
+from lab.training import run as training
+
+NEW = ["A lovely film, really.", "the dreadful story", "zyzzyva", ""]
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory, prepared_store: Path) -> Path:
+    """A folder with a run of each tokenizer: `words` in folders of files for a bag, `bpe` for a regression."""
+    folder = tmp_path_factory.mktemp("texts")
+    with chdir(folder), pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        store.root().mkdir()
+        shutil.copy(prepared_store, store.database())
+        reviews(300).to_csv("reviews.csv", index=False)
+        write_folders(reviews(300), Path("reviews"))
+        writing.new("words", "reviews", overrides=["trainer.max_epochs=8"])
+        small = ["data.tokenizer=bpe", "data.vocabulary=300", "data.length=8", "model.layers=1", "trainer.max_epochs=2"]
+        writing.new("bpe", "reviews.csv", "stars", model="gru", overrides=small)
+        outbox = Outbox()
+        for name in ("words", "bpe"):
+            training.train(load(name), outbox.tracker())
+        assert not outbox.close().pending
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def in_folder(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(texts)
+
+
+@pytest.mark.parametrize("name", ["words", "bpe"])
+def test_a_text_is_predicted_alone_as_among_others_and_without_the_lab(name: str, tmp_path: Path) -> None:
+    import mlflow
+
+    loaded = lab.load(name)
+    column = loaded.encoding.column  # type: ignore[attr-defined]
+    rows = pd.DataFrame({column: NEW})
+    together = loaded.predict(rows)
+    numbers = list(together.columns.drop("prediction")) or ["prediction"]
+    ways = [loaded.predict(NEW), pd.concat([loaded.predict([text]) for text in NEW], ignore_index=True)]
+    plain = mlflow.pyfunc.load_model(str(models.download(stored_runs.find(name))))
+    ways += [plain.predict(rows), plain.predict(pd.DataFrame(json.loads(rows.to_json(orient="records"))))]
+    for way in ways:
+        np.testing.assert_allclose(way[numbers].to_numpy(), together[numbers].to_numpy(), rtol=1e-5, atol=1e-6)
+        assert list(way["prediction"]) == list(together["prediction"]) or numbers == ["prediction"]
+
+
+@pytest.mark.parametrize("name", ["words", "bpe"])
+def test_token_numbers_go_into_onnx(name: str, tmp_path: Path) -> None:
+    loaded = model.load(name)
+    path, difference = export.export(loaded, "onnx", tmp_path / "model.onnx")
+    assert path.exists()
+    assert difference < 1e-5
+
+
+def test_the_words_that_tell_the_classes_apart_are_learned() -> None:
+    assert list(lab.load("words").predict(NEW[:2])["prediction"]) == ["good", "bad"]
+    run = stored_runs.find("words")
+    assert run.tags["lab.quick_baseline"] == "TF-IDF and logistic regression"
+    metrics = run.client.get_run(run.id).data.metrics
+    assert metrics["quick_baseline/test/accuracy"] > 0.9
+    assert metrics["test/accuracy"] > 0.8
+
+
+def test_files_and_folders_are_predicted_one_by_one(tmp_path: Path) -> None:
+    write_folders(reviews(4, seed=2), tmp_path / "new")
+    loaded = model.load("words")
+    raw = files.read([str(tmp_path / "new")], loaded.encoding)
+    assert [path.suffix for path in raw] == [".txt"] * 4
+    found = loaded.predict([path.read_text() for path in raw])
+    pd.testing.assert_frame_equal(loaded.predict(raw), found)
+    (tmp_path / "pictures").mkdir()
+    with pytest.raises(LabError, match=r"has no texts \(.txt\)"):
+        files.read([str(tmp_path / "pictures")], loaded.encoding)
