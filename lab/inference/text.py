@@ -21,6 +21,8 @@ def write(model: Model, prompt: str, length: int = 200, temperature: float = 1.0
     encoding = model.encoding
     if not isinstance(encoding, CharactersEncoding):
         raise LabError(f"--prompt: run {model.run.id[:8]} ({model.output.task}) writes no text; give it a file")
+    if model.output.target_names:
+        raise LabError(f"--prompt: the module of run {model.run.id[:8]} does not give (N, characters, length)")
     encoding.check(prompt, "--prompt")
     random = np.random.default_rng(seed)
     tokens = encoding.numbers(prompt).tolist()

@@ -99,7 +99,8 @@ class Built:
             return 0
         finally:
             self.module.train(training)
-        of_task = tuple(outputs.shape) == (len(samples), self.data.sizes.raw_outputs)
+        sizes = self.data.sizes
+        of_task = tuple(outputs.shape) == (len(samples), sizes.raw_outputs, *sizes.positions)
         if of_task and not is_overridden("predict_step", self.module):
             return 0
         return outputs.numel() // len(samples)
