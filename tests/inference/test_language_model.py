@@ -25,7 +25,7 @@ from lab.training.reproduce import reproduce
 
 LINE = "the cat sat on the mat and the dog sat on the log. "
 TINY = """# Which character comes next?
-data: {kind: characters, path: book.txt, length: 16, batch_size: 16}
+data: {kind: characters, path: book.txt, length: 16, batch_size: 16, val_fraction: 0.05, test_fraction: 0.8}
 model: {kind: causal_transformer, hidden: 16, layers: 1, heads: 2, kernel: 3, dropout: 0.1}
 optimizer: {kind: adamw, lr: 0.01}
 trainer: {max_epochs: 2}
@@ -42,7 +42,7 @@ def written(tmp_path_factory: pytest.TempPathFactory, prepared_store: Path) -> P
         shutil.copy(prepared_store, store.database())
         Path("experiments").mkdir()
         Path("experiments/tiny.yaml").write_text(TINY)
-        Path("book.txt").write_text(LINE * 120, encoding="utf-8")
+        Path("book.txt").write_text(LINE * 260, encoding="utf-8")
         training.run(lab.config.experiment.load("tiny", []))
     return folder
 
