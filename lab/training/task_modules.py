@@ -12,13 +12,15 @@ from lab.config.sections import Part
 from lab.config.types import Threshold
 from lab.data.base import DataModule
 from lab.errors import LabError
-from lab.modules import metrics, quantiles, thresholds
 from lab.modules.averaging import average_for
+from lab.modules.metrics import own_metrics
 from lab.modules.mixing import mixing_for
-from lab.modules.multilabel import MultilabelModule
-from lab.modules.ordinal import OrderedProbabilities, OrdinalModule
-from lab.modules.task import TaskModule
-from lab.modules.tasks import ClassificationModule, Probabilities, Unscale
+from lab.modules.tasks import quantiles, thresholds
+from lab.modules.tasks.classification import ClassificationModule, Probabilities
+from lab.modules.tasks.multilabel import MultilabelModule
+from lab.modules.tasks.ordinal import OrderedProbabilities, OrdinalModule
+from lab.modules.tasks.regression import Unscale
+from lab.modules.tasks.task import TaskModule
 from lab.modules.training_step import Stepping
 from lab.training.fine_tuning import groups
 
@@ -70,7 +72,7 @@ def module_of(experiment: Experiment, data: DataModule, architecture: nn.Module)
         "make_optimizer": lambda network: groups.optimizer_of(experiment.part("optimizer"), network),
         "make_scheduler": make_scheduler,
         "seed": experiment.seed_of("dropout"),
-        "own_metrics": lambda: metrics.build_all(experiment.metrics, data.sizes),
+        "own_metrics": lambda: own_metrics.build_all(experiment.metrics, data.sizes),
         "weighted": data.weighted,
         "stepping": Stepping(
             data.batch_size,

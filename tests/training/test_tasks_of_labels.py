@@ -14,10 +14,10 @@ from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 from lab.config.experiment import from_sections, load
 from lab.errors import LabError
 from lab.modules import metrics, training_step
-from lab.modules.multilabel import MultilabelModule
-from lab.modules.tasks import ClassificationModule
-from lab.modules.thresholds import best
-from lab.training import quick_baseline
+from lab.modules.tasks.classification import ClassificationModule
+from lab.modules.tasks.multilabel import MultilabelModule
+from lab.modules.tasks.thresholds import best
+from lab.training.baselines import quick_baseline
 from lab.training.building import Built, build
 from lab.training.rehearsal.check import check
 
