@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from lab.data.encodings.text import TEXT_FILE
-from lab.data.reading import column_types, given_splits, table_files
+from lab.data.reading import column_types, table_files
+from lab.data.splitting import given_splits
 from lab.data.text.texts import Text
 from lab.errors import LabError, did_you_mean
 from lab.scaffold.table_inspection import COMMON_TARGETS

@@ -8,7 +8,6 @@ from pathlib import Path
 import mlflow.pyfunc
 import numpy as np
 import pytest
-import torch
 from pages import opened_page
 
 import lab
@@ -92,8 +91,8 @@ def test_the_probabilities_are_those_of_the_network_in_every_format(model: Model
     x = encoding_of(model).encode(["the cat sat on t", "and the dog sat "])
     np.testing.assert_allclose(loaded.predict(x), model.outputs(x), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(model.outputs(x).sum(1), 1, rtol=1e-5)
-    logits = model.network()(torch.from_numpy(x))
-    np.testing.assert_allclose(logits.softmax(1).numpy(), model.outputs(x), rtol=1e-5, atol=1e-6)
+    with pytest.raises(LabError, match="a network that writes text cannot be taken out of its model"):
+        model.network()
 
 
 @pytest.mark.parametrize(
@@ -130,4 +129,4 @@ def test_the_page_of_the_run_shows_perplexity_and_no_predictions(model: Model) -
     app = opened_page("run", run=model.run.id[:8])
     shown = "\n".join([*(str(table.value) for table in app.dataframe), *(str(each.value) for each in app.metric)])
     assert "perplexity" in shown
-    assert not app.error
+    assert [str(error.value)[:9] for error in app.error] in ([], ["No better"])
