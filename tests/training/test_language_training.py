@@ -8,7 +8,7 @@ from resumed import assert_goes_on
 
 from lab.config.experiment import load
 from lab.errors import LabError
-from lab.modules.bootstrap import LEAST_BLOCKS
+from lab.modules.metrics.bootstrap import LEAST_BLOCKS
 from lab.scaffold.inspection import kind_and_names
 from lab.scaffold.writing import new
 from lab.studies import study
