@@ -44,7 +44,7 @@ def loss_of(chosen: Part | None, data: DataModule) -> Part:
     if chosen.kind in shipped and chosen.kind not in LOSSES[task]:
         raise LabError(f"loss.kind: {chosen.kind} does not fit {task}; use {' or '.join(LOSSES[task])}")
     if task == "multilabel" and chosen.settings.get("class_weights") is not None:
-        raise LabError("loss.class_weights: are for classes, of which each sample has one, not for labels; leave it out")
+        raise LabError("loss.class_weights: are for classes, not for labels; leave it out")
     return chosen
 
 
