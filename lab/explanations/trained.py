@@ -73,7 +73,7 @@ def load(run: StoredRun) -> Trained:
         raise LabError(f"run {run.id} is RUNNING; explain it when it has ended")
     checkpoint = run.artifact("checkpoints/best.ckpt")
     silence_libraries()
-    built = build(provenance.recorded_experiment(run))
+    built = build(provenance.evaluated_experiment(run))
     _check_same_data(run, built)
     try:
         load_weights(built.module, checkpoint)
