@@ -60,7 +60,8 @@ def outcomes(trained: Trained, split: Split) -> Outcomes:
     score, loss = trained.score(scored), np.array(losses)
     true, predicted = scored["target"].numpy(), scored["preds"].numpy()
     if trained.data.class_names:
-        return Outcomes(true, predicted.argmax(axis=1), loss, score, predicted.max(axis=1).astype(np.float64))
+        said = scored["decided"].numpy() if "decided" in scored else predicted.argmax(axis=1)
+        return Outcomes(true, said, loss, score, predicted[np.arange(len(said)), said].astype(np.float64))
     difference = scored["scaled_preds"] - scored["scaled_target"]
     return Outcomes(true, predicted, loss, score, error=difference.square().mean(1).sqrt().numpy())
 

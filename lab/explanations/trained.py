@@ -16,6 +16,7 @@ from lab.errors import LabError, described, place_of
 from lab.modules.metrics.epoch_scores import as_floats
 from lab.modules.tasks.predictor import predict_with
 from lab.modules.tasks.task import TaskModule
+from lab.modules.tasks.thresholds import ThresholdModule
 from lab.tracking.reading.stored_runs import OTHER_TOOL, StoredRun
 from lab.training import provenance
 from lab.training.building import Built, build
@@ -72,13 +73,15 @@ def load(run: StoredRun) -> Trained:
         raise LabError(f"run {run.id} is RUNNING; explain it when it has ended")
     checkpoint = run.artifact("checkpoints/best.ckpt")
     silence_libraries()
-    built = build(provenance.recorded_experiment(run))
+    built = build(provenance.evaluated_experiment(run))
     _check_same_data(run, built)
     try:
         load_weights(built.module, checkpoint)
     except Damaged as damage:
         raise LabError(f"run {run.id} cannot be explained: {damage}") from None
     built.module.cpu().float().eval()
+    if isinstance(built.module, ThresholdModule) and built.module.chosen_by is not None:
+        built.module.choose_thresholds(built.data.loader("val"))
     return Trained(run, built.data, task_of(built).eval().requires_grad_(False))
 
 
