@@ -135,10 +135,10 @@ def test_a_setting_without_its_section_suggests_its_full_name() -> None:
 
 
 def test_a_required_argument_of_a_network_says_which_the_data_gives(empty_workplace: Path) -> None:
-    (empty_workplace / "ideas_b.py").write_text(
+    (empty_workplace / "ideas_required.py").write_text(
         "from torch import nn\n\nclass Net(nn.Module):\n    def __init__(self, input_size): super().__init__()\n"
     )
-    (line,) = errors("model.kind=ideas_b:Net")
+    (line,) = errors("model.kind=ideas_required:Net")
     assert "model.input_size: is required; give it a value, or name the argument in_features" in line
 
 
