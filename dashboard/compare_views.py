@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import charts, comparison, components, selection, store_reads, text
 from dashboard.comparison import CurveOptions, Group
+from dashboard.outcome import class_curves, reads
 from dashboard.parallel import parallel_coordinates
 from lab.errors import LabError
 from lab.tracking.reading import run_table, summaries
@@ -131,11 +132,12 @@ def show_parallel_coordinates(table: RunTable, metric: str) -> None:
 
 
 def show_confusion_matrices(table: RunTable, labels: dict[str, str]) -> None:
-    """Confusion matrices side by side."""
+    """The difference of two confusion matrices, then all of them side by side."""
+    _show_difference(table, labels)
     columns = st.columns(min(3, max(1, len(table.ids))))
     missing = []
     for number, run in enumerate(table.ids[:MAX_MATRICES]):
-        matrix = store_reads.confusion_matrix(run)
+        matrix = reads.confusion_matrix(run)
         if matrix is None:
             missing.append(labels[run])
             continue
@@ -147,6 +149,22 @@ def show_confusion_matrices(table: RunTable, labels: dict[str, str]) -> None:
         st.caption(f"without a confusion matrix: {text.escape_markdown(', '.join(missing[:8]), 300)}")
     if len(table.ids) > MAX_MATRICES:
         st.caption(f"the first {MAX_MATRICES} of {len(table.ids)} runs")
+
+
+def _show_difference(table: RunTable, labels: dict[str, str]) -> None:
+    """The second of two chosen runs minus the first, where they have the same classes."""
+    found = {run: matrix for run in table.ids[:MAX_MATRICES] if (matrix := reads.confusion_matrix(run))}
+    if len(found) < 2:
+        return
+    left, right = st.columns(2)
+    second = left.selectbox("This run", list(found), 0, format_func=labels.__getitem__, key="matrix")
+    first = right.selectbox("minus this one", list(found), 1, format_func=labels.__getitem__, key="minus")
+    (counts, names), (others, other_names) = found[second], found[first]
+    if names != other_names:
+        st.info("These two runs have different classes.")
+        return
+    chart = class_curves.difference_chart(counts, others, names)
+    components.show_chart(chart, "matrix-difference", f"{labels[second]} minus {labels[first]}")
 
 
 def show_code(table: RunTable, labels: dict[str, str]) -> None:

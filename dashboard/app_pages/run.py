@@ -2,21 +2,23 @@
 
 import streamlit as st
 
-from dashboard import components, explanation_view, run_views, store_reads, text
+from dashboard import components, store_reads, text
+from dashboard.outcome import view as outcome
+from dashboard.run_page import explanation, files, summary, views
 from lab.errors import LabError
 from lab.tracking import edits
 from lab.tracking.reading import run_table
 from lab.tracking.reading.run_table import RunTable
 
 VIEWS = {
-    "curves": run_views.show_curves,
-    "outcome": run_views.show_outcome,
-    "explanation": explanation_view.show_explanation,
-    "settings": run_views.show_settings,
-    "system": run_views.show_system,
-    "profile": run_views.show_profile,
-    "environment": run_views.show_environment,
-    "files": run_views.show_files,
+    "curves": views.show_curves,
+    "outcome": outcome.show_outcome,
+    "explanation": explanation.show_explanation,
+    "settings": views.show_settings,
+    "system": views.show_system,
+    "profile": files.show_profile,
+    "environment": views.show_environment,
+    "files": files.show_files,
 }
 LATEST = 10
 
@@ -32,8 +34,8 @@ def page() -> None:
     run = ids[0]
     components.rerun_on_change(table, [run])
     _show_heading(table, run)
-    run_views.show_standing(table, run)
-    run_views.show_summary(table, run)
+    summary.show_standing(table, run)
+    summary.show_summary(table, run)
     view = st.segmented_control("View", list(VIEWS), default="curves", required=True, key="view", bind="query-params")
     try:
         VIEWS[view or "curves"](table, run)

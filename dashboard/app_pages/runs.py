@@ -33,7 +33,7 @@ def page() -> None:
         return
     actions = st.container()
     if ids:
-        _show_table(table, ids, run_frame.to_frame(table, ids, columns))
+        _show_table(table, ids, run_list.with_nan(table, run_frame.to_frame(table, ids, columns)))
     else:
         st.info("No run matches these filters.")
     selected = components.runs_from_url(table, "select")

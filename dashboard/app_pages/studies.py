@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, selection, store_reads, studies, text
+from dashboard import components, selection, store_reads, studies, study_reads, text
 from dashboard.charts import Chart
 from lab.errors import LabError
 from lab.studies.importance import importance_figure
@@ -23,14 +23,14 @@ MAX_LINKED_RUNS = 100
 def page() -> None:
     """Show the study that the URL names, else the latest."""
     st.title("Studies")
-    names = store_reads.study_names()
+    names = study_reads.study_names()
     if not names:
         st.info("No studies yet. To make one: `make study NAME=mlp TRIALS=20`")
         return
     if (requested := st.query_params.get("study")) and requested not in names:
         st.warning(f"There is no study {text.escape_markdown(requested)}; it may have been deleted.")
     name = st.selectbox("Study", names, key="study", bind="query-params")
-    study = store_reads.study(name)
+    study = study_reads.study(name)
     _show_counts(name, study)
     view = st.segmented_control(
         "View", studies.VIEWS, default="history", required=True, key="view", bind="query-params"
@@ -90,7 +90,7 @@ def _show_figure(study: "Study", view: str) -> None:
 
 
 def _show_importance(study: "Study") -> None:
-    found = store_reads.study_importance(study)
+    found = study_reads.study_importance(study)
     if not found.shares:
         st.info(text.escape_markdown(found.sentence(), 400))
         return
@@ -106,7 +106,7 @@ def _show_winners(name: str) -> None:
     except LabError as error:
         st.warning(text.escape_markdown(str(error), 300))
         return
-    metric = store_reads.study_metric(table, name)
+    metric = study_reads.study_metric(table, name)
     candidates = studies.fresh_seeds(table, name, metric)
     if len(candidates):
         higher = selection.higher_is_better(table, metric)

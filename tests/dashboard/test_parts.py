@@ -8,15 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from made_runs import EVIL, Filled, make_run
 from pages import opened_page
 
-from dashboard import charts, compare_views, comparison, curve_math, report, run_list, run_views, selection, text
+from dashboard import charts, compare_views, comparison, curve_math, report, run_list, selection, text
 from dashboard.charts import Line
-from dashboard.store_reads import LiveTable
+from dashboard.live_table import LiveTable
+from dashboard.run_page import summary, views
 from lab.tracking import store
-from lab.tracking.reading import run_table
+from lab.tracking.reading import run_frame, run_table
 from lab.tracking.reading.run_table import RunTable
 from lab.tracking.reading.tables import open_tables
 
@@ -24,7 +26,8 @@ from lab.tracking.reading.tables import open_tables
 def test_the_dashboard_imports_no_training_code_and_mlflow_only_when_asked() -> None:
     code = (
         "import sys\n"
-        "from dashboard import charts, store_reads, studies, compare_views, run_views, run_edits\n"
+        "from dashboard import charts, store_reads, studies, compare_views, run_edits\n"
+        "from dashboard.run_page import views, files, summary, explanation\n"
         "heavy = {'torch', 'lightning', 'mlflow'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
@@ -130,12 +133,12 @@ def test_metrics_of_lightnings_loggers_are_shown_like_our_own(workplace: Path) -
     assert columns[3:7] == ["test_acc", "at_best/val_acc", "val_acc", "val_loss"]
     assert compare_views.metric_names(table) == ["val_acc", "val_loss", "train_loss_epoch", "train_loss_step"]
     names = [str(name) for name in table.metrics]
-    assert run_views.metrics_by_chart(names) == {
+    assert views.metrics_by_chart(names) == {
         "loss": ["train_loss_epoch", "val_loss"],
         "acc": ["val_acc"],
         "loss_step": ["train_loss_step"],
     }
-    rows = run_views.summary_rows(table.metrics.loc[run]).set_index("metric")
+    rows = summary.summary_rows(table.metrics.loc[run]).set_index("metric")
     assert list(rows.index) == ["test_acc", "val_acc", "val_loss", "train_loss_epoch"]
     assert rows.loc["val_acc", ["at the best epoch", "last"]].tolist() == [0.2, 0.3]
 
@@ -192,7 +195,7 @@ def test_only_what_changed_is_read_again(table: RunTable, filled: Filled, monkey
     read = tables.runs
     monkeypatch.setattr(tables, "runs", lambda ids=None, archived=False: asked.append(ids) or read(ids, archived))
     live = LiveTable(tables)
-    monkeypatch.setattr("dashboard.store_reads.SECONDS_BETWEEN_POLLS", 0.0)
+    monkeypatch.setattr("dashboard.live_table.SECONDS_BETWEEN_POLLS", 0.0)
     first = live.current()
     filled.client.log_metric(filled.running, "val/loss", 0.125, step=3)
     filled.client.delete_run(filled.empty)
@@ -276,3 +279,15 @@ def test_a_run_that_was_not_finished_is_not_the_best_for_its_time(workplace: Pat
         label for label, symbol in zip(points["text"], points["marker"]["symbol"], strict=True) if symbol != "circle"
     ]
     assert front == ["a=whole"]
+
+
+def test_nan_and_none_are_two_things_in_the_table_of_runs(workplace: Path) -> None:
+    client = store.client()
+    nan = make_run(client, "p", "nan", {}, {"val/loss": [1.0, float("nan")]})
+    none = make_run(client, "p", "none", {}, {"train/loss": [1.0]})
+    table = open_tables().runs()
+    frame = run_list.with_nan(table, run_frame.to_frame(table, table.ids, ["name", "val/loss", "train/loss"]))
+    column = pa.array(frame["val/loss"])
+    where = {run: column[position] for position, run in enumerate(frame.index)}
+    assert math.isnan(where[nan].as_py())
+    assert where[none].as_py() is None
