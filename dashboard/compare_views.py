@@ -2,23 +2,23 @@
 
 import dataclasses
 import difflib
+import fnmatch
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, comparison, components, selection, store_reads, text
+from dashboard import charts, comparison, components, group_curves, selection, store_reads, text
 from dashboard.comparison import CurveOptions, Group
-from dashboard.outcome import class_curves, reads
 from dashboard.parallel import parallel_coordinates
 from lab.errors import LabError
 from lab.tracking.reading import run_table, summaries
 from lab.tracking.reading.metric_names import SYSTEM, TEST, VALIDATION, is_curve, split_of
 from lab.tracking.reading.run_table import RunTable
 
-MAX_MATRICES = 12
 MAX_DIMENSIONS = 8
+MAX_MATCHING = 24  # metrics of a pattern
 MAX_SUMMARIES = 6  # metrics whose best values are computed
 
 
@@ -27,6 +27,14 @@ def metric_names(table: RunTable) -> list[str]:
     curves = [str(name) for name in table.metrics if is_curve(str(name)) and split_of(str(name))[0] != TEST]
     system = sorted(str(name) for name in table.metrics if str(name).startswith(SYSTEM))
     return [*sorted(curves, key=lambda name: (split_of(name)[0] != VALIDATION, name)), *system]
+
+
+def matching_metrics(names: Sequence[str], chosen: Sequence[str]) -> list[str]:
+    """The chosen metrics, and those that match the chosen patterns such as `val/*`, at most MAX_MATCHING of these."""
+    found: list[str] = []
+    for pattern in chosen:
+        found += [pattern] if pattern in names else fnmatch.filter(names, pattern)[:MAX_MATCHING] or [pattern]
+    return list(dict.fromkeys(found))
 
 
 def with_best_values(table: RunTable) -> RunTable:
@@ -47,7 +55,7 @@ def show_curves(
             _show_unrecorded(metric)
             continue
         values = comparison.colour_values(table, groups, options.colour_by) if options.colour_by else None
-        chart = comparison.group_chart(run_curves, groups, metric, options, values)
+        chart = group_curves.group_chart(run_curves, groups, metric, options, values)
         components.show_chart(chart, f"curves-{metric}", f"curves of {metric}")
         if missing := len(table.ids) - len(run_curves):
             st.caption(
@@ -129,42 +137,6 @@ def show_parallel_coordinates(table: RunTable, metric: str) -> None:
         return
     chart = parallel_coordinates(usable[[*names, metric]], metric)
     components.show_chart(chart, "parallel", "parallel coordinates")
-
-
-def show_confusion_matrices(table: RunTable, labels: dict[str, str]) -> None:
-    """The difference of two confusion matrices, then all of them side by side."""
-    _show_difference(table, labels)
-    columns = st.columns(min(3, max(1, len(table.ids))))
-    missing = []
-    for number, run in enumerate(table.ids[:MAX_MATRICES]):
-        matrix = reads.confusion_matrix(run)
-        if matrix is None:
-            missing.append(labels[run])
-            continue
-        with columns[number % len(columns)]:
-            st.markdown(text.escape_markdown(labels[run]))
-            chart = charts.confusion_matrix(*matrix)
-            components.show_chart(chart, f"matrix-{run}", f"confusion matrix of {labels[run]}")
-    if missing:
-        st.caption(f"without a confusion matrix: {text.escape_markdown(', '.join(missing[:8]), 300)}")
-    if len(table.ids) > MAX_MATRICES:
-        st.caption(f"the first {MAX_MATRICES} of {len(table.ids)} runs")
-
-
-def _show_difference(table: RunTable, labels: dict[str, str]) -> None:
-    """The second of two chosen runs minus the first, where they have the same classes."""
-    found = {run: matrix for run in table.ids[:MAX_MATRICES] if (matrix := reads.confusion_matrix(run))}
-    if len(found) < 2:
-        return
-    left, right = st.columns(2)
-    second = left.selectbox("This run", list(found), 0, format_func=labels.__getitem__, key="matrix")
-    first = right.selectbox("minus this one", list(found), 1, format_func=labels.__getitem__, key="minus")
-    (counts, names), (others, other_names) = found[second], found[first]
-    if names != other_names:
-        st.info("These two runs have different classes.")
-        return
-    chart = class_curves.difference_chart(counts, others, names)
-    components.show_chart(chart, "matrix-difference", f"{labels[second]} minus {labels[first]}")
 
 
 def show_code(table: RunTable, labels: dict[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import components, store_reads, text
+from dashboard import components, run_edits, store_reads, text
 from dashboard.outcome import view as outcome
 from dashboard.run_page import explanation, files, summary, views
 from lab.errors import LabError
@@ -57,12 +57,17 @@ def _show_heading(table: RunTable, run: str) -> None:
     state = run_table.states(table.only([run]))[run]
     parts = [text.escape_markdown(info["experiment"]), text.describe_state(info, state), f"`{run}`"]
     st.markdown(" · ".join(parts))
-    for tag in ("lab.question", edits.NOTE):
-        if isinstance(tags.get(tag), str):
-            st.markdown(f"*{text.escape_markdown(tags[tag], 400)}*")
+    if isinstance(question := tags.get("lab.question"), str):
+        st.markdown(f"*{text.escape_markdown(question, 400)}*")
+    if isinstance(note := tags.get(edits.NOTE), str) and note.strip():
+        with st.container(border=True):
+            st.markdown(text.without_pictures(note))
     if isinstance(tags.get("lab.failure"), str):
         st.error(text.escape_markdown(tags["lab.failure"], 1000))
     _show_related_runs(table, run)
+    with st.container(horizontal=True):
+        run_edits.show_controls(table, [run], archived=False)
+    run_edits.show_result()
 
 
 def _show_related_runs(table: RunTable, run: str) -> None:

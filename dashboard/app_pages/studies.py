@@ -1,11 +1,12 @@
 """Studies: the course of a search, and its winners on fresh seeds."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, selection, store_reads, studies, study_reads, text
+from dashboard import components, selection, store_reads, studies, study_charts, study_reads, text
 from dashboard.charts import Chart
 from lab.errors import LabError
 from lab.studies.importance import importance_figure
@@ -32,6 +33,7 @@ def page() -> None:
     name = st.selectbox("Study", names, key="study", bind="query-params")
     study = study_reads.study(name)
     _show_counts(name, study)
+    _show_best(name, study)
     view = st.segmented_control(
         "View", studies.VIEWS, default="history", required=True, key="view", bind="query-params"
     )
@@ -58,6 +60,17 @@ def _show_counts(name: str, study: "Study") -> None:
         _show_link(store_reads.runs(), name)
 
 
+def _show_best(name: str, study: "Study") -> None:
+    """The best trials with their settings and links to their runs."""
+    links: dict[int, str] = {}
+    with suppress(LabError):
+        links = studies.runs_of_trials(store_reads.runs(), name)
+    best = study_charts.best_trials(studies.trials(study), study.direction.name == "MAXIMIZE", links)
+    if len(best):
+        open_run = st.column_config.LinkColumn("", display_text="open", width="small")
+        st.dataframe(best, hide_index=True, placeholder="", column_config={"open": open_run})
+
+
 def _show_link(table: RunTable, name: str) -> None:
     """A link to the runs of the study."""
     if "lab.study" in table.tags:
@@ -80,6 +93,10 @@ def _show_figure(study: "Study", view: str) -> None:
             return
     if view == "importance":
         _show_importance(study)
+        return
+    if view == "history":
+        chart = study_charts.history_chart(studies.trials(study), study.direction.name == "MAXIMIZE")
+        components.show_chart(chart, "study-history", "values of the trials, and the best so far")
         return
     figure = studies.figure(study, view, chosen)
     if figure is None:
@@ -110,7 +127,7 @@ def _show_winners(name: str) -> None:
     candidates = studies.fresh_seeds(table, name, metric)
     if len(candidates):
         higher = selection.higher_is_better(table, metric)
-        components.show_table(candidates.sort_values("mean", ascending=not higher))
+        components.show_table(study_charts.with_interval(candidates.sort_values("mean", ascending=not higher)))
         metric = text.escape_markdown(metric)
         st.caption(f"{metric} of the best trials and of the defaults, on seeds that the search did not use")
     else:
