@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import charts, components, text
+from dashboard import class_charts, components, text
 from dashboard.outcome import class_curves, reads
 from lab.tracking.reading.run_table import RunTable
 
@@ -21,7 +21,7 @@ def show_confusion_matrices(table: RunTable, labels: dict[str, str]) -> None:
             continue
         with columns[number % len(columns)]:
             st.markdown(text.escape_markdown(labels[run]))
-            chart = charts.confusion_matrix(*matrix)
+            chart = class_charts.confusion_matrix(*matrix)
             components.show_chart(chart, f"matrix-{run}", f"confusion matrix of {labels[run]}")
     if missing:
         st.caption(f"without a confusion matrix: {text.escape_markdown(', '.join(missing[:8]), 300)}")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import charts, components, text
+from dashboard import class_charts, components, text
 from dashboard.outcome import class_curves, reads, values
 from dashboard.outcome.reads import ClassOutputs, ValueOutputs
 from lab.tracking.reading.run_table import RunTable
@@ -12,9 +12,9 @@ def show_outcome(table: RunTable, run: str) -> None:
     """What was predicted beside what is true, as far as the run kept it."""
     scores, matrix = reads.label_scores(run), reads.confusion_matrix(run)
     if scores is not None:
-        components.show_chart(charts.label_bars(scores), "labels", "scores of each label of the test data")
+        components.show_chart(class_charts.label_bars(scores), "labels", "scores of each label of the test data")
     if matrix is not None:
-        components.show_chart(charts.confusion_matrix(*matrix), "confusion", "confusion matrix of the test data")
+        components.show_chart(class_charts.confusion_matrix(*matrix), "confusion", "confusion matrix of the test data")
     if scores is not None or matrix is not None:
         _show_probabilities(reads.class_outputs(run))
         return
