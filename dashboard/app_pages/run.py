@@ -64,9 +64,9 @@ def _show_heading(table: RunTable, run: str) -> None:
             st.markdown(text.without_pictures(note))
     if isinstance(tags.get("lab.failure"), str):
         st.error(text.escape_markdown(tags["lab.failure"], 1000))
-    _show_related_runs(table, run)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         run_edits.show_controls(table, [run], archived=False)
+        _show_related_runs(table, run)
     run_edits.show_result()
 
 
@@ -76,13 +76,12 @@ def _show_related_runs(table: RunTable, run: str) -> None:
         return
     parents = table.tags["mlflow.parentRunId"]
     children = [child for child in table.ids if parents[child] == run]
-    with st.container(horizontal=True):
-        if parents[run] in table.info.index:
-            components.link_to_run(table, parents[run], f"part of {table.info.at[parents[run], 'name']}")
-        if children:
-            components.link_to_compare(table, children, f"compare its {len(children)} runs")
-        if isinstance(study := table.tags.loc[run].get("lab.study"), str):
-            st.page_link("app_pages/studies.py", label="the study", query_params={"study": study})
+    if parents[run] in table.info.index:
+        components.link_to_run(table, parents[run], f"part of {table.info.at[parents[run], 'name']}")
+    if children:
+        components.link_to_compare(table, children, f"compare its {len(children)} runs")
+    if isinstance(study := table.tags.loc[run].get("lab.study"), str):
+        st.page_link("app_pages/studies.py", label="the study", query_params={"study": study})
 
 
 page()

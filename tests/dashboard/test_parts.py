@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from made_runs import EVIL, Filled, make_run
 from pages import opened_page
@@ -30,7 +29,7 @@ from dashboard.charts import Line
 from dashboard.live_table import LiveTable
 from dashboard.run_page import summary, views
 from lab.tracking import store
-from lab.tracking.reading import run_frame, run_table
+from lab.tracking.reading import run_table
 from lab.tracking.reading.run_table import RunTable
 from lab.tracking.reading.tables import open_tables
 
@@ -291,15 +290,3 @@ def test_a_run_that_was_not_finished_is_not_the_best_for_its_time(workplace: Pat
         label for label, symbol in zip(points["text"], points["marker"]["symbol"], strict=True) if symbol != "circle"
     ]
     assert front == ["a=whole"]
-
-
-def test_nan_and_none_are_two_things_in_the_table_of_runs(workplace: Path) -> None:
-    client = store.client()
-    nan = make_run(client, "p", "nan", {}, {"val/loss": [1.0, float("nan")]})
-    none = make_run(client, "p", "none", {}, {"train/loss": [1.0]})
-    table = open_tables().runs()
-    frame = run_list.with_nan(table, run_frame.to_frame(table, table.ids, ["name", "val/loss", "train/loss"]))
-    column = pa.array(frame["val/loss"])
-    where = {run: column[position] for position, run in enumerate(frame.index)}
-    assert math.isnan(where[nan].as_py())
-    assert where[none].as_py() is None
