@@ -51,11 +51,10 @@ def _show_counts(name: str, study: "Study") -> None:
         counts[trial.state.name.lower()] = counts.get(trial.state.name.lower(), 0) + 1
     values = [trial.value for trial in trials if trial.state.name == "COMPLETE" and trial.value is not None]
     maximize = study.direction.name == "MAXIMIZE"
-    shown = {"trials": f"{len(trials)}", **{state: f"{count}" for state, count in counts.items()}}
     best = text.number(max(values) if maximize else min(values)) if values else "–"
-    shown[f"best ({'higher' if maximize else 'lower'} is better)"] = best
-    for column, (title, value) in zip(st.columns(max(4, len(shown))), shown.items(), strict=False):
-        column.metric(title, value)
+    by_state = [f"{count} {state}" for state, count in counts.items()]
+    better = "higher" if maximize else "lower"
+    st.markdown(" · ".join([f"**best {best}** ({better} is better)", text.count(len(trials), "trial"), *by_state]))
     with components.showing_errors():
         _show_link(store_reads.runs(), name)
 
@@ -67,8 +66,9 @@ def _show_best(name: str, study: "Study") -> None:
         links = studies.runs_of_trials(store_reads.runs(), name)
     best = study_charts.best_trials(studies.trials(study), study.direction.name == "MAXIMIZE", links)
     if len(best):
-        open_run = st.column_config.LinkColumn("", display_text="open", width="small")
-        st.dataframe(best, hide_index=True, placeholder="", column_config={"open": open_run})
+        config: dict = {name: st.column_config.NumberColumn(format="%.4g") for name in best.select_dtypes("float")}
+        config["open"] = st.column_config.LinkColumn("", display_text="open", width="small") if links else None
+        st.dataframe(best, hide_index=True, placeholder="", column_config=config)
 
 
 def _show_link(table: RunTable, name: str) -> None:
