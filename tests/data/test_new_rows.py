@@ -16,7 +16,7 @@ from lab.data.table import Table
 from lab.data.time_series.series import Series
 
 ROWS = 60
-TABLES = 100
+TABLES = 200
 Random = np.random.Generator
 
 
