@@ -1,6 +1,6 @@
 """What a model predicts, in the user's terms: classes and their probabilities, labels, or values.
 
-Copied into the logged model of a table, like the encoding: it imports neither torch nor the lab.
+Copied into the logged model of rows and texts, like the encoding: it imports neither torch nor the lab.
 """
 
 import json
