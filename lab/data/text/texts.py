@@ -46,6 +46,7 @@ class Text(Table):
 
     encoding: TextEncoding  # type: ignore[assignment]
     texts: list[str]  # of all samples
+    files: list[Path]  # of each text, where they are in files of their own
 
     def __init__(
         self,
@@ -112,6 +113,7 @@ class Text(Table):
         self.of_columns = {name: value for name, value in {"text": text, "target": target}.items() if value}
         self.tokenizing = fitting.Settings(tokenizer, vocabulary, ngrams, pairs, buckets)
         self.length = length
+        self.files = []
         self.embedding = embedding
 
     def _read(self) -> Samples:
@@ -134,6 +136,7 @@ class Text(Table):
         targets.check_classes(files.labels, files.class_names, self.path)
         self.notes += files.notes
         self.skipped += files.unused
+        self.files = list(files.paths)
         if files.given is not None:
             self.notes.append(("split", given_splits.described(files.given.tolist(), files.given_by)))
         texts = [read_text(path, self.reading.text_encoding) for path in files.paths]

@@ -94,11 +94,12 @@ def test_a_quick_baseline_that_is_skipped_is_said() -> None:
     ("overrides", "command"),
     [
         (["optimizer.lr=0.1"], 'make experiment NAME=diabetes ARGS="optimizer.lr=0.1 trainer.max_epochs=1 seed=1"'),
-        (['freeze=["deep.*"]'], """.venv/bin/lab run diabetes 'freeze=["deep.*"]' trainer.max_epochs=1 seed=1"""),
+        (
+            ['freeze=["linears.0.*"]'],
+            """.venv/bin/lab run diabetes 'freeze=["linears.0.*"]' trainer.max_epochs=1 seed=1""",
+        ),
     ],
 )
 def test_the_next_command_is_one_that_a_shell_takes(overrides: list[str], command: str) -> None:
     result = training.run(load("diabetes", [*overrides, "trainer.max_epochs=1"]))
-    assert f"next        {command.replace(' seed=1', ' trainer.max_epochs=1 seed=1')}" in as_text(
-        report.summary(result)
-    )
+    assert f"next        {command}" in as_text(report.summary(result))
