@@ -76,7 +76,7 @@ def curve_chart(
     figure = go.Figure(
         [trace for line, data in zip(lines, thinned, strict=True) for trace in _traces(line, data, max_points)]
     )
-    _set_layout(figure, text.escape_html(metric), curve_math.AXIS_TITLES[axis])
+    set_layout(figure, text.escape_html(metric), curve_math.AXIS_TITLES[axis])
     if bar is not None:
         figure.add_trace(_bar_trace(bar))
         figure.update_layout(showlegend=False)
@@ -216,60 +216,13 @@ def scatter(points: pd.DataFrame, x: str, y: str, labels: Sequence[str], front: 
         edge = points[on_front].sort_values("x")
         line = {"shape": "hv", "color": COLOURS[3], "dash": "dot"}
         figure.add_trace(go.Scatter(x=edge["x"], y=edge["y"], mode="lines", line=line, name="Pareto front"))
-    _set_layout(figure, text.escape_html(y), text.escape_html(x))
+    set_layout(figure, text.escape_html(y), text.escape_html(x))
     table = points.rename(columns={"x": x, "y": y if y != x else f"{y} (y)"}).assign(run=list(labels))
     return Chart(figure, (), table.assign(front=on_front) if front is not None else table)
 
 
-def confusion_matrix(counts: np.ndarray, names: Sequence[str]) -> Chart:
-    """A confusion matrix (true class, predicted class), coloured by the share of each true class.
-
-    The colour is that of the root of the share, so that a few errors stand out; a cell without samples is empty.
-    """
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    ticks = [text.escape_html(name, 20) for name in names]
-    figure = go.Figure(
-        go.Heatmap(
-            z=np.where(counts > 0, np.sqrt(shares), np.nan),
-            x=ticks,
-            y=ticks,
-            text=counts,
-            customdata=shares,
-            texttemplate="%{text}" if len(names) <= 20 else "",
-            colorscale="Cividis",
-            zmin=0,
-            zmax=1,
-            showscale=False,
-            hovertemplate="true %{y}, predicted %{x}: %{text} (%{customdata:.1%})<extra></extra>",
-        )
-    )
-    _set_layout(figure, "true", "predicted")
-    figure.update_xaxes(type="category")
-    figure.update_yaxes(type="category", autorange="reversed")
-    table = pd.DataFrame(counts, index=names, columns=names)
-    return Chart(figure, (), table.rename_axis("true ↓ predicted →").reset_index())
-
-
-def label_bars(scores: pd.DataFrame) -> Chart:
-    """Precision, recall and F1 of each label, a group of bars each; `scores` has a row for each label."""
-    ticks = [text.escape_html(name, 20) for name in scores["label"]]
-    figure = go.Figure()
-    for number, measure in enumerate(("precision", "recall", "f1")):
-        figure.add_bar(
-            x=ticks,
-            y=scores[measure],
-            name=measure,
-            marker_color=COLOURS[number],
-            customdata=scores["samples"],
-            hovertemplate=f"%{{x}}: {measure} %{{y:.3f}}, %{{customdata:.0f}} samples have it<extra></extra>",
-        )
-    _set_layout(figure, "in the test", "label")
-    figure.update_xaxes(type="category")
-    figure.update_yaxes(range=[0, 1])
-    return Chart(figure, (), scores)
-
-
-def _set_layout(figure: go.Figure, y: str, x: str) -> None:
+def set_layout(figure: go.Figure, y: str, x: str) -> None:
+    """The height, legend and titles of the axes that all figures share."""
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 10, "r": 10, "t": 30, "b": 10},

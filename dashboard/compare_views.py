@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, comparison, components, selection, store_reads, text
+from dashboard import charts, class_charts, comparison, components, selection, store_reads, text
 from dashboard.comparison import CurveOptions, Group
 from dashboard.parallel import parallel_coordinates
 from lab.errors import LabError
@@ -141,7 +141,7 @@ def show_confusion_matrices(table: RunTable, labels: dict[str, str]) -> None:
             continue
         with columns[number % len(columns)]:
             st.markdown(text.escape_markdown(labels[run]))
-            chart = charts.confusion_matrix(*matrix)
+            chart = class_charts.confusion_matrix(*matrix)
             components.show_chart(chart, f"matrix-{run}", f"confusion matrix of {labels[run]}")
     if missing:
         st.caption(f"without a confusion matrix: {text.escape_markdown(', '.join(missing[:8]), 300)}")

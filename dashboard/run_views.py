@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from dashboard import charts, components, selection, store_reads, text
+from dashboard import charts, class_charts, components, selection, store_reads, text
 from dashboard.charts import Line
 from dashboard.curve_math import Axis
 from lab.errors import LabError
@@ -167,11 +167,11 @@ def show_outcome(table: RunTable, run: str) -> None:
     """The confusion matrix, the scores of each label, or the predictions against the true values."""
     scores = store_reads.label_scores(run)
     if scores is not None:
-        components.show_chart(charts.label_bars(scores), "labels", "scores of each label of the test data")
+        components.show_chart(class_charts.label_bars(scores), "labels", "scores of each label of the test data")
         return
     matrix = store_reads.confusion_matrix(run)
     if matrix is not None:
-        components.show_chart(charts.confusion_matrix(*matrix), "confusion", "confusion matrix of the test data")
+        components.show_chart(class_charts.confusion_matrix(*matrix), "confusion", "confusion matrix of the test data")
         return
     content = store_reads.artifact_text(run, "predictions.csv")
     if not content:

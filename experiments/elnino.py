@@ -3,7 +3,7 @@
 import numpy as np
 
 from lab.config.types import Fraction, PositiveInt
-from lab.data.series_base import SeriesDataModule, Steps
+from lab.data.time_series.series_base import SeriesDataModule, Steps
 
 
 class ElNino(SeriesDataModule):

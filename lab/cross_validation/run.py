@@ -21,7 +21,8 @@ from lab.tracking.reading import baselines, directions
 from lab.tracking.reading.baselines import QUICK, TRIVIAL
 from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Tracker
-from lab.training import provenance, quick_baseline
+from lab.training import provenance
+from lab.training.baselines import quick_baseline
 from lab.training.building import Built, build
 from lab.training.fine_tuning import start
 from lab.training.rehearsal import whole_batch

@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import lightning as L
@@ -28,10 +28,11 @@ from lab.data.loaders import (
     WorkerLoader,
 )
 from lab.data.preparation import Scale, fingerprint
-from lab.data.samples import Samples, check
+from lab.data.samples import Samples, check, sizes_of
 from lab.data.sequences.buckets import BucketOrder, SequenceDataset, sequences_of
 from lab.data.sizes import InputAdapter, Sizes
-from lab.data.splits import split as split_samples
+from lab.data.splitting.splits import fold_note
+from lab.data.splitting.splits import split as split_samples
 from lab.errors import LabError
 
 Task = Literal["classification", "ordinal", "multilabel", "regression", "forecasting", "own"]
@@ -244,7 +245,7 @@ class SampleDataModule(DataModule):
         self.fingerprint = samples.fingerprint or fingerprint(samples.x, samples.y)
         self.split_indices = self.split(samples)
         if self.fold is not None:
-            self.notes.append(("fold", _fold_note(samples, self.fold, self.split_indices)))
+            self.notes.append(("fold", fold_note(samples, self.fold, self.split_indices)))
         train = self.split_indices["train"]
         x = self.encode(samples.x, train)
         if self.padded:
@@ -256,7 +257,7 @@ class SampleDataModule(DataModule):
             dataset = self.dataset(x, y, split)
             self.splits[split] = WeightedDataset(dataset, of_splits[split]) if of_splits else dataset
         self.weighted = bool(of_splits)
-        self.sizes = _sizes(tuple(x.shape[1:]), samples, self.padded)
+        self.sizes = sizes_of(tuple(x.shape[1:]), samples, self.padded)
 
     def _targets(self, samples: Samples, train: Tensor, weight: Tensor | None) -> Tensor:
         """Class numbers (N,), labels (N, K), or standardised values (N, T).
@@ -284,23 +285,3 @@ class SampleDataModule(DataModule):
         """Say which classes or labels the training split does not have."""
         if missing := [name for name, count in zip(self.class_names, counts, strict=True) if not count]:
             self.notes.append(("classes", f"{sentence} {', '.join(missing)}"))
-
-
-def _sizes(shape: tuple[int, ...], samples: Samples, padded: bool) -> Sizes:
-    """The sizes of samples of this shape, as the network sees them."""
-    names = len(samples.class_names)
-    if samples.task == "regression":
-        return Sizes(shape, samples.y.shape[1], padded=padded)
-    if samples.task == "multilabel":
-        return Sizes(shape, names, labels=names, padded=padded)
-    single = names == 2 or samples.task == "ordinal"
-    return Sizes(shape, 1 if single else names, names, ordered=samples.task == "ordinal", padded=padded)
-
-
-def _fold_note(samples: Samples, fold: Fold, split: Mapping[str, NDArray[np.int64]]) -> str:
-    """What a fold makes of the samples, and of the sets that the source supplies."""
-    count, tested = len(samples.x), len(split["test"])
-    note = f"{fold}: {tested:,} of {count:,} samples are tested; data.test_fraction does not count"
-    if unused := count - sum(map(len, split.values())):
-        note += f"; the {unused:,} of the supplied test set are in no fold"
-    return note

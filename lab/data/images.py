@@ -15,12 +15,13 @@ from lab.data.base import SampleDataModule, Samples, Split
 from lab.data.encodings.image import ImageEncoding
 from lab.data.loaders import LazyDataset
 from lab.data.preparation import Scale, file_fingerprint
-from lab.data.reading import class_folders, given_splits
+from lab.data.reading import class_folders
 from lab.data.reading.images import files as image_files
 from lab.data.reading.images import headers as image_headers
 from lab.data.reading.images import lists as image_lists
 from lab.data.reading.images.files import Files
 from lab.data.reading.targets import Choice, TaskChoice, check_classes
+from lab.data.splitting import given_splits
 from lab.errors import LabError
 
 Flip = Literal["none", "horizontal", "vertical", "both"]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lab.data import weights
 from lab.data.encodings.sequence import SequenceEncoding
+from lab.data.sizes import Sizes
 from lab.errors import LabError
 
 
@@ -150,3 +151,14 @@ def _values(samples: Samples) -> str:
         row, column = (int(index[0]) for index in np.nonzero(~np.isfinite(y)))
         return f"y[{row}, {column}] = {y[row, column]}; all values must be finite"
     return ""
+
+
+def sizes_of(shape: tuple[int, ...], samples: Samples, padded: bool) -> Sizes:
+    """The sizes of samples of this shape, as the network sees them."""
+    names = len(samples.class_names)
+    if samples.task == "regression":
+        return Sizes(shape, samples.y.shape[1], padded=padded)
+    if samples.task == "multilabel":
+        return Sizes(shape, names, labels=names, padded=padded)
+    single = names == 2 or samples.task == "ordinal"
+    return Sizes(shape, 1 if single else names, names, ordered=samples.task == "ordinal", padded=padded)

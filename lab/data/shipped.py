@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lab.config.types import Count, Fraction, PositiveInt, Probability
 from lab.data.base import SampleDataModule, Samples
 from lab.data.loaders import ArrayDataset
-from lab.data.series_base import SeriesDataModule, Steps
+from lab.data.time_series.series_base import SeriesDataModule, Steps
 from lab.errors import LabError
 from lab.files import atomic_write
 

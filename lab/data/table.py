@@ -17,7 +17,7 @@ from lab.data.reading import column_types, number_formats, table_files, table_ro
 from lab.data.reading.settings import Reading, Separator, marks_of
 from lab.data.reading.times import dates
 from lab.data.sizes import EmbeddedColumns
-from lab.data.table_splits import TableSplits
+from lab.data.splitting.table_splits import TableSplits
 from lab.display.numbers import counted
 from lab.errors import LabError
 

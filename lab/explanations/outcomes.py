@@ -12,7 +12,7 @@ from lab.data.base import Split
 from lab.data.encodings.outputs import Output, decided
 from lab.data.loaders import WindowDataset
 from lab.explanations.trained import Trained
-from lab.modules.thresholds import ThresholdModule
+from lab.modules.tasks.thresholds import ThresholdModule
 
 LISTED = 12  # samples in a list
 CONFIDENT_ERRORS, HIGHEST_LOSS, CONFIDENT_AND_RIGHT = "most confident errors", "highest loss", "confident and right"

@@ -13,10 +13,10 @@ from lab.data.base import DataModule, Split
 from lab.data.lightning_data import LightningData
 from lab.data.loaders import Batch
 from lab.errors import LabError, described, place_of
-from lab.modules.metrics import as_floats
-from lab.modules.task import TaskModule
-from lab.modules.tasks import predict_with
-from lab.modules.thresholds import ThresholdModule
+from lab.modules.metrics.epoch_scores import as_floats
+from lab.modules.tasks.predictor import predict_with
+from lab.modules.tasks.task import TaskModule
+from lab.modules.tasks.thresholds import ThresholdModule
 from lab.tracking.reading.stored_runs import OTHER_TOOL, StoredRun
 from lab.training import provenance
 from lab.training.building import Built, build

@@ -18,9 +18,9 @@ from lab.config.sections import Part
 from lab.data.base import DataModule, Split
 from lab.errors import LabError, TrainingFailed, Unavailable
 from lab.modules.diagnostics import dead_fraction
-from lab.modules.task import TaskModule
+from lab.modules.tasks.task import TaskModule
 from lab.tracking.reading.baselines import QUICK, TRIVIAL
-from lab.training import quick_baseline
+from lab.training.baselines import quick_baseline
 from lab.training.building import build, open_data
 from lab.training.checkpoints.best_epoch import BestEpoch, best_by
 from lab.training.checkpoints.callback import evaluated_weights

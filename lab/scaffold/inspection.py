@@ -19,7 +19,7 @@ from lab.data.reading.images import lists as image_lists
 from lab.data.text.texts import Text
 from lab.display.numbers import percent
 from lab.errors import LabError, did_you_mean
-from lab.modules.class_metrics import imbalanced
+from lab.modules.metrics.class_metrics import imbalanced
 from lab.scaffold import image_findings, leakage, series_inspection, table_inspection, text_inspection
 
 KINDS = ("table", "series", "arrays", "images", "text")

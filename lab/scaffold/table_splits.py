@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.data.reading import column_types, given_splits
+from lab.data.reading import column_types
 from lab.data.reading.column_types import FEW_VALUES, IDENTIFIER
 from lab.data.reading.table_files import read_table
+from lab.data.splitting import given_splits
 from lab.errors import LabError
 
 SETTINGS = ("group", "order_by", "split", "test_path", "val_path")

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.data.reading import column_types, given_splits
+from lab.data.reading import column_types
+from lab.data.splitting import given_splits
 from lab.data.text.texts import Text
 from lab.errors import LabError, did_you_mean
 from lab.scaffold.table_inspection import COMMON_TARGETS

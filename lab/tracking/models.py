@@ -111,7 +111,7 @@ def _packages(encoding: dict[str, Any]) -> tuple[str, ...]:
 def _row_model_code(kind: str) -> str:
     """The source files of the model for rows with an encoding of that kind as one text, without their own imports."""
     encoding, names = SOURCES[kind]
-    files = ("errors.py", "data/encodings/outputs.py", *names, "tracking/row_model.py")
+    files = ("errors.py", *names, "data/encodings/outputs.py", "tracking/row_model.py")
     texts = [(resources.files("lab") / name).read_text(encoding="utf-8") for name in files]
     texts.insert(-1, f"from_json = {encoding}.from_json\n")
     return "\n".join(line for text in texts for line in _without_imports(text)) + "\n"

@@ -22,18 +22,14 @@ from lab.data.base import DataModule, SampleDataModule
 from lab.data.lightning_data import LightningData
 from lab.data.sizes import EmbeddedColumns, EmbeddedTokens, InputAdapter, RelativeToLastValue
 from lab.errors import LabError, described, place_of
-from lab.modules import conformal
 from lab.modules.observer import Observer
-from lab.modules.task import TaskModule
-from lab.modules.tasks import (
-    OwnPredictor,
-    Predictor,
-    predict_with,
-)
+from lab.modules.tasks import conformal
+from lab.modules.tasks.predictor import OwnPredictor, Predictor, predict_with
+from lab.modules.tasks.task import TaskModule
 from lab.modules.training_step import block_size
 from lab.training.fine_tuning import preparation
 from lab.training.fine_tuning.preparation import NOTHING, FineTuning
-from lab.training.own_module import OwnObserver, declared_directions
+from lab.training.own_modules.own_module import OwnObserver, declared_directions
 from lab.training.rehearsal import part_checks
 from lab.training.rehearsal.memory import bounded_parameters
 from lab.training.rehearsal.part_checks import check_metrics, check_optimizer

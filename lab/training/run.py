@@ -13,21 +13,22 @@ from lightning.pytorch.callbacks import Callback
 from lab.config.experiment import Experiment
 from lab.errors import TrainingFailed
 from lab.files import same_folder
-from lab.modules.thresholds import ThresholdModule
+from lab.modules.tasks.thresholds import ThresholdModule
 from lab.signals import stop_at_safe_points, stop_on_signals
 from lab.tracking import store
 from lab.tracking.reading import baselines, directions
 from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Recorded, Tracker
-from lab.training import failures, provenance, quick_baseline, records, scores
+from lab.training import failures, provenance, records
+from lab.training.baselines import quick_baseline
+from lab.training.baselines.quick_baseline import QuickBaseline
 from lab.training.building import Built, build
 from lab.training.checkpoints.best_epoch import best_by
 from lab.training.checkpoints.callback import BestAndLast
-from lab.training.quick_baseline import QuickBaseline
 from lab.training.records import Records
 from lab.training.rehearsal import whole_batch
-from lab.training.results import artifacts
-from lab.training.scores import Scores
+from lab.training.results import artifacts, scores
+from lab.training.results.scores import Scores
 from lab.training.threads import choose_threads
 from lab.training.trainer import early_stopping_of, fit, make_trainer, silence_libraries
 

@@ -12,13 +12,15 @@ from lab.config.sections import Part
 from lab.config.types import Threshold
 from lab.data.base import DataModule
 from lab.errors import LabError
-from lab.modules import metrics, quantiles, thresholds
 from lab.modules.averaging import average_for
+from lab.modules.metrics import own_metrics
 from lab.modules.mixing import mixing_for
-from lab.modules.multilabel import MultilabelModule
-from lab.modules.ordinal import OrderedProbabilities, OrdinalModule
-from lab.modules.task import TaskModule
-from lab.modules.tasks import ClassificationModule, Probabilities, Unscale
+from lab.modules.tasks import quantiles, thresholds
+from lab.modules.tasks.classification import ClassificationModule, Probabilities
+from lab.modules.tasks.multilabel import MultilabelModule
+from lab.modules.tasks.ordinal import OrderedProbabilities, OrdinalModule
+from lab.modules.tasks.regression import Unscale
+from lab.modules.tasks.task import TaskModule
 from lab.modules.training_step import Stepping
 from lab.training.fine_tuning import groups
 
@@ -41,6 +43,8 @@ def loss_of(chosen: Part | None, data: DataModule) -> Part:
     shipped = {kind for kinds in LOSSES.values() for kind in kinds}
     if chosen.kind in shipped and chosen.kind not in LOSSES[task]:
         raise LabError(f"loss.kind: {chosen.kind} does not fit {task}; use {' or '.join(LOSSES[task])}")
+    if task == "multilabel" and chosen.settings.get("class_weights") is not None:
+        raise LabError("loss.class_weights: are for classes, not for labels; leave it out")
     return chosen
 
 
@@ -70,7 +74,7 @@ def module_of(experiment: Experiment, data: DataModule, architecture: nn.Module)
         "make_optimizer": lambda network: groups.optimizer_of(experiment.part("optimizer"), network),
         "make_scheduler": make_scheduler,
         "seed": experiment.seed_of("dropout"),
-        "own_metrics": lambda: metrics.build_all(experiment.metrics, data.sizes),
+        "own_metrics": lambda: own_metrics.build_all(experiment.metrics, data.sizes),
         "weighted": data.weighted,
         "stepping": Stepping(
             data.batch_size,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 
 from lab.data.loaders import Batch
-from lab.modules.task import TaskModule
+from lab.modules.tasks.task import TaskModule
 from lab.training.building import Built
 
 SECONDS_PER_TRY = 0.3  # for each number of threads

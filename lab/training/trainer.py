@@ -20,9 +20,9 @@ from lab.data.base import SPLITS, Split
 from lab.data.lightning_data import LightningData
 from lab.errors import LabError, did_you_mean
 from lab.modules.averaging import average_for
-from lab.modules.conformal import calibrate
-from lab.modules.tasks import RegressionModule
-from lab.modules.thresholds import ThresholdModule
+from lab.modules.tasks.conformal import calibrate
+from lab.modules.tasks.regression import RegressionModule
+from lab.modules.tasks.thresholds import ThresholdModule
 from lab.tracking.writing.logger import DirectLogger, JournalLogger
 from lab.tracking.writing.tracker import Tracker
 from lab.training.building import Built

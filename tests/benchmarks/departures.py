@@ -24,9 +24,10 @@ from lightning.pytorch.callbacks import Callback
 from lab.config import experiment
 from lab.data import base
 from lab.data.base import DataModule
-from lab.modules import optimizers, task
+from lab.modules import optimizers
 from lab.modules.diagnostics import GradientSamples
-from lab.modules.task import TaskModule
+from lab.modules.tasks import task
+from lab.modules.tasks.task import TaskModule
 from lab.tracking import store
 from lab.tracking.writing.tracker import Tracker
 from lab.training import building, trainer

@@ -13,9 +13,9 @@ from torch.utils.data import DataLoader
 from torchmetrics import MeanMetric, MetricCollection
 
 from lab.data.loaders import Batch, SeededLoader
-from lab.modules.metrics import EpochScores, as_floats
-from lab.modules.task import TaskModule
-from lab.modules.tasks import ClassificationModule
+from lab.modules.metrics.epoch_scores import EpochScores, as_floats
+from lab.modules.tasks.classification import ClassificationModule
+from lab.modules.tasks.task import TaskModule
 from lab.tracking.writing.tracker import Tracker
 from lab.training.records import Records
 

@@ -51,6 +51,10 @@ OLD_PATHS = {
     ("scheduler", "lab.schedulers"): ["constant", "cosine", "onecycle", "step", "plateau"],
     ("loss", "lab.losses"): ["cross_entropy", "bce", "mse", "l1", "huber"],
     ("metrics", "lab.modules.classification"): ["SecondClassAUROC"],
+    ("model", "lab.modules.tasks"): ["ClassificationModule", "Probabilities"],
+    ("metrics", "lab.modules.class_metrics"): ["BalancedAccuracy", "CalibrationError", "Recall"],
+    ("metrics", "lab.modules.metrics"): ["OwnMetric"],
+    ("metrics", "lab.modules.value_metrics"): ["R2Score"],
     ("metrics", "lab.modules.own_metrics"): ["OwnMetric"],
     ("metrics", "lab.modules.scores"): ["SkillScore"],
 }

@@ -12,7 +12,18 @@ import pytest
 from made_runs import EVIL, Filled, make_run
 from pages import opened_page
 
-from dashboard import charts, compare_views, comparison, curve_math, report, run_list, run_views, selection, text
+from dashboard import (
+    charts,
+    class_charts,
+    compare_views,
+    comparison,
+    curve_math,
+    report,
+    run_list,
+    run_views,
+    selection,
+    text,
+)
 from dashboard.charts import Line
 from dashboard.store_reads import LiveTable
 from lab.tracking import store
@@ -217,7 +228,7 @@ def test_the_scores_of_labels_are_bars_and_a_table() -> None:
     scores = pd.DataFrame(
         {"label": ["a<b", "c"], "samples": [3.0, 0], "precision": [1, np.nan], "recall": [0.5, np.nan]}
     )
-    chart = charts.label_bars(scores.assign(f1=[2 / 3, 0.0]))
+    chart = class_charts.label_bars(scores.assign(f1=[2 / 3, 0.0]))
     assert [bar.name for bar in chart.figure.data] == ["precision", "recall", "f1"]
     assert list(chart.figure.data[2].y) == [2 / 3, 0.0]
     assert chart.figure.data[0].x[0] == text.escape_html("a<b", 20)
@@ -252,7 +263,7 @@ def test_what_a_restarted_training_repeats_is_drawn_once_as_recorded_last() -> N
 
 
 def test_a_few_errors_stand_out_of_a_confusion_matrix_and_no_errors_are_empty() -> None:
-    drawn = charts.confusion_matrix(np.array([[98.0, 2.0], [0.0, 50.0]]), ["a", "b"]).figure.data[0]
+    drawn = class_charts.confusion_matrix(np.array([[98.0, 2.0], [0.0, 50.0]]), ["a", "b"]).figure.data[0]
     assert drawn.z[0][1] == pytest.approx(math.sqrt(0.02))
     assert np.isnan(drawn.z[1][0])
     assert drawn.customdata[0][1] == pytest.approx(0.02)

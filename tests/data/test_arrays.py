@@ -10,6 +10,7 @@ import torch
 from lab.config.sections import Part
 from lab.data import arrays
 from lab.data.arrays import Arrays, inferred_axes
+from lab.data.reading import array_files
 from lab.errors import LabError
 
 RANDOM = np.random.default_rng(0)
@@ -119,7 +120,7 @@ def test_a_large_file_is_memory_mapped_and_gives_the_same_batches(monkeypatch: p
     np.save("x.npy", X)
     np.save("y.npy", Y)
     small = prepared(x="x.npy", y="y.npy", batch_size=8)
-    monkeypatch.setattr(arrays, "MAX_BYTES_IN_MEMORY", 1)
+    monkeypatch.setattr(array_files, "MAX_BYTES_IN_MEMORY", 1)
     monkeypatch.setattr(arrays, "CHUNK_BYTES", 1_000)
     large = prepared(x="x.npy", y="y.npy", batch_size=8)
     assert isinstance(large.splits["train"].x.raw, np.memmap)  # type: ignore[attr-defined]

@@ -12,8 +12,8 @@ from lab.config.sections import Part
 from lab.data.encodings.table import TableEncoding
 from lab.data.reading.settings import Reading
 from lab.data.reading.table_files import read, read_rows, read_steps
-from lab.data.series import Series
 from lab.data.table import Table
+from lab.data.time_series.series import Series
 
 ROWS = 60
 TABLES = 200

@@ -9,8 +9,8 @@ from made_data import sales_rows
 
 from lab.config.sections import Part
 from lab.data.samples import Samples, check
-from lab.data.series import Series
 from lab.data.table import Table
+from lab.data.time_series.series import Series
 from lab.errors import LabError
 
 pytestmark = pytest.mark.usefixtures("empty_workplace")

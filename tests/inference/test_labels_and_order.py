@@ -15,7 +15,7 @@ from sklearn.metrics import cohen_kappa_score, f1_score
 import lab
 from lab.config.experiment import load
 from lab.inference import export
-from lab.modules.thresholds import best
+from lab.modules.tasks.thresholds import best
 from lab.tracking import store
 from lab.tracking.reading import stored_runs
 from lab.tracking.reading.stored_runs import StoredRun

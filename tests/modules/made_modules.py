@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lab.modules.metrics import EpochScores, weighted
-from lab.modules.task import TaskModule
+from lab.modules.metrics.epoch_scores import EpochScores, weighted
+from lab.modules.tasks.task import TaskModule
 from lab.modules.training_step import Stepping
 
 

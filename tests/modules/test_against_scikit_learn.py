@@ -13,7 +13,8 @@ from sklearn import metrics as reference
 from torch import Tensor, nn
 
 from lab.data.preparation import Scale
-from lab.modules.tasks import ClassificationModule, ForecastingModule, RegressionModule
+from lab.modules.tasks.classification import ClassificationModule
+from lab.modules.tasks.regression import ForecastingModule, RegressionModule
 
 SAMPLES = 45  # in batches of 7: the last has 3
 TIGHT = 1e-6

@@ -13,8 +13,8 @@ from lab.config.experiment import load
 from lab.errors import LabError
 from lab.modules.class_weights import balanced
 from lab.modules.optimizers import bce, cross_entropy
-from lab.modules.tasks import ClassificationModule
-from lab.training import quick_baseline
+from lab.modules.tasks.classification import ClassificationModule
+from lab.training.baselines import quick_baseline
 from lab.training.building import build
 
 COUNTS = (30, 6, 9)

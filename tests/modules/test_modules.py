@@ -11,8 +11,9 @@ from torch import nn
 from lab.config.experiment import load
 from lab.data.preparation import Scale
 from lab.errors import LabError, TrainingFailed
-from lab.modules.metrics import BUFFERED_ROWS
-from lab.modules.tasks import ClassificationModule, ForecastingModule, Probabilities, RegressionModule
+from lab.modules.metrics.epoch_scores import BUFFERED_ROWS
+from lab.modules.tasks.classification import ClassificationModule, Probabilities
+from lab.modules.tasks.regression import ForecastingModule, RegressionModule
 from lab.training.building import build
 from lab.training.trainer import make_trainer
 

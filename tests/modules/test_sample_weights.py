@@ -19,10 +19,11 @@ from lab.data.loaders import derived_seed
 from lab.data.preparation import Scale
 from lab.errors import LabError
 from lab.modules.class_weights import WeightedBCE
-from lab.modules.metrics import EpochScores, weighted
+from lab.modules.metrics.epoch_scores import EpochScores, weighted
 from lab.modules.sample_weights import weighted_loss
-from lab.modules.tasks import ClassificationModule, RegressionModule
-from lab.training import quick_baseline
+from lab.modules.tasks.classification import ClassificationModule
+from lab.modules.tasks.regression import RegressionModule
+from lab.training.baselines import quick_baseline
 from lab.training.building import Built, build
 from lab.training.rehearsal import whole_batch
 from lab.training.trainer import evaluate, make_trainer

@@ -13,11 +13,12 @@ from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from lab.config.experiment import from_sections, load
 from lab.errors import LabError
-from lab.modules import metrics, training_step
-from lab.modules.multilabel import MultilabelModule
-from lab.modules.tasks import ClassificationModule
-from lab.modules.thresholds import best
-from lab.training import quick_baseline
+from lab.modules import training_step
+from lab.modules.metrics import epoch_scores
+from lab.modules.tasks.classification import ClassificationModule
+from lab.modules.tasks.multilabel import MultilabelModule
+from lab.modules.tasks.thresholds import best
+from lab.training.baselines import quick_baseline
 from lab.training.building import Built, build
 from lab.training.rehearsal.check import check
 
@@ -126,6 +127,7 @@ def test_where_the_validation_split_has_no_yes_the_usual_threshold_stays_and_tha
         ("labels", "threshold=f2", "threshold: must be a number, or f1, balanced_accuracy or accuracy, not 'f2'"),
         ("gan", "threshold=0.3", "threshold: would not be used, since module: has its own"),
         ("labels", "loss.kind=mse", "loss.kind: mse does not fit multilabel; use bce"),
+        ("labels", "loss={kind: bce, class_weights: {odd: 3}}", "loss.class_weights: are for classes"),
         ("ordinal", "loss.kind=cross_entropy", "loss.kind: cross_entropy does not fit ordinal; use ordinal"),
     ],
 )
@@ -172,5 +174,5 @@ def test_a_run_that_was_broken_off_goes_on_to_the_last_bit(
     workplace: Path, monkeypatch: pytest.MonkeyPatch, name: str, overrides: tuple[str, ...], stop: int
 ) -> None:
     monkeypatch.setattr(training_step, "MAX_BATCHES", 1)
-    monkeypatch.setattr(metrics, "BUFFERED_ROWS", 300)  # the metrics hold a part of the epoch
+    monkeypatch.setattr(epoch_scores, "BUFFERED_ROWS", 300)  # the metrics hold a part of the epoch
     assert_goes_on(workplace, name, ("checkpoints.every_seconds=0", *overrides), (stop,))

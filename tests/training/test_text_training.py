@@ -13,7 +13,7 @@ from lab.architectures.bag import Bag
 from lab.config.experiment import from_sections
 from lab.data.encodings.text import PAD
 from lab.errors import LabError
-from lab.training import quick_baseline
+from lab.training.baselines import quick_baseline
 from lab.training.building import Built, build
 from lab.training.rehearsal.whole_batch import rehearse
 

@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score
 
 from lab.config.experiment import from_sections, load
 from lab.errors import LabError
-from lab.training import quick_baseline
+from lab.training.baselines import quick_baseline
 from lab.training.building import Built, build
 from lab.training.rehearsal.part_checks import batches
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from lab.data.encodings.text import TEXT_FILE
-from lab.data.reading import given_splits
 from lab.data.reading.images.files import SUFFIXES, Files, files_below, is_hidden
+from lab.data.splitting import given_splits
 from lab.errors import LabError, did_you_mean, printable
 
 

@@ -15,9 +15,9 @@ from torch import Tensor
 from lab import signals
 from lab.errors import TrainingFailed
 from lab.modules.training_step import BlockModule
-from lab.training import lightning_internals
 from lab.training.checkpoints import files as checkpoint_files
 from lab.training.checkpoints.best_epoch import BestEpoch
+from lab.training.own_modules import lightning_internals
 from lab.training.records import Records
 
 PATIENCE = 3.0  # seconds that a signal waits for the end of a validation

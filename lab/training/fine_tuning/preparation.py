@@ -11,7 +11,7 @@ from lab.architectures.libraries import library_of
 from lab.architectures.pretrained import Normalised, Pretrained
 from lab.config.experiment import Experiment
 from lab.data.base import DataModule
-from lab.modules.task import TaskModule
+from lab.modules.tasks.task import TaskModule
 from lab.training.fine_tuning import start
 from lab.training.fine_tuning.freezing import Freezing, freezing_of
 

@@ -13,7 +13,7 @@ import torch
 from lab.config.experiment import Experiment
 from lab.errors import described, printable
 from lab.files import same_folder
-from lab.modules.task import TaskModule
+from lab.modules.tasks.task import TaskModule
 from lab.training.building import Built, build
 from lab.training.rehearsal import memory
 from lab.training.rehearsal.isolation import copied, in_precision, same_randomness

@@ -22,7 +22,7 @@ from lab.errors import LabError, did_you_mean
 from lab.training.building import Built
 from lab.training.checkpoints import files as checkpoint_files
 from lab.training.checkpoints.files import Damaged
-from lab.training.own_module import OwnObserver
+from lab.training.own_modules.own_module import OwnObserver
 from lab.training.records import Records
 from lab.training.rehearsal.isolation import copied, same_randomness
 from lab.training.rehearsal.part_checks import as_a_line, batches

@@ -15,7 +15,7 @@ from lab.data.loaders import Batch, batch_of
 from lab.data.sequences.buckets import sequences_of
 from lab.data.sizes import Sizes
 from lab.errors import LabError, described, place_of
-from lab.modules.task import TaskModule
+from lab.modules.tasks.task import TaskModule
 
 # What to do about messages of torch that do not say it.
 HINTS = {

@@ -16,8 +16,8 @@ from lab.config import schema
 from lab.data.encodings.sequence import SequenceEncoding
 from lab.data.table import Table
 from lab.errors import printable
-from lab.modules.tasks import RegressionModule
-from lab.modules.thresholds import ThresholdModule
+from lab.modules.tasks.regression import RegressionModule
+from lab.modules.tasks.thresholds import ThresholdModule
 from lab.tracking import models
 from lab.tracking.writing.tracker import Tracker
 from lab.training import provenance

@@ -7,8 +7,8 @@ import pytest
 from lab.config.experiment import from_sections, load
 from lab.display.output import as_text
 from lab.tracking.reading import baselines, stored_runs
-from lab.training import quick_baseline
 from lab.training import run as training
+from lab.training.baselines import quick_baseline
 from lab.training.results import report
 
 pytestmark = pytest.mark.usefixtures("workplace")

@@ -1,0 +1,1 @@
+"""Which samples are for training, validation and testing; start reading in splits.py."""

@@ -1,0 +1,139 @@
+"""Loss and metrics of an epoch, the lab's own metrics, and those that an experiment names."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchmetrics import Metric, MetricCollection
+
+from lab.errors import LabError
+from lab.modules import sample_weights
+from lab.modules.class_weights import WeightedBCE
+
+# Rows kept before they are handed to the metrics: one update costs as much as many rows do.
+BUFFERED_ROWS = 8_192
+
+
+class EpochScores:
+    """Collects the batches of an epoch and gives the mean loss and the metrics over all its samples."""
+
+    def __init__(self, metrics: MetricCollection):
+        self.metrics = metrics
+        for metric in self.metrics.modules():
+            if isinstance(metric, Metric):
+                metric.persistent(True)  # a state_dict holds its state
+        self.samples = 0  # in the last epoch that was computed
+        self._clear()
+
+    def _clear(self) -> None:
+        self._losses: list[Tensor] = []
+        self._weights: list[float] = []
+        self._samples = 0
+        self._buffer: list[dict[str, Tensor]] = []
+        self._buffered = 0
+
+    def add(self, losses: list[Tensor], weights: list[float], scored: dict[str, Tensor]) -> None:
+        """One or several batches: mean loss and weight of each (see `weighted`), and what the metrics take of them.
+
+        That is `preds` and `target`, both (B, ...), and what else the task has.
+        """
+        self._losses += losses
+        self._weights += weights
+        self._samples += len(scored["target"])
+        self._buffer.append(scored)
+        self._buffered += len(scored["target"])
+        if self._buffered >= BUFFERED_ROWS:
+            self._flush()
+
+    def _joined_buffer(self) -> dict[str, Tensor]:
+        names = self._buffer[0] if self._buffer else ()
+        return {name: torch.cat([part[name] for part in self._buffer]) for name in names}
+
+    def _flush(self) -> None:
+        self.metrics.update(**self._joined_buffer())
+        self._buffer, self._buffered = [], 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was collected of an epoch that is not over."""
+        return {
+            "losses": torch.stack(self._losses) if self._losses else torch.empty(0),
+            "weights": torch.tensor(self._weights, dtype=torch.float64),
+            "samples": self._samples,
+            "buffer": self._joined_buffer(),
+            "metrics": self.metrics.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
+        """Go on collecting; raises LabError where an earlier version of the lab measured with other metrics."""
+        if state["metrics"].keys() != self.metrics.state_dict().keys():
+            if len(state["losses"]):
+                raise LabError("a checkpoint from the middle of an epoch of an earlier version; train from the start")
+            return
+        self._losses = list(state["losses"].to(device))
+        self._weights = (state["weights"] if "weights" in state else state["sizes"]).tolist()  # sizes: before 0.3
+        self._samples = state.get("samples", round(sum(self._weights)))
+        buffer = {name: rows.to(device) for name, rows in state["buffer"].items()}
+        self._buffer = [buffer] if buffer else []
+        self._buffered = len(buffer["target"]) if buffer else 0
+        self.metrics.load_state_dict(state["metrics"])
+        self.metrics.to(device)
+
+    def compute(self) -> dict[str, float]:
+        """Loss and metrics of the epoch, and an empty start for the next."""
+        if self._buffer:
+            self._flush()
+        weights = torch.tensor(self._weights, dtype=torch.float64)
+        losses = torch.stack(self._losses).double().cpu()
+        values = {"loss": float((losses * weights).sum() / weights.sum())}
+        self.samples = self._samples
+        values |= as_floats(self.metrics.compute())
+        self.metrics.reset()
+        self._clear()
+        return values
+
+
+def as_floats(values: dict[str, Tensor]) -> dict[str, float]:
+    """Metric values as the shortest decimals that stand for them: 0.462, not 0.4620000123977661."""
+    for name, value in values.items():
+        if not isinstance(value, Tensor) or value.numel() != 1:
+            given = f"a tensor {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+            raise TypeError(f"the metric {name} gave {given}; it must give one number")
+    return {name: float(str(value.cpu().numpy())) for name, value in values.items()}
+
+
+def weighted(
+    loss: nn.Module, losses: list[Tensor], targets: Sequence[Tensor], weights: Sequence[Tensor] | None = None
+) -> tuple[list[Tensor], list[float]]:
+    """The mean loss of each batch, and its weight in the mean over an epoch, which no batch size then changes.
+
+    That weight is what the sum over the batch is divided by: the number of samples; for a cross-entropy with class
+    weights or an ignored class, the weights of the targets. A loss that adds up (`reduction: sum`) is divided by the
+    number of samples here. Where the samples have `weights`, they count instead of the number of samples.
+    """
+    if weights is not None:
+        return _by_samples(loss, losses, targets, weights)
+    sizes = [float(len(target)) for target in targets]
+    if getattr(loss, "reduction", "mean") == "sum":
+        return [value / size for value, size in zip(losses, sizes, strict=True)], sizes
+    if isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) and (loss.weight is not None or loss.ignore_index >= 0):
+        return losses, [_class_weights(loss, target) for target in targets]
+    if isinstance(loss, WeightedBCE):
+        return losses, [float(loss.weights_of(target).sum()) for target in targets]
+    return losses, sizes
+
+
+def _by_samples(
+    loss: nn.Module, losses: list[Tensor], targets: Sequence[Tensor], weights: Sequence[Tensor]
+) -> tuple[list[Tensor], list[float]]:
+    """As `weighted`, for samples with weights."""
+    if getattr(loss, "reduction", "mean") == "sum":
+        sums = [float(weight.double().sum()) for weight in weights]
+        return [value / (total or 1.0) for value, total in zip(losses, sums, strict=True)], sums
+    pairs = zip(targets, weights, strict=True)
+    return losses, [float(sample_weights.counted(loss, *pair).double().sum()) for pair in pairs]
+
+
+def _class_weights(loss: nn.CrossEntropyLoss | nn.NLLLoss, target: Tensor) -> float:
+    counted = target[target != loss.ignore_index]
+    return float(len(counted) if loss.weight is None else loss.weight[counted].sum())

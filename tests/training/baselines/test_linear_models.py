@@ -1,0 +1,54 @@
+"""The linear models of the quick baseline: raw outputs as a network's, from features with category codes expanded."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from lab.modules.tasks.classification import Probabilities
+from lab.training.baselines.linear_models import Features, logistic_regression, ridge_regression
+
+RANDOM = np.random.default_rng(1)
+X = RANDOM.normal(size=(200, 4))
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_logits_give_the_probabilities_of_scikit_learn(classes: int) -> None:
+    y = (X[:, 0] + RANDOM.normal(size=200) > 0).astype(int) + (X[:, 1] > 1) * (classes - 2)
+    logits = logistic_regression(X, y, classes, of_class=None)(X)
+    assert logits.shape == (200, 1 if classes == 2 else 3)
+    expected = LogisticRegression(max_iter=100).fit(X, y).predict_proba(X)
+    np.testing.assert_allclose(Probabilities()(logits).numpy(), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("present", [(0, 2, 3), (1, 3)])
+def test_a_class_without_samples_gets_no_probability(present: tuple[int, ...]) -> None:
+    y = np.array(present)[RANDOM.integers(len(present), size=200)]
+    probabilities = Probabilities()(logistic_regression(X, y, 4, of_class=None)(X)).numpy()
+    expected = LogisticRegression(max_iter=100).fit(X, y).predict_proba(X)
+    np.testing.assert_allclose(probabilities[:, list(present)], expected, atol=1e-9)
+    assert probabilities.sum(1) == pytest.approx(1)
+
+
+def test_values_are_those_of_scikit_learn() -> None:
+    y = X[:, :2] + RANDOM.normal(size=(200, 2))
+    np.testing.assert_allclose(ridge_regression(X, y)(X), Ridge(alpha=1.0).fit(X, y).predict(X))
+    assert ridge_regression(X, y[:, :1])(X).shape == (200, 1)
+
+
+def test_images_are_flattened() -> None:
+    assert Features.fit(np.zeros((3, 1, 4, 5)), {})(np.zeros((2, 1, 4, 5))).shape == (2, 20)
+
+
+def test_codes_of_few_categories_are_one_hot_the_unknown_one_too() -> None:
+    x = np.array([[0.5, 0], [1.5, 1], [2.5, 3]])
+    assert Features.fit(x, {1: 3})(x).tolist() == [[0.5, 1, 0, 0, 0], [1.5, 0, 1, 0, 0], [2.5, 0, 0, 0, 1]]
+
+
+def test_codes_of_many_categories_become_their_frequency_standardised() -> None:
+    codes = np.concatenate([np.zeros(60), np.arange(1, 61)])[:, None]
+    found = Features.fit(codes, {0: 80})(codes)
+    assert found.shape == (120, 1)
+    assert (found.mean(), found.std()) == (pytest.approx(0), pytest.approx(1))
+    assert found[0] > 0 > found[-1]
+    assert torch.isfinite(torch.from_numpy(Features.fit(codes[:60], {0: 80})(codes))).all()
