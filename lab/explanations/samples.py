@@ -14,6 +14,7 @@ from lab.data.images import Images
 from lab.data.loaders import WindowDataset
 from lab.data.reading.times.columns import formatted
 from lab.data.table import Table
+from lab.data.text.texts import Text
 from lab.data.time_series.series_base import SeriesDataModule
 from lab.explanations.outcomes import Outcomes
 from lab.explanations.trained import Trained
@@ -56,6 +57,8 @@ def _origins(data: DataModule, split: Split, numbers: list[int], raw: Tensor) ->
         return _windows(data, split, numbers, raw)
     indices = data.split_indices[split][numbers]
     match data:
+        case Text() if not data.of_columns:
+            return _texts(data, indices)
         case Table():
             return _rows(data, split, indices)
         case Images():
@@ -74,6 +77,16 @@ def _rows(data: Table, split: Split, indices: NDArray[np.int64]) -> Iterator[Des
     for index, (_, row) in zip(indices.tolist(), inputs.iterrows(), strict=True):
         cells = {str(name): _cell(value) for name, value in row.items()}
         yield {"id": f"row {data.row_numbers[index]}", "index": index, "file": file or data.path, "row": cells}
+
+
+def _texts(data: Text, indices: NDArray[np.int64]) -> Iterator[Described]:
+    """Texts that are in files of their own, or come with the lab."""
+    for index in indices.tolist():
+        found: Described = {"id": f"text {index}"}
+        if data.files:
+            path = data.files[index]
+            found = {"id": f"{path.parent.name}/{path.name}", "file": str(path)}
+        yield found | {"index": index, "row": {data.text: data.texts[index]}}
 
 
 def _cell(value: Any) -> Any:

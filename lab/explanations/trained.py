@@ -80,9 +80,10 @@ def load(run: StoredRun) -> Trained:
     except Damaged as damage:
         raise LabError(f"run {run.id} cannot be explained: {damage}") from None
     built.module.cpu().float().eval()
-    if isinstance(built.module, ThresholdModule) and built.module.chosen_by is not None:
-        built.module.choose_thresholds(built.data.loader("val"))
-    return Trained(run, built.data, task_of(built).eval().requires_grad_(False))
+    module = task_of(built).eval().requires_grad_(False)
+    if isinstance(module, ThresholdModule):
+        module.choose_thresholds(built.data.loader("val"))
+    return Trained(run, built.data, module)
 
 
 def _check_same_data(run: StoredRun, built: Built) -> None:
@@ -98,9 +99,10 @@ def task_of(built: Built) -> TaskModule:
     Raises LabError for another task, and where the outputs of that module are not the task's.
     """
     if built.data.task not in TASKS:
-        what = "a LightningDataModule" if isinstance(built.data, LightningData) else f"for the task {built.data.task}"
+        own = isinstance(built.data, LightningData)
+        what = "is a LightningDataModule" if own else f"has the task {built.data.task}"
         kind = built.experiment.data.kind
-        raise LabError(f"explain: {kind} is {what}; it explains {', '.join(TASKS)} on the lab's own data modules")
+        raise LabError(f"explain: {kind} {what}; it explains {', '.join(TASKS)} on the lab's own data modules")
     if isinstance(built.module, TaskModule):
         return built.module
     network, name = _Forward(built.module), type(built.module).__name__

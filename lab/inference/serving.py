@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 EXAMPLE_FILE = "serving_input_example.json"  # MLflow writes it into every model's folder
+NO_INPUT = "Failed to predict data"  # MLflow, on several lines: the data, then the error
 OWN_ERROR = "LabError: "  # in the traceback that MLflow gives, what the encoding of the model says
 MIGRATION = " IMPORTANT: The MLflow Model scoring protocol has changed"  # follows some of MLflow's errors
 LONGEST = 300  # characters of an error
@@ -111,7 +112,8 @@ def one_line(error: Any) -> str:
     trace = str(error.get("stack_trace") or "").strip()
     if OWN_ERROR in trace:
         return "; ".join(line.strip() for line in trace.rpartition(OWN_ERROR)[2].splitlines() if line.strip())
-    lines = str(error.get("message") or error.get("detail")).strip().splitlines()
+    message = str(error.get("message") or error.get("detail")).strip()
+    lines = (message.rpartition("Error: ")[2] if message.startswith(NO_INPUT) else message).splitlines()
     if trace and lines[0].startswith("Encountered an unexpected error"):
         lines = [f"the model cannot take this input: {trace.splitlines()[-1]}"]
     return lines[0].partition(MIGRATION)[0][:LONGEST] if lines else "the request cannot be answered"

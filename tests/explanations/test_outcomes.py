@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from lab.data.loaders import WindowDataset
 from lab.explanations.outcomes import lists, outcomes
 from lab.explanations.trained import Trained, load
+from lab.modules.tasks.thresholds import ThresholdModule
 from lab.tracking.reading import stored_runs
 
 
@@ -36,6 +37,17 @@ def test_classes(folder: Path) -> None:
     assert chosen["most confident errors"].tolist() == errors[:12]
     right = chosen["confident and right"]
     assert (logits[right].argmax(1) == y[right]).all()
+
+
+def test_of_two_classes_the_threshold_of_the_run_decides(folder: Path) -> None:
+    trained = trained_run("cancer")
+    x, _ = trained.samples("val", torch.arange(len(outcomes(trained, "val"))))
+    second = trained.module(x).sigmoid().flatten().numpy()
+    assert isinstance(trained.module, ThresholdModule)
+    trained.module.thresholds = (0.99,)
+    found = outcomes(trained, "val")
+    assert ((second > 0.5) != (second > 0.99)).any()
+    assert found.predicted.tolist() == (second > 0.99).astype(int).tolist()
 
 
 def test_the_metric_is_that_of_the_run(folder: Path) -> None:

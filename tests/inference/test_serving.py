@@ -146,3 +146,13 @@ def served(folder: Path, run: str) -> Iterator[tuple[int, list[str]]]:
     finally:
         process.terminate()
         process.wait(30)
+
+
+def test_the_name_of_a_file_is_no_table(folder: Path) -> None:
+    with pytest.raises(LabError, match="a DataFrame of rows is expected, not str; read a file with pandas first"):
+        lab.load("shop").predict("new.csv")
+
+
+def test_what_mlflow_says_of_an_array_is_its_reason_and_not_the_beginning_of_the_data() -> None:
+    said = "Failed to predict data '   nonsense\n0  1.0'. \nError: Failed to enforce schema. Error: column is scalar."
+    assert serving.one_line({"message": said}) == "column is scalar."

@@ -1,6 +1,7 @@
 """A model of texts, from `lab new` to predictions: the same by every way, without the lab, and in ONNX."""
 
 import json
+import re
 import shutil
 from contextlib import chdir
 from pathlib import Path
@@ -13,6 +14,7 @@ from made_texts import reviews, write_folders
 import lab
 from lab.config.experiment import load
 from lab.errors import LabError
+from lab.explanations.explain import explain
 from lab.inference import export, files, model
 from lab.scaffold import writing
 from lab.tracking import models, store
@@ -66,6 +68,12 @@ def test_a_text_is_predicted_alone_as_among_others_and_without_the_lab(name: str
         assert list(way["prediction"]) == list(together["prediction"]) or numbers == ["prediction"]
 
 
+def test_a_cell_of_json_that_is_no_text_is_refused_in_one_line() -> None:
+    with pytest.raises(LabError, match=r"column 'text', row 2: .* is not text; give it as text") as error:
+        lab.load("words").predict(pd.DataFrame({"text": ["a film", {"a": 1}]}))
+    assert len(error.value.lines) == 1
+
+
 @pytest.mark.parametrize("name", ["words", "bpe"])
 def test_token_numbers_go_into_onnx(name: str, tmp_path: Path) -> None:
     loaded = model.load(name)
@@ -93,3 +101,10 @@ def test_files_and_folders_are_predicted_one_by_one(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     with pytest.raises(LabError, match=r"has no texts \(.txt\)"):
         files.read([str(tmp_path / "pictures")], loaded.encoding)
+
+
+@pytest.mark.parametrize(("name", "first"), [("words", r"(good|bad)/\d+\.txt"), ("bpe", r"row \d+")])
+def test_the_most_wrong_texts_are_named_as_they_are_stored(name: str, first: str) -> None:
+    sample = explain(name).samples[0]
+    assert re.fullmatch(first, sample["id"])
+    assert len(next(iter(sample["row"].values())).split()) > 1

@@ -163,6 +163,8 @@ class TableEncoding:
 
     def encode(self, raw: pd.DataFrame) -> Matrix:
         """Rows of a table to (N, width); raises LabError, with column and row, for invalid values."""
+        if not isinstance(raw, pd.DataFrame):
+            raise LabError(f"a DataFrame of rows is expected, not {type(raw).__name__}; read a file with pandas first")
         given = [str(name) for name in raw.columns]
         raw = raw.set_axis(given, axis=1)  # numbers in a DataFrame that was made of an array
         missing = [column.name for column in self.columns if column.name not in given]

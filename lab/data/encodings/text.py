@@ -171,6 +171,10 @@ def texts_of(raw: Any, column: str, missing: Iterable[str] | None = None, text_e
 
 
 def _cells(cells: pd.Series, missing: Iterable[str] | None) -> list[str]:
+    nested = cells.map(
+        lambda cell: isinstance(cell, list | dict)
+    )  # which JSON may hold, and are no marks of a missing one
+    refuse(nested, cells, "is not text", "give it as text, or leave the cell empty")
     found = known(cells.astype(object), Marks.of(None if missing is None else list(missing)))
     absent = found.isna()
     other = ~absent & ~found.map(lambda cell: isinstance(cell, str))

@@ -34,7 +34,7 @@ class Text(Table):
 
     `path` is a CSV or Parquet file with the texts in the column `text`; or a folder with a folder of .txt files per
     class, perhaps below `train`, `val` and `test`. Columns `group`, `order_by` and `split`, files `test_path` and
-    `val_path`, and how a file is read are those of a table.
+    `val_path`, the column `weight`, and how a file is read are those of a table.
 
     `tokenizer` is `words`: lower-cased words and signs, at most `vocabulary` (20,000) of those that the training texts
     have twice or more; `ngrams` says of which words character n-grams are taken too: of all, of none, or in place of
@@ -47,6 +47,7 @@ class Text(Table):
 
     encoding: TextEncoding  # type: ignore[assignment]
     texts: list[str]  # of all samples
+    files: list[Path]  # of each text, where they are in files of their own
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class Text(Table):
         group: str | None = None,
         order_by: str | None = None,
         split: str | None = None,
+        weight: str | None = None,
         test_path: str | None = None,
         val_path: str | None = None,
         separator: Separator = "auto",
@@ -92,6 +94,7 @@ class Text(Table):
             group=group,
             order_by=order_by,
             split=split,
+            weight=weight,
             test_path=test_path,
             val_path=val_path,
             separator=separator,
@@ -111,6 +114,7 @@ class Text(Table):
         self.of_columns = {name: value for name, value in {"text": text, "target": target}.items() if value}
         self.tokenizing = fitting.Settings(tokenizer, vocabulary, ngrams, pairs, buckets)
         self.length = length
+        self.files = []
         self.embedding = embedding
 
     def _read(self) -> Samples:
@@ -124,7 +128,8 @@ class Text(Table):
 
     def _read_folders(self) -> Samples:
         """The texts of .txt files, whose classes are the names of their folders."""
-        if given := [*self.of_columns, *self.rows.columns, *(f"{s}_path" for s, p in self.rows.files.items() if p)]:
+        columns = [*self.of_columns, *self.rows.columns, *(["weight"] if self.weight else [])]
+        if given := [*columns, *(f"{s}_path" for s, p in self.rows.files.items() if p)]:
             raise LabError(f"data.{given[0]}: is for a table; {self.path} is a folder, whose folders are the classes")
         if self.choice.task not in ("auto", "classification"):
             raise LabError(f"data.task: the targets are the folders of {self.path}, which are classes")
@@ -132,6 +137,7 @@ class Text(Table):
         targets.check_classes(files.labels, files.class_names, self.path)
         self.notes += files.notes
         self.skipped += files.unused
+        self.files = list(files.paths)
         if files.given is not None:
             self.notes.append(("split", given_splits.described(files.given.tolist(), files.given_by)))
         texts = [read_text(path, self.reading.text_encoding) for path in files.paths]
@@ -151,7 +157,12 @@ class Text(Table):
         if self.text in self.predicted:
             raise LabError(f"data.text: '{self.text}' is the target; name the column with the texts")
         super()._checked(frame)
-        used = [self.text, *self.predicted, *self.rows.columns.values()]
+        used = [
+            self.text,
+            *self.predicted,
+            *self.rows.columns.values(),
+            *([] if self.weight is None else [self.weight]),
+        ]
         if unused := [str(name) for name in frame.columns if name not in used]:
             self.notes.append(("not used", f"the columns {', '.join(unused)}"))
         cells = frame[self.text].dropna()

@@ -62,7 +62,7 @@ def check_kind(model: Part, data: Part, sizes: Sizes) -> None:
     given = ("N", *sizes.input_shape)
     expected: Any = getattr(model.target, "input_shape", None)
     if expected and len(expected) != len(given):
-        fitting = [kind for kind in kinds.SHIPPED["model"] if _fits(kind, given)]
+        fitting = [kind for kind in kinds.SHIPPED["model"] if _fits(kind, given) and (not sizes.padded or _masks(kind))]
         raise LabError(
             f"model.kind: {model.kind} takes {_shape(expected)}, but {data.kind} gives {_shape(given)}; "
             f"kinds that take it: {', '.join(fitting)}"
@@ -77,9 +77,7 @@ def check_kind(model: Part, data: Part, sizes: Sizes) -> None:
 def check_padding(model: Part, data: Part, architecture: nn.Module, sizes: Sizes) -> None:
     """Raise LabError where sequences are of unequal length, and the network does not say that it masks the padding."""
     if sizes.padded and not getattr(architecture, "masks_padding", False):
-        fitting = [
-            kind for kind in kinds.SHIPPED["model"] if getattr(kinds.find("model", kind), "masks_padding", False)
-        ]
+        fitting = [kind for kind in kinds.SHIPPED["model"] if _masks(kind)]
         raise LabError(
             f"{model.section}.kind: {model.kind} does not take sequences of unequal length, which {data.kind} gives; "
             f"kinds that do: {', '.join(fitting)} (your own: replace the NaN after the end, set masks_padding = True)"
@@ -136,6 +134,11 @@ def _remember(entered: list[tuple[str, nn.Module, Tensor]], name: str) -> Any:
 def _fits(kind: str, given: tuple[Any, ...]) -> bool:
     expected: Any = getattr(kinds.find("model", kind), "input_shape", None)
     return expected is None or len(expected) == len(given)
+
+
+def _masks(kind: str) -> bool:
+    """Whether the shipped kind takes sequences of unequal length."""
+    return getattr(kinds.find("model", kind), "masks_padding", False)
 
 
 def _shape(dims: Any) -> str:

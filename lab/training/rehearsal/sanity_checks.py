@@ -15,12 +15,13 @@ Note = tuple[str, str]
 UNIT_SUM = 1e-4  # how near to 1 the outputs of a softmax add up
 SAME_LOSS = 1e-6  # relative difference below which two losses are the same; float32 has 7 digits
 SHOWN = 3  # names in a list
+WIDE = 100.0  # deviation of weights with which logits of any network leave 0 to 1
 
 
 def of_batch(built: Built, outputs: Tensor, batch: Batch, loss: Tensor) -> list[Note]:
     """Notes on the outputs and the loss of a batch, before the backward pass."""
     return [
-        *_of_outputs(built, outputs),
+        *_of_outputs(built, outputs, batch),
         *_of_loss(built, outputs, batch, loss),
         *_of_unknown_tensors(built, loss),
         *_of_metrics(built),
@@ -43,10 +44,10 @@ def of_step(built: Built, optimizer: Optimizer, changed: bool) -> list[Note]:
     ]
 
 
-def _of_outputs(built: Built, outputs: Tensor) -> list[Note]:
+def _of_outputs(built: Built, outputs: Tensor, batch: Batch) -> list[Note]:
     """Outputs that are probabilities, or logits, although the loss takes the other."""
     loss, values = built.task_module.loss, outputs.detach().float()
-    between = bool((values >= 0).all() and (values <= 1).all())
+    between = _are_between(values) and _always_between(built.task_module.architecture, batch[0])
     if isinstance(loss, nn.CrossEntropyLoss) and between:
         perfect = nn.functional.cross_entropy(torch.eye(outputs.shape[1]), torch.arange(outputs.shape[1]))
         costs = f"a perfect prediction still costs {float(perfect):.2f}"
@@ -59,6 +60,23 @@ def _of_outputs(built: Built, outputs: Tensor) -> list[Note]:
     if isinstance(loss, nn.NLLLoss) and not _sums_to_one(values.exp()):
         return [("loss", "NLLLoss takes log-probabilities, which the outputs are not; use cross_entropy")]
     return []
+
+
+def _are_between(values: Tensor) -> bool:
+    return bool((values >= 0).all() and (values <= 1).all())
+
+
+@torch.no_grad()
+def _always_between(network: nn.Module, x: Tensor) -> bool:
+    """Whether the outputs lie between 0 and 1 for other weights too: the first logits of a few samples may, by chance.
+
+    The weights are drawn by a generator of their own, so that nothing else in the training is.
+    """
+    generator = torch.Generator().manual_seed(0)
+    weights = {name: torch.randn(w.shape, generator=generator) * WIDE for name, w in network.named_parameters()}
+    buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    with torch.random.fork_rng(devices=[]):
+        return _are_between(torch.func.functional_call(network, weights | buffers, (x,)).float())
 
 
 def _sums_to_one(values: Tensor) -> bool:

@@ -1,6 +1,7 @@
 """The terminal output of a run: its metrics, where they are recorded, the next commands."""
 
 import math
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -129,13 +130,20 @@ def _next_commands(result: Result) -> Iterator[tuple[str, str]]:
     """The next commands, the first of them labelled."""
     name, seed, run_id = result.experiment.name, result.experiment.seed, result.run_id
     others = [override for override in result.experiment.overrides if not override.startswith("seed=")]
-    yield "next", escape(f'make experiment NAME={name} ARGS="{" ".join([*others, f"seed={seed + 1}"])}"')
+    yield "next", escape(_again(name, [*others, f"seed={seed + 1}"]))
     if run_id:
         yield "", f".venv/bin/lab test {run_id[:8]}"
     if run_id and not any(about == "incomplete" for about, _ in result.notes):
         what = "--prompt ..." if result.task == "language" else "new-data"
         yield "", f".venv/bin/lab predict {run_id[:8]} {what}"
     yield "", "make dashboard"
+
+
+def _again(name: str, overrides: list[str]) -> str:
+    """The command that runs an experiment with these overrides, as a shell takes it."""
+    if shlex.join(overrides) == " ".join(overrides):
+        return f'make experiment NAME={name} ARGS="{" ".join(overrides)}"'
+    return f".venv/bin/lab run {name} {shlex.join(overrides)}"
 
 
 def _checkpoint_path(experiment: str, run_id: str) -> str:

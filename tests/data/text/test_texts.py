@@ -70,6 +70,14 @@ def test_values_are_a_regression() -> None:
     assert (data.task, data.target_names) == ("regression", ("stars",))
 
 
+def test_a_column_weighs_the_texts_and_is_said() -> None:
+    data = prepared(weight="stars")
+    _, _, weight = data.splits["train"].batch(torch.arange(3))
+    assert weight.tolist() == pytest.approx(reviews(200)["stars"].to_numpy()[data.split_indices["train"][:3]].tolist())
+    assert "column 'stars'" in notes(data)["weight"]
+    assert "not used" not in notes(data)
+
+
 def test_the_same_texts_in_folders_are_the_same_samples() -> None:
     rows = reviews(60)
     write_folders(rows, Path("folders"))

@@ -57,6 +57,16 @@ class Frozen(Net):
         self.net.bias.requires_grad_(False)
 
 
+class Small(Net):
+    """Whose first logits happen to lie between 0 and 1, as those of a bag of words may."""
+
+    def __init__(self, in_features: int, out_features: int):
+        super().__init__(in_features, out_features)
+        with torch.no_grad():
+            self.net.weight.mul_(1e-3)
+            self.net.bias.fill_(0.2)
+
+
 class Idle(Net):
     def __init__(self, in_features: int, out_features: int):
         super().__init__(in_features, out_features)
@@ -160,6 +170,8 @@ def test_a_likely_mistake_is_a_note(mistake: str) -> None:
     [
         ("tiny", [own_kind("model", "LogSoftmax"), "loss={kind: torch.nn.NLLLoss}"]),
         ("breast_cancer", []),
+        ("breast_cancer", [own_kind("model", "Small")]),
+        ("tiny", [own_kind("model", "Small")]),
         ("tiny", [own_kind("scheduler", "warm_up")]),  # the rate of the first step is 0
         ("tiny", ["loss={kind: torch.nn.MultiMarginLoss}"]),
         ("diabetes", []),

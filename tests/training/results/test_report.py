@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lab.config.experiment import from_sections
+from lab.config.experiment import from_sections, load
 from lab.display.output import as_text
 from lab.tracking.reading import baselines, stored_runs
 from lab.training import run as training
@@ -88,3 +88,18 @@ def test_a_quick_baseline_that_is_skipped_is_said() -> None:
         from_sections("wide", "", {"data": data, "model": {"kind": "linear"}, "trainer": {"max_epochs": 1}})
     )
     assert any("no logistic regression: 4,001 inputs and 2 classes take longer" in line for line in shown(result))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "command"),
+    [
+        (["optimizer.lr=0.1"], 'make experiment NAME=diabetes ARGS="optimizer.lr=0.1 trainer.max_epochs=1 seed=1"'),
+        (
+            ['freeze=["linears.0.*"]'],
+            """.venv/bin/lab run diabetes 'freeze=["linears.0.*"]' trainer.max_epochs=1 seed=1""",
+        ),
+    ],
+)
+def test_the_next_command_is_one_that_a_shell_takes(overrides: list[str], command: str) -> None:
+    result = training.run(load("diabetes", [*overrides, "trainer.max_epochs=1"]))
+    assert f"next        {command}" in as_text(report.summary(result))
