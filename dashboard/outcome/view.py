@@ -32,7 +32,7 @@ def show_outcome(table: RunTable, run: str) -> None:
 def _show_probabilities(outputs: ClassOutputs | None) -> None:
     """Calibration, ROC and precision-recall curves."""
     if outputs is None:
-        st.caption("This run kept no probabilities (runs before version 0.7 did not), so there are no ROC curves.")
+        st.caption("This run kept no probabilities (runs before version 0.6 did not), so there are no ROC curves.")
         return
     shown = {
         "calibration": class_curves.calibration_chart(outputs),
