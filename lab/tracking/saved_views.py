@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError
+from lab.files import to_json
 from lab.tracking import store
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def save(name: str, page: str, query: dict[str, str | list[str]]) -> None:
     name = " ".join(name.split())
     if not name or len(name) > MAX_NAME:
         raise LabError(f"a view needs a name of 1 to {MAX_NAME} characters")
-    content = json.dumps({"name": name, "page": page, "query": query})
+    content = to_json({"name": name, "page": page, "query": query})
     if len(content) > MAX_CONTENT:
         raise LabError("this view names too many runs to be saved; group or filter them, and save that")
     with _client() as client:
