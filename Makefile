@@ -58,10 +58,10 @@ mlflow: $(VENV)/installed ## browse runs in the MLflow UI, http://127.0.0.1:5000
 	@$(BIN)/lab mlflow --port $(or $(PORT),5000)
 
 test: $(VENV)/installed $(VENV)/ray ## run all tests (ARGS="tests/data -x": some; PYTHON=python3.12: with another interpreter)
-	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)
 
 coverage: $(VENV)/installed $(VENV)/ray ## run all tests, report which lines of lab/ and dashboard/ they miss (ARGS=...)
-	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report term-missing:skip-covered $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 3 --dist worksteal --cov --cov-report term-missing:skip-covered $(ARGS)
 
 faults: $(VENV)/installed ## inject faults into servers, files and processes (11 minutes; QUICK=1: four); writes docs/reliability.md
 	@QUICK=$(QUICK) $(BIN)/python tests/faults/suite.py $(ARGS)

@@ -20,8 +20,9 @@ PAGES = [
     st.Page("app_pages/verdicts.py", title="Verdicts", icon=":material/balance:"),
 ]
 
+st.set_page_config(page_icon=ICON, layout="wide")  # before the navigation, whose icons would be fetched otherwise
 page = st.navigation(PAGES, position="top")
-st.set_page_config(page_title=f"{page.title} · The lab", page_icon=ICON, layout="wide")
+st.set_page_config(page_title=f"{page.title} · The lab")
 st.html(STYLE)
 with st.container(key="page"):
     components.run_page(page.run)

@@ -2,13 +2,14 @@
 
 import dataclasses
 import difflib
+import fnmatch
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, class_charts, comparison, components, selection, store_reads, text
+from dashboard import charts, comparison, components, group_curves, selection, store_reads, text
 from dashboard.comparison import CurveOptions, Group
 from dashboard.parallel import parallel_coordinates
 from lab.errors import LabError
@@ -16,8 +17,8 @@ from lab.tracking.reading import run_table, summaries
 from lab.tracking.reading.metric_names import SYSTEM, TEST, VALIDATION, is_curve, split_of
 from lab.tracking.reading.run_table import RunTable
 
-MAX_MATRICES = 12
 MAX_DIMENSIONS = 8
+MAX_MATCHING = 24  # metrics of a pattern
 MAX_SUMMARIES = 6  # metrics whose best values are computed
 
 
@@ -26,6 +27,14 @@ def metric_names(table: RunTable) -> list[str]:
     curves = [str(name) for name in table.metrics if is_curve(str(name)) and split_of(str(name))[0] != TEST]
     system = sorted(str(name) for name in table.metrics if str(name).startswith(SYSTEM))
     return [*sorted(curves, key=lambda name: (split_of(name)[0] != VALIDATION, name)), *system]
+
+
+def matching_metrics(names: Sequence[str], chosen: Sequence[str]) -> list[str]:
+    """The chosen metrics, and those that match the chosen patterns such as `val/*`, at most MAX_MATCHING of these."""
+    found: list[str] = []
+    for pattern in chosen:
+        found += [pattern] if pattern in names else fnmatch.filter(names, pattern)[:MAX_MATCHING] or [pattern]
+    return list(dict.fromkeys(found))
 
 
 def with_best_values(table: RunTable) -> RunTable:
@@ -46,7 +55,7 @@ def show_curves(
             _show_unrecorded(metric)
             continue
         values = comparison.colour_values(table, groups, options.colour_by) if options.colour_by else None
-        chart = comparison.group_chart(run_curves, groups, metric, options, values)
+        chart = group_curves.group_chart(run_curves, groups, metric, options, values)
         components.show_chart(chart, f"curves-{metric}", f"curves of {metric}")
         if missing := len(table.ids) - len(run_curves):
             st.caption(
@@ -128,25 +137,6 @@ def show_parallel_coordinates(table: RunTable, metric: str) -> None:
         return
     chart = parallel_coordinates(usable[[*names, metric]], metric)
     components.show_chart(chart, "parallel", "parallel coordinates")
-
-
-def show_confusion_matrices(table: RunTable, labels: dict[str, str]) -> None:
-    """Confusion matrices side by side."""
-    columns = st.columns(min(3, max(1, len(table.ids))))
-    missing = []
-    for number, run in enumerate(table.ids[:MAX_MATRICES]):
-        matrix = store_reads.confusion_matrix(run)
-        if matrix is None:
-            missing.append(labels[run])
-            continue
-        with columns[number % len(columns)]:
-            st.markdown(text.escape_markdown(labels[run]))
-            chart = class_charts.confusion_matrix(*matrix)
-            components.show_chart(chart, f"matrix-{run}", f"confusion matrix of {labels[run]}")
-    if missing:
-        st.caption(f"without a confusion matrix: {text.escape_markdown(', '.join(missing[:8]), 300)}")
-    if len(table.ids) > MAX_MATRICES:
-        st.caption(f"the first {MAX_MATRICES} of {len(table.ids)} runs")
 
 
 def show_code(table: RunTable, labels: dict[str, str]) -> None:

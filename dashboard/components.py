@@ -60,7 +60,8 @@ def show_chart(chart: Chart, key: str, description: str) -> None:
             st.caption(f"the first {len(rows):,} of {text.count(len(chart.table), 'row')}")
     else:
         _darken_labels(chart)
-        st.plotly_chart(chart.figure, key=key, config=CHART_CONFIG, alt=description)
+        config = CHART_CONFIG | {"toImageButtonOptions": {"format": "svg", "filename": key}}
+        st.plotly_chart(chart.figure, key=key, config=config, alt=description)
     notes, switch = st.columns([5, 1])
     if chart.notes:
         notes.caption(text.escape_markdown(" · ".join(chart.notes), 400))

@@ -96,3 +96,18 @@ def downsample(y: np.ndarray, max_points: int) -> np.ndarray:
     rows = np.arange(bins)
     extremes = np.concatenate([binned[rows, values.argmin(axis=1)], binned[rows, values.argmax(axis=1)]])
     return np.unique(np.concatenate([extremes, finite[[0, -1]], non_finite]))
+
+
+def robust_range(y: np.ndarray) -> tuple[float, float] | None:
+    """A range of y without its outliers; None where nothing finite lies outside of it.
+
+    It goes from the 2nd to the 98th percentile, and half as far beyond.
+    """
+    finite = y[np.isfinite(y)]
+    if not len(finite):
+        return None
+    low, high = np.percentile(finite, [2, 98])
+    margin = (high - low) / 2
+    low, high = max(float(finite.min()), low - margin), min(float(finite.max()), high + margin)
+    outside = finite.min() < low or finite.max() > high
+    return (float(low), float(high)) if outside and high > low else None

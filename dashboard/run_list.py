@@ -91,6 +91,22 @@ def _has_setting(table: RunTable, word: str) -> "pd.Series[bool]":
     return found
 
 
+def with_nan(table: RunTable, frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `frame` with the metrics whose last value is NaN as such; in others NaN is an empty cell.
+
+    Such a column is of pandas' masked type, which keeps NaN and missing apart, also on the way to the browser.
+    """
+    runs: dict[str, list[str]] = {}
+    for run, metric in table.not_a_number:
+        if run in frame.index:
+            runs.setdefault(run_frame.metric_column(metric, table), []).append(run)
+    changed = {}
+    for column in set(runs) & set(frame):
+        missing = frame[column].isna() & ~frame.index.isin(runs[column])
+        changed[column] = pd.arrays.FloatingArray(frame[column].to_numpy(float), missing.to_numpy())
+    return frame.assign(**changed)
+
+
 @lru_cache(maxsize=2)
 def default_columns(table: RunTable) -> list[str]:
     """State, name, experiment, the settings that differ, the main metrics, duration and start."""

@@ -1,94 +1,22 @@
-"""All reads of the dashboard from the store, cached: the live table of runs, histories, artifacts, studies."""
+"""Cached reads from the store of runs: the live table, histories, artifacts."""
 
-import json
-import threading
-import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import curve_math, studies, verdicts
+from dashboard import curve_math, verdicts
+from dashboard.live_table import LiveTable
 from lab.errors import LabError
-from lab.studies import storage
-from lab.studies.importance import Importance, importance_of
 from lab.tracking import store
 from lab.tracking.reading.artifacts import Artifacts
 from lab.tracking.reading.run_table import RunTable
 from lab.tracking.reading.tables import Tables, open_tables
 
-SECONDS_BETWEEN_POLLS = 1.0
-SECONDS_BETWEEN_FULL_READS = 300.0  # for changes that others made to runs that had ended
-MAX_CHANGED_RUNS = 300  # with more, reading all runs is faster
 MAX_HISTORIES = 20  # selections of runs and metrics whose histories stay in memory
 HISTORY_SECONDS = 3600
-
-
-class LiveTable:
-    """The runs of a store, kept up to date by reading only what changed; shared by all sessions of the dashboard."""
-
-    def __init__(self, tables: Tables):
-        self._tables = tables
-        self._lock = threading.Lock()
-        self._table: RunTable | None = None
-        self._last_full_read = self._last_poll = float("-inf")
-
-    def current(self) -> RunTable:
-        """The runs, at most about a second old; raises LabError if the store cannot be read."""
-        with self._lock:
-            now = time.monotonic()
-            if self._table is None or now - self._last_full_read > SECONDS_BETWEEN_FULL_READS:
-                return self._read_all(now)
-            if now - self._last_poll >= SECONDS_BETWEEN_POLLS:
-                self._last_poll = now
-                self._table = self._refresh(self._table)
-            return self._table
-
-    def invalidate(self) -> None:
-        """Read all runs again at the next call of `current`."""
-        with self._lock:
-            self._table = None
-
-    def _read_all(self, now: float) -> RunTable:
-        self._table = self._tables.runs()
-        self._last_full_read = self._last_poll = now
-        return self._table
-
-    def _refresh(self, known: RunTable) -> RunTable:
-        """The table with new, changed and running runs read again, and deleted runs dropped."""
-        states = self._tables.states()
-        before = known.info.reindex(states.index)[["name", "status", "ended"]]
-        same = (before == states) | (before.isna() & states.isna())
-        changed = states.index[~same.all(axis=1) | (states["status"] == "RUNNING")]
-        unchanged = known.info.index.intersection(states.index).difference(changed, sort=False)
-        if len(changed) == 0 and len(unchanged) == len(known.info):
-            return known
-        if len(changed) > MAX_CHANGED_RUNS:
-            return self._read_all(time.monotonic())
-        return _merge(known, unchanged, self._tables.runs(list(changed)))
-
-
-def _merge(known: RunTable, unchanged: pd.Index, fresh: RunTable) -> RunTable:
-    """The unchanged rows of a table and the fresh ones, latest first."""
-    info = pd.concat([fresh.info, known.info.loc[unchanged]])
-    order = info["started"].sort_values(ascending=False, kind="stable").index
-
-    def merged(new: pd.DataFrame, old: pd.DataFrame) -> pd.DataFrame:
-        frame = pd.concat([new, old.loc[unchanged]]).loc[order]
-        return frame[sorted(frame)]
-
-    kept = set(unchanged)
-    return RunTable(
-        info.loc[order],
-        merged(fresh.params, known.params),
-        merged(fresh.tags, known.tags),
-        merged(fresh.metrics, known.metrics),
-        fresh.not_a_number | {pair for pair in known.not_a_number if pair[0] in kept},
-    )
 
 
 # The cached objects. `exists` is part of their key, so that a store that is created later is opened again.
@@ -215,68 +143,6 @@ def artifact_bytes(run: str, path: str) -> bytes:
     return _bytes(_store_key()[0], run, path, size)
 
 
-def confusion_matrix(run: str) -> tuple[np.ndarray, list[str]] | None:
-    """The counts (true class, predicted class) and the class names of a run; None if it has no valid matrix."""
-    try:
-        content = json.loads(artifact_text(run, "confusion_matrix.json") or "null")
-        counts = np.asarray(content["counts"], dtype=float)
-        names = [str(name) for name in content["class_names"]]
-    except (ValueError, TypeError, KeyError):
-        return None
-    return (counts, names) if counts.shape == (len(names), len(names)) else None
-
-
-def label_scores(run: str) -> pd.DataFrame | None:
-    """A row for each label of a run's test: label, samples, precision, recall, f1; None if it has no valid scores."""
-    try:
-        content = pd.DataFrame(json.loads(artifact_text(run, "labels.json") or "null"))
-        numbers = content[["samples", "precision", "recall", "f1"]].astype(float)
-        return pd.concat([content["labels"].astype(str).rename("label"), numbers], axis=1)
-    except (ValueError, TypeError, KeyError):
-        return None
-
-
 def comparison(run: str) -> dict[str, Any] | None:
     """The comparison.json of a run; None until the comparison has ended."""
     return verdicts.parse(artifact_text(run, "comparison.json"))
-
-
-@st.cache_data(ttl=5, max_entries=4, show_spinner=False)
-def _study_names(address: str) -> list[str]:
-    return studies.names()
-
-
-def study_names() -> list[str]:
-    """The names of all studies; raises LabError if their storage cannot be read."""
-    return _study_names(storage.address())
-
-
-@st.cache_resource(ttl=5, max_entries=8, show_spinner=False)
-def _study(address: str, name: str) -> Any:
-    return studies.load(name)
-
-
-def study(name: str) -> Any:
-    """An Optuna study; raises LabError."""
-    return _study(storage.address(), name)
-
-
-@st.cache_data(max_entries=16, show_spinner="estimating the importance of the settings")
-def _importance(name: str, finished: int, _study: Any) -> Importance:
-    return importance_of(_study)
-
-
-def study_importance(study: Any) -> Importance:
-    """How much each setting of a study matters; estimated again when a trial has finished."""
-    finished = sum(trial.state.name == "COMPLETE" for trial in study.get_trials(deepcopy=False))
-    return _importance(study.study_name, finished, study)
-
-
-def study_metric(table: RunTable, name: str) -> str:
-    """The metric that a study optimized: from its candidates.json, else validation accuracy or loss."""
-    tags = table.tags
-    if {"lab.kind", "lab.study"} <= set(tags):
-        for run in tags.index[(tags["lab.kind"] == "study") & (tags["lab.study"] == name)]:
-            with suppress(LabError, ValueError, KeyError, TypeError):
-                return str(json.loads(artifact_text(run, "candidates.json"))["metric"])
-    return "val/accuracy" if "val/accuracy" in table.metrics else "val/loss"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from dashboard import selection
 from dashboard.parallel import parallel_coordinates
 from lab.errors import LabError
 from lab.studies import storage
@@ -63,6 +64,17 @@ def trials(study: "Study") -> pd.DataFrame:
     return frame.rename(columns=lambda name: name.removeprefix("params_"))
 
 
+def runs_of_trials(table: RunTable, study: str) -> dict[int, str]:
+    """The address of the run of each trial, by its number; of a trial that was run again, of the latest run."""
+    tags = table.tags
+    if not {"lab.kind", "lab.study", "lab.trial"} <= set(tags):
+        return {}
+    runs = tags.index[(tags["lab.kind"] == "trial") & (tags["lab.study"] == study)]
+    numbers = pd.to_numeric(tags.loc[runs, "lab.trial"], errors="coerce").dropna()
+    pairs = [(int(number), str(run)) for run, number in numbers.items()]
+    return {number: f"/run?run={selection.format_ids([run], table)}" for number, run in reversed(pairs)}
+
+
 def searched_settings(study: "Study") -> list[str]:
     """The settings that were searched, those of most trials first."""
     counts: dict[str, int] = {}
@@ -77,7 +89,6 @@ def figure(study: "Study", view: str, params: list[str]) -> Any:
     from optuna import visualization
 
     plots: dict[str, Callable[[], Any]] = {
-        "history": lambda: visualization.plot_optimization_history(study),
         "slices": lambda: visualization.plot_slice(study, params=params or None),
         "contour": lambda: visualization.plot_contour(study, params=params),
         "parallel": lambda: _parallel(study, params),

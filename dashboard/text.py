@@ -25,6 +25,11 @@ def escape_markdown(text: str, max_length: int = MAX_LENGTH) -> str:
     return MARKDOWN.sub(r"\\\1", truncate(text, max_length))
 
 
+def without_pictures(markdown: str, max_length: int = 10_000) -> str:
+    """Markdown whose pictures are links, since a browser would fetch them from wherever they are."""
+    return markdown[:max_length].replace("![", "[")
+
+
 def escape_html(text: str, max_length: int = MAX_LENGTH) -> str:
     """The text truncated and escaped for plotly, which interprets HTML tags and entities."""
     return html.escape(truncate(text, max_length), quote=False)

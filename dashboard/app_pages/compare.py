@@ -6,18 +6,22 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import (
+    compare_controls,
     compare_views,
     comparison,
     components,
-    curve_math,
+    fairness,
+    group_curves,
     report,
     selection,
     store_reads,
     text,
     verdict_view,
+    view_links,
 )
 from dashboard.charts import MAX_IN_LEGEND, Chart
-from dashboard.comparison import ALL_BUT_SEED, CurveOptions, Group
+from dashboard.comparison import CurveOptions, Group
+from dashboard.outcome import compared
 from lab.tracking.reading import run_frame
 from lab.tracking.reading.metric_names import TEST, VALIDATION, is_curve, split_of
 from lab.tracking.reading.run_table import RunTable
@@ -27,7 +31,6 @@ MAX_RUNS = 500
 MAX_EXPERIMENTS = 10
 LATEST = 5
 MAX_RESULT_METRICS = 12
-NO_SCALE = "nothing: a legend"
 
 
 def page() -> None:
@@ -44,11 +47,11 @@ def page() -> None:
     components.rerun_on_change(all_runs, table.ids)
     view = st.segmented_control("View", VIEWS, default="curves", required=True, key="view", bind="query-params")
     above_controls = st.container()
-    metrics, group_by, options = _controls(table, view == "curves")
+    metrics, group_by, options = compare_controls.show(table, view == "curves")
     groups = comparison.group_runs(table, group_by)
     if view == "curves" and len(groups) > MAX_IN_LEGEND:
-        options = replace(options, colour_by=_colour_by(table))
-    warnings = comparison.fairness_warnings(table, groups)
+        options = replace(options, colour_by=compare_controls.colour_by(table))
+    warnings = fairness.fairness_warnings(table, groups)
     with above_controls:
         for warning in warnings:
             st.warning(text.escape_markdown(warning, 400), icon=":material/warning:")
@@ -67,48 +70,6 @@ def _suggest_runs(table: RunTable) -> None:
         if len(runs) > 1:
             label = f"the latest {min(LATEST, len(runs))} runs of {experiment}"
             components.link_to_compare(table, runs[:LATEST], text.escape_markdown(label))
-
-
-def _controls(table: RunTable, show_range: bool) -> tuple[list[str], list[str], CurveOptions]:
-    """The metrics, the settings to group by, and how curves are drawn."""
-    names = compare_views.metric_names(table)
-    differing = selection.differing_settings(table.params)
-    first, second, third, fourth, fifth = st.columns([3, 3, 2, 2, 1.3], vertical_alignment="bottom")
-    metrics = first.multiselect("Metrics", names, default=names[:1], key="metric", bind="query-params")
-    choices = [ALL_BUT_SEED, *differing, *(str(name) for name in table.params if name not in differing)]
-    group_by = second.multiselect(
-        "Group by", choices, key="group", bind="query-params", placeholder="no groups: one line per run"
-    )
-    axis = third.selectbox("x axis", curve_math.AXES, key="axis", bind="query-params")
-    smoothing = fourth.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key="smooth", bind="query-params")
-    log = fifth.toggle("log y", key="log", bind="query-params")
-    x_range = _x_range(table, metrics, axis) if show_range else None
-    return metrics, group_by, CurveOptions(axis, smoothing, log, x_range)
-
-
-def _colour_by(table: RunTable) -> str:
-    """The setting or metric by which many lines are coloured."""
-    choices = comparison.colour_choices(table)
-    help_text = "so many lines have shades of one scale, and their labels where the mouse is"
-    chosen = st.selectbox("Colour by", [*choices, NO_SCALE], key="colour", bind="query-params", help=help_text)
-    return "" if chosen == NO_SCALE else str(chosen)
-
-
-def _x_range(table: RunTable, metrics: list[str], axis: curve_math.Axis) -> tuple[float, float] | None:
-    """The selected range of the x axis; None for all of it. A smaller range is drawn with more of its points."""
-    if not metrics:
-        return None
-    low, high = comparison.x_range(store_reads.metric_curves(table, table.ids, metrics[0], axis))
-    if not high > low:
-        return None
-    selected = st.slider(
-        f"Range of the x axis: {curve_math.AXIS_TITLES[axis]} (a smaller range shows more points)",
-        float(low),
-        float(high),
-        (float(low), float(high)),
-        key=f"span-{axis}-{low:.6g}-{high:.6g}",
-    )
-    return None if selected == (low, high) else selected
 
 
 def _show_groups(all_runs: RunTable, table: RunTable, groups: list[Group]) -> None:
@@ -150,7 +111,7 @@ def _show_view(
     elif view == "time":
         compare_views.show_time(table, labels, metric)
     elif view == "confusion":
-        compare_views.show_confusion_matrices(table, labels)
+        compared.show_confusion_matrices(table, labels)
     else:
         compare_views.show_code(table, labels)
     return []
@@ -181,14 +142,16 @@ def _show_export(
         curve_charts = charts or [(metric, _default_chart(table, groups, metric)) for metric in metrics]
         return report.to_html(f"Comparison of {text.count(len(table.ids), 'run')}", curve_charts, tables, warnings)
 
-    st.download_button(
-        "Export report", make_report, "comparison.html", "text/html", icon=":material/ios_share:", on_click="ignore"
-    )
+    with st.container(horizontal=True):
+        st.download_button(
+            "Export report", make_report, "comparison.html", "text/html", icon=":material/ios_share:", on_click="ignore"
+        )
+        view_links.show_save("compare")
 
 
 def _default_chart(table: RunTable, groups: list[Group], metric: str) -> Chart:
     run_curves = store_reads.metric_curves(table, table.ids, metric, "step")
-    return comparison.group_chart(run_curves, groups, metric, CurveOptions())
+    return group_curves.group_chart(run_curves, groups, metric, CurveOptions())
 
 
 page()

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import answers, charts, components, selection, store_reads, text, verdicts
+from dashboard import answers, charts, components, selection, store_reads, text, verdicts, view_links
 from lab.comparisons import figures
 from lab.errors import LabError
 from lab.tracking.reading import run_frame, run_table
@@ -40,6 +40,7 @@ def page() -> None:
     _show_verdict(table)
     _show_best(table)
     _show_attention(table)
+    view_links.show_list()
     _show_latest(table, states)
 
 

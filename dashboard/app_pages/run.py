@@ -2,21 +2,23 @@
 
 import streamlit as st
 
-from dashboard import components, explanation_view, run_views, store_reads, text
+from dashboard import components, run_edits, store_reads, text
+from dashboard.outcome import view as outcome
+from dashboard.run_page import explanation, files, summary, views
 from lab.errors import LabError
 from lab.tracking import edits
 from lab.tracking.reading import run_table
 from lab.tracking.reading.run_table import RunTable
 
 VIEWS = {
-    "curves": run_views.show_curves,
-    "outcome": run_views.show_outcome,
-    "explanation": explanation_view.show_explanation,
-    "settings": run_views.show_settings,
-    "system": run_views.show_system,
-    "profile": run_views.show_profile,
-    "environment": run_views.show_environment,
-    "files": run_views.show_files,
+    "curves": views.show_curves,
+    "outcome": outcome.show_outcome,
+    "explanation": explanation.show_explanation,
+    "settings": views.show_settings,
+    "system": views.show_system,
+    "profile": files.show_profile,
+    "environment": views.show_environment,
+    "files": files.show_files,
 }
 LATEST = 10
 
@@ -32,8 +34,8 @@ def page() -> None:
     run = ids[0]
     components.rerun_on_change(table, [run])
     _show_heading(table, run)
-    run_views.show_standing(table, run)
-    run_views.show_summary(table, run)
+    summary.show_standing(table, run)
+    summary.show_summary(table, run)
     view = st.segmented_control("View", list(VIEWS), default="curves", required=True, key="view", bind="query-params")
     try:
         VIEWS[view or "curves"](table, run)
@@ -55,12 +57,17 @@ def _show_heading(table: RunTable, run: str) -> None:
     state = run_table.states(table.only([run]))[run]
     parts = [text.escape_markdown(info["experiment"]), text.describe_state(info, state), f"`{run}`"]
     st.markdown(" · ".join(parts))
-    for tag in ("lab.question", edits.NOTE):
-        if isinstance(tags.get(tag), str):
-            st.markdown(f"*{text.escape_markdown(tags[tag], 400)}*")
+    if isinstance(question := tags.get("lab.question"), str):
+        st.markdown(f"*{text.escape_markdown(question, 400)}*")
+    if isinstance(note := tags.get(edits.NOTE), str) and note.strip():
+        with st.container(border=True):
+            st.markdown(text.without_pictures(note))
     if isinstance(tags.get("lab.failure"), str):
         st.error(text.escape_markdown(tags["lab.failure"], 1000))
-    _show_related_runs(table, run)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        run_edits.show_controls(table, [run], archived=False)
+        _show_related_runs(table, run)
+    run_edits.show_result()
 
 
 def _show_related_runs(table: RunTable, run: str) -> None:
@@ -69,13 +76,12 @@ def _show_related_runs(table: RunTable, run: str) -> None:
         return
     parents = table.tags["mlflow.parentRunId"]
     children = [child for child in table.ids if parents[child] == run]
-    with st.container(horizontal=True):
-        if parents[run] in table.info.index:
-            components.link_to_run(table, parents[run], f"part of {table.info.at[parents[run], 'name']}")
-        if children:
-            components.link_to_compare(table, children, f"compare its {len(children)} runs")
-        if isinstance(study := table.tags.loc[run].get("lab.study"), str):
-            st.page_link("app_pages/studies.py", label="the study", query_params={"study": study})
+    if parents[run] in table.info.index:
+        components.link_to_run(table, parents[run], f"part of {table.info.at[parents[run], 'name']}")
+    if children:
+        components.link_to_compare(table, children, f"compare its {len(children)} runs")
+    if isinstance(study := table.tags.loc[run].get("lab.study"), str):
+        st.page_link("app_pages/studies.py", label="the study", query_params={"study": study})
 
 
 page()

@@ -5,7 +5,7 @@ import hashlib
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, run_edits, run_list, selection, store_reads, text
+from dashboard import components, run_edits, run_list, selection, store_reads, text, view_links
 from dashboard.run_list import Filters
 from lab.errors import LabError
 from lab.tracking.reading import run_frame, run_table
@@ -33,7 +33,7 @@ def page() -> None:
         return
     actions = st.container()
     if ids:
-        _show_table(table, ids, run_frame.to_frame(table, ids, columns))
+        _show_table(table, ids, run_list.with_nan(table, run_frame.to_frame(table, ids, columns)))
     else:
         st.info("No run matches these filters.")
     selected = components.runs_from_url(table, "select")
@@ -124,6 +124,7 @@ def _show_actions(table: RunTable, ids: list[str], selected: list[str], archived
             help="the selected runs, or all that are shown",
             on_click="ignore",
         )
+        view_links.show_save("runs")
     run_edits.show_result()
 
 

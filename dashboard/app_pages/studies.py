@@ -1,11 +1,12 @@
 """Studies: the course of a search, and its winners on fresh seeds."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, selection, store_reads, studies, text
+from dashboard import components, selection, store_reads, studies, study_charts, study_reads, text
 from dashboard.charts import Chart
 from lab.errors import LabError
 from lab.studies.importance import importance_figure
@@ -23,15 +24,16 @@ MAX_LINKED_RUNS = 100
 def page() -> None:
     """Show the study that the URL names, else the latest."""
     st.title("Studies")
-    names = store_reads.study_names()
+    names = study_reads.study_names()
     if not names:
         st.info("No studies yet. To make one: `make study NAME=mlp TRIALS=20`")
         return
     if (requested := st.query_params.get("study")) and requested not in names:
         st.warning(f"There is no study {text.escape_markdown(requested)}; it may have been deleted.")
     name = st.selectbox("Study", names, key="study", bind="query-params")
-    study = store_reads.study(name)
+    study = study_reads.study(name)
     _show_counts(name, study)
+    _show_best(name, study)
     view = st.segmented_control(
         "View", studies.VIEWS, default="history", required=True, key="view", bind="query-params"
     )
@@ -49,13 +51,24 @@ def _show_counts(name: str, study: "Study") -> None:
         counts[trial.state.name.lower()] = counts.get(trial.state.name.lower(), 0) + 1
     values = [trial.value for trial in trials if trial.state.name == "COMPLETE" and trial.value is not None]
     maximize = study.direction.name == "MAXIMIZE"
-    shown = {"trials": f"{len(trials)}", **{state: f"{count}" for state, count in counts.items()}}
     best = text.number(max(values) if maximize else min(values)) if values else "–"
-    shown[f"best ({'higher' if maximize else 'lower'} is better)"] = best
-    for column, (title, value) in zip(st.columns(max(4, len(shown))), shown.items(), strict=False):
-        column.metric(title, value)
+    by_state = [f"{count} {state}" for state, count in counts.items()]
+    better = "higher" if maximize else "lower"
+    st.markdown(" · ".join([f"**best {best}** ({better} is better)", text.count(len(trials), "trial"), *by_state]))
     with components.showing_errors():
         _show_link(store_reads.runs(), name)
+
+
+def _show_best(name: str, study: "Study") -> None:
+    """The best trials with their settings and links to their runs."""
+    links: dict[int, str] = {}
+    with suppress(LabError):
+        links = studies.runs_of_trials(store_reads.runs(), name)
+    best = study_charts.best_trials(studies.trials(study), study.direction.name == "MAXIMIZE", links)
+    if len(best):
+        config: dict = {name: st.column_config.NumberColumn(format="%.4g") for name in best.select_dtypes("float")}
+        config["open"] = st.column_config.LinkColumn("", display_text="open", width="small") if links else None
+        st.dataframe(best, hide_index=True, placeholder="", column_config=config)
 
 
 def _show_link(table: RunTable, name: str) -> None:
@@ -81,6 +94,10 @@ def _show_figure(study: "Study", view: str) -> None:
     if view == "importance":
         _show_importance(study)
         return
+    if view == "history":
+        chart = study_charts.history_chart(studies.trials(study), study.direction.name == "MAXIMIZE")
+        components.show_chart(chart, "study-history", "values of the trials, and the best so far")
+        return
     figure = studies.figure(study, view, chosen)
     if figure is None:
         st.info("There are too few trials for this plot yet.")
@@ -90,7 +107,7 @@ def _show_figure(study: "Study", view: str) -> None:
 
 
 def _show_importance(study: "Study") -> None:
-    found = store_reads.study_importance(study)
+    found = study_reads.study_importance(study)
     if not found.shares:
         st.info(text.escape_markdown(found.sentence(), 400))
         return
@@ -106,11 +123,11 @@ def _show_winners(name: str) -> None:
     except LabError as error:
         st.warning(text.escape_markdown(str(error), 300))
         return
-    metric = store_reads.study_metric(table, name)
+    metric = study_reads.study_metric(table, name)
     candidates = studies.fresh_seeds(table, name, metric)
     if len(candidates):
         higher = selection.higher_is_better(table, metric)
-        components.show_table(candidates.sort_values("mean", ascending=not higher))
+        components.show_table(study_charts.with_interval(candidates.sort_values("mean", ascending=not higher)))
         metric = text.escape_markdown(metric)
         st.caption(f"{metric} of the best trials and of the defaults, on seeds that the search did not use")
     else:

@@ -19,6 +19,7 @@ GUESSES = {
     "multilabel": "a probability of one half for every label",
     "regression": "the mean of the training targets",
     "forecasting": "an output of 0",
+    "language": "the same probability for every character",
 }
 
 

@@ -34,11 +34,11 @@ def register(commands: Commands) -> None:
 def _register_new(commands: Commands) -> None:
     new = add(commands, "new", _new, "inspect your data and write an experiment that trains without changes")
     new.add_argument("name", help="the name of the experiment: experiments/NAME.yaml")
-    data = "a CSV or Parquet file (of rows, of texts, or of names of images), an NPZ or NPY file, or a folder per class"
+    data = "a CSV or Parquet file (of rows, texts or names of images), an NPZ, NPY or text file, or a folder per class"
     new.add_argument("--data", required=True, help=data)
     new.add_argument("--target", help="column to predict (of a series one or several: a,b); for NPY, the file of y")
     new.add_argument("--model", help="architecture, instead of the recommended one")
-    new.add_argument("--kind", help="table, series, arrays, images or text, if the guess is wrong")
+    new.add_argument("--kind", help="table, series, arrays, images, text or characters, if the guess is wrong")
     new.add_argument("--yes", action="store_true", help="replace experiments/NAME.yaml without asking")
     arguments.overrides(new, "data.text_encoding=cp1252 trainer.max_epochs=5")
 

@@ -1,10 +1,16 @@
 """Commands for runs and their models: runs, best, explain, predict, export, promote, serve."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from lab.cli import arguments
 from lab.cli.arguments import Commands, add
-from lab.errors import printable
+from lab.errors import LabError, printable
+
+if TYPE_CHECKING:
+    from lab.inference.model import Model
+
+WRITING = ("length", "temperature", "seed")  # options of `lab predict` for a model that writes text
 
 
 def register(commands: Commands) -> None:
@@ -32,7 +38,6 @@ def _register_runs(commands: Commands) -> None:
 def _runs(options: argparse.Namespace) -> int:
     from lab.cli import tables
     from lab.cli.terminal import Terminal
-    from lab.errors import LabError
     from lab.tracking.reading import run_table, summaries
     from lab.tracking.reading.tables import open_tables
 
@@ -98,7 +103,14 @@ def _register_predict(commands: Commands) -> None:
     predict = add(commands, "predict", _predict, "predict for new data with the model of a run")
     arguments.run(predict)
     arguments.by(predict)
-    predict.add_argument("data", nargs="+", help="a table, array, series, images or texts, like the training data")
+    data = predict.add_argument(
+        "data", nargs="+", help="a table, array, series, images or texts, like the training data"
+    )
+    data.required = False  # with --prompt; nargs="*" would take nothing where an option stands before the file
+    predict.add_argument("--prompt", help="of a model of text: how the text begins that it writes")
+    predict.add_argument("--length", type=_count, help="characters that it writes (200)")
+    predict.add_argument("--temperature", type=_temperature, help="below 1 more usual text, 0 the most probable (1)")
+    predict.add_argument("--seed", type=_count, help="of the drawn characters (0)")
     predict.add_argument("-o", "--output", help="a .csv, .parquet or .npz file; without it, CSV is printed")
     predict.add_argument("--yes", action="store_true", help="replace the output without asking")
 
@@ -112,6 +124,14 @@ def _predict(options: argparse.Namespace) -> int:
     if output:
         files.check_output(output, options.yes)
     loaded = model.load(options.run, options.by)
+    if options.prompt is not None:
+        return _write(options, loaded)
+    if given := [name for name in WRITING if getattr(options, name) is not None]:
+        raise LabError(f"--{given[0]}: is for text that a model writes; add --prompt")
+    if loaded.output.task == "language":
+        raise LabError(f"run {loaded.run.id[:8]} writes text; give the beginning, such as --prompt 'The '")
+    if not options.data:
+        raise LabError("data: is required: a file of new data")
     raw = files.read(options.data, loaded.encoding)
     predictions = loaded.predict(raw)
     if isinstance(raw, list) and loaded.encoding.kind == "image":
@@ -122,6 +142,33 @@ def _predict(options: argparse.Namespace) -> int:
     files.write_predictions(predictions, output)
     print(f"{output}: {len(predictions):,} predictions of run {loaded.run.id[:8]} ({printable(loaded.run.name)})")
     return 0
+
+
+def _write(options: argparse.Namespace, loaded: "Model") -> int:
+    """Print text that begins with the prompt."""
+    from lab.inference import text
+
+    if options.data or options.output:
+        raise LabError(f"--prompt: takes no file; remove {options.output or options.data[0]}")
+    given = {name: getattr(options, name) for name in WRITING if getattr(options, name) is not None}
+    print(text.write(loaded, options.prompt, **given))
+    return 0
+
+
+def _count(value: str) -> int:
+    if not value.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a whole number, not {value!r}")
+    return int(value)
+
+
+def _temperature(value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number, at least 0, not {value!r}")
+    return number
 
 
 def _register_export(commands: Commands) -> None:

@@ -88,6 +88,11 @@ def mlflow_command(port: int, host: str) -> list[str]:
 
 def serve_model(run: StoredRun, port: int) -> None:
     """Serve a run's model until Ctrl-C; raises LabError if it cannot start."""
+    if run.tags.get("lab.task") == "language":
+        raise LabError(
+            f"serve: run {run.id[:8]} writes text, which is not served; use `lab predict {run.id[:8]} --prompt ...`, "
+            "or mlflow.pyfunc with numbers of characters (N, length), as in encoding.json"
+        )
     folder = models.download(run)
     check_address(HOST, port, "--port ")
     store.quiet_mlflow()

@@ -147,8 +147,12 @@ class Experiment:
 
 def load(name: str, overrides: Iterable[str] = ()) -> Experiment:
     """Load the experiment of that name and apply overrides (`optimizer.lr=0.01`); raises LabError."""
-    if name not in names():
-        raise LabError(f"no experiment '{name}' in {FOLDER}/; {did_you_mean(name, names())}")
+    known = names()
+    if not known:
+        raise LabError(f"no experiment '{name}': there is no {FOLDER}/ with experiments in {Path.cwd()}; change folder")
+    if name not in known:
+        meant = Path(name).stem if Path(name).suffix in (".yaml", ".yml") else name
+        raise LabError(f"no experiment '{name}' in {FOLDER}/; {did_you_mean(meant, known)}")
     return read(FOLDER / f"{name}.yaml", overrides)
 
 

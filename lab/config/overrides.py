@@ -27,6 +27,10 @@ def with_overrides(sections: Any, overrides: Iterable[str], errors: list[str]) -
         if not equals or not section or not name.isprintable():
             errors.append(f"{abbreviated(override)}: write a setting and its value, such as optimizer.lr=0.01")
             continue
+        meant = [] if setting else _full_names(section, changed)
+        if meant:
+            errors.append(f"{section}: no such setting; did you mean {' or '.join(meant)}?")
+            continue
         value = yaml_files.parse(text, abbreviated(override))
         content = changed.get(section)
         if content is None:
@@ -46,6 +50,13 @@ def with_overrides(sections: Any, overrides: Iterable[str], errors: list[str]) -
                 section, sections[section].get("kind"), changed[section], overridden_names
             )
     return changed
+
+
+def _full_names(name: str, sections: Mapping[str, Any]) -> list[str]:
+    """The settings that a name without its section may mean: `lr` is `optimizer.lr`; none for a section."""
+    if name in schema.names(top_level):
+        return []
+    return [f"{section}.{name}" for section, part in sections.items() if isinstance(part, dict) and name in part]
 
 
 def _with_group_setting(groups: Any, setting: str, value: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pydantic
 from lab.errors import abbreviated, did_you_mean
 
 NO_YAML = "must be an object that cannot be written in YAML"
+GIVEN = "; give it a value, or name the argument in_features, out_features, ... if the data decides it"
 
 
 def check(
@@ -126,7 +127,7 @@ def _message(detail: Any, known: list[str], path: str) -> str:
         near = did_you_mean(str(detail["loc"][0]), known, f"{path}." if path else "")
         return f"no such setting; {near}"
     if kind == "missing":
-        return "is required"
+        return "is required" + (GIVEN if path == "model" else "")
     if kind == "literal_error":
         return f"must be {context['expected'].replace(chr(39), '')}, not {_shown(value)}"
     bounds = {

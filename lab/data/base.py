@@ -35,7 +35,7 @@ from lab.data.splitting.splits import fold_note
 from lab.data.splitting.splits import split as split_samples
 from lab.errors import LabError
 
-Task = Literal["classification", "ordinal", "multilabel", "regression", "forecasting", "own"]
+Task = Literal["classification", "ordinal", "multilabel", "regression", "forecasting", "language", "own"]
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 UNUSUAL = re.compile(r"[^\w-]+")  # characters that the name of a metric cannot have everywhere

@@ -70,7 +70,19 @@ class LazyDataset(Dataset[Batch]):
         return self.scale.apply(torch.from_numpy(self.x[self.chosen[indices.numpy()]])), self.y[indices]
 
 
-class WeightedDataset(Dataset[Batch]):
+class WholeBatches(Dataset[Batch]):
+    """A dataset whose worker processes take whole batches too, since its samples depend on those beside them."""
+
+    @abstractmethod
+    def batch(self, indices: Tensor) -> Batch:
+        """The samples of these indices, stacked."""
+
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        """The samples of a batch one by one, as a worker process collates them."""
+        return list(zip(*self.batch(torch.tensor(indices)), strict=True))
+
+
+class WeightedDataset(WholeBatches):
     """The samples of another dataset, each with its weight (N,) as the third part of a batch."""
 
     def __init__(self, unweighted: Any, weight: Tensor):
@@ -82,10 +94,6 @@ class WeightedDataset(Dataset[Batch]):
 
     def __getitem__(self, index: int) -> Batch:
         return *self.unweighted[index], self.weight[index % len(self)]
-
-    def __getitems__(self, indices: list[int]) -> list[Any]:
-        """The samples of a batch one by one, as a worker process collates them."""
-        return list(zip(*self.batch(torch.tensor(indices)), strict=True))
 
     def batch(self, indices: Tensor) -> Batch:
         """The samples of these indices: x (B, ...), y (B, ...), weight (B,)."""

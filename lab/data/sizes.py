@@ -12,7 +12,8 @@ class Sizes:
 
     `classes` is 0 for regression and forecasting, which may have `levels` outputs for each value, its quantiles, and
     for `labels`, of which a sample may have several. Of `ordered` classes, the architecture gives one number. `padded`
-    says that sequences (C, L) are of unequal length, of at most L steps, and end in NaN.
+    says that sequences (C, L) are of unequal length, of at most L steps, and end in NaN. Of a language model, whose
+    samples are (L,), `vocabulary` is the number of tokens, else 0.
     """
 
     input_shape: tuple[int, ...]
@@ -22,6 +23,7 @@ class Sizes:
     padded: bool = False
     labels: int = 0
     ordered: bool = False
+    vocabulary: int = 0
 
     def with_levels(self, levels: int) -> "Sizes":
         """The same with so many outputs for each value."""
@@ -31,6 +33,11 @@ class Sizes:
     def raw_outputs(self) -> int:
         """Numbers per sample that the loss takes: those of the architecture, or K − 1 logits of K ordered classes."""
         return self.classes - 1 if self.ordered else self.out_features
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """What follows the number of outputs in their shape: (L,) of a language model, which has some at each token."""
+        return self.input_shape if self.vocabulary else ()
 
     def supplied(self) -> dict[str, Any]:
         """The constructor arguments that are passed to an architecture that has parameters of these names.
@@ -44,10 +51,13 @@ class Sizes:
         | length | L of (C, L) |
         | padded | whether sequences (C, L) are of unequal length, with NaN after the end |
         | image_size | (H, W) of (C, H, W) |
+        | vocabulary | number of tokens of a language model, whose `length` is L of (L,) |
         """
         names: dict[str, Any] = {"in_features": prod(self.input_shape), "out_features": self.out_features}
         if self.classes:
             names["classes"] = self.classes
+        if self.vocabulary:
+            names |= {"vocabulary": self.vocabulary, "length": self.input_shape[0]}
         if len(self.input_shape) > 1:
             names["in_channels"] = self.input_shape[0]
         if len(self.input_shape) == 2:

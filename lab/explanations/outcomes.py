@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lab.data.base import Split
-from lab.data.encodings.outputs import Output, decided
 from lab.data.loaders import WindowDataset
 from lab.explanations.trained import Trained
-from lab.modules.tasks.thresholds import ThresholdModule
 
 LISTED = 12  # samples in a list
 CONFIDENT_ERRORS, HIGHEST_LOSS, CONFIDENT_AND_RIGHT = "most confident errors", "highest loss", "confident and right"
@@ -62,16 +60,10 @@ def outcomes(trained: Trained, split: Split) -> Outcomes:
     score, loss = trained.score(scored), np.array(losses)
     true, predicted = scored["target"].numpy(), scored["preds"].numpy()
     if trained.data.class_names:
-        said = decided(predicted, Output(trained.data.task, trained.data.class_names, (), _thresholds(trained)))
-        confidence = predicted[np.arange(len(said)), said].astype(np.float64)
-        return Outcomes(true, said, loss, score, confidence)
+        said = scored["decided"].numpy() if "decided" in scored else predicted.argmax(axis=1)
+        return Outcomes(true, said, loss, score, predicted[np.arange(len(said)), said].astype(np.float64))
     difference = scored["scaled_preds"] - scored["scaled_target"]
     return Outcomes(true, predicted, loss, score, error=difference.square().mean(1).sqrt().numpy())
-
-
-def _thresholds(trained: Trained) -> tuple[float, ...]:
-    """The probability above which the second of two classes is said, as in the run's test; none for more classes."""
-    return trained.module.thresholds if isinstance(trained.module, ThresholdModule) else ()
 
 
 def lists(trained: Trained, split: Split, found: Outcomes) -> dict[str, Numbers]:

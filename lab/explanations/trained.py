@@ -73,17 +73,16 @@ def load(run: StoredRun) -> Trained:
         raise LabError(f"run {run.id} is RUNNING; explain it when it has ended")
     checkpoint = run.artifact("checkpoints/best.ckpt")
     silence_libraries()
-    built = build(provenance.recorded_experiment(run))
+    built = build(provenance.evaluated_experiment(run))
     _check_same_data(run, built)
     try:
         load_weights(built.module, checkpoint)
     except Damaged as damage:
         raise LabError(f"run {run.id} cannot be explained: {damage}") from None
     built.module.cpu().float().eval()
-    module = task_of(built).eval().requires_grad_(False)
-    if isinstance(module, ThresholdModule):
-        module.choose_thresholds(built.data.loader("val"))
-    return Trained(run, built.data, module)
+    if isinstance(built.module, ThresholdModule) and built.module.chosen_by is not None:
+        built.module.choose_thresholds(built.data.loader("val"))
+    return Trained(run, built.data, task_of(built).eval().requires_grad_(False))
 
 
 def _check_same_data(run: StoredRun, built: Built) -> None:

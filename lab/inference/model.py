@@ -76,6 +76,8 @@ class Model:
         each; for labels all three, the first with the list of those that are said; beside values their quantiles, such
         as `quantile 0.9`, and the ends `lower` and `upper` of their interval, as far as the run has them.
         """
+        if self.output.task == "language":
+            raise LabError(f"run {self.run.id[:8]} writes text: `lab predict {self.run.id[:8]} --prompt ...`")
         outputs = self._outputs_of(raw)
         if isinstance(self.encoding, SeriesEncoding) and isinstance(raw, pd.DataFrame):
             return forecasts(raw, outputs, self.encoding, self.output.bands)
@@ -104,8 +106,14 @@ class Model:
     def network(self) -> nn.Module:
         """The trained network alone, without gradients: standardised inputs (N, ...) to raw outputs, such as logits.
 
-        Raises LabError for a network of sequences of unequal length, which torch 2.13 cannot take out of its program.
+        Raises LabError for networks of sequences of unequal length and of text by characters, which torch 2.13 cannot
+        take out of their programs.
         """
+        if self.output.task == "language":
+            raise LabError(
+                f"run {self.run.id[:8]}: a network that writes text cannot be taken out of its model; use outputs() of "
+                "encoded text, or load the weights of its checkpoint"
+            )
         if isinstance(self.encoding, SequenceEncoding):
             raise LabError(
                 f"run {self.run.id[:8]}: a network of sequences of unequal length cannot be taken out of its model; "

@@ -9,7 +9,7 @@ from torch.distributions import Beta
 
 from lab.data.base import DataModule
 from lab.data.loaders import Batch
-from lab.data.sizes import EmbeddedColumns
+from lab.data.sizes import EmbeddedColumns, EmbeddedTokens
 from lab.errors import LabError
 
 Kind = Literal["mixup", "cutmix"]
@@ -81,6 +81,12 @@ def mixing_for(kind: Kind | None, alpha: float, data: DataModule) -> Mixing | No
         return None
     if data.task not in TASKS:
         raise LabError(f"data.mix: is for classification and regression, not for {data.task}")
+    if data.weighted:
+        raise LabError("data.mix: a mixture of two samples has no weight; remove data.weight")
+    if isinstance(data.input_adapter, EmbeddedTokens):
+        raise LabError("data.mix: samples of whole numbers, such as tokens, have no mixture")
+    if data.sizes.padded:
+        raise LabError("data.mix: sequences of unequal lengths have no mixture")
     if isinstance(data.input_adapter, EmbeddedColumns):
         raise LabError("data.mix: some columns hold categories, and half of one and half of another is none")
     if kind == "cutmix" and data.task != "classification":
@@ -88,13 +94,3 @@ def mixing_for(kind: Kind | None, alpha: float, data: DataModule) -> Mixing | No
     if kind == "cutmix" and len(data.sizes.input_shape) < 2:
         raise LabError("data.mix: cutmix cuts sequences and images; use mixup for a table")
     return Mixing(kind, alpha)
-
-
-def check_batch(batch: Batch) -> None:
-    """Raise LabError for samples that cannot be mixed."""
-    if len(batch) > 2:
-        raise LabError("data.mix: a mixture of two samples has no weight; remove data.weight")
-    if not batch[0].is_floating_point():
-        raise LabError("data.mix: samples of whole numbers, such as tokens, have no mixture")
-    if bool(batch[0].isnan().any()):
-        raise LabError("data.mix: sequences of unequal lengths have no mixture")

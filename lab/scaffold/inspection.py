@@ -22,7 +22,7 @@ from lab.errors import LabError, did_you_mean
 from lab.modules.metrics.class_metrics import imbalanced
 from lab.scaffold import image_findings, leakage, series_inspection, table_inspection, text_inspection
 
-KINDS = ("table", "series", "arrays", "images", "text")
+KINDS = ("table", "series", "arrays", "images", "text", "characters")
 OPTIONS = {  # settings that have an option of the command line
     "path": "--data",
     "x": "--data",
@@ -72,7 +72,8 @@ def inspect(
         return _table(path, target, given, names or [])
     if kind == "text":
         return _texts(path, target, given, in_order=model not in (None, "bag"))
-    return {"series": _series, "arrays": _arrays, "images": _images}[kind](path, target, given)
+    others = {"series": _series, "arrays": _arrays, "images": _images, "characters": _characters}
+    return others[kind](path, target, given)
 
 
 def check_kind(kind: str | None) -> None:
@@ -87,13 +88,15 @@ def kind_and_names(
     """The kind of data at a path, unless it is chosen, and the names of the columns, if it has rows.
 
     It follows from the suffix, or from the files in a folder; and for rows from whether they list images, are regular
-    in time, or have a text each and nothing else but the target.
+    in time, or have a text each and nothing else but the target. A .txt file that is no table is one text.
     """
     location = Path(path).expanduser()
     if chosen is None and location.is_dir():
         return ("text" if _has_texts(location) else "images"), None
     if chosen is None and location.suffix.lower() in (".npz", ".npy"):
         return "arrays", None
+    if (chosen, target) == (None, None) and text_inspection.is_one_text(location):
+        return "characters", None
     frame = _read(path, given)
     names = [str(name) for name in frame.columns]
     if chosen is not None:
@@ -193,6 +196,16 @@ def _texts(path: str, target: str | None, given: Mapping[str, Any], in_order: bo
         assert isinstance(data, Text)
     facts = [*text_inspection.facts(data), *data.notes, *(("classes", text) for text in _balance(data))]
     return Inspection(settings, data, facts, [*text_inspection.warnings(data), *_imbalance(data)])
+
+
+def _characters(path: str, target: str | None, given: Mapping[str, Any]) -> Inspection:
+    if target:
+        raise LabError("--target: each character of a text is predicted from those before it; leave it out")
+    settings = {"kind": "characters", "path": path, **given}
+    data = _prepared(settings)
+    length = data.sizes.input_shape[0]
+    windows = ("windows", f"{_samples(data):,} of {length} characters, each with the next one for every place")
+    return Inspection(settings, data, [*data.notes, windows])
 
 
 def _prepared(settings: dict[str, Any]) -> DataModule:

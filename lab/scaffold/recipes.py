@@ -33,19 +33,20 @@ def choose(inspection: Inspection, model: str | None) -> Choice:
         section, why = {"kind": model}, "Chosen with --model."
     batch_size = _batch_size(inspection.rows)
     epochs = _epochs(inspection.rows, batch_size, STEPS_FOR_FEW_ROWS if few else STEPS)
+    rate, decay = (0.003, 0.1) if inspection.data.task == "language" else (0.005, 0.5 if few else 0.1)
     sections: dict[str, Any] = {
         "data": {**inspection.settings, "batch_size": batch_size},
         "model": section,
-        "optimizer": {"kind": "adamw", "lr": 0.005, "weight_decay": 0.5 if few else 0.1},
+        "optimizer": {"kind": "adamw", "lr": rate, "weight_decay": decay},
         "scheduler": {"kind": "onecycle"},
         "trainer": {"max_epochs": epochs, "gradient_clip_val": 1.0},
         "seed": 0,
         "search": _space(section),
     }
-    decay = "Strong" if few else "Some"
+    much = "Strong" if decay > 0.1 else "Some"
     reasons = {
         "model": why,
-        "optimizer": f"{decay} weight decay, since there are {inspection.rows:,} training samples.",
+        "optimizer": f"{much} weight decay, since there are {inspection.rows:,} training samples.",
         "scheduler": "The learning rate rises, then falls to 0, so that the last epochs converge.",
         "trainer": f"About {math.ceil(inspection.rows / batch_size) * epochs:,} steps in total.",
         "search": "What `lab study` searches.",
@@ -65,6 +66,11 @@ def _architecture(inspection: Inspection, few: bool) -> tuple[dict[str, Any], st
         return (
             {"kind": "bag", "dropout": 0.3},
             "The mean of the embeddings of words: quick, and hard to beat; try textcnn, gru and transformer too.",
+        )
+    if inspection.data.task == "language":
+        return (
+            {"kind": "causal_transformer", "hidden": 64, "layers": 2, "heads": 4, "kernel": 5, "dropout": 0.1},
+            "Each character attends to those before it, of which a convolution has joined the last five.",
         )
     if len(shape) == 1:
         return (

@@ -1,12 +1,14 @@
 """Inspection of texts: which column of a table has them, and what to watch out for."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lab.data.reading import column_types
+from lab.data.encodings.text import TEXT_FILE
+from lab.data.reading import column_types, table_files
 from lab.data.splitting import given_splits
 from lab.data.text.texts import Text
 from lab.errors import LabError, did_you_mean
@@ -19,6 +21,16 @@ SHORT = 60  # words up to which n-grams of all words are few enough
 FEW_TEXTS, BUCKETS, MANY_BUCKETS = 2_000, 10_000, 50_000
 LEAST_DIFFERENT = 0.5  # share of the texts
 MAX_CELLS = 2_000  # that are looked at
+
+
+def is_one_text(path: Path) -> bool:
+    """Whether a file is a .txt file that has no rows of several columns."""
+    if path.suffix.lower() != TEXT_FILE or not path.is_file():
+        return False
+    try:
+        return len(table_files.read_table(str(path)).columns) == 1
+    except LabError:
+        return True
 
 
 def text_columns(frame: pd.DataFrame, target: str | None = None) -> list[str]:

@@ -85,6 +85,8 @@ def _question(found: Inspection) -> str:
         targets = found.settings["target"]
         named = targets if isinstance(targets, str) else ", ".join(targets)
         return f"Can {named} be predicted from the other columns of {source}?"
+    if found.settings["kind"] == "characters":
+        return f"Which character comes next in {source}?"
     if found.settings["kind"] == "text":
         return f"Can {found.settings.get('target') or 'the classes'} be predicted from the texts of {source}?"
     if target := found.settings.get("target"):

@@ -41,6 +41,7 @@ DEFAULT_METRICS = {
     "multilabel": ("val/f1_macro",),
     "regression": ERRORS,
     "forecasting": ERRORS,
+    "language": ("val/loss",),
 }
 
 

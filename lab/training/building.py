@@ -20,7 +20,7 @@ from lab.config.types import Fold
 from lab.data.augmentation.augmented import parts_of
 from lab.data.base import DataModule, SampleDataModule
 from lab.data.lightning_data import LightningData
-from lab.data.sizes import EmbeddedColumns, EmbeddedTokens, InputAdapter, RelativeToLastValue
+from lab.data.sizes import EmbeddedColumns, EmbeddedTokens, InputAdapter, RelativeToLastValue, Sizes
 from lab.errors import LabError, described, place_of
 from lab.modules.observer import Observer
 from lab.modules.tasks import conformal
@@ -95,7 +95,8 @@ class Built:
             return 0
         finally:
             self.module.train(training)
-        of_task = tuple(outputs.shape) == (len(samples), self.data.sizes.raw_outputs)
+        sizes = self.data.sizes
+        of_task = tuple(outputs.shape) == (len(samples), sizes.raw_outputs, *sizes.positions)
         if of_task and not is_overridden("predict_step", self.module):
             return 0
         return outputs.numel() // len(samples)
@@ -128,12 +129,17 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     parameters = sum(p.numel() for p in whole.parameters())
     data.block = 1  # batches of unequal length do not fit in a block
     if not data.sizes.padded:
-        data.block = block_size(experiment.trainer, data.batch_size, parameters, data.sizes.input_shape)
+        data.block = block_size(experiment.trainer, data.batch_size, parameters, _channels(data.sizes))
     module = module_of(experiment, data, whole)
     experiment, fine_tuning = preparation.prepare(experiment, data, module)
     check_metrics(experiment, data, module)
     check_optimizer(experiment, module)
     return Built(experiment, data, module, module, fine_tuning)
+
+
+def _channels(sizes: Sizes) -> tuple[int, ...]:
+    """The shape (C, ...) of a sample, where tokens (L,) of a language model are one channel."""
+    return (1, *sizes.input_shape) if sizes.vocabulary else sizes.input_shape
 
 
 def _network(experiment: Experiment, model: Part, data: DataModule) -> nn.Module:

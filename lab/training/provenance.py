@@ -1,5 +1,6 @@
 """Where a run came from: code, data, versions, machine; and how that differs from the present state."""
 
+import dataclasses
 import sys
 from collections.abc import Mapping
 from functools import cache
@@ -39,6 +40,11 @@ def untracked_code() -> dict[str, str]:
 def recorded_experiment(run: StoredRun) -> Experiment:
     """The experiment of a run, from its config.yaml; raises LabError."""
     return parse(run.experiment, run.artifact("config.yaml").read_text(encoding="utf-8"))
+
+
+def evaluated_experiment(run: StoredRun) -> Experiment:
+    """As `recorded_experiment`, for the weights of its checkpoint: those it started from may be gone by now."""
+    return dataclasses.replace(recorded_experiment(run), start_from=None)
 
 
 def check_same_data(run: StoredRun, built: Built) -> None:

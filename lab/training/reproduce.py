@@ -170,7 +170,7 @@ def test_again(name: str) -> tuple[dict[str, float], dict[str, float]]:
     logged = {name: value for name, value in run.metrics.items() if name.startswith("test/")}
     if not logged:
         raise LabError(f"run {run.id} is {run.status} and has no test metrics: it ended before testing")
-    built = build(provenance.recorded_experiment(run))
+    built = build(provenance.evaluated_experiment(run))
     provenance.check_same_data(run, built)
     try:
         again = test(built, run.artifact("checkpoints/best.ckpt"))

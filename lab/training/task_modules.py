@@ -11,12 +11,14 @@ from lab.config.experiment import Experiment
 from lab.config.sections import Part
 from lab.config.types import Threshold
 from lab.data.base import DataModule
+from lab.data.text.characters import Characters
 from lab.errors import LabError
 from lab.modules.averaging import average_for
 from lab.modules.metrics import own_metrics
 from lab.modules.mixing import mixing_for
 from lab.modules.tasks import quantiles, thresholds
 from lab.modules.tasks.classification import ClassificationModule, Probabilities
+from lab.modules.tasks.language import LanguageModule
 from lab.modules.tasks.multilabel import MultilabelModule
 from lab.modules.tasks.ordinal import OrderedProbabilities, OrdinalModule
 from lab.modules.tasks.regression import Unscale
@@ -31,6 +33,7 @@ LOSSES = {
     "multilabel": ("bce",),
     "regression": ("mse", "l1", "huber", "quantile"),
     "forecasting": ("mse", "l1", "huber", "quantile"),
+    "language": ("cross_entropy",),
 }
 BY_STEP = (OneCycleLR, CyclicLR)  # schedules that are stepped after every optimizer step
 
@@ -97,6 +100,8 @@ def module_of(experiment: Experiment, data: DataModule, architecture: nn.Module)
     if data.task == "multilabel":
         samples = len(data.splits["train"])  # type: ignore[arg-type]
         return MultilabelModule(data.class_names, data.label_counts, samples, threshold, **task)
+    if isinstance(data, Characters):
+        return LanguageModule(data.character_counts, **task)
     values = {**task, "conformal": experiment.conformal, "columns": data.target_columns()}
     return quantiles.module_of(data, levels_of(experiment.part("loss")), values)
 

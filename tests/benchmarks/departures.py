@@ -30,7 +30,7 @@ from lab.modules.tasks import task
 from lab.modules.tasks.task import TaskModule
 from lab.tracking import store
 from lab.tracking.writing.tracker import Tracker
-from lab.training import building, trainer
+from lab.training import building, task_modules, trainer
 from lab.training import run as training
 from lab.training.records import Records
 
@@ -89,7 +89,7 @@ def measure(size: Size) -> Table:
 def groups() -> tuple[Group, ...]:
     """All departures."""
     one_batch = _on(building, block_size=lambda *_: 1)
-    automatic = _on(building, ClassificationModule=stock_ways.AutomaticModule) + _on(trainer, MODULE_SETTINGS=())
+    automatic = _on(task_modules, ClassificationModule=stock_ways.AutomaticModule) + _on(trainer, MODULE_SETTINGS=())
     by_batch = _on(TaskModule, _learn=stock_ways.checked_at_once(TaskModule), _check_finite=lambda *_: None)
     steps = (
         Departure("(as it is, again: how exact the figures are)", "—"),
@@ -108,7 +108,7 @@ def groups() -> tuple[Group, ...]:
         Departure(
             "both",
             "updated by batch, log_dict for each",
-            _on(building, ClassificationModule=stock_ways.LoggingModule),
+            _on(task_modules, ClassificationModule=stock_ways.LoggingModule),
         ),
         Departure("whole batches from memory", "DataLoader", _on(base, BatchLoader=stock_ways.CollatingLoader)),
         Departure("fused optimizer", "torch's default", _on(optimizers, _fused=lambda params: None)),

@@ -115,6 +115,33 @@ def test_an_unknown_experiment_suggests_similar_names() -> None:
     assert errors(name="lsmt") == ("no experiment 'lsmt' in experiments/; did you mean lstm?",)
 
 
+@pytest.mark.parametrize("name", ["experiments/lstm.yml", "lstm.yaml"])
+def test_a_path_suggests_the_name(name: str) -> None:
+    assert errors(name=name) == (f"no experiment '{name}' in experiments/; did you mean lstm?",)
+
+
+def test_a_folder_without_experiments_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert errors()[0].endswith(f"there is no experiments/ with experiments in {elsewhere}; change folder")
+
+
+def test_a_setting_without_its_section_suggests_its_full_name() -> None:
+    assert errors("lr=0.1", "max_epochs=3") == (
+        "lr: no such setting; did you mean optimizer.lr?",
+        "max_epochs: no such setting; did you mean trainer.max_epochs?",
+    )
+
+
+def test_a_required_argument_of_a_network_says_which_the_data_gives(empty_workplace: Path) -> None:
+    (empty_workplace / "ideas_required.py").write_text(
+        "from torch import nn\n\nclass Net(nn.Module):\n    def __init__(self, input_size): super().__init__()\n"
+    )
+    (line,) = errors("model.kind=ideas_required:Net")
+    assert "model.input_size: is required; give it a value, or name the argument in_features" in line
+
+
 def test_a_name_cannot_leave_the_folder(empty_workplace: Path) -> None:
     (empty_workplace / "outside.yaml").write_text("data: {kind: digits}")
     assert "no experiment '../outside'" in errors(name="../outside")[0]

@@ -18,14 +18,16 @@ from dashboard import (
     compare_views,
     comparison,
     curve_math,
+    fairness,
+    group_curves,
     report,
     run_list,
-    run_views,
     selection,
     text,
 )
 from dashboard.charts import Line
-from dashboard.store_reads import LiveTable
+from dashboard.live_table import LiveTable
+from dashboard.run_page import summary, views
 from lab.tracking import store
 from lab.tracking.reading import run_table
 from lab.tracking.reading.run_table import RunTable
@@ -35,7 +37,8 @@ from lab.tracking.reading.tables import open_tables
 def test_the_dashboard_imports_no_training_code_and_mlflow_only_when_asked() -> None:
     code = (
         "import sys\n"
-        "from dashboard import charts, store_reads, studies, compare_views, run_views, run_edits\n"
+        "from dashboard import charts, store_reads, studies, compare_views, run_edits\n"
+        "from dashboard.run_page import views, files, summary, explanation\n"
         "heavy = {'torch', 'lightning', 'mlflow'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
@@ -102,18 +105,18 @@ def test_smoothing_is_unbiased_and_keeps_nan() -> None:
 def test_the_band_is_a_t_interval() -> None:
     seeds = [pd.DataFrame({"x": [1.0, 2.0], "y": [value, value]}) for value in (1.0, 2.0, 3.0)]
     seeds[0].loc[1, "y"] = np.nan
-    band = comparison.mean_with_band(seeds)
+    band = group_curves.mean_with_band(seeds)
     assert list(band["n"]) == [3, 2]
     assert band["y"].tolist() == [2.0, 2.5]
     assert band["high"][0] - 2.0 == pytest.approx(4.30265 / math.sqrt(3), rel=1e-4)
-    alone = comparison.mean_with_band(seeds[1:2])
+    alone = group_curves.mean_with_band(seeds[1:2])
     assert alone["low"].isna().all()
 
 
 def test_wall_times_are_resampled() -> None:
     one = pd.DataFrame({"x": [0.1, 1.1, 2.1], "y": [0.0, 1.0, 2.0]})
     other = pd.DataFrame({"x": [0.2, 1.3], "y": [0.0, 1.0]})
-    common = comparison.resample_to_common_x([one, other])
+    common = group_curves.resample_to_common_x([one, other])
     assert np.array_equal(common[0]["x"], common[1]["x"])
     assert np.nanmax(common[1]["y"]) <= 1.0
 
@@ -141,12 +144,12 @@ def test_metrics_of_lightnings_loggers_are_shown_like_our_own(workplace: Path) -
     assert columns[3:7] == ["test_acc", "at_best/val_acc", "val_acc", "val_loss"]
     assert compare_views.metric_names(table) == ["val_acc", "val_loss", "train_loss_epoch", "train_loss_step"]
     names = [str(name) for name in table.metrics]
-    assert run_views.metrics_by_chart(names) == {
+    assert views.metrics_by_chart(names) == {
         "loss": ["train_loss_epoch", "val_loss"],
         "acc": ["val_acc"],
         "loss_step": ["train_loss_step"],
     }
-    rows = run_views.summary_rows(table.metrics.loc[run]).set_index("metric")
+    rows = summary.summary_rows(table.metrics.loc[run]).set_index("metric")
     assert list(rows.index) == ["test_acc", "val_acc", "val_loss", "train_loss_epoch"]
     assert rows.loc["val_acc", ["at the best epoch", "last"]].tolist() == [0.2, 0.3]
 
@@ -176,9 +179,9 @@ def test_groups_and_fairness_warnings(table: RunTable, filled: Filled) -> None:
     some = table.only(filled.seeds)
     found = comparison.group_runs(some, [comparison.ALL_BUT_SEED])
     assert [(group.label, len(group.ids)) for group in found] == [("lr=0.01", 3), ("lr=0.1", 3)]
-    assert comparison.fairness_warnings(some, found) == []
+    assert fairness.fairness_warnings(some, found) == []
     assert len(comparison.group_runs(some, ["seed"])) == 3
-    mixed = comparison.fairness_warnings(some, comparison.group_runs(some, ["seed"]))
+    mixed = fairness.fairness_warnings(some, comparison.group_runs(some, ["seed"]))
     assert len(mixed) == 3
     assert "seed 1 more than once" in mixed[0]
 
@@ -203,7 +206,7 @@ def test_only_what_changed_is_read_again(table: RunTable, filled: Filled, monkey
     read = tables.runs
     monkeypatch.setattr(tables, "runs", lambda ids=None, archived=False: asked.append(ids) or read(ids, archived))
     live = LiveTable(tables)
-    monkeypatch.setattr("dashboard.store_reads.SECONDS_BETWEEN_POLLS", 0.0)
+    monkeypatch.setattr("dashboard.live_table.SECONDS_BETWEEN_POLLS", 0.0)
     first = live.current()
     filled.client.log_metric(filled.running, "val/loss", 0.125, step=3)
     filled.client.delete_run(filled.empty)
@@ -241,14 +244,14 @@ def test_more_lines_than_a_legend_can_hold_are_coloured_by_a_setting() -> None:
     groups = [comparison.Group(f"lr={index}", (run,)) for index, run in enumerate(curves)]
     values = {group.label: float(index) for index, group in enumerate(groups)}
     options = comparison.CurveOptions(colour_by="optimizer.lr")
-    figure = comparison.group_chart(curves, groups, "loss", options, values).figure
+    figure = group_curves.group_chart(curves, groups, "loss", options, values).figure
     *lines, bar = figure.data
     assert figure.layout.showlegend is False
     assert len({line.line.color for line in lines}) == 30
     assert (bar.marker.cmin, bar.marker.cmax, bar.marker.colorbar.title.text) == (0.0, 29.0, "optimizer.lr")
-    plain = comparison.group_chart(curves, groups, "loss", comparison.CurveOptions()).figure
+    plain = group_curves.group_chart(curves, groups, "loss", comparison.CurveOptions()).figure
     assert (plain.layout.legend.orientation, plain.layout.height) == ("v", charts.HEIGHT)
-    few = comparison.group_chart(curves, groups[:3], "loss", comparison.CurveOptions()).figure
+    few = group_curves.group_chart(curves, groups[:3], "loss", comparison.CurveOptions()).figure
     assert few.layout.legend.orientation == "h"
 
 

@@ -19,6 +19,7 @@ from lab.training.results import artifacts
 MLP = "{kind: mlp, hidden: 16, layers: 1}"
 EXPERIMENTS = {
     "cancer": f"data: {{kind: breast_cancer}}\nmodel: {MLP}",
+    "decided": f"data: {{kind: breast_cancer}}\nmodel: {MLP}\noptimizer: {{kind: sgd, lr: 0.001}}\nthreshold: f1",
     "digits": "data: {kind: digits, batch_size: 256}\nmodel: {kind: linear}",
     "shop": f"data: {{kind: table, path: shop.csv, target: spent, val_fraction: 0.3}}\nmodel: {MLP}",
     "sales": "data: {kind: series, path: sales.csv, targets: sales, covariates: [visits], window: 12, horizon: 3}\n"

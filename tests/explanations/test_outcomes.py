@@ -1,10 +1,12 @@
 """Which samples a run gets most wrong, against a plain loop."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import f1_score
 from torch.nn.functional import cross_entropy
 
 from lab.data.loaders import WindowDataset
@@ -53,6 +55,19 @@ def test_the_metric_is_that_of_the_run(folder: Path) -> None:
         trained = trained_run(name)
         main = trained.module.main_metric
         assert outcomes(trained, "val").score == pytest.approx(trained.run.metrics[f"at_best/val/{main}"], rel=1e-6)
+
+
+def test_classes_are_those_that_the_threshold_of_the_run_decides(folder: Path) -> None:
+    trained = trained_run("decided")
+    (limit,) = json.loads(trained.run.artifact("encoding.json").read_text())["output"]["thresholds"]
+    assert limit != 0.5
+    found = outcomes(trained, "val")
+    x, y = trained.samples("val", torch.arange(len(found)))
+    probability = trained.module(x).sigmoid()[:, 0]
+    said = probability > limit
+    assert found.predicted.tolist() == said.int().tolist()
+    assert found.confidence == pytest.approx(torch.where(said, probability, 1 - probability).numpy(), rel=1e-5)
+    assert found.score == pytest.approx(f1_score(y, said, average="macro"), abs=1e-6)
 
 
 def test_values_are_ranked_by_their_residual(folder: Path) -> None:

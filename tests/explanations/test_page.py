@@ -6,7 +6,7 @@ import pytest
 import streamlit as st
 from pages import opened_page, texts
 
-from dashboard import explanation_view
+from dashboard.run_page import explanation
 from lab.explanations.explain import explain
 from lab.tracking import store
 from lab.tracking.reading import stored_runs
@@ -40,7 +40,7 @@ def test_images_are_a_gallery_with_their_maps(folder: Path) -> None:
 
 def test_a_forecast_is_written_out(folder: Path) -> None:
     samples = explain("sales").samples
-    assert explanation_view.samples_table(samples)["true"][0].count(", ") == 2
+    assert explanation.samples_table(samples)["true"][0].count(", ") == 2
 
 
 def test_without_an_explanation_the_command_is_shown(folder: Path) -> None:

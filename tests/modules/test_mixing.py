@@ -1,17 +1,18 @@
 """Mixed training batches: the bits of a plain loop, soft targets, and what cannot be mixed."""
 
 import copy
-import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from made_texts import reviews
 from torch import Tensor, nn
 
-from lab.config.experiment import load
+from lab.config.experiment import from_sections, load
 from lab.data.loaders import derived_seed
 from lab.errors import LabError
-from lab.modules.mixing import Mixing, check_batch
+from lab.modules.mixing import Mixing
 from lab.training.building import Built, build
 from lab.training.rehearsal import whole_batch
 from lab.training.trainer import make_trainer
@@ -138,14 +139,18 @@ def test_what_cannot_be_mixed_is_one_line(name: str, settings: tuple[str, ...], 
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize(
-    ("batch", "message"),
-    [
-        ((torch.zeros(2, 3), torch.zeros(2), torch.ones(2)), "has no weight"),
-        ((torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2)), "whole numbers, such as tokens"),
-        ((torch.full((2, 1, 3), math.nan), torch.zeros(2)), "of unequal lengths"),
-    ],
-)
-def test_samples_of_which_there_is_no_mixture_are_refused(batch: tuple[Tensor, ...], message: str) -> None:
-    with pytest.raises(LabError, match=message):
-        check_batch(batch)  # type: ignore[arg-type]
+@pytest.mark.usefixtures("empty_workplace")
+def test_samples_of_which_there_is_no_mixture_are_refused_when_the_network_is_built() -> None:
+    x, y = np.zeros((40, 1, 6)), np.arange(40) % 2
+    np.savez("weighted.npz", x=x, y=y, weight=np.ones(40))
+    np.savez("unequal.npz", x=x, y=y, lengths=np.arange(40) % 5 + 1)
+    reviews(40).to_csv("reviews.csv", index=False)
+    refused = {
+        "has no weight": {"kind": "arrays", "path": "weighted.npz"},
+        "of unequal lengths": {"kind": "arrays", "path": "unequal.npz"},
+        "whole numbers, such as tokens": {"kind": "text", "path": "reviews.csv", "text": "review", "target": "label"},
+    }
+    for message, data in refused.items():
+        content = {"data": {**data, "batch_size": 8, "mix": "mixup"}, "model": {"kind": "lstm", "hidden": 2}}
+        with pytest.raises(LabError, match=f"^data.mix: .*{message}"):
+            build(from_sections("mixed", "", content))  # without a rehearsal, as in a study

@@ -5,11 +5,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from lab.config.sections import Part, part
 from lab.data.augmentation import pixels
-from lab.data.loaders import EpochOrder, batch_of, derived_seed
+from lab.data.loaders import EpochOrder, WholeBatches, batch_of, derived_seed
 from lab.data.preparation import Scale
 from lab.errors import LabError, described, place_of
 
@@ -30,7 +29,7 @@ class EpochAndIndexOrder(EpochOrder):
         return self.order.indices() + (self.epoch + 1) * self.size
 
 
-class Augmented(Dataset[Any]):
+class Augmented(WholeBatches):
     """A dataset whose samples are changed by (seed, epoch, index); unchanged for an index without an epoch."""
 
     def __init__(self, dataset: Any, changes: Sequence[tuple[str, Change]], seed: int):

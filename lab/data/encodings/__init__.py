@@ -16,6 +16,7 @@ KINDS = {
     "table": "lab.data.encodings.table:TableEncoding",
     "image": "lab.data.encodings.image:ImageEncoding",
     "text": "lab.data.encodings.text:TextEncoding",
+    "characters": "lab.data.encodings.characters:CharactersEncoding",
     "series": "lab.data.encodings.series:SeriesEncoding",
     "sequence": "lab.data.encodings.sequence:SequenceEncoding",
 }

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from lab.data.augmentation.augmented import Augmented
-from lab.data.loaders import ArrayDataset, Batch, EpochOrder, derived_seed, without_weights
+from lab.data.loaders import ArrayDataset, Batch, EpochOrder, WholeBatches, derived_seed, without_weights
 
 POOL = 50  # batches whose samples are sorted together: enough to be alike, few enough to meet others the next time
 
 
-class SequenceDataset(ArrayDataset):
+class SequenceDataset(ArrayDataset, WholeBatches):
     """Sequences x (N, ..., L), padded at the end, with targets y (N, ...); `lengths` (N,) are their steps.
 
     A batch ends with its longest sequence.
@@ -25,10 +25,6 @@ class SequenceDataset(ArrayDataset):
         """The samples of these indices: x (B, ..., longest of them), y (B, ...)."""
         x, *others = super().batch(indices)
         return x[..., : int(self.lengths[indices].max())], *others
-
-    def __getitems__(self, indices: list[int]) -> list[Any]:
-        """The samples of a batch one by one, as a worker process collates them."""
-        return list(zip(*self.batch(torch.tensor(indices)), strict=True))
 
     def longest(self, count: int) -> Tensor:
         """The indices of the batch that takes the most memory."""

@@ -118,7 +118,7 @@ class OrdinalModule(TaskModule):
         names = names_in_metrics(self.class_names) if classes <= MOST_RECALLS else []
         return {f"recall_{name}": OrderedRecall(classes, number) for number, name in enumerate(names)}
 
-    def guess(self, samples: int, outputs: int) -> Tensor:
+    def guess(self, samples: int, *outputs: int) -> Tensor:
         """The cumulative logits of the classes' shares of the training samples, (N, K − 1)."""
         return torch.logit(self.shares.cumsum(0)[:-1]).neg().expand(samples, -1).float()
 

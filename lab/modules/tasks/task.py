@@ -83,9 +83,9 @@ class TaskModule(BlockModule):
         """The targets of a batch as the loss takes them."""
         return batch[1]
 
-    def guess(self, samples: int, outputs: int) -> Tensor:
-        """The raw outputs (N, outputs) of a network that has learned nothing: 0."""
-        return torch.zeros(samples, outputs)
+    def guess(self, samples: int, *outputs: int) -> Tensor:
+        """The raw outputs (N, *outputs) of a network that has learned nothing: 0."""
+        return torch.zeros(samples, *outputs)
 
     def scored(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
         """The arguments of the metrics' update for the raw outputs of a batch."""

@@ -10,7 +10,7 @@ TAG = "lab.directions"  # of a run: its metrics, whole or without their split, a
 HIGHER = """
     acc accuracy balanced_accuracy top1 top5 f1 f1_score fbeta auc auroc roc_auc prauc auprc average_precision map
     precision recall sensitivity specificity r2 r2_score explained_variance kappa mcc matthews iou jaccard dice bleu
-    rouge skill psnr ssim reward elbo log_likelihood samples_per_second
+    rouge skill psnr ssim reward log_likelihood samples_per_second
 """
 LOWER = """
     loss mae mse rmse rmsle mape smape wape mase msle nll bce cross_entropy crossentropy log_loss logloss brier ece

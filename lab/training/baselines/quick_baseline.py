@@ -13,6 +13,7 @@ from torch import Tensor
 from lab.data.base import DataModule
 from lab.data.loaders import Batch, batch_of
 from lab.data.sizes import EmbeddedColumns
+from lab.data.text.characters import Characters
 from lab.data.text.texts import Text
 from lab.modules import class_weights
 from lab.modules.tasks.ordinal import cumulative_logits
@@ -30,6 +31,7 @@ from lab.training.baselines.linear_models import (
     ridge_regression,
     summaries,
 )
+from lab.training.baselines.ngram import NGrams
 from lab.training.baselines.text_models import TfIdf
 from lab.training.building import Built
 
@@ -38,6 +40,7 @@ NAMES = {
     "ordinal": "logistic regression",
     "multilabel": "one-vs-rest logistic regression",
     "regression": "ridge regression",
+    "language": "5-gram",
 }
 OF_TEXTS = ("classification", "regression")
 QUANTILES = "linear quantile regression"
@@ -46,6 +49,8 @@ MOST_FEATURES = 4_000
 MOST_VALUES = 30_000_000  # rows × features × classes of a logistic regression: about a second
 MOST_PRODUCTS = 20_000_000_000  # rows × features² of a ridge regression, likewise
 MOST_CELLS = 60_000  # rows × features × outputs of a quantile regression, likewise
+ORDER = 5  # of the n-gram model
+MOST_TOKENS = 500_000  # of its text
 ROWS_PER_CLASS = 20  # at least
 
 
@@ -91,6 +96,8 @@ def measure(built: Built) -> QuickBaseline:
     data, name = built.data, name_of(built)
     if not name:
         return NONE
+    if isinstance(data, Characters):
+        return _of_language(built, data, name)
     if isinstance(data, Text):
         return _of_texts(built, data, name)
     width, classes = features_of(data), data.sizes.classes or data.sizes.labels
@@ -144,6 +151,21 @@ def _of_texts(built: Built, data: Text, name: str) -> QuickBaseline:
         return _scored(
             built, name, lambda x: torch.stack(list(itertools.islice(outputs, len(x)))), len(rows), len(train)
         )
+
+
+def _of_language(built: Built, data: Characters, name: str) -> QuickBaseline:
+    """An n-gram model of the training text, or of its end where that is very long."""
+    text = data.splits["train"].numbers.numpy()  # type: ignore[attr-defined]
+    grams = NGrams(text[-MOST_TOKENS:], data.sizes.vocabulary, ORDER)
+
+    def outputs_of(x: Tensor) -> Tensor:
+        return torch.from_numpy(grams.log_probabilities(x.long().numpy())).float()
+
+    scores = _scores(built.task_module, outputs_of, data)
+    note = (
+        f"{name} is fitted on the last {MOST_TOKENS:,} of {len(text):,} characters" if len(text) > MOST_TOKENS else ""
+    )
+    return QuickBaseline(name, {f"test/{metric}": value for metric, value in scores.items()}, note)
 
 
 def _of_class(built: Built) -> Any:

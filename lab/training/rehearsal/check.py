@@ -121,7 +121,7 @@ def _seconds_per_step(built: Built) -> float:
 def _loss_of_guess(built: Built) -> float | None:
     """The loss of a network that has learned nothing: the same probability for each class, or the training mean."""
     batch, _ = batches(built.data)
-    outputs = built.task_module.guess(len(batch[1]), built.data.sizes.raw_outputs)
+    outputs = built.task_module.guess(len(batch[1]), built.data.sizes.raw_outputs, *built.data.sizes.positions)
     try:
         guess = float(built.task_module.loss_of(outputs, batch))
     except Exception:  # a loss that takes probabilities only, for one

@@ -112,14 +112,15 @@ def check_forward(network: nn.Module, architecture: nn.Module, model: Part, samp
         for hook in hooks:
             hook.remove()
         network.train()
-    expected: tuple[Any, ...] = (len(samples), sizes.out_features)
+    outputs_of = (sizes.out_features, *sizes.positions)
+    expected: tuple[Any, ...] = (len(samples), *outputs_of)
     given: tuple[Any, ...] = tuple(outputs.shape) if isinstance(outputs, Tensor) else ()
     if given == expected:
         return
     if given[:1] != expected[:1] and given:  # the number of samples is wrong: it is shown
         raise LabError(f"model: {model.kind} must return {_shape(expected)} for 2 samples, but returns {_shape(given)}")
     came = _shape(("N", *given[1:])) if given else type(outputs).__name__
-    raise LabError(f"model: {model.kind} must return (N, {sizes.out_features}), but returns {came}")
+    raise LabError(f"model: {model.kind} must return {_shape(('N', *outputs_of))}, but returns {came}")
 
 
 def _remember(entered: list[tuple[str, nn.Module, Tensor]], name: str) -> Any:

@@ -19,7 +19,6 @@ from torchmetrics import MetricCollection
 from lab.data.lightning_data import LightningData
 from lab.data.loaders import Batch
 from lab.errors import LabError, did_you_mean
-from lab.modules import mixing
 from lab.training.building import Built
 from lab.training.checkpoints.best_epoch import best_by
 from lab.training.rehearsal import memory, own_module_rehearsal, sanity_checks
@@ -185,7 +184,7 @@ def _loss(built: Built, network: nn.Module, batch: Batch, which: str = "") -> tu
     with torch.autocast("cpu", dtype, enabled=dtype is not None):
         with as_a_line("model", model, f"in the forward pass{which}"):
             outputs = network(batch[0])
-        _check_outputs(model, outputs, (len(batch[1]), built.data.sizes.raw_outputs))
+        _check_outputs(model, outputs, (len(batch[1]), built.data.sizes.raw_outputs, *built.data.sizes.positions))
         with as_a_line(
             "loss", loss_part.kind, f"for outputs {tuple(outputs.shape)} and targets {tuple(batch[1].shape)}"
         ):
@@ -240,7 +239,6 @@ def _check_mixing_and_averaging(built: Built, batch: Batch) -> None:
     """Mix a batch, and average the weights, as the training will."""
     module = built.task_module
     if module.mixing:
-        mixing.check_batch(batch)
         with as_a_line("data.mix", module.mixing.kind, "for the first batch"):
             _check_loss(module.mixing.kind, module.training_loss(batch)[1])
     if module.average:

@@ -25,6 +25,8 @@ from lab.training.building import Built
 from lab.training.checkpoints.callback import BestAndLast
 
 EXAMPLE_ROWS = 4
+MAX_TEST_SAMPLES = 20_000  # whose probabilities are kept
+MAX_PROBABILITIES = 2_000_000
 THRESHOLD_TAG = "lab.threshold"
 
 
@@ -100,7 +102,7 @@ def keep_test_outputs(built: Built, tracker: Tracker) -> None:
     The confusion matrix of classes, the scores of labels, or values.
     """
     outputs = built.observer.test_outputs
-    if not outputs:  # of a module of one's own
+    if not outputs or built.data.task == "language":  # of a module of one's own; or a token for every character
         return
     from lab.training.results import figures  # matplotlib takes a while to import
 
@@ -109,12 +111,14 @@ def keep_test_outputs(built: Built, tracker: Tracker) -> None:
     if built.data.task == "multilabel":
         content = label_scores(true, _decided(outputs), built.data.class_names)
         tracker.text("labels.json", files.to_json(content) + "\n")
+        _keep_probabilities(tracker, true, predicted, built.data.class_names)
         file, figure = "figures/labels.png", figures.label_bars(content)
     elif built.data.task in ("classification", "ordinal"):
         names = built.data.class_names
         counts = confusion_counts(true, _decided(outputs), len(names))
         matrix = {"class_names": names, "counts": counts.tolist()}
         tracker.text("confusion_matrix.json", files.to_json(matrix) + "\n")
+        _keep_probabilities(tracker, true, predicted, names)
         file, figure = "figures/confusion_matrix.png", figures.confusion_matrix(counts, names)
     else:
         beside = _beside(built, outputs)
@@ -129,6 +133,19 @@ def keep_test_outputs(built: Built, tracker: Tracker) -> None:
         _keep_forecast(built, tracker, true, predicted, bands)
     figure.savefig(tracker.path(file), dpi=120)
     tracker.artifact(file)
+
+
+def _keep_probabilities(tracker: Tracker, true: np.ndarray, probabilities: np.ndarray, names: Sequence[str]) -> None:
+    """Save test_outputs.npz: `probabilities` (N, K), `true`, `names` and the `total` of samples.
+
+    Of a large test split N evenly spread samples. `true` is class numbers (N,), of labels 0 and 1 (N, K).
+    """
+    total = len(true)
+    most = min(MAX_TEST_SAMPLES, max(MAX_PROBABILITIES // probabilities.shape[1], 1))
+    chosen = np.unique(np.linspace(0, total - 1, min(most, total)).astype(int))
+    content = {"true": true[chosen].astype(np.int32), "probabilities": probabilities[chosen].astype(np.float32)}
+    np.savez_compressed(tracker.path("test_outputs.npz"), **content, names=np.array(names, str), total=total)
+    tracker.artifact("test_outputs.npz")
 
 
 def _beside(built: Built, outputs: list[dict[str, torch.Tensor]]) -> dict[str, np.ndarray]:

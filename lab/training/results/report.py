@@ -134,7 +134,8 @@ def _next_commands(result: Result) -> Iterator[tuple[str, str]]:
     if run_id:
         yield "", f".venv/bin/lab test {run_id[:8]}"
     if run_id and not any(about == "incomplete" for about, _ in result.notes):
-        yield "", f".venv/bin/lab predict {run_id[:8]} new-data"
+        what = "--prompt ..." if result.task == "language" else "new-data"
+        yield "", f".venv/bin/lab predict {run_id[:8]} {what}"
     yield "", "make dashboard"
 
 

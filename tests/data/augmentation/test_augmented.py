@@ -163,3 +163,10 @@ class TestOfTorchvision:
         with pytest.raises(LabError, match=message) as raised:
             build(load("conv2d", [f"data.augment=[{augment}]"]))
         assert "\n" not in str(raised.value)
+
+
+def test_workers_take_batches_of_sequences_of_unequal_length() -> None:
+    jitter = "data.augment=[{kind: jitter, std: 0.1}]"
+    here, workers = data_of("outlines", jitter), data_of("outlines", jitter, "data.num_workers=1")
+    for one, other in zip(batches(here, 1), batches(workers, 1), strict=True):
+        assert torch.equal(one.nan_to_num(9), other.nan_to_num(9))

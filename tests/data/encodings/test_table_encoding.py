@@ -145,7 +145,9 @@ class TestTable:
 
     def test_it_is_restored_from_json(self) -> None:
         assert from_json(self.ENCODING.as_json()) == self.ENCODING
-        with pytest.raises(LabError, match=r"encoding.json: no such kind 'tables'; known: array, table, image, series"):
+        with pytest.raises(
+            LabError, match=r"encoding.json: no such kind 'tables'; known: array, table, image, text, series, sequence"
+        ):
             from_json({"kind": "tables"})
 
     def test_all_missing_columns_are_reported(self) -> None:

@@ -1,8 +1,10 @@
 """Time series from files."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import made_series
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,18 +33,7 @@ def frame() -> pd.DataFrame:
     )
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def series(rows: pd.DataFrame, **settings: Any) -> Series:
-    rows.to_csv("rows.csv", index=False)
-    settings = {"path": "rows.csv", "window": 12, "horizon": 3, **settings}
-    made: Series = Part("data", "series", settings).build(seed=0)
-    made.prepare()
-    return made
+series = partial(made_series.series, window=12, horizon=3)
 
 
 def refusal(rows: pd.DataFrame, **settings: Any) -> str:

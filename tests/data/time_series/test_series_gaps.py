@@ -1,14 +1,13 @@
 """Steps without a row or value: found, said, refused or filled; nothing is known before its time."""
 
-from pathlib import Path
-from typing import Any
+from functools import partial
 
+import made_series
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from lab.config.sections import Part
 from lab.data.loaders import WindowDataset
 from lab.data.time_series.series import Series
 from lab.errors import LabError
@@ -23,18 +22,7 @@ def frame() -> pd.DataFrame:
     return pd.DataFrame({"day": days, "y": random.normal(size=STEPS).cumsum(), "x": random.normal(size=STEPS)})
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def series(rows: pd.DataFrame, **settings: Any) -> Series:
-    rows.to_csv("rows.csv", index=False)
-    settings = {"path": "rows.csv", "window": WINDOW, "horizon": HORIZON, "targets": "y", **settings}
-    made: Series = Part("data", "series", settings).build(seed=0)
-    made.prepare()
-    return made
+series = partial(made_series.series, window=WINDOW, horizon=HORIZON, targets="y")
 
 
 def raw_values(data: Series) -> np.ndarray:

@@ -1,13 +1,12 @@
 """Several series below each other in one file (long format): one model, no window across two of them."""
 
-from pathlib import Path
-from typing import Any
+from functools import partial
 
+import made_series
 import numpy as np
 import pandas as pd
 import pytest
 
-from lab.config.sections import Part
 from lab.data.loaders import WindowDataset
 from lab.data.time_series.series import Series
 from lab.errors import LabError
@@ -32,18 +31,7 @@ def frame() -> pd.DataFrame:
     return pd.concat(stores).sample(frac=1, random_state=0)
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def series(rows: pd.DataFrame, **settings: Any) -> Series:
-    rows.to_csv("rows.csv", index=False)
-    settings = {"path": "rows.csv", "window": WINDOW, "horizon": HORIZON, "series": "store", **settings}
-    made: Series = Part("data", "series", settings).build(seed=0)
-    made.prepare()
-    return made
+series = partial(made_series.series, window=WINDOW, horizon=HORIZON, series="store")
 
 
 def windows(data: Series, split: str) -> np.ndarray:

@@ -98,6 +98,13 @@ class TestDirections:
             logger.after_save_checkpoint(ModelCheckpoint(monitor="val_acc"))
         assert directions.TAG not in recorded("tags")
 
+    def test_an_elbo_has_the_direction_of_its_callback(self) -> None:
+        """Many scripts log the negative ELBO, the loss, under this name."""
+        logger = lab.Logger("p")
+        logger.log_metrics({"val_elbo": 1.0})
+        logger.after_save_checkpoint(ModelCheckpoint(monitor="val_elbo", mode="min"))
+        assert json.loads(recorded("tags")[directions.TAG]) == {"val_elbo": False}
+
     def test_callbacks_that_contradict_each_other_say_nothing(self) -> None:
         logger = lab.Logger("p")
         callbacks = [ModelCheckpoint(monitor="wonder", mode="max"), EarlyStopping("wonder"), EarlyStopping("odd")]

@@ -89,6 +89,15 @@ def test_a_module_of_ones_own_starts_from_the_network_of_another(workplace: Path
     assert note == ("start_from", f"{len(inner)} of {len(inner)} tensors are those of inner.pth")
 
 
+def test_a_run_is_tested_again_without_the_file_that_it_started_from(workplace: Path) -> None:
+    torch.save(weights_of(load("conv2d", SMALL)), "digits.pth")
+    result = training.run(fine_tuned('start_from="digits.pth"'))
+    Path("digits.pth").unlink()
+    assert result.run_id is not None
+    again, logged = reproduce.test_again(result.run_id)
+    assert again == logged
+
+
 @pytest.mark.usefixtures("empty_workplace")
 class TestRefusals:
     def test_a_run_that_is_not_there_yet_says_how_to_train_it(self) -> None:

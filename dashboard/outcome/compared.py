@@ -1,0 +1,45 @@
+"""The confusion matrices of several runs, and the difference of two."""
+
+import streamlit as st
+
+from dashboard import class_charts, components, text
+from dashboard.outcome import class_curves, reads
+from lab.tracking.reading.run_table import RunTable
+
+MAX_MATRICES = 12
+
+
+def show_confusion_matrices(table: RunTable, labels: dict[str, str]) -> None:
+    """The difference of two confusion matrices, then all of them side by side."""
+    _show_difference(table, labels)
+    columns = st.columns(min(3, max(1, len(table.ids))))
+    missing = []
+    for number, run in enumerate(table.ids[:MAX_MATRICES]):
+        matrix = reads.confusion_matrix(run)
+        if matrix is None:
+            missing.append(labels[run])
+            continue
+        with columns[number % len(columns)]:
+            st.markdown(text.escape_markdown(labels[run]))
+            chart = class_charts.confusion_matrix(*matrix)
+            components.show_chart(chart, f"matrix-{run}", f"confusion matrix of {labels[run]}")
+    if missing:
+        st.caption(f"without a confusion matrix: {text.escape_markdown(', '.join(missing[:8]), 300)}")
+    if len(table.ids) > MAX_MATRICES:
+        st.caption(f"the first {MAX_MATRICES} of {len(table.ids)} runs")
+
+
+def _show_difference(table: RunTable, labels: dict[str, str]) -> None:
+    """The second of two chosen runs minus the first, where they have the same classes."""
+    found = {run: matrix for run in table.ids[:MAX_MATRICES] if (matrix := reads.confusion_matrix(run))}
+    if len(found) < 2:
+        return
+    left, right = st.columns(2)
+    second = left.selectbox("This run", list(found), 0, format_func=labels.__getitem__, key="matrix")
+    first = right.selectbox("minus this one", list(found), 1, format_func=labels.__getitem__, key="minus")
+    (counts, names), (others, other_names) = found[second], found[first]
+    if names != other_names:
+        st.info("These two runs have different classes.")
+        return
+    chart = class_curves.difference_chart(counts, others, names)
+    components.show_chart(chart, "matrix-difference", f"{labels[second]} minus {labels[first]}")

@@ -1,0 +1,73 @@
+"""The course of a study: its trials coloured by state, the best so far, and the best trials with their settings."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from scipy.special import stdtrit
+
+from dashboard import charts, text
+from dashboard.charts import Chart
+
+SHOWN = 5  # best trials
+STATES = {"COMPLETE": (0, "circle"), "PRUNED": (1, "x"), "FAIL": (3, "cross"), "RUNNING": (2, "diamond")}
+BESIDE_SETTINGS = ("number", "state", "value", "duration")
+
+
+def best_so_far(trials: pd.DataFrame, maximize: bool) -> pd.DataFrame:
+    """The number of each finished trial and the best value until then."""
+    finished = trials[trials["state"].eq("COMPLETE") & np.isfinite(trials["value"].astype(float))]
+    finished = finished.sort_values("number")
+    best = finished["value"].cummax() if maximize else finished["value"].cummin()
+    return pd.DataFrame({"number": finished["number"], "best": best})
+
+
+def best_trials(trials: pd.DataFrame, maximize: bool, links: Mapping[int, str]) -> pd.DataFrame:
+    """The best finished trials, the best first, with every setting that they searched, and links to their runs."""
+    finished = trials[trials["state"].eq("COMPLETE") & trials["value"].notna()]
+    best = finished.sort_values("value", ascending=not maximize, kind="stable").head(SHOWN)
+    settings = [name for name in best if name not in BESIDE_SETTINGS and best[name].notna().any()]
+    found = best[["number", "value", *settings]].rename(columns={"number": "trial"})
+    return found.assign(open=[links.get(int(number)) for number in best["number"]])
+
+
+def history_chart(trials: pd.DataFrame, maximize: bool) -> Chart:
+    """The value of every trial by its state, and the best so far; of trials that ended early, their last value."""
+    figure = go.Figure()
+    for state, (style, symbol) in STATES.items():
+        rows = trials[trials["state"].eq(state) & trials["value"].notna()]
+        if len(rows):
+            label, marker = state.lower(), {"color": charts.colour(style), "symbol": symbol, "size": 8}
+            hover = f"trial %{{x}}: %{{y:.5g}}<extra>{label}</extra>"
+            figure.add_scatter(
+                x=rows["number"], y=rows["value"], mode="markers", name=label, marker=marker, hovertemplate=hover
+            )
+    best = best_so_far(trials, maximize)
+    line = {"shape": "hv", "color": charts.COLOURS[-1]}
+    figure.add_scatter(x=best["number"], y=best["best"], mode="lines", name="best so far", line=line)
+    legend = {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0}
+    margin = {"l": 10, "r": 10, "t": 30, "b": 10}
+    figure.update_layout(height=charts.HEIGHT, legend=legend, margin=margin, xaxis_title="trial", yaxis_title="value")
+    without = int(trials["value"].isna().sum())
+    notes = (f"{text.count(without, 'trial')} without a value",) if without else ()
+    return Chart(figure, (*notes, _last_gain(best)), trials)
+
+
+def _last_gain(best: pd.DataFrame) -> str:
+    """How long ago the best value was found, which says whether more trials may pay."""
+    if not len(best):
+        return "no trial has finished"
+    found = best["number"][best["best"] == best["best"].iloc[-1]].iloc[0]
+    later = text.count(int((best["number"] > found).sum()), "finished trial")
+    return f"the best was found in trial {found}; {later} since"
+
+
+def with_interval(candidates: pd.DataFrame) -> pd.DataFrame:
+    """The candidates with the 95 % interval of their mean over seeds (Student's t), beside the mean."""
+    seeds = candidates["seeds"].to_numpy(float)
+    half = stdtrit(np.maximum(seeds - 1, 1), 0.975) * candidates["sd"] / np.sqrt(seeds)
+    found = candidates.copy()
+    found.insert(2, "low", candidates["mean"] - half)
+    found.insert(3, "high", candidates["mean"] + half)
+    return found
