@@ -119,7 +119,7 @@ def test_what_lab_predict_refuses(
 def test_it_is_not_served_not_explained_and_predicts_no_rows(model: Model) -> None:
     with pytest.raises(LabError, match=r"serve: run .* writes text, which is not served; use `lab predict"):
         servers.serve_model(model.run, 5001)
-    with pytest.raises(LabError, match="explain: characters is for the task language; it explains classification"):
+    with pytest.raises(LabError, match="explain: characters has the task language; it explains classification"):
         explain(model.run.id, "val", 0)
     with pytest.raises(LabError, match="writes text: `lab predict"):
         model.predict([LINE])
