@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import default_collate
 from torchmetrics import MetricCollection
 
 from lab.data.base import DataModule, Split
 from lab.data.lightning_data import LightningData
-from lab.data.loaders import Batch
+from lab.data.loaders import Batch, batch_of
 from lab.errors import LabError, described, place_of
 from lab.modules.metrics.epoch_scores import as_floats
 from lab.modules.tasks.predictor import predict_with
@@ -43,12 +41,8 @@ class Trained:
         return torch.cat([self.module(part) for part in x.split(BATCH_SIZE)])
 
     def samples(self, split: Split, numbers: Tensor) -> Batch:
-        """The samples of a split with these numbers, in this order: x (n, ...), y (n, ...)."""
-        dataset: Any = self.data.splits[split]
-        if hasattr(dataset, "batch"):
-            return dataset.batch(numbers)
-        x, y = default_collate([dataset[number] for number in numbers.tolist()])
-        return x, y
+        """The samples of a split with these numbers, in this order: x (n, ...), y (n, ...), perhaps weights (n,)."""
+        return batch_of(self.data.splits[split], numbers)
 
     def batches(self, split: Split) -> Iterator[Batch]:
         """The batches of a split, in order."""

@@ -133,6 +133,7 @@ class Text(Table):
             raise LabError(f"data.{given[0]}: is for a table; {self.path} is a folder, whose folders are the classes")
         if self.choice.task not in ("auto", "classification"):
             raise LabError(f"data.task: the targets are the folders of {self.path}, which are classes")
+        self.choice.check()
         files = class_folders.find(self.path, class_folders.TEXTS)
         targets.check_classes(files.labels, files.class_names, self.path)
         self.notes += files.notes

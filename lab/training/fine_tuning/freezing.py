@@ -78,6 +78,8 @@ def freezing_of(
         if unfreeze_at is not None:
             raise LabError("unfreeze_at: nothing is frozen; add freeze: [patterns of parameters]")
         return None
+    if unfreeze_at is not None and epochs < 2:
+        raise LabError("unfreeze_at: a training of one epoch has no later one; leave it out, or set trainer.max_epochs")
     if unfreeze_at is not None and not 2 <= unfreeze_at <= epochs:
         raise LabError(f"unfreeze_at: must be an epoch from 2 to {epochs}, the last one, not {unfreeze_at}")
     trained = {name for name, parameter in module.named_parameters() if parameter.requires_grad}

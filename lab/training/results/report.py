@@ -95,7 +95,7 @@ def _of_each(metrics: dict[str, float], measure: str) -> dict[str, float]:
         for name, value in metrics.items()
         if name.startswith(OF_EACH[measure]) and name.replace("test/", "val/") not in metrics
     }
-    return dict(sorted(found.items(), key=lambda item: item[1]))
+    return dict(sorted(found.items(), key=lambda item: (math.isnan(item[1]), item[1])))
 
 
 def _facts(result: Result) -> Iterator[tuple[str, str]]:
@@ -114,8 +114,11 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
         yield "test", f"{samples}{intervals}"
     for measure, start in OF_EACH.items():
         if found := _of_each(result.metrics, measure):
-            shown = [f"{escape(name.removeprefix(start))} {value:.3f}" for name, value in found.items()]
+            absent = [escape(name.removeprefix(start)) for name, value in found.items() if math.isnan(value)]
+            ranked = {name: value for name, value in found.items() if not math.isnan(value)}
+            shown = [f"{escape(name.removeprefix(start))} {value:.3f}" for name, value in ranked.items()]
             more = f", and {len(shown) - MOST_SHOWN} more" if len(shown) > MOST_SHOWN else ""
+            more += f"; not in the test: {', '.join(absent[:MOST_SHOWN])}" if absent else ""
             what = "label" if result.task == "multilabel" else "class"
             yield measure, f"of each {what} in the test, the lowest first: {', '.join(shown[:MOST_SHOWN])}{more}"
     yield "seed", f"{result.experiment.seed}; a single seed is no evidence yet"

@@ -70,6 +70,19 @@ def test_values_are_a_regression() -> None:
     assert (data.task, data.target_names) == ("regression", ("stars",))
 
 
+def test_texts_have_labels_or_classes_with_an_order() -> None:
+    rows = reviews(200)
+    rows["labels"] = np.where(rows["label"] == "good", "kind;short", "short")
+    rows.loc[::3, "labels"] = ""
+    rows.to_csv("reviews.csv", index=False)
+    several = prepared(target="labels", task="multilabel")
+    assert (several.task, several.class_names, several.sizes.out_features) == ("multilabel", ("kind", "short"), 2)
+    rows["grade"] = np.resize(["poor", "fair", "good"], 200)
+    rows.to_csv("reviews.csv", index=False)
+    ordered = prepared(target="grade", task="ordinal", order=["poor", "fair", "good"])
+    assert (ordered.task, ordered.class_names, ordered.sizes.out_features) == ("ordinal", ("poor", "fair", "good"), 1)
+
+
 def test_a_column_weighs_the_texts_and_is_said() -> None:
     data = prepared(weight="stars")
     _, _, weight = data.splits["train"].batch(torch.arange(3))
@@ -140,6 +153,14 @@ def test_a_text_may_have_several_lines_anywhere_in_the_file() -> None:
         (
             {"path": "folders", "text": None, "target": None, "task": "regression"},
             "data.task: the targets are the folders",
+        ),
+        (
+            {"path": "folders", "text": None, "target": None, "order": ["bad", "good"]},
+            "data.order: is for classes with an order",
+        ),
+        (
+            {"path": "folders", "text": None, "target": None, "label_separator": ";"},
+            "data.label_separator: is for lists of labels",
         ),
     ],
 )

@@ -151,6 +151,10 @@ class TestCheck:
                 "unfreeze_at: must be an epoch from 2 to 30, the last one, not 31",
             ),
             (('freeze=["features.*"]', "unfreeze_at=1"), "unfreeze_at: must be an epoch from 2 to 30"),
+            (
+                ('freeze=["features.*"]', "unfreeze_at=2", "trainer.max_epochs=1"),
+                "unfreeze_at: a training of one epoch has no later one; leave it out, or set trainer.max_epochs",
+            ),
         ],
     )
     def test_what_would_have_no_effect_is_refused(self, settings: tuple[str, ...], line: str) -> None:

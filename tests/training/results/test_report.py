@@ -1,5 +1,7 @@
 """What the terminal and a notebook show of a run: first whether it beats its baselines, then the table."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -42,6 +44,13 @@ def test_classes_drawn_by_chance_are_no_better_than_the_baselines_and_that_is_th
         line.startswith("recall      of each class in the test, the lowest first: yes 0.000, no 1.000")
         for line in shown(result)
     )
+
+
+def test_a_class_that_the_test_does_not_have_is_named_and_not_ranked() -> None:
+    result = trained(noise(np.resize(["a", "b", "c"], 400)), epochs=1)
+    recalls = {"test/recall_a": 0.9, "test/recall_b": float("nan"), "test/recall_c": 0.2}
+    text = as_text(report.outcome(dataclasses.replace(result, metrics=result.metrics | recalls)))
+    assert "recall      of each class in the test, the lowest first: c 0.200, a 0.900; not in the test: b" in text
 
 
 def test_values_that_a_line_explains_are_no_better_than_ridge_regression() -> None:
