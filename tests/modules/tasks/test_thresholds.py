@@ -56,3 +56,7 @@ def test_a_probability_of_1_or_0_for_everybody_is_no_reason_to_fail() -> None:
 @pytest.mark.parametrize("truth", [[0, 0, 0], [1, 1, 1]])
 def test_with_one_kind_of_sample_there_is_nothing_to_choose_by(truth: list[int]) -> None:
     assert best(np.array([0.1, 0.2, 0.3], np.float32), np.array(truth), "f1", of_both=False) is None
+
+
+def test_a_probability_of_just_a_half_is_a_no_at_the_usual_threshold() -> None:
+    assert best(np.array([0.5, 0.9], np.float32), np.array([0, 1]), "accuracy", True) == 0.5
