@@ -14,7 +14,7 @@ CREDENTIALS = re.compile(r"(?<=://)[^\s/@'\"<>]+@")
 SECRET_NAME = re.compile(r"PASSW|SECRET|TOKEN|CREDENTIAL|(API|ACCESS|PRIVATE)_?KEY|_KEY$|^PGPASS", re.IGNORECASE)
 SHORTEST_SECRET = 8  # characters; a shorter value may be an ordinary word
 HIDDEN = "***"
-LAB = Path(__file__).parent
+INSTALLED = tuple(f"{folder}{os.sep}" for folder in (sys.prefix, sys.base_prefix, Path(__file__).parent))
 # Characters that a terminal obeys instead of showing them: escapes, bells, line ends, and marks that reverse a text.
 CONTROL = ("Cc", "Cf", "Cs", "Zl", "Zp")  # of Unicode
 ALLOCATION = re.compile(r"[Tt]ried to allocate ([\d.]+) ?(bytes|[KMGT]iB)")  # torch, on a CPU and on a GPU
@@ -68,11 +68,11 @@ def did_you_mean(name: str, names: Iterable[str], path: str = "") -> str:
     return f"known: {', '.join(path + each for each in known)}" if known else "there are none"
 
 
-def is_own_file(file: Path, folder: Path) -> bool:
+def is_own_file(path: str, folder: Path) -> bool:
     """Whether a file is a person's code below a folder: not that of the lab, of an installed package, or of Python."""
-    installed = any(file.is_relative_to(each) for each in (sys.prefix, sys.base_prefix, LAB))
-    inside = file.is_relative_to(folder) and file.suffix == ".py" and file.is_file()
-    return inside and not installed and "site-packages" not in file.parts
+    # As text, not as a Path: a run asks this of every imported module, thousands of them.
+    inside = path.startswith(f"{folder}{os.sep}") and path.endswith(".py") and not path.startswith(INSTALLED)
+    return inside and f"{os.sep}site-packages{os.sep}" not in path and os.path.isfile(path)  # noqa: PTH113
 
 
 def place_of(error: BaseException) -> str:
@@ -83,7 +83,7 @@ def place_of(error: BaseException) -> str:
     here = Path.cwd()
     for each in _with_causes(error):
         for frame in reversed(traceback.extract_tb(each.__traceback__)):
-            if is_own_file(Path(frame.filename), here):
+            if is_own_file(frame.filename, here):
                 return f" ({Path(frame.filename).relative_to(here)}:{frame.lineno})"
     return ""
 

@@ -55,7 +55,7 @@ def reload_changed_code() -> None:
     files = {
         name: getattr(module, "__file__", None) for name, module in list(sys.modules.items()) if name != "__main__"
     }
-    own = {name: Path(file) for name, file in files.items() if file and is_own_file(Path(file), here)}
+    own = {name: Path(file) for name, file in files.items() if file and is_own_file(file, here)}
     if any(file.stat().st_mtime >= _code_read for file in own.values()):
         for name in own:
             del sys.modules[name]

@@ -32,8 +32,8 @@ def uncommitted_changes() -> str:
 def untracked_code() -> dict[str, str]:
     """The Python files below the working directory that are imported and that git does not track: path to text."""
     here, tracked = Path.cwd(), set(environment.git("ls-files", "-z").split("\0"))
-    files = {Path(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))}
-    own = sorted(str(file.relative_to(here)) for file in files if is_own_file(file, here))
+    files = {file for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))}
+    own = sorted(str(Path(file).relative_to(here)) for file in files if is_own_file(file, here))
     return {path: Path(path).read_text("utf-8", errors="replace") for path in own if path not in tracked}
 
 
