@@ -4,9 +4,10 @@ import multiprocessing
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import chdir, closing
+from contextlib import closing
 from pathlib import Path
 
+import made_once
 import pytest
 import warm
 from shipped import PROJECT
@@ -50,13 +51,13 @@ def no_store_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def prepared_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database, made once: its migrations take seconds."""
-    folder = tmp_path_factory.mktemp("store")
-    with chdir(folder), pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        store.client()
-    with closing(sqlite3.connect(folder / "mlruns" / "mlflow.db")) as connection:
+    return made_once.folder(tmp_path_factory, "store", _make_store) / "mlruns" / "mlflow.db"
+
+
+def _make_store() -> None:
+    store.client()
+    with closing(sqlite3.connect(store.database())) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the file alone is copied
-    return folder / "mlruns" / "mlflow.db"
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 """What a run said of its test data: the curves against scikit-learn's, and the page of trained runs."""
 
 import io
-import shutil
-from contextlib import chdir
 from pathlib import Path
 
+import made_once
 import numpy as np
 import pytest
 from made_data import sales_rows
@@ -13,11 +12,7 @@ from sklearn import calibration, metrics
 
 from dashboard.outcome import class_curves, reads, values
 from dashboard.outcome.reads import ClassOutputs, ValueOutputs
-from lab.config.experiment import load
-from lab.tracking import store
 from lab.tracking.reading import stored_runs
-from lab.tracking.writing.outbox import Outbox
-from lab.training import run as training
 from lab.training.results import artifacts
 
 RANDOM = np.random.default_rng(0)
@@ -34,20 +29,14 @@ EXPERIMENTS = {
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, prepared_store: Path) -> Path:
-    folder = tmp_path_factory.mktemp("outcomes")
-    with chdir(folder), pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return made_once.with_store(tmp_path_factory, "outcomes", prepared_store, _train)
+
+
+def _train() -> None:
+    sales_rows().to_csv("sales.csv", index=False)
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(artifacts, "keep_model", lambda *_: None)
-        store.root().mkdir()
-        shutil.copy(prepared_store, store.database())
-        Path("experiments").mkdir()
-        sales_rows().to_csv("sales.csv", index=False)
-        outbox = Outbox()
-        for name, text in EXPERIMENTS.items():
-            Path("experiments", f"{name}.yaml").write_text(f"# {name}?\n{text}")
-            training.train(load(name), outbox.tracker())
-        assert not outbox.close().pending
-    return folder
+        made_once.train(EXPERIMENTS)
 
 
 @pytest.fixture

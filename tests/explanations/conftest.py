@@ -1,19 +1,14 @@
 """A folder with a run of every kind of data, and the data that they were trained on."""
 
-import shutil
-from contextlib import chdir
 from pathlib import Path
 
+import made_once
 import numpy as np
 import pandas as pd
 import pytest
 from made_data import draw, sales_rows
 from own_modules import MODULES
 
-from lab.config.experiment import load
-from lab.tracking import store
-from lab.tracking.writing.outbox import Outbox
-from lab.training import run as training
 from lab.training.results import artifacts
 
 MLP = "{kind: mlp, hidden: 16, layers: 1}"
@@ -33,25 +28,17 @@ EXPERIMENTS = {
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, prepared_store: Path) -> Path:
     """The folder; its runs have the names of their experiments."""
-    folder = tmp_path_factory.mktemp("explained")
-    with chdir(folder), pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.syspath_prepend(folder)
-        store.root().mkdir()
-        shutil.copy(prepared_store, store.database())
-        _write_data()
+    return made_once.with_store(tmp_path_factory, "explained", prepared_store, _train)
+
+
+def _train() -> None:
+    _write_data()
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(artifacts, "keep_model", lambda *_: None)  # an explanation needs no exported model
-        outbox = Outbox()
-        for name in EXPERIMENTS:
-            training.train(load(name), outbox.tracker())
-        assert not outbox.close().pending
-    return folder
+        made_once.train({name: f"{text}\ntrainer: {{max_epochs: 3}}" for name, text in EXPERIMENTS.items()})
 
 
 def _write_data() -> None:
-    Path("experiments").mkdir()
-    for name, text in EXPERIMENTS.items():
-        Path("experiments", f"{name}.yaml").write_text(f"# {name}?\n{text}\ntrainer: {{max_epochs: 3}}\n")
     Path("own.py").write_text(MODULES)
     sales_rows().to_csv("sales.csv", index=False)
     draw(Path("pictures"), 20)

@@ -1,17 +1,12 @@
 """A folder with runs of every kind of data, whose data and experiment files were deleted after training."""
 
 import shutil
-from contextlib import chdir
 from pathlib import Path
 
+import made_once
 import numpy as np
 import pytest
 from made_data import draw, sales_rows, shop_rows
-
-from lab.config.experiment import load
-from lab.tracking import store
-from lab.tracking.writing.outbox import Outbox
-from lab.training import run as training
 
 EXPERIMENTS = {
     "shop": "data: {kind: table, path: shop.csv, target: bought}\nmodel: {kind: mlp, hidden: 16, layers: 1}",
@@ -24,27 +19,20 @@ EXPERIMENTS = {
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, prepared_store: Path) -> Path:
     """The folder; its runs have the names of their experiments, and `shop` has a second run with seed 1."""
-    folder = tmp_path_factory.mktemp("trained")
-    with chdir(folder), pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        store.root().mkdir()
-        shutil.copy(prepared_store, store.database())
-        _write_data()
-        outbox = Outbox()
-        for name, overrides in [*((name, ()) for name in EXPERIMENTS), ("shop", ("seed=1",))]:
-            training.train(load(name, overrides), outbox.tracker())
-        assert not outbox.close().pending
-        shutil.rmtree("experiments")
-        shutil.rmtree("pictures")
-        for path in folder.glob("*.csv"):
-            path.unlink()
-    return folder
+    return made_once.with_store(tmp_path_factory, "trained", prepared_store, _train)
+
+
+def _train() -> None:
+    _write_data()
+    experiments = {name: f"{text}\ntrainer: {{max_epochs: 2}}" for name, text in EXPERIMENTS.items()}
+    made_once.train(experiments, ("shop", ("seed=1",)))
+    shutil.rmtree("experiments")
+    shutil.rmtree("pictures")
+    for path in Path.cwd().glob("*.csv"):
+        path.unlink()
 
 
 def _write_data() -> None:
-    Path("experiments").mkdir()
-    for name, text in EXPERIMENTS.items():
-        Path("experiments", f"{name}.yaml").write_text(f"# {name}?\n{text}\ntrainer: {{max_epochs: 2}}\n")
     rows = shop_rows(300)
     rows.assign(bought=np.where(rows["age"] > 50, "yes", "no")).to_csv("shop.csv", index=False)
     sales_rows().to_csv("sales.csv", index=False)

@@ -1,10 +1,9 @@
 """Quantiles and intervals beside predictions: of a table and of a series, in every way that a model is used."""
 
 import json
-import shutil
-from contextlib import chdir
 from pathlib import Path
 
+import made_once
 import mlflow
 import numpy as np
 import onnxruntime
@@ -14,13 +13,10 @@ import torch
 from made_data import sales_rows, shop_rows
 
 import lab
-from lab.config.experiment import load
 from lab.inference import export
-from lab.tracking import models, store
+from lab.tracking import models
 from lab.tracking.reading import stored_runs
-from lab.tracking.writing.outbox import Outbox
 from lab.training import reproduce
-from lab.training import run as training
 
 MODEL = "model: {kind: mlp, hidden: 8, layers: 1}\nconformal: 0.8\ntrainer: {max_epochs: 2}\n"
 PRICES = "data: {kind: table, path: shop.csv, target: price, weight: times}\nloss: {kind: quantile}\n"
@@ -33,23 +29,16 @@ EXPERIMENTS = {
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, prepared_store: Path) -> Path:
-    folder = tmp_path_factory.mktemp("intervals")
-    with chdir(folder), pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        store.root().mkdir()
-        shutil.copy(prepared_store, store.database())
-        Path("experiments").mkdir()
-        rows = shop_rows(200)
-        random = np.random.default_rng(0)
-        price = rows["age"] * 2 + random.normal(0, 5, len(rows))
-        rows.assign(price=price, times=random.integers(0, 3, len(rows))).to_csv("shop.csv", index=False)
-        sales_rows().to_csv("sales.csv", index=False)
-        outbox = Outbox()
-        for name, text in EXPERIMENTS.items():
-            Path("experiments", f"{name}.yaml").write_text(f"# {name}?\n{text}")
-            training.train(load(name), outbox.tracker())
-        assert not outbox.close().pending
-    return folder
+    return made_once.with_store(tmp_path_factory, "intervals", prepared_store, _train)
+
+
+def _train() -> None:
+    rows = shop_rows(200)
+    random = np.random.default_rng(0)
+    price = rows["age"] * 2 + random.normal(0, 5, len(rows))
+    rows.assign(price=price, times=random.integers(0, 3, len(rows))).to_csv("shop.csv", index=False)
+    sales_rows().to_csv("sales.csv", index=False)
+    made_once.train(EXPERIMENTS)
 
 
 @pytest.fixture(autouse=True)

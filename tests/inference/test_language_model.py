@@ -1,10 +1,9 @@
 """A run whose model writes text: its text, its exports, and what is refused of it."""
 
 import json
-import shutil
-from contextlib import chdir
 from pathlib import Path
 
+import made_once
 import mlflow.pyfunc
 import numpy as np
 import pytest
@@ -18,8 +17,7 @@ from lab.errors import LabError
 from lab.explanations.explain import explain
 from lab.inference import export, text
 from lab.inference.model import Model
-from lab.tracking import models, store
-from lab.training import run as training
+from lab.tracking import models
 from lab.training.reproduce import reproduce
 
 LINE = "the cat sat on the mat and the dog sat on the log. "
@@ -34,16 +32,12 @@ trainer: {max_epochs: 2}
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory, prepared_store: Path) -> Path:
     """A folder with a run of the experiment `tiny`."""
-    folder = tmp_path_factory.mktemp("written")
-    with chdir(folder), pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        store.root().mkdir()
-        shutil.copy(prepared_store, store.database())
-        Path("experiments").mkdir()
-        Path("experiments/tiny.yaml").write_text(TINY)
-        Path("book.txt").write_text(LINE * 260, encoding="utf-8")
-        training.run(lab.config.experiment.load("tiny", []))
-    return folder
+    return made_once.with_store(tmp_path_factory, "written", prepared_store, _train)
+
+
+def _train() -> None:
+    Path("book.txt").write_text(LINE * 260, encoding="utf-8")
+    made_once.train({"tiny": TINY})
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 """Models of sequences of unequal length, from `lab new` to predictions, exports and requests."""
 
 import shutil
-from contextlib import chdir
 from pathlib import Path
 
+import made_once
 import mlflow
 import numpy as np
 import onnxruntime
@@ -13,14 +13,11 @@ from made_sequences import IN_A_ROW, LENGTHS, NAN, PARTS, X, Y
 
 import lab
 from lab.cli.main import main
-from lab.config.experiment import load
 from lab.errors import LabError
 from lab.inference import export, files
 from lab.inference.model import Model
 from lab.scaffold.writing import new
-from lab.tracking import models, store
-from lab.tracking.writing.outbox import Outbox
-from lab.training import run as training
+from lab.tracking import models
 
 KINDS = {
     "gru": "model={kind: gru, hidden: 4, layers: 1, bidirectional: true}",
@@ -30,23 +27,20 @@ KINDS = {
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory, prepared_store: Path) -> Path:
     """A folder with a run of each kind on the same sequences."""
-    folder = tmp_path_factory.mktemp("sequences")
-    with chdir(folder), pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        store.root().mkdir()
-        np.savez("data.npz", x=X, y=Y, lengths=LENGTHS)
-        scaffold = new("seq", "data.npz", overrides=("data.batch_size=16",))
-        facts = dict(scaffold.inspection.facts)
-        assert facts["samples"] == "60 of (2, 19) at most, of unequal length"
-        assert facts["lengths"] == "3 to 19 steps, median 12"
-        outbox = Outbox()
-        for kind, model in KINDS.items():
-            shutil.copy("experiments/seq.yaml", f"experiments/my_{kind}.yaml")
-            training.train(load(f"my_{kind}", (model, "trainer.max_epochs=1")), outbox.tracker())
-        assert not outbox.close().pending
-    return folder
+    return made_once.with_store(tmp_path_factory, "sequences", prepared_store, _train)
+
+
+def _train() -> None:
+    np.savez("data.npz", x=X, y=Y, lengths=LENGTHS)
+    scaffold = new("seq", "data.npz", overrides=("data.batch_size=16",))
+    facts = dict(scaffold.inspection.facts)
+    assert facts["samples"] == "60 of (2, 19) at most, of unequal length"
+    assert facts["lengths"] == "3 to 19 steps, median 12"
+    for kind in KINDS:
+        shutil.copy("experiments/seq.yaml", f"experiments/my_{kind}.yaml")
+    made_once.train({}, *((f"my_{kind}", (model, "trainer.max_epochs=1")) for kind, model in KINDS.items()))
 
 
 @pytest.fixture(params=list(KINDS))

@@ -2,25 +2,21 @@
 
 import json
 import re
-import shutil
-from contextlib import chdir
 from pathlib import Path
 
+import made_once
 import numpy as np
 import pandas as pd
 import pytest
 from made_texts import reviews, write_folders
 
 import lab
-from lab.config.experiment import load
 from lab.errors import LabError
 from lab.explanations.explain import explain
 from lab.inference import export, files, model
 from lab.scaffold import writing
-from lab.tracking import models, store
+from lab.tracking import models
 from lab.tracking.reading import stored_runs
-from lab.tracking.writing.outbox import Outbox
-from lab.training import run as training
 
 NEW = ["A lovely film, really.", "the dreadful story", "zyzzyva", ""]
 
@@ -28,21 +24,16 @@ NEW = ["A lovely film, really.", "the dreadful story", "zyzzyva", ""]
 @pytest.fixture(scope="module")
 def texts(tmp_path_factory: pytest.TempPathFactory, prepared_store: Path) -> Path:
     """A folder with a run of each tokenizer: `words` in folders of files for a bag, `bpe` for a regression."""
-    folder = tmp_path_factory.mktemp("texts")
-    with chdir(folder), pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        store.root().mkdir()
-        shutil.copy(prepared_store, store.database())
-        reviews(300).to_csv("reviews.csv", index=False)
-        write_folders(reviews(300), Path("reviews"))
-        writing.new("words", "reviews", overrides=["trainer.max_epochs=8"])
-        small = ["data.tokenizer=bpe", "data.vocabulary=300", "data.length=8", "model.layers=1", "trainer.max_epochs=2"]
-        writing.new("bpe", "reviews.csv", "stars", model="gru", overrides=small)
-        outbox = Outbox()
-        for name in ("words", "bpe"):
-            training.train(load(name), outbox.tracker())
-        assert not outbox.close().pending
-    return folder
+    return made_once.with_store(tmp_path_factory, "texts", prepared_store, _train)
+
+
+def _train() -> None:
+    reviews(300).to_csv("reviews.csv", index=False)
+    write_folders(reviews(300), Path("reviews"))
+    writing.new("words", "reviews", overrides=["trainer.max_epochs=8"])
+    small = ["data.tokenizer=bpe", "data.vocabulary=300", "data.length=8", "model.layers=1", "trainer.max_epochs=2"]
+    writing.new("bpe", "reviews.csv", "stars", model="gru", overrides=small)
+    made_once.train({}, ("words", ()), ("bpe", ()))
 
 
 @pytest.fixture(autouse=True)
