@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import lab
-from lab.architectures.causal_transformer import CausalTransformer
+from lab.architectures.transformer import CausalTransformer
 from lab.config.experiment import load
 from lab.data.text.characters import Characters
 from lab.errors import LabError
