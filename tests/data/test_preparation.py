@@ -46,15 +46,14 @@ class TestScale:
         np.testing.assert_allclose(scale.mean, repeated.mean(0), rtol=1e-6)
         np.testing.assert_allclose(scale.std, repeated.std(0), rtol=1e-6)
 
-    def test_a_constant_that_is_rounded_is_constant_and_a_small_spread_is_none(self) -> None:
-        """Weighted sums of 0.1 are rounded; 1,000 ± 1e-4 is no more than single precision holds, and does vary."""
+    def test_of_weighted_rows_a_constant_is_told_from_a_small_spread(self) -> None:
+        """Weighted sums of 0.1 are rounded; a spread of a ten-millionth of the mean is one."""
         weight = torch.from_numpy(RANDOM.random(41))
-        around = torch.full((41,), 1_000.0).double()
-        around[::2] += 1e-4
-        x = torch.stack([torch.full((41,), 0.1).double(), torch.full((41,), -0.1).double(), around], dim=1)
-        scale = Scale.fit(x, weight)
-        assert scale.std[:2].tolist() == [1.0, 1.0]
-        assert scale.std[2] == pytest.approx(5e-5, rel=0.1)
+        constants, ones = [0.1, -0.1, 123_456.7], torch.ones(41).double()
+        varying = [mean * (1 + 1e-7 * (torch.arange(41) % 2).double()) for mean in (1e-6, 1_000.0)]
+        scale = Scale.fit(torch.stack([*(value * ones for value in constants), *varying], dim=1), weight)
+        assert scale.std[:3].tolist() == [1.0, 1.0, 1.0]
+        assert scale.std[3:].tolist() == pytest.approx([5e-14, 5e-5], rel=0.1)
 
     def test_of_padded_sequences_the_steps_before_the_padding_count(self) -> None:
         x = torch.from_numpy(RANDOM.normal(5, 2, (4, 3, 6)).astype(np.float32))

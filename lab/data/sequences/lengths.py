@@ -82,6 +82,8 @@ def cut(
 def _checked(lengths: Array, where: str) -> NDArray[np.int64]:
     if lengths.ndim != 1 or lengths.dtype.kind not in "iuf":
         raise LabError(f"{where}: must be whole numbers (N,), not {lengths.dtype} of shape {lengths.shape}")
+    if not len(lengths):
+        raise LabError(f"{where}: is empty; sequences are needed")
     wrong = (lengths < 1) | (lengths != np.floor(lengths)) | np.isinf(lengths)
     if wrong.any():
         index = int(wrong.argmax())

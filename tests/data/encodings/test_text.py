@@ -66,6 +66,8 @@ def test_byte_pairs_are_the_same_in_every_training_and_know_every_text() -> None
     assert found.tokens == 280
     assert UNKNOWN not in found.numbers(["zyzzyva 映画 🙂"])[0]
     assert len(found.numbers(["the lovely film"])[0]) < len("the lovely film")
+    (alone,), (behind,) = (found.numbers([text]) for text in ("Film", "the film"))
+    assert behind[-len(alone) :] == alone  # a word is the same at the beginning of a text
 
 
 @pytest.mark.parametrize("settings", SETTINGS)

@@ -118,6 +118,9 @@ def changed(place: tuple[int, ...], value: float) -> np.ndarray:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        ({"lengths": LENGTHS[:0], "x": X[:0], "y": Y[:0]}, "data.npz: lengths: is empty; sequences are needed"),
+        ({"lengths": LENGTHS[:0], "x": IN_A_ROW[:0], "y": Y[:0]}, "data.npz: lengths: is empty"),
+        ({"lengths": LENGTHS[:0], "x": IN_A_ROW[:0, 0], "y": Y[:0]}, "data.npz: lengths: is empty"),
         ({"lengths": LENGTHS[:5]}, "data.npz: lengths: has 5 values for the 60 samples of x"),
         ({"lengths": np.where(Y == 1, 26, LENGTHS)}, r"lengths\[1\] is 26, but x \(60, 2, 25\) has 25 steps"),
         ({"lengths": LENGTHS - 3 - (LENGTHS == 3)}, r"lengths\[\d+\] is -1; a length is a whole number from 1"),
