@@ -164,6 +164,7 @@ def test_the_outlines_of_digits_are_real_sequences_of_unequal_length() -> None:
     data = DigitOutlines(batch_size=8)
     data.prepare()
     assert data.sizes.input_shape == (3, 55)
+    assert data.class_names == tuple("0123456789")
     assert ("lengths", "21 to 55 steps, median 36") in data.notes
     square = np.zeros((4, 4))
     square[1:3, 1:3] = 16
