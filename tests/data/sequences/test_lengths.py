@@ -173,3 +173,8 @@ def test_the_outlines_of_digits_are_real_sequences_of_unequal_length() -> None:
         *((1.5, 2.0), (1.5, 3.0), (2.0, 1.5), (2.0, 3.5), (3.0, 1.5), (3.0, 3.5), (3.5, 2.0), (3.5, 3.0)),
     ]
     assert begins.tolist() == [1, *[0] * (len(begins) - 1)]
+    square = np.zeros((9, 9))
+    square[1, 1], square[4:8, 4:8] = 16, 16
+    begins = outline(square)[2]
+    assert len(begins) - 1 - begins[::-1].argmax() > len(begins) / 2  # the longer of two is first
+    assert begins.sum() == 2
