@@ -70,6 +70,19 @@ def test_byte_pairs_are_the_same_in_every_training_and_know_every_text() -> None
     assert behind[-len(alone) :] == alone  # a word is the same at the beginning of a text
 
 
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (SETTINGS[0], "8 words of 3 training texts, others as character n-grams (2,000 buckets)"),
+        (SETTINGS[1], "8 words of 3 training texts and character n-grams of all and pairs of words (50 buckets)"),
+        (SETTINGS[2], "8 words of 3 training texts, others unknown"),
+        (SETTINGS[3], "bpe, 280 tokens learned from 3 training texts"),
+    ],
+)
+def test_a_tokenizer_is_said_in_a_few_words(settings: fitting.Settings, expected: str) -> None:
+    assert fitting.described(fitting.fit(settings, TEXTS), TEXTS) == expected
+
+
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_texts_are_padded_at_the_end_and_cut(settings: fitting.Settings) -> None:
     longer, shorter = encoding(settings).encode([*TEXTS, ""]), encoding(settings, 3).encode([*TEXTS, ""])

@@ -11,6 +11,7 @@ from torch import nn
 
 from lab.config.types import Threshold
 from lab.errors import LabError
+from lab.modules.tasks.classification import ClassificationModule
 from lab.modules.tasks.multilabel import MultilabelModule
 from lab.modules.tasks.thresholds import best, fitting
 
@@ -107,6 +108,18 @@ class TestOfAModule:
         outputs = torch.tensor([[-0.1, 0.0, 0.1]])
         decided = self.module(None).scored(outputs, (outputs, self.truth[:1]))["decided"]
         assert decided.tolist() == [[0, 0, 1]]
+
+
+def test_of_two_classes_it_is_the_best_for_the_f1_of_both() -> None:
+    """Another one is best for the F1 of the second class alone."""
+    scores, truth = torch.tensor([0.1, 0.2, 0.3, 0.4, 0.6, 0.7]), torch.tensor([0, 1, 1, 0, 0, 1])
+    network = nn.Linear(1, 1, bias=False)
+    nn.init.ones_(network.weight)
+    made = {**task(nn.BCEWithLogitsLoss()), "architecture": network}
+    module = ClassificationModule(2, 1, ("no", "yes"), threshold="f1", **made)
+    module.choose_thresholds(batches((scores.logit()[:, None], truth), 4))
+    assert module.thresholds == pytest.approx((0.65,))
+    assert best(scores.numpy(), truth.numpy(), "f1", of_both=False) == pytest.approx(0.15)
 
 
 def test_a_threshold_is_for_two_classes_and_for_labels() -> None:
