@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from lab.architectures import recurrent_scan
 from lab.architectures.layers import Norm, norm_layer
 from lab.architectures.padding import last_real, mean_of_real, norm_of_real, reversed_real, without_padding
 from lab.config.types import PositiveInt, Probability
@@ -102,7 +101,7 @@ def _run(layer: Any, steps: Tensor, real: Tensor | None) -> Tensor:
     """
     if real is None:
         return layer(steps)[0]
-    one_direction = recurrent_scan.one_direction if torch.compiler.is_exporting() else _one_direction
+    one_direction = _scanned if torch.compiler.is_exporting() else _one_direction
     forward = one_direction(layer, steps, 0)
     if not layer.bidirectional:
         return forward
@@ -117,6 +116,40 @@ def _one_direction(layer: Any, steps: Tensor, number: int) -> Tensor:
     if isinstance(layer, nn.LSTM):
         return torch.lstm(steps, [start, start], weights, True, 1, 0.0, layer.training, False, True)[0]
     return torch.gru(steps, start, weights, True, 1, 0.0, layer.training, False, True)[0]
+
+
+def _scanned(layer: Any, steps: Tensor, number: int) -> Tensor:
+    """As `_one_direction`, as a loop over the steps, for models that are exported for sequences of any length.
+
+    torch.export writes nn.LSTM and nn.GRU as one copy of the cell for each step of its example. A scan stays a loop in
+    the exported program and in ONNX.
+    """
+    from torch._higher_order_ops.scan import scan  # torch 2.13 has no public name for it
+
+    inputs_weight, state_weight, inputs_bias, state_bias = layer.all_weights[number]
+    inputs = nn.functional.linear(steps, inputs_weight, inputs_bias).transpose(0, 1)
+
+    def lstm(state: tuple[Tensor, Tensor], x: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
+        hidden, cell = state
+        gates = x + hidden @ state_weight.T + state_bias
+        enter, keep, new, leave = gates.chunk(4, 1)
+        cell = keep.sigmoid() * cell + enter.sigmoid() * new.tanh()
+        hidden = leave.sigmoid() * cell.tanh()
+        return (hidden, cell), hidden.clone()
+
+    def gru(hidden: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        (reset, keep, new), (old_reset, old_keep, old) = (
+            x.chunk(3, 1),
+            (hidden @ state_weight.T + state_bias).chunk(3, 1),
+        )
+        keep = (keep + old_keep).sigmoid()
+        new = (new + (reset + old_reset).sigmoid() * old).tanh()
+        hidden = (1 - keep) * new + keep * hidden
+        return hidden, hidden.clone()
+
+    start = steps.new_zeros(steps.shape[0], layer.hidden_size)
+    _, outputs = scan(lstm, (start, start.clone()), inputs) if isinstance(layer, nn.LSTM) else scan(gru, start, inputs)
+    return outputs.transpose(0, 1)
 
 
 @cache

@@ -45,33 +45,33 @@ def _register_new(commands: Commands) -> None:
 
 def _new(options: argparse.Namespace) -> int:
     from lab.cli import tables
-    from lab.cli.terminal import Terminal
+    from lab.display.output import SafeConsole
     from lab.scaffold import writing
 
     made = writing.new(
         options.name, options.data, options.target, options.model, options.kind, options.yes, options.overrides
     )
-    Terminal().print(tables.scaffold(made), highlight=False, soft_wrap=True)
+    SafeConsole().print(tables.scaffold(made), highlight=False, soft_wrap=True)
     return 0
 
 
 def _check(options: argparse.Namespace) -> int:
     from lab.cli import check_report
-    from lab.cli.terminal import Terminal
     from lab.config import experiment
+    from lab.display.output import SafeConsole
     from lab.training.rehearsal import check
 
     if options.name is None:
         return _check_all()
     found = check.check(experiment.load(options.name, options.overrides))
-    Terminal().print(check_report.findings(found), highlight=False, soft_wrap=True)
+    SafeConsole().print(check_report.findings(found), highlight=False, soft_wrap=True)
     return 0
 
 
 def _check_all() -> int:
     """Check all experiments, a line each."""
-    from lab.cli.terminal import Terminal
     from lab.config import experiment
+    from lab.display.output import SafeConsole
     from lab.training.rehearsal import check
 
     code = 0
@@ -82,14 +82,14 @@ def _check_all() -> int:
             line = "; ".join([f"first loss {rehearsal.loss:.4g}", *notes])
         except LabError as error:
             line, code = f"lab: {error.lines[0]}", 2
-        Terminal().print(f"{name:20}  {line}", highlight=False, soft_wrap=True, markup=False)
+        SafeConsole().print(f"{name:20}  {line}", highlight=False, soft_wrap=True, markup=False)
     return code
 
 
 def _run(options: argparse.Namespace) -> int:
     from lab.cli import maintenance, tables
-    from lab.cli.terminal import Terminal
     from lab.config import experiment
+    from lab.display.output import SafeConsole
     from lab.training import run as training
     from lab.training.results import report
     from lab.training.results.progress import ProgressBar
@@ -100,7 +100,7 @@ def _run(options: argparse.Namespace) -> int:
         raise LabError("--workers: is for --folds; a single training is not divided among workers")
     loaded = experiment.load(options.name, options.overrides)
     maintenance.start_in_background()
-    console = Terminal()
+    console = SafeConsole()
     console.print(f"[bold]{loaded.name}[/bold]  {tables.question_of(loaded)}", highlight=False)
     result = training.run(loaded, [ProgressBar(console)])
     console.print(report.summary(result), highlight=False, soft_wrap=True)
@@ -110,14 +110,14 @@ def _run(options: argparse.Namespace) -> int:
 def _run_folds(options: argparse.Namespace) -> int:
     """Train an experiment on every fold; 1 where a fold failed, since not every sample is tested then."""
     from lab.cli import maintenance, tables
-    from lab.cli.terminal import Terminal
     from lab.config import experiment
     from lab.cross_validation import report, run
+    from lab.display.output import SafeConsole
 
     options.when_stopped = "the same command continues with the folds that are left"
     loaded = experiment.load(options.name, options.overrides)
     maintenance.start_in_background()
-    console = Terminal()
+    console = SafeConsole()
     console.print(f"[bold]{loaded.name}[/bold]  {tables.question_of(loaded)}", highlight=False)
     with report.LiveTable(console) as table:
         result = run.run(loaded, options.folds, 1 if options.workers is None else options.workers, table.show)
@@ -126,12 +126,12 @@ def _run_folds(options: argparse.Namespace) -> int:
 
 
 def _resume(options: argparse.Namespace) -> int:
-    from lab.cli.terminal import Terminal
+    from lab.display.output import SafeConsole
     from lab.training import resume
     from lab.training.results import report
     from lab.training.results.progress import ProgressBar
 
-    console = Terminal()
+    console = SafeConsole()
     say = functools.partial(console.print, highlight=False, soft_wrap=True, markup=False)
     result = resume.resume(options.run, options.overrides, [ProgressBar(console)], say)
     console.print(report.summary(result), highlight=False, soft_wrap=True)
@@ -139,12 +139,12 @@ def _resume(options: argparse.Namespace) -> int:
 
 
 def _reproduce(options: argparse.Namespace) -> int:
-    from lab.cli.terminal import Terminal
+    from lab.display.output import SafeConsole
     from lab.training import reproduce
     from lab.training.results import report
     from lab.training.results.progress import ProgressBar
 
-    console = Terminal()
+    console = SafeConsole()
     say = functools.partial(console.print, highlight=False, soft_wrap=True, markup=False)
     reproduction = reproduce.reproduce(options.run, [ProgressBar(console)], say)
     console.print(report.summary(reproduction.result), highlight=False, soft_wrap=True)
@@ -154,9 +154,9 @@ def _reproduce(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     from lab.cli import tables
-    from lab.cli.terminal import Terminal
+    from lab.display.output import SafeConsole
 
-    Terminal().print(tables.experiment_list(overview()), highlight=False)
+    SafeConsole().print(tables.experiment_list(overview()), highlight=False)
     return 0
 
 
@@ -172,11 +172,11 @@ def _show(options: argparse.Namespace) -> int:
 
 def _test(options: argparse.Namespace) -> int:
     from lab.cli import tables
-    from lab.cli.terminal import Terminal
+    from lab.display.output import SafeConsole
     from lab.training import reproduce
 
     again, logged = reproduce.test_again(options.run)
-    Terminal().print(tables.retest(again, logged), highlight=False)
+    SafeConsole().print(tables.retest(again, logged), highlight=False)
     return 0 if again == logged else 1
 
 

@@ -37,7 +37,7 @@ def _register_runs(commands: Commands) -> None:
 
 def _runs(options: argparse.Namespace) -> int:
     from lab.cli import tables
-    from lab.cli.terminal import Terminal
+    from lab.display.output import SafeConsole
     from lab.tracking.reading import run_table, summaries
     from lab.tracking.reading.tables import open_tables
 
@@ -45,7 +45,7 @@ def _runs(options: argparse.Namespace) -> int:
         raise LabError(f"--limit: must be at least 1, not {options.limit}")
     if options.host and not options.reap:
         raise LabError("--host: only valid with --reap")
-    console, complete = Terminal(), True
+    console, complete = SafeConsole(), True
     if options.reap:
         from lab.cli import maintenance
 
@@ -72,11 +72,11 @@ def _register_best(commands: Commands) -> None:
 
 def _best(options: argparse.Namespace) -> int:
     from lab.cli import tables
-    from lab.cli.terminal import Terminal
+    from lab.display.output import SafeConsole
     from lab.tracking.reading import stored_runs
 
     ranking = stored_runs.ranking(options.name, options.by, options.top)
-    Terminal().print(tables.best_runs(ranking), highlight=False, soft_wrap=True)
+    SafeConsole().print(tables.best_runs(ranking), highlight=False, soft_wrap=True)
     return 0
 
 
@@ -90,12 +90,12 @@ def _register_explain(commands: Commands) -> None:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from lab.cli.terminal import Terminal
+    from lab.display.output import SafeConsole
     from lab.explanations import report
     from lab.explanations.explain import explain
 
     found = explain(options.run, options.split, options.seed, options.by)
-    Terminal().print(report.outcome(found), highlight=False, soft_wrap=True)
+    SafeConsole().print(report.outcome(found), highlight=False, soft_wrap=True)
     return 0
 
 

@@ -30,8 +30,8 @@ def _register_study(commands: Commands) -> None:
 
 def _study(options: argparse.Namespace) -> int:
     from lab.cli import maintenance
-    from lab.cli.terminal import Terminal
     from lab.config import experiment
+    from lab.display.output import SafeConsole
     from lab.studies import report, study
     from lab.studies.report import ProgressLine
 
@@ -39,7 +39,7 @@ def _study(options: argparse.Namespace) -> int:
     chosen = study.Options(**{name: getattr(options, name) for name in names})
     loaded = experiment.load(options.name, options.overrides)
     maintenance.start_in_background()
-    console = Terminal()
+    console = SafeConsole()
     with ProgressLine(console, chosen) as line:
         result = study.run(loaded, chosen, line)
     console.print(report.summary(result), highlight=False, soft_wrap=True)
@@ -78,8 +78,8 @@ def _compare(options: argparse.Namespace) -> int:
     from rich.markup import escape
 
     from lab.cli import maintenance
-    from lab.cli.terminal import Terminal
     from lab.comparisons import comparison, existing, report, run
+    from lab.display.output import SafeConsole
 
     run_ids = [options.name, *(argument for argument in options.overrides if "=" not in argument)]
     if len(run_ids) > 1:
@@ -90,12 +90,12 @@ def _compare(options: argparse.Namespace) -> int:
         metric = options.metric or existing.How.metric
         how = existing.How(metric, options.margin or 0.0, options.unpaired, options.reduce, higher)
         findings = existing.compare(run_ids, how)
-        Terminal().print(report.of_runs(findings, options.unpaired), highlight=False, soft_wrap=True)
+        SafeConsole().print(report.of_runs(findings, options.unpaired), highlight=False, soft_wrap=True)
         return 0
     _refuse(options, OF_RUNS, f"is for runs; {options.name} is a comparison file, which says it itself")
     loaded = comparison.load(options.name, options.overrides, options.seeds)
     maintenance.start_in_background()
-    console = Terminal()
+    console = SafeConsole()
     console.print(f"[bold]{loaded.name}[/bold]  {escape(loaded.question)}", highlight=False)
     with report.LiveTable(console) as table:
         result = run.run(loaded, 1 if options.workers is None else options.workers, table.show)

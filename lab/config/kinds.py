@@ -36,10 +36,10 @@ SHIPPED = {
         "conv2d": "lab.architectures.convolution:Conv2dNet",
         "lstm": "lab.architectures.recurrent:LSTM",
         "gru": "lab.architectures.recurrent:GRU",
-        "causal_transformer": "lab.architectures.causal_transformer:CausalTransformer",
+        "causal_transformer": "lab.architectures.transformer:CausalTransformer",
         "transformer": "lab.architectures.transformer:TransformerEncoder",
-        "bag": "lab.architectures.bag:Bag",
-        "textcnn": "lab.architectures.textcnn:TextCNN",
+        "bag": "lab.architectures.texts:Bag",
+        "textcnn": "lab.architectures.texts:TextCNN",
     },
     "module": {},
     "optimizer": {
@@ -84,8 +84,11 @@ NOT_FOR_SAMPLES = {
 
 # Modules that were renamed: a `kind:` in a stored config.yaml or in a user's file may still name the old one.
 RENAMED_MODULES = {
+    "lab.architectures.bag": "lab.architectures.texts",
+    "lab.architectures.causal_transformer": "lab.architectures.transformer",
     "lab.architectures.embedded": "lab.architectures.adapters",
     "lab.architectures.relative": "lab.architectures.adapters",
+    "lab.architectures.textcnn": "lab.architectures.texts",
     "lab.data.breast_cancer": "lab.data.shipped",
     "lab.data.diabetes": "lab.data.shipped",
     "lab.data.digits": "lab.data.shipped",

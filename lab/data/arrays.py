@@ -10,15 +10,15 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from lab.config.types import Count, Fraction, PositiveInt
-from lab.data import weights
+from lab.data import sample_weights
 from lab.data.base import SampleDataModule, Samples, Split
 from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
 from lab.data.encodings.sequence import SequenceEncoding, ends_in_nan, has_nan
 from lab.data.loaders import LazyDataset
 from lab.data.preparation import Scale, file_fingerprint
-from lab.data.reading import targets
 from lab.data.reading.array_files import Stored, read_npy, read_npz
+from lab.data.reading.targets import targets
 from lab.data.sequences import lengths
 from lab.data.splitting import given_splits
 from lab.errors import LabError
@@ -116,7 +116,7 @@ class Arrays(SampleDataModule):
             splits = ["train"] * (len(stored.x) - len(given)) + given
             self.notes.append(("split", given_splits.described(splits, "the arrays")))
         if stored.weight is not None:
-            self.notes.append(("weight", weights.described(stored.weight, "the array weight")))
+            self.notes.append(("weight", sample_weights.described(stored.weight, "the array weight")))
         if stored.cut:
             self.notes.append(("sequences", stored.cut))
         if stored.unused:

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from lab.config.sections import Part
 from lab.config.types import Count, Fold, Fraction, PositiveInt
-from lab.data import weights
+from lab.data import sample_weights
 from lab.data.augmentation.augmented import TRIED, Augmented, EpochAndIndexOrder, augmented, without_effect
 from lab.data.encodings import Encoding
 from lab.data.encodings.array import ArrayEncoding
@@ -251,7 +251,8 @@ class SampleDataModule(DataModule):
         if self.padded:
             self.notes.append(("lengths", described(lengths_of(x, "NCL"))))
         self.input_scale = self.scale(x, train)
-        of_splits = {} if samples.weight is None else weights.of_splits(np.asarray(samples.weight), self.split_indices)
+        weight = samples.weight
+        of_splits = {} if weight is None else sample_weights.of_splits(np.asarray(weight), self.split_indices)
         y = self._targets(samples, torch.from_numpy(train), of_splits.get("train"))
         for split in SPLITS:
             dataset = self.dataset(x, y, split)

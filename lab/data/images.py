@@ -20,7 +20,7 @@ from lab.data.reading.images import files as image_files
 from lab.data.reading.images import headers as image_headers
 from lab.data.reading.images import lists as image_lists
 from lab.data.reading.images.files import Files
-from lab.data.reading.targets import Choice, TaskChoice, check_classes
+from lab.data.reading.targets.targets import Choice, TaskChoice, check_classes
 from lab.data.splitting import given_splits
 from lab.errors import LabError
 

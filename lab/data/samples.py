@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.data import weights
+from lab.data import sample_weights
 from lab.data.encodings.sequence import SequenceEncoding
 from lab.data.sizes import Sizes
 from lab.errors import LabError
@@ -70,7 +70,7 @@ def check(samples: Any, kind: str) -> Samples:
     if problem:
         raise LabError(f"data: {kind}.read() gives {problem}")
     if samples.weight is not None:
-        weights.check(np.asarray(samples.weight), f"data: {kind}.read() gives weight")
+        sample_weights.check(np.asarray(samples.weight), f"data: {kind}.read() gives weight")
     return samples
 
 

@@ -8,13 +8,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lab.config.types import Count, Fraction, PositiveInt
-from lab.data import weights
+from lab.data import sample_weights
 from lab.data.base import SampleDataModule, Samples
 from lab.data.encodings.cells import NO_NUMBER, NumberFormat, known, numbers
 from lab.data.encodings.table import TableEncoding
 from lab.data.preparation import Scale, file_fingerprint
-from lab.data.reading import column_types, number_formats, table_files, table_rows, targets
+from lab.data.reading import column_types, number_formats, table_files, table_rows
 from lab.data.reading.settings import Reading, Separator, marks_of
+from lab.data.reading.targets import targets
 from lab.data.reading.times import dates
 from lab.data.sizes import EmbeddedColumns
 from lab.data.splitting.table_splits import TableSplits
@@ -192,8 +193,8 @@ class Table(SampleDataModule):
         if self.weight is None:
             return None
         format = self.formats.get(self.weight, NumberFormat())
-        weight = weights.of_column(frame[self.weight], format, self.settings.marks)
-        self.notes.append(("weight", weights.described(weight, f"column '{self.weight}'")))
+        weight = sample_weights.of_column(frame[self.weight], format, self.settings.marks)
+        self.notes.append(("weight", sample_weights.described(weight, f"column '{self.weight}'")))
         return weight
 
     def _not_inputs(self) -> list[str]:

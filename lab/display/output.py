@@ -2,13 +2,16 @@
 
 import html
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
+from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
+
+from lab.errors import printable
 
 WIDTH = 120  # characters of a result as text, in which no column is cut off
 TABLE = '<table class="dataframe">'  # the class that notebooks style, for light and dark themes
@@ -16,6 +19,16 @@ LINE = '<div style="font-family: monospace; white-space: pre-wrap">'  # labels a
 DIM = '<span style="opacity: 0.65">'
 # Rich's own format sets a background, which would be that of a light theme.
 BLOCK = '<pre style="white-space: pre; overflow-x: auto; line-height: normal">{code}</pre>'
+
+
+class SafeConsole(Console):
+    """Rich's console, which shows the control characters of a person's text instead of obeying them."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The segments of what is printed, their control characters escaped; Rich's own have `control` set."""
+        for segment in super().render(renderable, options):
+            text = segment.text if segment.control else printable(segment.text, lines=True)
+            yield segment if text == segment.text else Segment(text, segment.style, segment.control)
 
 
 class Screen(Protocol):

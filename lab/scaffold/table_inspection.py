@@ -10,7 +10,8 @@ import pandas as pd
 from lab.config.sections import part
 from lab.data.encodings.table import Category, Date, Number, TableEncoding
 from lab.data.loaders import without_weights
-from lab.data.reading import column_types, label_lists
+from lab.data.reading import column_types
+from lab.data.reading.targets import label_lists
 from lab.data.samples import Samples
 from lab.data.table import Table
 from lab.errors import LabError, did_you_mean

@@ -9,7 +9,7 @@ import pytest
 from rich.table import Table
 
 from lab.cli import main
-from lab.cli.terminal import Terminal
+from lab.display.output import SafeConsole
 from lab.tracking import store
 
 
@@ -232,7 +232,7 @@ def test_sys_exit_while_a_file_is_imported_is_no_success(
 
 
 def test_text_of_a_person_is_printed_with_its_control_characters_escaped(capsys: pytest.CaptureFixture[str]) -> None:
-    Terminal(width=80).print(Table("a\x1b[31m\x07"), "b\u202ec", "d\x9be", "f\x1b[2Jg")
+    SafeConsole(width=80).print(Table("a\x1b[31m\x07"), "b\u202ec", "d\x9be", "f\x1b[2Jg")
     printed = capsys.readouterr().out
     assert r"b\u202ec d\x9be f\x1b[2Jg" in printed
     assert not set(printed) & set("\x1b\x07\u202e\x9b\r")

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lab.cross_validation.scores import StoredFoldScores, mean_over_folds
+from lab.config.types import Fold
+from lab.cross_validation.scores import FoldScores, StoredFoldScores, mean_over_folds
 from lab.errors import LabError
 
 SCORES = [0.81, 0.79, 0.86, 0.83, 0.80]
@@ -60,6 +61,30 @@ def test_the_interval_covers_the_expected_error_about_as_often_as_it_says() -> N
         naive += abs(mean.value - truth) < half
     assert 0.94 < corrected / 1000 < 1.0
     assert naive < corrected
+
+
+def test_each_metric_of_the_test_is_the_mean_over_the_folds_that_have_it() -> None:
+    scores = FoldScores(4)
+    assert (scores.metrics, scores.mean("test/f1")) == ([], None)
+    scores.add(3, {"test/loss": 0.5, "test/f1": 0.8, "val/f1": 0.9})
+    scores.add(1, {"test/loss": 0.3, "test/f1": 0.6, "test/auroc": 0.7})
+    assert scores.metrics == ["test/f1", "test/auroc", "test/loss"]
+    assert scores.mean("test/f1") == mean_over_folds([0.6, 0.8], 4)
+    assert scores.mean("test/auroc") == mean_over_folds([0.7], 4)
+    assert scores.todo() == [Fold(2, 4), Fold(4, 4)]
+
+
+@pytest.mark.usefixtures("empty_workplace")
+def test_finished_folds_are_there_again_until_they_are_forgotten() -> None:
+    scores = StoredFoldScores("mine", 5)
+    scores.add(2, {"test/f1": 0.8, "test/loss": math.nan})
+    again = StoredFoldScores("mine", 5)
+    assert again.journal == scores.journal
+    assert again.finished[2]["test/f1"] == 0.8
+    assert math.isnan(again.finished[2]["test/loss"])
+    again.forget()
+    again.forget()  # there is none any more
+    assert not StoredFoldScores("mine", 5).finished
 
 
 def test_a_damaged_file_is_refused(empty_workplace: Path) -> None:

@@ -42,6 +42,19 @@ def test_the_best_is_chosen_on_validation_data_among_finished_runs_of_their_own(
     assert row["against its baselines"] == "not clearly better"
 
 
+def test_the_experiment_with_the_latest_run_is_first_and_without_an_interval_none_is_shown(
+    table: RunTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, loss in (("low", 0.3), ("high", 0.5)):
+        make_run(store.client(), "waves", name, {}, {"best/val/loss": [loss]}, {})
+    first, second = answers.best_results(open_tables().runs()).to_dict("records")
+    assert (first["experiment"], second["experiment"]) == ("waves", "digits")
+    assert (first["best run"], first["of runs"]) == ("low", 2)
+    assert (first["metric"], first["value"], first["95 %"], first["baseline"]) == ("best/val/loss", "0.3", "", "")
+    monkeypatch.setattr(answers, "MAX_EXPERIMENTS", 1)
+    assert len(answers.best_results(open_tables().runs())) == 1
+
+
 def test_runs_that_failed_or_are_incomplete_need_attention(table: RunTable) -> None:
     make_run(store.client(), "p", "half", {}, {}, {"lab.incomplete": "without an exported model: a reason"})
     problems = answers.attention(open_tables().runs())

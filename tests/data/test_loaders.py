@@ -16,10 +16,13 @@ from lab.data.loaders import (
     EpochOrder,
     LazyDataset,
     SeededLoader,
+    WeightedDataset,
     WindowDataset,
     WorkerLoader,
+    batch_of,
     derived_seed,
     window_starts,
+    without_weights,
 )
 from lab.data.preparation import Scale
 
@@ -84,10 +87,27 @@ def test_its_position_can_be_saved_in_the_middle_of_an_epoch_and_restored() -> N
     assert epoch(resumed, 3) == epoch(loader(), 3)  # only that one epoch was shortened
 
 
-def test_after_a_whole_epoch_the_position_is_the_start() -> None:
-    done = loader()
+@pytest.mark.parametrize("size", [10, 9, 3])  # of 3 there is one batch
+def test_after_a_whole_epoch_the_position_is_the_start(size: int) -> None:
+    done = loader(size=size)
     list(done)
     assert done.state_dict()["block"] == 0
+
+
+def test_weights_are_the_third_part_of_a_batch() -> None:
+    plain = ArrayDataset(torch.arange(4), 10 * torch.arange(4))
+    dataset = WeightedDataset(plain, torch.tensor([0.5, 1.0, 2.0, 3.0]))
+    assert [part.tolist() for part in dataset.batch(torch.tensor([3, 1]))] == [[3, 1], [30, 10], [3.0, 1.0]]
+    assert [part.tolist() for part in dataset[2]] == [2, 20, 2.0]
+    assert [[part.item() for part in each] for each in dataset.__getitems__([3, 1])] == [[3, 30, 3.0], [1, 10, 1.0]]
+    assert len(dataset) == 4
+    assert without_weights(dataset) is without_weights(plain) is plain
+
+
+def test_a_dataset_that_gives_one_sample_at_a_time_is_stacked() -> None:
+    samples = [(torch.tensor([1.0 * number]), number) for number in range(4)]
+    x, y = batch_of(samples, torch.tensor([2, 0]))
+    assert (x.tolist(), y.tolist()) == ([[2.0], [0.0]], [2, 0])
 
 
 def test_derived_seeds_differ_by_every_part_of_the_position() -> None:

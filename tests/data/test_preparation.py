@@ -39,6 +39,33 @@ class TestScale:
             assert torch.isfinite(scale.apply(x)).all()
             assert (scale.apply(x)[:, 0] == 0).all()
 
+    def test_rows_count_as_often_as_their_weight(self) -> None:
+        x, weight = RANDOM.normal(5, 2, (40, 3)), RANDOM.integers(0, 4, 40)
+        scale = Scale.fit(torch.from_numpy(x), torch.from_numpy(weight))
+        repeated = np.repeat(x, weight, axis=0)
+        np.testing.assert_allclose(scale.mean, repeated.mean(0), rtol=1e-6)
+        np.testing.assert_allclose(scale.std, repeated.std(0), rtol=1e-6)
+
+    def test_of_weighted_rows_a_constant_is_told_from_a_small_spread(self) -> None:
+        """Weighted sums of 0.1 are rounded; a spread of a ten-millionth of the mean is one."""
+        weight = torch.from_numpy(RANDOM.random(41))
+        constants, ones = [0.1, -0.1, 123_456.7], torch.ones(41).double()
+        varying = [mean * (1 + 1e-7 * (torch.arange(41) % 2).double()) for mean in (1e-6, 1_000.0)]
+        scale = Scale.fit(torch.stack([*(value * ones for value in constants), *varying], dim=1), weight)
+        assert scale.std[:3].tolist() == [1.0, 1.0, 1.0]
+        assert scale.std[3:].tolist() == pytest.approx([5e-14, 5e-5], rel=0.1)
+
+    def test_of_padded_sequences_the_steps_before_the_padding_count(self) -> None:
+        x = torch.from_numpy(RANDOM.normal(5, 2, (4, 3, 6)).astype(np.float32))
+        lengths = [6, 1, 3, 2]
+        for row, length in zip(x, lengths, strict=True):
+            row[:, length:] = torch.nan
+        scale = Scale.fit_real(x)
+        real = np.concatenate([row[:, :length] for row, length in zip(x.numpy(), lengths, strict=True)], axis=1)
+        assert scale.mean.shape == scale.std.shape == (3, 1)
+        np.testing.assert_allclose(scale.mean[:, 0], real.mean(1), rtol=1e-6)
+        np.testing.assert_allclose(scale.std[:, 0], real.std(1), rtol=1e-6)
+
     def test_invert_undoes_apply(self) -> None:
         x = torch.from_numpy(RANDOM.normal(5, 2, (20, 3)).astype(np.float32))
         scale = Scale.fit(x)

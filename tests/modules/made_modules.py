@@ -22,6 +22,33 @@ def task(loss: nn.Module) -> dict[str, Any]:
     }
 
 
+ODD_CLASSES = ["usual", "one class", "rare", "a class unseen", "ties", "all alike", "large", "shifted"]
+
+
+def class_samples(odd: str, samples: int, classes: int, columns: int) -> tuple[Tensor, Tensor]:
+    """Logits (N, columns) and class numbers (N,) of one of the ODD_CLASSES."""
+    generator = torch.Generator().manual_seed(5)
+    logits = 2 * torch.randn(samples, columns, generator=generator)
+    y = torch.randint(classes, (samples,), generator=generator)
+    match odd:
+        case "one class":
+            y[:] = 1
+        case "rare":
+            y[:] = 0
+            y[-2:] = 1
+        case "a class unseen":
+            y[y == 0] = 1
+        case "ties":
+            logits = logits.round()
+        case "all alike":
+            logits[:] = 0
+        case "large":
+            logits *= 1000
+        case "shifted":
+            logits += 1000
+    return logits, y
+
+
 def batches(samples: tuple[Tensor, Tensor], size: int) -> list[tuple[Tensor, Tensor]]:
     """Samples x (N, ...) and y (N, ...) in batches; the last may be smaller."""
     return list(zip(*(part.split(size) for part in samples), strict=True))

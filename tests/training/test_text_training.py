@@ -9,7 +9,7 @@ from resumed import assert_goes_on
 from torch import nn
 
 from lab.architectures.adapters import TokenEmbedding
-from lab.architectures.bag import Bag
+from lab.architectures.texts import Bag
 from lab.config.experiment import from_sections
 from lab.data.encodings.text import PAD
 from lab.errors import LabError

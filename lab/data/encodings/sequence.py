@@ -98,11 +98,10 @@ def numbers(values: Any, name: str) -> NDArray[Any]:
 
 
 def stacked(samples: Sequence[NDArray[Any]], axes: str) -> NDArray[Any]:
-    """Arrays of unequal length as one with these axes, NaN after the end of each."""
+    """Arrays of unequal length, at least one, as one with these axes, NaN after the end of each."""
     steps = axes.index("L")
-    longest = max((sample.shape[steps - 1] for sample in samples), default=0)
-    shape = [len(samples), *(samples[0].shape if samples else [0] * (len(axes) - 1))]
-    shape[steps] = longest
+    shape = [len(samples), *samples[0].shape]
+    shape[steps] = max(sample.shape[steps - 1] for sample in samples)
     kept = np.result_type(np.float32, *{sample.dtype for sample in samples})
     array = np.full(shape, np.nan, kept if kept.kind == "f" else np.float64)
     along_steps = np.moveaxis(array, steps, 1)

@@ -7,7 +7,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.data import weights
+from lab.data import sample_weights
 from lab.data.reading.settings import existing_file
 from lab.data.sequences import lengths
 from lab.errors import LabError
@@ -109,7 +109,7 @@ def _weight(path: str, arrays: dict[str, NDArray[Any]], parts: list[tuple[str, s
         if arrays[name].shape != (len(arrays[x]),):
             count = f"{len(arrays[x]):,} samples of {x}"
             raise LabError(f"{path}: {name} is {arrays[name].shape}; give one value for each of the {count}")
-        weights.check(arrays[name], f"{path}: {name}")
+        sample_weights.check(arrays[name], f"{path}: {name}")
     return np.concatenate([arrays[name] for name in names]) if names else None
 
 

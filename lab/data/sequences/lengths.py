@@ -71,7 +71,7 @@ def cut(
         raise LabError(f"{where}: {name} has {x.ndim} dimensions; sequences are (N, L), (N, C, L) or (N, L, C)")
     if len(x) != len(lengths):
         raise LabError(f"{where}: has {len(lengths):,} values for the {len(x):,} samples of {name}")
-    axes = "NL" if x.ndim == 2 else axes if axes in ("NCL", "NLC") else _axes_of(x, lengths)
+    axes = "NL" if x.ndim == 2 else axes if axes in ("NCL", "NLC") else _axes_of(x)
     steps = axes.index("L")
     if (lengths > x.shape[steps]).any():
         index = int((lengths > x.shape[steps]).argmax())
@@ -82,6 +82,8 @@ def cut(
 def _checked(lengths: Array, where: str) -> NDArray[np.int64]:
     if lengths.ndim != 1 or lengths.dtype.kind not in "iuf":
         raise LabError(f"{where}: must be whole numbers (N,), not {lengths.dtype} of shape {lengths.shape}")
+    if not len(lengths):
+        raise LabError(f"{where}: is empty; sequences are needed")
     wrong = (lengths < 1) | (lengths != np.floor(lengths)) | np.isinf(lengths)
     if wrong.any():
         index = int(wrong.argmax())
@@ -89,8 +91,6 @@ def _checked(lengths: Array, where: str) -> NDArray[np.int64]:
     return lengths.astype(np.int64)
 
 
-def _axes_of(x: Array, lengths: Array) -> str:
-    """Channels are fewer than steps, as far as the lengths leave a choice."""
-    likely = "NCL" if x.shape[1] <= x.shape[2] else "NLC"
-    fitting = [axes for axes in (likely, "NCL", "NLC") if lengths.max() <= x.shape[axes.index("L")]]
-    return fitting[0] if fitting else likely
+def _axes_of(x: Array) -> str:
+    """Channels are fewer than steps."""
+    return "NCL" if x.shape[1] <= x.shape[2] else "NLC"

@@ -16,8 +16,9 @@ from lab.data.base import SampleDataModule, Samples, Split
 from lab.data.encodings.cells import PLAIN_NUMBER
 from lab.data.encodings.text import PAD, Ngrams, TextEncoding, read_text, texts_of
 from lab.data.preparation import Scale, file_fingerprint
-from lab.data.reading import class_folders, column_types, number_formats, targets
+from lab.data.reading import class_folders, column_types, number_formats
 from lab.data.reading.settings import Separator
+from lab.data.reading.targets import targets
 from lab.data.sequences.buckets import SequenceDataset
 from lab.data.sizes import EmbeddedTokens
 from lab.data.splitting import given_splits

@@ -15,9 +15,9 @@ ALL = slice(None)
 
 
 class R2Score(Metric):
-    """1 − residual / total sum of squares, the mean over the targets (scikit-learn's `r2_score`).
+    """1 − residual / total sum of squares, the mean over the targets (scikit-learn's `r2_score`, also with weights).
 
-    For a target that is constant: 1 where it is predicted exactly, else 0. NaN below two samples.
+    For a target that is constant: 1 where it is predicted exactly, else 0. NaN below two samples with weight.
     """
 
     higher_is_better = True
@@ -26,6 +26,7 @@ class R2Score(Metric):
     residuals: Tensor
     lowest: Tensor
     highest: Tensor
+    weights: Tensor
     samples: Tensor
 
     def __init__(self, targets: int = 1):
@@ -35,22 +36,34 @@ class R2Score(Metric):
             self.add_state(name, zeros.clone(), dist_reduce_fx="sum")
         self.add_state("lowest", zeros + torch.inf, dist_reduce_fx="min")
         self.add_state("highest", zeros - torch.inf, dist_reduce_fx="max")
+        self.add_state("weights", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("samples", torch.tensor(0), dist_reduce_fx="sum")
 
-    def update(self, preds: Tensor, target: Tensor) -> None:
-        """Standardised predictions and targets, both (N, targets): sums of squares of other values may cancel."""
-        self.sums += target.sum(0)
-        self.squares += target.square().sum(0)
-        self.residuals += (target - preds).square().sum(0)
+    def update(self, preds: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
+        """Standardised predictions and targets (N, targets), weights (N,): sums of squares of other values may cancel.
+
+        The targets of samples without weight count for nothing, also not for whether a target is constant.
+        """
+        if weight is None:
+            weight = target.new_ones(len(target))
+        elif not bool((weight > 0).all()):
+            preds, target, weight = preds[weight > 0], target[weight > 0], weight[weight > 0]
+        if not len(target):
+            return
+        weight = weight.double()[:, None]
+        self.sums += (weight * target).sum(0)
+        self.squares += (weight * target.square()).sum(0)
+        self.residuals += (weight * (target - preds).square()).sum(0)
         self.lowest = torch.minimum(self.lowest, target.amin(0))
         self.highest = torch.maximum(self.highest, target.amax(0))
+        self.weights += weight.sum()
         self.samples += len(target)
 
     def compute(self) -> Tensor:
         """The score over all samples seen."""
         if self.samples < 2:
             return self.sums.new_tensor(torch.nan)
-        total = self.squares - self.sums.square() / self.samples
+        total = self.squares - self.sums.square() / self.weights
         exact = torch.where(self.residuals == 0, 1.0, 0.0).double()
         return torch.where(self.lowest == self.highest, exact, 1 - self.residuals / total).mean()
 
@@ -120,9 +133,7 @@ class Errors:
 
 
 PLAIN = Errors(MeanAbsoluteError, partial(MeanSquaredError, squared=False), R2Score)
-WEIGHTED = Errors(
-    weighted_metrics.MeanError, partial(weighted_metrics.MeanError, squared=True), weighted_metrics.R2Score, True
-)
+WEIGHTED = Errors(weighted_metrics.MeanError, partial(weighted_metrics.MeanError, squared=True), R2Score, weighted=True)
 
 
 def regression(columns: dict[str, slice], errors: Errors = PLAIN) -> dict[str, Metric]:

@@ -144,54 +144,6 @@ class MeanError(Metric):
         return mean.sqrt() if self.squared else mean
 
 
-class R2Score(Metric):
-    """1 − residual / total sum of squares, the mean over the targets (`r2_score`).
-
-    For a target that is constant: 1 where it is predicted exactly, else 0. NaN below two samples with weight.
-    """
-
-    higher_is_better = True
-    sums: Tensor
-    squares: Tensor
-    residuals: Tensor
-    lowest: Tensor
-    highest: Tensor
-    weights: Tensor
-    samples: Tensor
-
-    def __init__(self, targets: int = 1):
-        super().__init__()
-        zeros = torch.zeros(targets, dtype=torch.float64)
-        for name in ("sums", "squares", "residuals"):
-            self.add_state(name, zeros.clone(), dist_reduce_fx="sum")
-        self.add_state("lowest", zeros + torch.inf, dist_reduce_fx="min")
-        self.add_state("highest", zeros - torch.inf, dist_reduce_fx="max")
-        self.add_state("weights", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("samples", torch.tensor(0), dist_reduce_fx="sum")
-
-    def update(self, preds: Tensor, target: Tensor, weight: Tensor) -> None:
-        """Standardised predictions and targets (N, targets): sums of squares of other values may cancel."""
-        counted = weight > 0
-        if not bool(counted.any()):
-            return
-        preds, target, weight = preds[counted], target[counted], weight[counted].double()[:, None]
-        self.sums += (weight * target).sum(0)
-        self.squares += (weight * target.square()).sum(0)
-        self.residuals += (weight * (target - preds).square()).sum(0)
-        self.lowest = torch.minimum(self.lowest, target.amin(0))
-        self.highest = torch.maximum(self.highest, target.amax(0))
-        self.weights += weight.sum()
-        self.samples += len(target)
-
-    def compute(self) -> Tensor:
-        """The score over all samples seen."""
-        if self.samples < 2:
-            return self.sums.new_tensor(torch.nan)
-        total = self.squares - self.sums.square() / self.weights
-        exact = torch.where(self.residuals == 0, 1.0, 0.0).double()
-        return torch.where(self.lowest == self.highest, exact, 1 - self.residuals / total).mean()
-
-
 def classification(classes: int) -> dict[str, Metric]:
     """New metrics of class probabilities."""
     metrics: dict[str, Metric] = {

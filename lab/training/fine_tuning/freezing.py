@@ -8,6 +8,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import nn
 
+from lab.display.numbers import counted
 from lab.errors import LabError
 from lab.weights.loading import plain_names, shown
 
@@ -66,8 +67,9 @@ class Freezing(Callback):
         """What is frozen, and how long."""
         sizes = [p.numel() for name, p in module.named_parameters() if name in self.frozen.parameters]
         until = "" if self.unfreeze_at is None else f" before epoch {self.unfreeze_at}"
-        norms = f"; {len(self.frozen.norms)} frozen norms keep their statistics" if self.frozen.norms else ""
-        return f"{len(sizes)} tensors, {sum(sizes):,} parameters, are not trained{until}{norms}"
+        count = len(self.frozen.norms)
+        norms = f"; the statistics of {counted(count, 'frozen norm')} stay" if count else ""
+        return f"{counted(len(sizes), 'tensor')}, {counted(sum(sizes), 'parameter')}, are not trained{until}{norms}"
 
 
 def freezing_of(

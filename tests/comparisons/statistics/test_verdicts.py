@@ -272,6 +272,8 @@ def test_the_narrowing_ends_where_the_verdict_does() -> None:
     assert [row["difference"] for row in rows] == [arm for arm, _ in pairs[: found.n]]
     assert (rows[-1]["mean"], rows[-1]["low"], rows[-1]["high"]) == pytest.approx((found.mean, found.low, found.high))
     assert rows[3]["low"] == -math.inf
+    before = verdict([arm - control for arm, control in pairs[: found.n - 1]])  # undecided, so its interval as it was
+    assert (rows[-2]["low"], rows[-2]["high"]) == pytest.approx((before.low, before.high))
     assert verdicts.narrowing([], RULE, verdict([])) == []
 
 

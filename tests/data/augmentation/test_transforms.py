@@ -73,11 +73,24 @@ def test_scaling_multiplies_each_channel_by_one_factor() -> None:
 
 
 def test_a_mask_sets_one_span_of_all_channels_to_zero() -> None:
-    lengths = set()
+    lengths, anywhere = set(), torch.zeros(10, dtype=torch.bool)
     for changed in draws(Mask(0.5), SEQUENCE):
         hidden = (changed == 0).all(0)
         assert torch.equal(changed[:, ~hidden], SEQUENCE[:, ~hidden])
         places = torch.nonzero(hidden).flatten()
         assert len(places) == 0 or int(places[-1] - places[0]) + 1 == len(places)
         lengths.add(len(places))
+        anywhere |= hidden
     assert lengths == {0, 1, 2, 3, 4, 5}
+    assert anywhere.all()
+
+
+def test_a_mask_sets_one_rectangle_of_an_image_to_zero() -> None:
+    sizes = set()
+    for changed in draws(Mask(0.5), IMAGE, 500):
+        rows, columns = ((changed == 0).all(0).any(dim) for dim in (1, 0))
+        expected = IMAGE.masked_fill(rows[:, None] & columns, 0)
+        assert torch.equal(changed, expected)
+        sizes.add((int(rows.sum()), int(columns.sum())))
+    assert {(0, 0), (1, 3), (3, 1), (3, 3)} <= sizes
+    assert max(sizes) == (3, 3)

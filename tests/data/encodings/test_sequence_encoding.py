@@ -56,6 +56,7 @@ def test_it_is_restored_from_json() -> None:
         ([[[1, None, 2], [3, 4, 5]]], r"x\[0, 0, 1\] is nan; all values must be finite up to the end of a sequence"),
         ([[[], []]], r"x\[0\] has no steps; a sequence needs at least one"),
         (np.zeros((3, 4)), r"expected sequences \(2, L\), not an array of shape \(3, 4\)"),
+        (np.zeros((3, 3, 4)), r"expected sequences \(2, L\), not an array of shape \(3, 3, 4\)"),
         (pd.DataFrame({"a": [1], "b": [2]}), "one column whose cells are sequences is needed; there are 2 columns"),
     ],
 )

@@ -66,6 +66,21 @@ def test_byte_pairs_are_the_same_in_every_training_and_know_every_text() -> None
     assert found.tokens == 280
     assert UNKNOWN not in found.numbers(["zyzzyva 映画 🙂"])[0]
     assert len(found.numbers(["the lovely film"])[0]) < len("the lovely film")
+    (alone,), (behind,) = (found.numbers([text]) for text in ("Film", "the film"))
+    assert behind[-len(alone) :] == alone  # a word is the same at the beginning of a text
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (SETTINGS[0], "8 words of 3 training texts, others as character n-grams (2,000 buckets)"),
+        (SETTINGS[1], "8 words of 3 training texts and character n-grams of all and pairs of words (50 buckets)"),
+        (SETTINGS[2], "8 words of 3 training texts, others unknown"),
+        (SETTINGS[3], "bpe, 280 tokens learned from 3 training texts"),
+    ],
+)
+def test_a_tokenizer_is_said_in_a_few_words(settings: fitting.Settings, expected: str) -> None:
+    assert fitting.described(fitting.fit(settings, TEXTS), TEXTS) == expected
 
 
 @pytest.mark.parametrize("settings", SETTINGS)

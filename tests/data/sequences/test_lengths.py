@@ -118,6 +118,9 @@ def changed(place: tuple[int, ...], value: float) -> np.ndarray:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        ({"lengths": LENGTHS[:0], "x": X[:0], "y": Y[:0]}, "data.npz: lengths: is empty; sequences are needed"),
+        ({"lengths": LENGTHS[:0], "x": IN_A_ROW[:0], "y": Y[:0]}, "data.npz: lengths: is empty"),
+        ({"lengths": LENGTHS[:0], "x": IN_A_ROW[:0, 0], "y": Y[:0]}, "data.npz: lengths: is empty"),
         ({"lengths": LENGTHS[:5]}, "data.npz: lengths: has 5 values for the 60 samples of x"),
         ({"lengths": np.where(Y == 1, 26, LENGTHS)}, r"lengths\[1\] is 26, but x \(60, 2, 25\) has 25 steps"),
         ({"lengths": LENGTHS - 3 - (LENGTHS == 3)}, r"lengths\[\d+\] is -1; a length is a whole number from 1"),
@@ -161,6 +164,7 @@ def test_the_outlines_of_digits_are_real_sequences_of_unequal_length() -> None:
     data = DigitOutlines(batch_size=8)
     data.prepare()
     assert data.sizes.input_shape == (3, 55)
+    assert data.class_names == tuple("0123456789")
     assert ("lengths", "21 to 55 steps, median 36") in data.notes
     square = np.zeros((4, 4))
     square[1:3, 1:3] = 16
@@ -169,3 +173,8 @@ def test_the_outlines_of_digits_are_real_sequences_of_unequal_length() -> None:
         *((1.5, 2.0), (1.5, 3.0), (2.0, 1.5), (2.0, 3.5), (3.0, 1.5), (3.0, 3.5), (3.5, 2.0), (3.5, 3.0)),
     ]
     assert begins.tolist() == [1, *[0] * (len(begins) - 1)]
+    square = np.zeros((9, 9))
+    square[1, 1], square[4:8, 4:8] = 16, 16
+    begins = outline(square)[2]
+    assert len(begins) - 1 - begins[::-1].argmax() > len(begins) / 2  # the longer of two is first
+    assert begins.sum() == 2

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from modules.made_modules import scores, task
+from modules.made_modules import ODD_CLASSES, class_samples, scores, task
 from sklearn import metrics as reference
 from sklearn.calibration import calibration_curve
 from torch import Tensor, nn
@@ -20,28 +20,12 @@ SAMPLES = 300
 
 def made(classes: int, odd: str) -> tuple[Tensor, Tensor]:
     """Probabilities (N, classes) and class numbers (N,) of one kind."""
-    generator = torch.Generator().manual_seed(5)
-    logits = torch.randn(SAMPLES, classes, generator=generator)
-    y = torch.randint(classes, (SAMPLES,), generator=generator)
-    match odd:
-        case "one class":
-            y[:] = 1
-        case "rare":
-            y[:] = 0
-            y[-2:] = 1
-        case "a class unseen":
-            y[y == 0] = 1
-        case "ties":
-            logits = logits.round()
-        case "all alike":
-            logits[:] = 0
-        case "certain":
-            logits *= 1000
+    logits, y = class_samples(odd, SAMPLES, classes, columns=classes)
     return logits.softmax(1), y
 
 
 @pytest.mark.parametrize("classes", [2, 5])
-@pytest.mark.parametrize("odd", ["usual", "one class", "rare", "a class unseen", "ties", "all alike", "certain"])
+@pytest.mark.parametrize("odd", ODD_CLASSES)
 class TestAgainstScikitLearn:
     def test_balanced_accuracy(self, classes: int, odd: str) -> None:
         probabilities, y = made(classes, odd)

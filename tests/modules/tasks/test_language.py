@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import lab
-from lab.architectures.causal_transformer import CausalTransformer
+from lab.architectures.transformer import CausalTransformer
 from lab.config.experiment import load
 from lab.data.text.characters import Characters
 from lab.errors import LabError
@@ -84,6 +84,10 @@ def test_an_n_gram_is_witten_and_bells_formula() -> None:
     np.testing.assert_allclose(grams.probabilities((1,)), expected, rtol=1e-12)
     for context in product(range(4), repeat=2):
         assert grams.probabilities(context).sum() == pytest.approx(1, abs=1e-12)
+        assert (grams.probabilities(context) == grams.probabilities(context[1:])).all()  # of an order of 2
+    of_windows = grams.log_probabilities(np.array([[1, 2, 3], [0, 1, 1]]))
+    assert of_windows.shape == (2, 4, 3)
+    np.testing.assert_allclose(np.exp(of_windows[1, :, 2]), grams.probabilities((1,)))
 
 
 @pytest.mark.parametrize(

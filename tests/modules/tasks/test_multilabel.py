@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from modules.made_modules import batches, task
 from numpy.typing import NDArray
 from sklearn.metrics import (
     accuracy_score,
@@ -12,9 +13,11 @@ from sklearn.metrics import (
     recall_score,
     roc_auc_score,
 )
+from torch import nn
 from torchmetrics import MetricCollection
 
 from lab.modules.metrics import label_metrics
+from lab.modules.metrics.class_metrics import MOST_RECALLS
 from lab.modules.metrics.label_metrics import (
     HammingLoss,
     LabelAUROC,
@@ -26,6 +29,7 @@ from lab.modules.metrics.label_metrics import (
     RankingPrecision,
     SubsetAccuracy,
 )
+from lab.modules.tasks.multilabel import MultilabelModule
 
 RANDOM = np.random.default_rng(0)
 NEVER, ALWAYS = 3, 4  # labels that no sample has, and all have
@@ -95,3 +99,23 @@ def test_the_ranking_is_compared_part_by_part(monkeypatch: pytest.MonkeyPatch) -
     assert measured(probabilities, truth)["lrap"] == pytest.approx(
         label_ranking_average_precision_score(truth, probabilities)
     )
+
+
+def module(labels: int) -> MultilabelModule:
+    return MultilabelModule([f"l{k}" for k in range(labels)], range(labels), labels, **task(nn.BCEWithLogitsLoss()))
+
+
+def test_the_trivial_baseline_says_the_labels_that_more_than_half_of_the_samples_have() -> None:
+    x, truth = torch.zeros(4, 1), torch.tensor([[0, 0, 0, 1]] * 4)
+    trivial = module(4).scored_trivially((x, truth))
+    assert trivial["decided"].tolist() == trivial["preds"].tolist() == [[0, 0, 0, 1]] * 4  # 0, 1, 2, 3 of 4 have it
+    assert module(4).score_trivial(batches((x, truth), 3))["subset_accuracy"] == 1
+
+
+def test_each_label_has_its_metrics_in_the_test_unless_they_are_many() -> None:
+    assert set(module(2).test_metrics()) == {f"{what}_l{k}" for what in ("f1", "recall", "auroc") for k in range(2)}
+    assert len(module(MOST_RECALLS).test_metrics()) == 3 * MOST_RECALLS
+    assert module(MOST_RECALLS + 1).test_metrics() == {}
+    assert MultilabelModule(["micro", "b"], [1, 1], 4, **task(nn.BCEWithLogitsLoss())).test_metrics().keys() == {
+        *("recall_micro", "auroc_micro", "f1_b", "recall_b", "auroc_b")  # f1_micro is that of all labels
+    }

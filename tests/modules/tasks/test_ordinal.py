@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from modules.made_modules import batches, scores, task
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, cohen_kappa_score, mean_absolute_error
 from torch import nn
 from torchmetrics import MetricCollection
 
 from lab.architectures.adapters import OrderedThresholds
+from lab.modules.metrics.class_metrics import MOST_RECALLS
 from lab.modules.metrics.ordinal_metrics import (
     ClassError,
     OrderedAccuracy,
@@ -15,7 +17,13 @@ from lab.modules.metrics.ordinal_metrics import (
     OrderedRecall,
     QuadraticKappa,
 )
-from lab.modules.tasks.ordinal import OrderedProbabilities, OrdinalLoss, cumulative_logits, median_class
+from lab.modules.tasks.ordinal import (
+    OrderedProbabilities,
+    OrdinalLoss,
+    OrdinalModule,
+    cumulative_logits,
+    median_class,
+)
 
 RANDOM = np.random.default_rng(0)
 CLASSES = 5
@@ -112,3 +120,36 @@ def test_the_kappa_of_one_class_alone_is_no_number() -> None:
     metric = QuadraticKappa(CLASSES)
     metric.update(decided=torch.ones(3, dtype=torch.int64), target=torch.ones(3, dtype=torch.int64))
     assert metric.compute().isnan()
+
+
+def module(counts: list[int]) -> OrdinalModule:
+    return OrdinalModule([f"c{k}" for k in range(len(counts))], counts, **task(OrdinalLoss()))
+
+
+@pytest.mark.parametrize("counts", [[5, 1, 3], [1, 1, 2], [1, 2, 4, 0, 1], [2, 2, 1, 4]])
+def test_the_trivial_baseline_says_the_median_class_of_the_training_samples(counts: list[int]) -> None:
+    shares = torch.tensor(counts).double() / sum(counts)
+    batch = torch.zeros(2, 1), torch.tensor([0, 2])
+    trivial = module(counts).scored_trivially(batch)
+    assert trivial["decided"].tolist() == 2 * median_class(shares[None]).tolist()
+    assert torch.equal(median_class(trivial["preds"]), trivial["decided"])
+    assert module(counts).score_trivial(batches(batch, 1))["mae"] == pytest.approx(
+        mean_absolute_error(batch[1], trivial["decided"])
+    )
+
+
+def test_a_guess_gives_each_class_its_share_of_the_training_samples() -> None:
+    guess = module([5, 1, 4]).guess(2)
+    assert guess.shape == (2, 2)
+    torch.testing.assert_close(OrderedProbabilities()(guess), torch.tensor([[0.5, 0.1, 0.4]] * 2))
+
+
+def test_the_module_scores_the_median_class_and_in_the_test_the_recall_of_each() -> None:
+    given, target = logits(50).float(), torch.from_numpy(RANDOM.integers(CLASSES, size=50))
+    found = scores(module([1] * CLASSES), given, (torch.zeros(50), target))
+    said = median_class(OrderedProbabilities()(given))
+    assert found["accuracy"] == pytest.approx(accuracy_score(target, said))
+    assert found["kappa"] == pytest.approx(cohen_kappa_score(target, said, weights="quadratic"))
+    assert set(module([3, 1, 2]).test_metrics()) == {"recall_c0", "recall_c1", "recall_c2"}
+    assert len(module([1] * MOST_RECALLS).test_metrics()) == MOST_RECALLS
+    assert module([1] * (MOST_RECALLS + 1)).test_metrics() == {}

@@ -6,7 +6,14 @@ import torch
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from lab.modules.tasks.classification import Probabilities
-from lab.training.baselines.linear_models import Features, logistic_regression, ridge_regression
+from lab.training.baselines.linear_models import (
+    MOST_CATEGORIES,
+    Features,
+    logistic_regression,
+    one_vs_rest,
+    ridge_regression,
+    summaries,
+)
 
 RANDOM = np.random.default_rng(1)
 X = RANDOM.normal(size=(200, 4))
@@ -52,3 +59,25 @@ def test_codes_of_many_categories_become_their_frequency_standardised() -> None:
     assert (found.mean(), found.std()) == (pytest.approx(0), pytest.approx(1))
     assert found[0] > 0 > found[-1]
     assert torch.isfinite(torch.from_numpy(Features.fit(codes[:60], {0: 80})(codes))).all()
+
+
+@pytest.mark.parametrize(("categories", "width"), [(MOST_CATEGORIES, MOST_CATEGORIES + 1), (MOST_CATEGORIES + 1, 1)])
+def test_up_to_so_many_categories_are_one_hot(categories: int, width: int) -> None:
+    codes = np.arange(10.0)[:, None]
+    assert Features.fit(codes, {0: categories})(codes).shape == (10, width)
+
+
+def test_each_label_has_a_regression_of_its_own_and_one_that_never_changes_is_certain() -> None:
+    y = np.stack([X[:, 0] > 0, np.ones(200), np.zeros(200), np.arange(200) > 1], axis=1).astype(int)
+    found = one_vs_rest(X, y)(X).sigmoid().numpy()
+    for label in (0, 3):
+        expected = LogisticRegression(max_iter=100).fit(X, y[:, label]).predict_proba(X)[:, 1]
+        np.testing.assert_allclose(found[:, label], expected, atol=1e-9)
+    assert (found[:, 1] == 1).all()
+    assert (found[:, 2] == 0).all()
+
+
+def test_sequences_of_any_length_are_summed_up() -> None:
+    found = summaries(np.array([[[4.0, 1.0, 3.0, np.nan]], [[2.0, np.nan, np.nan, np.nan]]]))
+    deviation = np.std([4, 1, 3])
+    np.testing.assert_allclose(found, [[8 / 3, deviation, 4, 3, 1, 4, np.log(3)], [2, 0, 2, 2, 2, 2, 0]])

@@ -15,6 +15,7 @@ from lab.data.loaders import derived_seed
 from lab.errors import LabError
 from lab.modules import training_step
 from lab.training.building import Built, build
+from lab.training.fine_tuning.freezing import freezing_of
 from lab.training.rehearsal import check
 from lab.training.trainer import make_trainer
 
@@ -130,8 +131,8 @@ class TestCheck:
         assert found.notes == [
             (
                 "freeze",
-                f"16 tensors, {found.parameters - head:,} parameters, are not trained before epoch 2; 4 frozen norms "
-                "keep their statistics",
+                f"16 tensors, {found.parameters - head:,} parameters, are not trained before epoch 2; the "
+                "statistics of 4 frozen norms stay",
             )
         ]
 
@@ -182,3 +183,46 @@ class TestCheck:
         )
         with pytest.raises(LabError, match=r"unfreeze_at: body.weight, body.bias would never be trained"):
             check.check(load("left"))
+
+
+class TestApplied:
+    """To a network, without a run."""
+
+    def network(self) -> nn.Sequential:
+        return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+
+    def test_up_to_its_epoch_parameters_have_no_gradient_and_norms_keep_their_statistics(self) -> None:
+        network = self.network().train()
+        freezing = freezing_of(["0.*", "1.*"], 2, 3, network)
+        assert freezing is not None
+        for epoch, trained in ((0, False), (1, True), (2, True)):
+            freezing.apply(network, epoch)
+            assert [each.requires_grad for each in network.parameters()] == [*[trained] * 4, True, True]
+            assert [layer.training for layer in network] == [True, trained, True]
+        assert freezing.note(network) == (
+            "4 tensors, 24 parameters, are not trained before epoch 2; the statistics of 1 frozen norm stay"
+        )
+
+    def test_what_was_frozen_before_stays_so_and_is_not_counted(self) -> None:
+        network = self.network()
+        network[0].bias.requires_grad_(False)
+        freezing = freezing_of(["0.*"], 2, 2, network)
+        assert freezing is not None
+        assert freezing.note(network) == "1 tensor, 12 parameters, are not trained before epoch 2"
+        freezing.apply(network, 1)
+        assert not network[0].bias.requires_grad
+
+    @pytest.mark.parametrize("unfreeze_at", [1, 4])
+    def test_the_epoch_is_one_after_the_first_and_of_the_run(self, unfreeze_at: int) -> None:
+        with pytest.raises(LabError, match=f"must be an epoch from 2 to 3, the last one, not {unfreeze_at}"):
+            freezing_of(["0.*"], unfreeze_at, 3, self.network())
+        assert freezing_of(["0.*"], 3, 3, self.network()) is not None
+
+    def test_for_the_whole_run_nothing_is_unfrozen(self) -> None:
+        network = self.network()
+        freezing = freezing_of(["2.weight"], None, 1, network)
+        assert freezing is not None
+        freezing.apply(network, 99)
+        assert not network[2].weight.requires_grad
+        assert freezing.note(network) == "1 tensor, 8 parameters, are not trained"
+        assert freezing_of(None, None, 1, network) is None

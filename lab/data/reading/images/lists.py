@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from lab.data.reading import column_types, table_files, targets
+from lab.data.reading import column_types, table_files
 from lab.data.reading.class_folders import existing_folder
 from lab.data.reading.images.files import SUFFIXES, Files, images_below
+from lab.data.reading.targets import targets
 from lab.data.splitting import given_splits
 from lab.errors import LabError
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from lab.data.encodings.cells import numbers
 from lab.data.encodings.table import dates
-from lab.data.reading import label_lists
+from lab.data.reading.targets import label_lists
 from lab.data.reading.times import date_formats
 from lab.data.reading.times.date_formats import Format
 from lab.data.reading.times.dates import check

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lab.data.reading.label_lists import are_yes_and_no, read, yes_or_no
+from lab.data.reading.targets.label_lists import are_yes_and_no, read, yes_or_no
 from lab.errors import LabError
 
 TRUTH = [[1, 1], [0, 1], [0, 0], [1, 0]]  # blue, red

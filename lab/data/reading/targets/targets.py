@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lab.data.reading import label_lists, order
+from lab.data.reading.targets import label_lists, order
 from lab.errors import LabError
 
 TaskChoice = Literal["auto", "classification", "regression", "multilabel", "ordinal"]

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from lab.data.reading.order import classes, described
+from lab.data.reading.targets.order import classes, described
 from lab.errors import LabError
 
 
