@@ -1,6 +1,7 @@
 """Commands for runs and their models: runs, best, explain, predict, export, promote, serve."""
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 from lab.cli import arguments
@@ -132,7 +133,7 @@ def _predict(options: argparse.Namespace) -> int:
         raise LabError(f"run {loaded.run.id[:8]} writes text; give the beginning, such as --prompt 'The '")
     if not options.data:
         raise LabError("data: is required: a file of new data")
-    raw = files.read(options.data, loaded.encoding)
+    raw = files.read(options.data, loaded.encoding, lambda line: print(f"lab: {line}", file=sys.stderr))
     predictions = loaded.predict(raw)
     if isinstance(raw, list) and loaded.encoding.kind == "image":
         predictions.insert(0, "file", [str(path) for path in raw])
