@@ -22,8 +22,6 @@ from lab.modules.class_weights import WeightedBCE
 from lab.modules.metrics.epoch_scores import EpochScores, weighted
 from lab.modules.sample_weights import weighted_loss
 from lab.modules.tasks.classification import ClassificationModule
-from lab.modules.tasks.multilabel import MultilabelModule
-from lab.modules.tasks.ordinal import OrderedProbabilities, OrdinalLoss, OrdinalModule
 from lab.modules.tasks.regression import RegressionModule
 from lab.training.baselines import quick_baseline
 from lab.training.building import Built, build
@@ -80,46 +78,6 @@ class TestMetricsAreThoseOfScikitLearn:
         plain = ClassificationModule(3, 0, **task(nn.CrossEntropyLoss())).new_metrics()
         plain.update(preds=LOGITS[rows].softmax(1), target=LABELS[rows])
         for name, value in plain.compute().items():
-            assert found[name] == pytest.approx(float(value), rel=TIGHT), name
-
-    def test_of_labels(self) -> None:
-        y, weight = (LOGITS.flip(0) > 0.3).long(), WEIGHT.numpy()
-        module = MultilabelModule(["a", "b", "c"], [1, 1, 1], 3, weighted=True, **task(nn.BCEWithLogitsLoss()))
-        found = scores(module, LOGITS, y)
-        true, p = y.numpy(), LOGITS.double().sigmoid().numpy()
-        said, each = p > 0.5, range(3)
-        losses = [reference.log_loss(true[:, label], p[:, label], sample_weight=weight) for label in each]
-        areas = [reference.roc_auc_score(true[:, label], p[:, label], sample_weight=weight) for label in each]
-        f1 = {kind: reference.f1_score(true, said, average=kind, sample_weight=weight) for kind in ("micro", "macro")}
-        expected = {
-            "loss": np.mean(losses),
-            "auroc": np.mean(areas),
-            "auroc_b": areas[1],
-            **{f"f1_{kind}": value for kind, value in f1.items()},
-            "f1_c": reference.f1_score(true[:, 2], said[:, 2], sample_weight=weight),
-            "recall_a": reference.recall_score(true[:, 0], said[:, 0], sample_weight=weight),
-            "subset_accuracy": reference.accuracy_score(true, said, sample_weight=weight),
-            "hamming_loss": reference.hamming_loss(true, said, sample_weight=weight),
-            "lrap": reference.label_ranking_average_precision_score(true, p, sample_weight=weight),
-        }
-        for name, value in expected.items():
-            assert found[name] == pytest.approx(float(value), rel=TIGHT), name
-
-    def test_of_ordered_classes(self) -> None:
-        outputs, weight = LOGITS[:, :2].sort(descending=True).values, WEIGHT.numpy()
-        module = OrdinalModule(["a", "b", "c"], [1, 1, 1], weighted=True, **task(OrdinalLoss()))
-        found = scores(module, outputs, LABELS)
-        p = OrderedProbabilities()(outputs.double()).numpy()
-        y, said = LABELS.numpy(), (p.cumsum(1)[:, :-1] < 0.5).sum(1)
-        expected = {
-            "loss": reference.log_loss(y, p, sample_weight=weight),
-            "kappa": reference.cohen_kappa_score(y, said, weights="quadratic", sample_weight=weight),
-            "mae": reference.mean_absolute_error(y, said, sample_weight=weight),
-            "accuracy": reference.accuracy_score(y, said, sample_weight=weight),
-            "balanced_accuracy": reference.balanced_accuracy_score(y, said, sample_weight=weight),
-            "recall_b": reference.recall_score(y, said, average=None, sample_weight=weight)[1],
-        }
-        for name, value in expected.items():
             assert found[name] == pytest.approx(float(value), rel=TIGHT), name
 
     @pytest.mark.parametrize("shift", [0.0, 1e5])
