@@ -1,8 +1,10 @@
 """How a command is added to the parser, and the arguments that several commands share."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
+
+from lab.errors import did_you_mean
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -35,6 +37,22 @@ def overrides(parser: argparse.ArgumentParser, example: str) -> None:
 def run(parser: argparse.ArgumentParser) -> None:
     """Add a run."""
     parser.add_argument("run", help="run id or its first characters, name, latest:EXPERIMENT or best:EXPERIMENT")
+
+
+def one_of(*names: str) -> Callable[[str], str]:
+    """The `type` of an option that is one of these names: argparse's own `choices` says neither which is meant."""
+
+    def checked(value: str) -> str:
+        if value not in names:
+            raise argparse.ArgumentTypeError(f"no such choice '{value}'; {did_you_mean(value, names)}")
+        return value
+
+    return checked
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a help text lists them: a, b or c."""
+    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def by(parser: argparse.ArgumentParser) -> None:

@@ -181,7 +181,7 @@ def _test(options: argparse.Namespace) -> int:
 
 
 def overview() -> list[tuple[str, str, str]]:
-    """Name, parts (data, model, size) and question of each experiment; its errors in place of the parts."""
+    """Name, parts (data, model, size) and question of each experiment; why it cannot be run in place of the parts."""
     from lab.config import experiment
 
     return [_overview_row(name) for name in experiment.names()]
@@ -191,9 +191,11 @@ def _overview_row(name: str) -> tuple[str, str, str]:
     from lab.config import experiment
     from lab.training import building
 
+    question = "(cannot be read)"
     try:
         loaded = experiment.load(name)
+        question = loaded.question
         parameters = sum(p.numel() for p in building.build(loaded).module.parameters())
     except LabError as error:
-        return name, str(error), "(cannot be run)"
+        return name, f"cannot be run: {'; '.join(error.lines)}", question
     return name, f"{loaded.data.kind}, {loaded.network}, {parameters:,} parameters", loaded.question

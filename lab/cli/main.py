@@ -2,12 +2,12 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NoReturn
 
 from lab import __version__
 from lab.cli import experiments, runs, services, studies
-from lab.errors import LabError, Stopped, TrainingFailed, described, place_of, printable, redacted
+from lab.errors import LabError, Stopped, TrainingFailed, described, did_you_mean, place_of, printable, redacted
 
 GROUPS = (experiments, studies, runs, services)
 
@@ -42,7 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse, and accept `setting=value` after options, which argparse does not."""
-    parser = _parser()
+    parser, commands = _parser()
+    first = next(iter(sys.argv[1:] if arguments is None else arguments), "-")
+    if not first.startswith("-") and first not in commands:
+        parser.error(f"no such command '{first}'; {did_you_mean(first, commands)}")
     options, rest = parser.parse_known_args(arguments)
     late = [argument for argument in rest if "=" in argument and not argument.startswith("-")]
     if rest != late or (late and "overrides" not in options):
@@ -54,14 +57,16 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """Print what is wrong with the arguments, which may contain anything, and exit with 2."""
-        super().error(printable(message))
+        """Print what is wrong with the arguments, which may contain anything, as one line, and exit with 2."""
+        what = printable(message.removeprefix("argument "))
+        self.exit(2, f"lab: {what}{f'; `{self.prog} --help` lists them' if 'required' in message else ''}\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, Collection[str]]:
+    """The parser, and the names of the commands."""
     parser = _Parser(prog="lab", description="Find out whether an idea for a neural network works.")
     parser.add_argument("--version", action="version", version=f"lab {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for group in GROUPS:
         group.register(commands)
-    return parser
+    return parser, commands.choices

@@ -1,15 +1,17 @@
 """Commands for runs and their models: runs, best, explain, predict, export, promote, serve."""
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 from lab.cli import arguments
-from lab.cli.arguments import Commands, add
+from lab.cli.arguments import Commands, add, listed, one_of
 from lab.errors import LabError, printable
 
 if TYPE_CHECKING:
     from lab.inference.model import Model
 
+FORMATS = ("onnx", "torch", "safetensors")
 WRITING = ("length", "temperature", "seed")  # options of `lab predict` for a model that writes text
 
 
@@ -85,7 +87,9 @@ def _register_explain(commands: Commands) -> None:
     explain = add(commands, "explain", _explain, text)
     arguments.run(explain)
     arguments.by(explain)
-    explain.add_argument("--split", choices=("val", "test"), default="val", help="samples to explain (val)")
+    explain.add_argument(
+        "--split", type=one_of("val", "test"), default="val", help="samples to explain: val or test (val)"
+    )
     explain.add_argument("--seed", type=int, default=0, help="seed of the shuffles (0)")
 
 
@@ -132,7 +136,7 @@ def _predict(options: argparse.Namespace) -> int:
         raise LabError(f"run {loaded.run.id[:8]} writes text; give the beginning, such as --prompt 'The '")
     if not options.data:
         raise LabError("data: is required: a file of new data")
-    raw = files.read(options.data, loaded.encoding)
+    raw = files.read(options.data, loaded.encoding, lambda line: print(f"lab: {line}", file=sys.stderr))
     predictions = loaded.predict(raw)
     if isinstance(raw, list) and loaded.encoding.kind == "image":
         predictions.insert(0, "file", [str(path) for path in raw])
@@ -175,7 +179,7 @@ def _register_export(commands: Commands) -> None:
     export = add(commands, "export", _export, "export the model of a run to ONNX, PyTorch or safetensors")
     arguments.run(export)
     arguments.by(export)
-    export.add_argument("--to", choices=("onnx", "torch", "safetensors"), required=True, help="format")
+    export.add_argument("--to", type=one_of(*FORMATS), required=True, help=f"format: {listed(FORMATS)}")
     export.add_argument("-o", "--output", help="output file (default: one in exports/)")
     export.add_argument("--yes", action="store_true", help="replace the file without asking")
 
@@ -184,6 +188,7 @@ def _export(options: argparse.Namespace) -> int:
     from pathlib import Path
 
     from lab.inference import export, model
+    from lab.tracking import models
 
     export.check_packages(options.to)
     output = Path(options.output) if options.output else None
@@ -191,6 +196,8 @@ def _export(options: argparse.Namespace) -> int:
     path, difference = export.export(loaded, options.to, output, options.yes)
     run = f"run {loaded.run.id[:8]} ({printable(loaded.run.name)})"
     print(f"{path}: {run}; largest difference from its outputs {difference:.2g}")
+    if options.to != "safetensors" and (note := models.undecided(loaded.run, exported=True)):
+        print(note)
     return 0
 
 
@@ -206,9 +213,12 @@ def _promote(options: argparse.Namespace) -> int:
     from lab.tracking import models, store
     from lab.tracking.reading import stored_runs
 
-    version = models.promote(stored_runs.find(options.run, options.by), options.name, options.alias)
+    run = stored_runs.find(options.run, options.by)
+    version = models.promote(run, options.name, options.alias)
     previous = f" (previously version {version.previous})" if version.previous else ""
     print(f"{version.uri} is version {version.number} of {version.name}{previous}")
+    if note := models.undecided(run):
+        print(note)
     print(f"\nexport MLFLOW_TRACKING_URI={store.without_password(store.tracking_uri())}")
     print(f"python -c 'import mlflow; print(mlflow.pyfunc.load_model(\"{version.uri}\"))'")
     return 0

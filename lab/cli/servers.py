@@ -103,6 +103,8 @@ def serve_model(run: StoredRun, port: int) -> None:
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
     app = serving.app(folder, LOCAL_NAMES)
     print(f"run {run.id[:8]} ({printable(run.name)}) on http://{HOST}:{port} (Ctrl-C ends it)\n")
+    if note := models.undecided(run):
+        print(f"{note}\n")
     print(example_request(folder, port), flush=True)
     uvicorn.run(app, host=HOST, port=port, log_level="warning")
 

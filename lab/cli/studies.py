@@ -3,8 +3,11 @@
 import argparse
 
 from lab.cli import arguments
-from lab.cli.arguments import Commands, add
+from lab.cli.arguments import Commands, add, listed, one_of
 from lab.errors import LabError
+
+SAMPLERS = ("tpe", "gp", "random", "cmaes")
+PRUNERS = ("hyperband", "median", "none")
 
 
 def register(commands: Commands) -> None:
@@ -20,8 +23,8 @@ def _register_study(commands: Commands) -> None:
     study.add_argument("--trials", type=int, default=30, help="total number of trials, earlier ones included (30)")
     study.add_argument("--minutes", type=float, default=float("inf"), help="start no trial after this time")
     study.add_argument("--workers", type=int, default=1, help="trials in parallel, on Ray if above 1 (1)")
-    study.add_argument("--sampler", choices=("tpe", "gp", "random", "cmaes"), default="tpe", help="sampler (tpe)")
-    study.add_argument("--pruner", choices=("hyperband", "median", "none"), default="hyperband", help="(hyperband)")
+    study.add_argument("--sampler", type=one_of(*SAMPLERS), default="tpe", help=f"{listed(SAMPLERS)} (tpe)")
+    study.add_argument("--pruner", type=one_of(*PRUNERS), default="hyperband", help=f"{listed(PRUNERS)} (hyperband)")
     study.add_argument("--metric", help="validation metric to optimize (val/accuracy or val/rmse)")
     study.add_argument("--top", type=int, default=3, help="trials to train again on fresh seeds (3)")
     study.add_argument("--seeds", type=int, default=5, help="fresh seeds for each (5)")
@@ -55,7 +58,7 @@ def _register_compare(commands: Commands) -> None:
     compare.add_argument("--metric", help="of runs: metric at the best epoch (val/accuracy)")
     compare.add_argument("--margin", type=float, help="of runs: differences that do not matter (0)")
     compare.add_argument("--unpaired", action="store_true", help="of runs: do not pair by seed (Welch)")
-    compare.add_argument("--reduce", choices=("best", "last"), help="of runs of other tools: which value of the metric")
+    compare.add_argument("--reduce", type=one_of("best", "last"), help="of runs of other tools: the best or last value")
     direction = compare.add_mutually_exclusive_group()
     direction.add_argument("--higher-is-better", action="store_true", help="of runs: where neither run nor name says")
     direction.add_argument("--lower-is-better", action="store_true", help="of runs: where neither run nor name says")

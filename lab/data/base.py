@@ -81,7 +81,8 @@ class DataModule(L.LightningDataModule, ABC):
         self.skipped: list[str] = []  # what the source holds and is not used, a line each
         self.majority = 0  # the most frequent class of the training split
         self.class_counts: tuple[float, ...] = ()  # training samples of each class, or the sum of their weights
-        self.label_counts: tuple[int, ...] = ()  # training samples that have each label
+        self.label_counts: tuple[float, ...] = ()  # training samples that have each label, or the sum of their weights
+        self.train_weight = 0.0  # the number of training samples, or the sum of their weights
         self.weighted = False  # whether samples have weights: the third part of each batch
 
     @abstractmethod
@@ -267,7 +268,9 @@ class SampleDataModule(DataModule):
         """
         if self.task == "multilabel":
             y = torch.as_tensor(samples.y, dtype=torch.int64)
-            self.label_counts = tuple(y[train].sum(0).tolist())
+            self.train_weight = float(len(train) if weight is None else weight.double().sum())
+            counted = y[train].sum(0) if weight is None else weight.double() @ y[train].double()
+            self.label_counts = tuple(counted.tolist())
             self._note_missing("no training sample has the label", self.label_counts)
             return y
         if self.class_names:

@@ -41,7 +41,9 @@ def available() -> bool:
 
 
 def attribute(trained: Trained, sample: Tensor, predicted: int) -> Attribution:
-    """Explain the output for one standardised sample (C, ...): the logit of the class `predicted`, or the first value.
+    """Explain the output for one standardised sample (C, ...): the logit of the class or label, or the first value.
+
+    Of ordered classes it is the one output of the network, which speaks for the higher ones.
 
     Raises what captum raises for a network that has no gradient.
     """
@@ -70,8 +72,9 @@ def occluded(shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
 def _output(trained: Trained, predicted: int) -> Callable[[Tensor], Tensor]:
     """The output that speaks for a prediction, (N, ...) to (N,); two classes share one logit, with opposite signs."""
     module = trained.module
-    single = trained.data.sizes.classes == 2
+    single = trained.data.task == "classification" and trained.data.sizes.classes == 2
     sign, column = (1.0 if predicted else -1.0, 0) if single else (1.0, predicted)
+    column = 0 if trained.data.task == "ordinal" else column
 
     def output(x: Tensor) -> Tensor:
         return sign * module(x)[:, column]
@@ -81,6 +84,8 @@ def _output(trained: Trained, predicted: int) -> Callable[[Tensor], Tensor]:
 
 def _name(trained: Trained, predicted: int) -> str:
     data = trained.data
+    if data.task == "ordinal":
+        return "the higher classes"
     return data.class_names[predicted] if data.class_names else next(iter(data.target_names), "output 1")
 
 

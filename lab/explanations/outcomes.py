@@ -27,8 +27,9 @@ Values = NDArray[np.float64]
 class Outcomes:
     """Truth, prediction and loss of the samples of a split, and the main metric over all of them.
 
-    Of classes: numbers (N,) with the probability of the predicted one. Of values: (N, T) in their own units, and
-    `error` (N,), the root of the mean squared standardised error.
+    Of classes: numbers (N,) with the probability of the predicted one. Of labels: 0 or 1, (N, K), with the number of
+    the `label` (N,) that is wrong with most confidence, or right with least, and that confidence. Of values: (N, T) in
+    their own units, and `error` (N,), the root of the mean squared standardised error.
     """
 
     true: NDArray[np.generic]
@@ -37,14 +38,24 @@ class Outcomes:
     score: float
     confidence: Values | None = None
     error: Values | None = None
+    label: Numbers | None = None
 
     def __len__(self) -> int:
         return len(self.loss)
 
     @property
     def wrong(self) -> NDArray[np.bool_] | None:
-        """Which samples are of another class than predicted, (N,); None for values."""
-        return None if self.confidence is None else self.true != self.predicted
+        """Which samples are of another class than predicted, or have a label that is wrong, (N,); None for values."""
+        if self.confidence is None:
+            return None
+        different = self.true != self.predicted
+        return different if self.label is None else np.any(different, axis=1)
+
+    def explained(self, number: int) -> int:
+        """The class or label of a sample whose output is explained; 0 for values."""
+        if self.label is not None:
+            return int(self.label[number])
+        return 0 if self.confidence is None else int(self.predicted[number])
 
 
 @torch.no_grad()
@@ -63,14 +74,26 @@ def outcomes(trained: Trained, split: Split) -> Outcomes:
     true, predicted = scored["target"].numpy(), scored["preds"].numpy()
     if trained.data.class_names:
         said = decided(predicted, Output(trained.data.task, trained.data.class_names, (), _thresholds(trained)))
+        if trained.data.task == "multilabel":
+            return _of_labels(true, said, predicted, loss, score)
         confidence = predicted[np.arange(len(said)), said].astype(np.float64)
         return Outcomes(true, said, loss, score, confidence)
     difference = scored["scaled_preds"] - scored["scaled_target"]
     return Outcomes(true, predicted, loss, score, error=difference.square().mean(1).sqrt().numpy())
 
 
+def _of_labels(
+    true: NDArray[np.int64], said: NDArray[np.int64], probabilities: NDArray[np.float32], loss: Values, score: float
+) -> Outcomes:
+    """The outcomes of labels, all but the losses and the score (N, K)."""
+    sure = np.where(said == 1, probabilities, 1 - probabilities).astype(np.float64)
+    wrong = said != true
+    label = np.where(wrong.any(axis=1), np.where(wrong, sure, -1).argmax(axis=1), sure.argmin(axis=1))
+    return Outcomes(true, said, loss, score, sure[np.arange(len(label)), label], label=label)
+
+
 def _thresholds(trained: Trained) -> tuple[float, ...]:
-    """The probability above which the second of two classes is said, as in the run's test; none for more classes."""
+    """The probabilities above which the second of two classes, or each label, is said, as in the run's test."""
     return trained.module.thresholds if isinstance(trained.module, ThresholdModule) else ()
 
 

@@ -55,11 +55,13 @@ def _samples(title: str, samples: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(title, no_wrap=True)
     confident = "confidence" in samples[0]
-    for name in ("true", "predicted", *(["confidence"] if confident else []), "loss"):
+    about = ["label"] if "label" in samples[0] else []
+    for name in ("true", "predicted", *about, *(["confidence"] if confident else []), "loss"):
         table.add_column(name, justify="right")
     for sample in samples:
         confidence = [f"{sample['confidence']:.1%}"] if confident else []
-        cells = (_value(sample["true"]), _value(sample["predicted"]), *confidence, number(sample["loss"]))
+        said = [_value(sample[name]) for name in ("true", "predicted", *about)]
+        cells = (*said, *confidence, number(sample["loss"]))
         table.add_row(escape(sample["id"]), *map(escape, cells))
     return table
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lab.data.base import DataModule, Split
+from lab.data.encodings.outputs import LABEL_SEPARATOR
 from lab.data.images import Images
 from lab.data.loaders import WindowDataset
 from lab.data.reading.times.columns import formatted
@@ -35,7 +36,11 @@ def described(trained: Trained, split: Split, numbers: Sequence[int], found: Out
 
 
 def _outcome(data: DataModule, found: Outcomes, number: int) -> Described:
-    """Truth, prediction, loss, and the confidence in a class."""
+    """Truth, prediction, loss, and the confidence in a class, or in what is said of a label."""
+    if found.label is not None and found.confidence is not None:
+        said = {"true": _labels(data, found.true[number]), "predicted": _labels(data, found.predicted[number])}
+        about = {"label": data.class_names[found.label[number]], "confidence": float(found.confidence[number])}
+        return said | about | {"loss": float(found.loss[number])}
     if found.confidence is not None:
         names = data.class_names
         named = {"true": names[int(found.true[number])], "predicted": names[int(found.predicted[number])]}
@@ -44,6 +49,10 @@ def _outcome(data: DataModule, found: Outcomes, number: int) -> Described:
     if len(true) == 1:
         true, predicted = true[0], predicted[0]
     return {"true": true, "predicted": predicted, "loss": float(found.loss[number])}
+
+
+def _labels(data: DataModule, present: Any) -> str:
+    return LABEL_SEPARATOR.join(name for name, yes in zip(data.class_names, present, strict=True) if yes) or "none"
 
 
 def plain(values: Any) -> Any:

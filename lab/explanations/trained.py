@@ -24,7 +24,7 @@ from lab.training.task_modules import task_module
 from lab.training.trainer import silence_libraries
 
 BATCH_SIZE = 4_096  # samples that go through the network together
-TASKS = ("classification", "regression", "forecasting")
+TASKS = ("classification", "multilabel", "ordinal", "regression", "forecasting")
 
 
 @dataclass(frozen=True)

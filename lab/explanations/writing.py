@@ -91,8 +91,7 @@ class Files:
         from lab.explanations import figures
 
         sample, number = self.explanation.samples[position], self.numbers[position]
-        predicted = 0 if self.found.confidence is None else int(self.found.predicted[number])
-        found = attributions.attribute(self.trained, self._x[position], predicted)
+        found = attributions.attribute(self.trained, self._x[position], self.found.explained(number))
         name = f"attributions/{position + 1:02}"
         figure = self._save(figures.attribution(self._raw(position), found, _title(sample, found)), f"{name}.png")
         maps = {"gradients": plain(found.gradients), "occlusion": plain(found.occlusion)}

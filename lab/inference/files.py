@@ -1,7 +1,7 @@
 """Reading files of new data for a model, and writing files of predictions."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -17,7 +17,8 @@ from lab.data.encodings.text import TEXT_FILE, TextEncoding
 from lab.data.reading import class_folders
 from lab.data.reading.images.files import SUFFIXES, images_below
 from lab.data.reading.settings import existing_file
-from lab.data.reading.table_files import read_rows, read_steps, read_table
+from lab.data.reading.table_files import read_new, read_steps, read_table
+from lab.data.reading.table_rows import samples_of
 from lab.data.sequences.lengths import cut
 from lab.errors import LabError
 from lab.files import atomic_output, may_replace
@@ -32,13 +33,14 @@ INPUT_ENDINGS = {
     "image": SUFFIXES + ARRAYS,
     "series": TABLES + ARRAYS,
 }
+MOST_LISTED = 8  # rows
 OUTPUT_ENDINGS = (".csv", ".parquet", ".npz")
 
 
-def read(paths: Sequence[str], encoding: Encoding) -> Any:
+def read(paths: Sequence[str], encoding: Encoding, say: Callable[[str], None]) -> Any:
     """The input of `Model.predict`: a table, an array, or paths of images or texts, those of a folder sorted by name.
 
-    Raises LabError where the files do not fit the model.
+    `say` prints a line on what a file has that is no sample. Raises LabError where the files do not fit the model.
     """
     if encoding.kind == "image" and Path(paths[0]).suffix.lower() not in ARRAYS:
         return [file for path in paths for file in _images(Path(path).expanduser())]
@@ -53,8 +55,23 @@ def read(paths: Sequence[str], encoding: Encoding) -> Any:
     if ending in ARRAYS:
         return _read_array(existing_file(paths[0]), encoding)
     if isinstance(encoding, TableEncoding | TextEncoding):
-        return read_rows(paths[0], encoding)
+        return _samples(paths[0], encoding, say)
     return read_steps(paths[0], encoding) if isinstance(encoding, SeriesEncoding) else read_table(paths[0])
+
+
+def _samples(path: str, encoding: TableEncoding | TextEncoding, say: Callable[[str], None]) -> pd.DataFrame:
+    """The rows that are samples, by the rules of training."""
+    file = read_new(path, encoding)
+    samples, notes = samples_of(file.frame)
+    for what, text in file.notes:
+        say(f"{path}: {what} {text}")
+    if notes:
+        without = ", ".join(str(row + 1) for row in file.frame.index.difference(samples.index)[:MOST_LISTED])
+        left_out = len(file.frame) - len(samples)
+        more = f" and {left_out - MOST_LISTED} more" if left_out > MOST_LISTED else ""
+        rows = "row" if left_out == 1 else "rows"
+        say(f"{path}: skipped {', '.join(text for _, text in notes)}: no prediction for {rows} {without}{more}")
+    return samples
 
 
 def _images(path: Path) -> list[Path]:

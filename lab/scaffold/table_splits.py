@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lab.data.reading import column_types
+from lab.data.reading import column_types, number_formats
 from lab.data.reading.column_types import FEW_VALUES, IDENTIFIER
 from lab.data.reading.table_files import read_table
 from lab.data.splitting import given_splits
@@ -90,10 +90,17 @@ def repeats_identifiers(column: pd.Series) -> bool:
     name = str(column.name)
     if not (IDENTIFIER.match(name) or IDENTIFIER.match(name.lower()) or WHO.search(name)):
         return False
-    if pd.api.types.is_float_dtype(column.dtype) or column.isna().any():
+    if column.isna().any() or not LEAST_GROUPS <= column.nunique() <= len(column) / LEAST_REPEATS:
         return False
-    count = column.nunique()
-    return LEAST_GROUPS <= count <= len(column) / LEAST_REPEATS
+    return not _has_decimals(column)
+
+
+def _has_decimals(column: pd.Series) -> bool:
+    """Whether a column without missing cells has measured numbers, as such or as texts."""
+    if not column_types.is_text(column):
+        return pd.api.types.is_float_dtype(column.dtype)
+    formats = number_formats.possible(column, number_formats.Choice())
+    return bool(formats) and bool((formats[0].parse(column) % 1 > 0).any())
 
 
 def _rows_are_in_order_of(column: pd.Series) -> bool:

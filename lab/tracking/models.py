@@ -1,6 +1,7 @@
 """The model of a run as an MLflow LoggedModel, which predicts without the lab, and in MLflow's registry."""
 
 import ast
+import json
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -181,6 +182,15 @@ def logged_model_id(run: StoredRun) -> str:
         why = run.tags.get(store.INCOMPLETE_TAG) or NO_MODEL.get(run.status, "it ended before its model was logged")
         raise LabError(f"run {run.id[:8]} ({run.name}) is {run.status} and has no model: {why}")
     return outputs.model_outputs[0].model_id
+
+
+def undecided(run: StoredRun, exported: bool = False) -> str:
+    """A line on the thresholds of a run, where its logged or exported model gives probabilities alone; else ""."""
+    said = run.tags.get(store.THRESHOLD_TAG, "")
+    if said and not exported:
+        content = json.loads(run.artifact("encoding.json").read_text(encoding="utf-8"))
+        said = "" if content["input"]["kind"] in SOURCES else said
+    return f"it gives probabilities, on which you decide: {said}" if said else ""
 
 
 @dataclass(frozen=True)

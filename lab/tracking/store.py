@@ -21,6 +21,7 @@ JOURNAL_TAG = "lab.journal"  # the tracker's id
 OUTBOX_TAG = "lab.outbox"  # the folder of the journal, on the machine in HOST_TAG
 HOST_TAG = "machine.host"
 HEARTBEAT_TAG = "lab.heartbeat"  # when the run's sender last reported, in milliseconds since 1970
+THRESHOLD_TAG = "lab.threshold"  # of a run: above which probability a yes is said, in words
 INCOMPLETE_TAG = "lab.incomplete"  # what a finished run could not keep, and why
 PROBE_BYTES = 65_536
 DATABASE = "mlflow.db"

@@ -1,6 +1,7 @@
 """Where a run came from: code, data, versions, machine; and how that differs from the present state."""
 
 import dataclasses
+import re
 import sys
 from collections.abc import Mapping
 from functools import cache
@@ -16,6 +17,7 @@ COMMIT = environment.COMMIT
 DIRTY = environment.DIRTY
 CODE = "code"  # the folder of a run for files that git does not track
 OTHER_CHANGES = "code: the same commit, but other uncommitted changes"
+SETTING = re.compile(r" +(?=[^\s=]+=)")  # in the name of a run, before each override
 ENVIRONMENT = ("version.", "machine.cpu", "machine.gpu", "machine.system")
 
 
@@ -38,8 +40,11 @@ def untracked_code() -> dict[str, str]:
 
 
 def recorded_experiment(run: StoredRun) -> Experiment:
-    """The experiment of a run, from its config.yaml; raises LabError."""
-    return parse(run.experiment, run.artifact("config.yaml").read_text(encoding="utf-8"))
+    """The experiment of a run, from its config.yaml, with the overrides in the run's name; raises LabError."""
+    experiment = parse(run.experiment, run.artifact("config.yaml").read_text(encoding="utf-8"))
+    words = SETTING.split(run.name.removeprefix(experiment.name))
+    known = experiment.settings().keys() | experiment.sections().keys()
+    return dataclasses.replace(experiment, overrides=tuple(w for w in words if w.partition("=")[0] in known))
 
 
 def evaluated_experiment(run: StoredRun) -> Experiment:

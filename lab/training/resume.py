@@ -1,5 +1,6 @@
 """Resume a run that was killed, failed or stopped from its newest checkpoint; or train a finished one longer."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from lab.training import provenance
 from lab.training import run as training
 from lab.training.checkpoints import files as checkpoint_files
 from lab.training.checkpoints.files import Damaged
+from lab.training.fine_tuning.preparation import TAG
 from lab.training.run import StartingPoint
 
 EPOCHS = "trainer.max_epochs"
@@ -114,7 +116,6 @@ def _whole_of(run: StoredRun) -> tuple[str, str]:
 
 def _extended(run: StoredRun, before: Experiment, overrides: Sequence[str]) -> Experiment:
     """The experiment with more epochs; the same object where nothing changes. Raises LabError for other changes."""
-    words = [word for word in run.name.split() if "=" in word and not word.startswith(f"{EPOCHS}=")]
     after = from_sections(before.name, before.question, before.written, (*overrides,))
     old, new = before.settings(), after.settings()
     changed = [name for name in old | new if old.get(name) != new.get(name)]
@@ -126,8 +127,8 @@ def _extended(run: StoredRun, before: Experiment, overrides: Sequence[str]) -> E
         )
     if not changed:
         return before
-    named = tuple(word for word in words if word.partition("=")[0] in new)
-    return from_sections(before.name, before.question, before.written, (*named, *overrides))
+    named = (each for each in before.overrides if not each.startswith(f"{EPOCHS}="))
+    return dataclasses.replace(after, overrides=(*named, *overrides))
 
 
 def _check_extension(run: StoredRun, experiment: Experiment, state: State | None) -> None:
@@ -222,7 +223,7 @@ def _longer(run: StoredRun, state: State | None) -> StartingPoint:
 
     return StartingPoint(
         checkpoint=state.path,
-        tags={"lab.extends": run.id},
+        tags={"lab.extends": run.id, **{name: text for name, text in run.tags.items() if name.startswith(TAG)}},
         check=lambda built: provenance.check_same_data(run, built),
         carry_over=carry_over,
     )

@@ -135,7 +135,7 @@ def train(
     """As `run`, recorded by `tracker` with further tags, without waiting until the records are sent."""
     silence_libraries()
     with same_folder():
-        session = open_session(choose_threads(build(experiment)), tracker, callbacks, start)
+        session = open_session(choose_threads(_built(experiment, start)), tracker, callbacks, start)
     store.check_writable()
     began = time.perf_counter()
     with stop_on_signals(), _recorded(session, tags or {}):
@@ -148,6 +148,15 @@ def train(
         seconds = time.perf_counter() - began
         missing = _keep_artifacts(session)
     return _result(session, measured, seconds, missing)
+
+
+def _built(experiment: Experiment, start: StartingPoint) -> Built:
+    """The parts of a run; a checkpoint has its weights, so those that it started from may be gone by now."""
+    if start.checkpoint is None:
+        return build(experiment)
+    built = build(dataclasses.replace(experiment, start_from=None))
+    recorded = dataclasses.replace(built.experiment, start_from=experiment.start_from)
+    return dataclasses.replace(built, experiment=recorded)
 
 
 def open_session(

@@ -98,8 +98,7 @@ def module_of(experiment: Experiment, data: DataModule, architecture: nn.Module)
     if data.task == "ordinal":
         return OrdinalModule(data.class_names, data.class_counts, **task)
     if data.task == "multilabel":
-        samples = len(data.splits["train"])  # type: ignore[arg-type]
-        return MultilabelModule(data.class_names, data.label_counts, samples, threshold, **task)
+        return MultilabelModule(data.class_names, data.label_counts, data.train_weight, threshold, **task)
     if isinstance(data, Characters):
         return LanguageModule(data.character_counts, **task)
     values = {**task, "conformal": experiment.conformal, "columns": data.target_columns()}
@@ -107,10 +106,9 @@ def module_of(experiment: Experiment, data: DataModule, architecture: nn.Module)
 
 
 def _check_unweighted(data: DataModule, threshold: Threshold | None) -> None:
-    """Raise LabError for weights of samples where metrics have none."""
-    if data.weighted and (data.task in ("ordinal", "multilabel") or threshold is not None):
-        what = "a threshold" if threshold is not None else f"task: {data.task}"
-        raise LabError(f"data.weight: {what} is not measured with weights; leave one of the two out")
+    """Raise LabError for weights of samples where a threshold is chosen, or scored, without them."""
+    if data.weighted and (isinstance(threshold, str) or (threshold is not None and data.task != "multilabel")):
+        raise LabError("data.weight: a threshold is not measured with weights; leave one of the two out")
 
 
 def output_of(data: DataModule) -> nn.Module:

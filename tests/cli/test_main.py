@@ -51,7 +51,7 @@ def test_list_shows_every_experiment_with_its_question_data_model_and_size(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     for path in (empty_workplace / "experiments").glob("*.yaml"):
-        if path.stem not in ("linear", "diabetes"):
+        if path.stem not in ("linear", "diabetes", "distill", "conv2d"):
             path.unlink()
     (empty_workplace / "experiments" / "broken.yaml").write_text("data: {kind: nothing}\nmodel: {kind: mlp}\n")
     code, out, _ = lab(capsys, "list")
@@ -61,6 +61,10 @@ def test_list_shows_every_experiment_with_its_question_data_model_and_size(
     assert "How accurate is a single linear layer" in lines[row]
     assert "mnist1d, linear, 410 parameters" in lines[row + 1]
     assert "no such kind 'nothing'" in out
+    (row,) = (number for number, line in enumerate(lines) if line.startswith("distill"))
+    assert "Does a small perceptron learn more" in lines[row]
+    first = "cannot be run: experiment 'conv2d' has no runs yet; train it first: `lab run conv2d`"
+    assert lines[row + 1].strip() == first
 
 
 @pytest.mark.parametrize(
@@ -98,6 +102,23 @@ def test_errors_exit_with_2_one_line_each_and_write_nothing(
     assert len(lines) == len(messages)
     assert all(message in line for message, line in zip(messages, lines, strict=True))
     assert not (empty_workplace / "mlruns").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["export", "run", "--to", "onxx"], "--to: no such choice 'onxx'; did you mean onnx?"),
+        (["explain", "run", "--split", "train"], "--split: no such choice 'train'; known: test, val"),
+        (["study", "mlp", "--sampler", "tp"], "--sampler: no such choice 'tp'; did you mean tpe?"),
+        (["study", "mlp", "--pruner", "mediann"], "--pruner: no such choice 'mediann'; did you mean median?"),
+        (["compare", "a", "b", "--reduce", "lst"], "--reduce: no such choice 'lst'; did you mean last?"),
+        (["study", "mlp", "--trials", "many"], "--trials: invalid int value: 'many'"),
+        (["exprt", "run"], "no such command 'exprt'; did you mean export?"),
+        (["export", "run"], "the following arguments are required: --to; `lab export --help` lists them"),
+    ],
+)
+def test_a_wrong_argument_is_one_line(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+    assert lab(capsys, *arguments) == (2, "", f"lab: {message}\n")
 
 
 def test_a_yaml_error_is_reported_with_its_line(empty_workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,10 @@ EXPERIMENTS = {
     "decided": f"data: {{kind: breast_cancer}}\nmodel: {MLP}\noptimizer: {{kind: sgd, lr: 0.001}}\nthreshold: f1",
     "digits": "data: {kind: digits, batch_size: 256}\nmodel: {kind: linear}",
     "shop": f"data: {{kind: table, path: shop.csv, target: spent, val_fraction: 0.3}}\nmodel: {MLP}",
+    "tags": f"data: {{kind: table, path: rows.csv, target: tags, task: multilabel, drop: [grade]}}\nmodel: {MLP}\n"
+    "threshold: f1",
+    "grades": f"data: {{kind: table, path: rows.csv, target: grade, task: ordinal, order: [low, mid, high], "
+    f"drop: [tags]}}\nmodel: {MLP}\noptimizer: {{kind: adamw, lr: 0.01}}",
     "sales": "data: {kind: series, path: sales.csv, targets: sales, covariates: [visits], window: 12, horizon: 3}\n"
     "model: {kind: lstm, hidden: 8, layers: 1}",
     "pictures": "data: {kind: images, path: pictures, batch_size: 8}\nmodel: {kind: conv2d, channels: 4}",
@@ -48,6 +52,17 @@ def _write_data() -> None:
     waves = np.sin(np.linspace(0, 6 + 6 * kinds, 30).T + phases).astype(np.float32)
     np.savez("waves.npz", x=waves[:, None], y=np.array(["slow", "fast", "faster"])[kinds])
     _write_shop(random)
+    _write_rows(random)
+
+
+def _write_rows(random: np.random.Generator) -> None:
+    """Rows with labels and a grade."""
+    x = random.normal(size=(240, 3))
+    truth = x + random.normal(size=(240, 3)) / 3 > [0.8, 0.4, 0.0]
+    rows = pd.DataFrame(x, columns=["a", "b", "c"]).round(3)
+    rows["tags"] = [";".join(np.array(["blue", "green", "red"])[row]) for row in truth]
+    rows["grade"] = np.array(["low", "mid", "high"])[np.digitize(x[:, 0] + random.normal(size=240) / 3, [-0.5, 0.5])]
+    rows.to_csv("rows.csv", index=False)
 
 
 def _write_shop(random: np.random.Generator) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.inspection import permutation_importance
-from sklearn.metrics import r2_score
+from sklearn.metrics import cohen_kappa_score, f1_score, r2_score
 
 from lab.data.table import Table
 from lab.explanations import importance as importances
@@ -33,7 +33,10 @@ class Fitted:
     def predict(self, raw: Any) -> np.ndarray:
         module, data = self.trained.module, self.trained.data
         x = data.input_scale.apply(torch.from_numpy(data.encoding.encode(raw)))
-        found = module.predictions(self.trained.outputs(x))
+        outputs = self.trained.outputs(x)
+        if data.task in ("multilabel", "ordinal"):
+            return module.scored(outputs, (x, torch.zeros(len(x), len(data.class_names)).long()))["decided"].numpy()
+        found = module.predictions(outputs)
         return found.argmax(1).numpy() if data.class_names else found[:, 0].numpy()
 
 
@@ -70,6 +73,23 @@ def test_equals_scikit_learns_on_the_columns_of_a_file(folder: Path) -> None:
     found = importance(trained, "val", seed=0)
     assert found is not None
     assert [part.name for part in found.parts] == ["age", "city", "shop", "since"]
+    np.testing.assert_allclose(found.falls, expected.importances, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["tags", "grades"])
+def test_equals_scikit_learns_of_labels_and_of_ordered_classes(folder: Path, name: str) -> None:
+    trained = trained_run(name)
+    data = trained.data
+    assert isinstance(data, Table)
+    raw = data.read().x.iloc[data.split_indices["val"]].reset_index(drop=True)
+    scores = {
+        "tags": lambda true, said: f1_score(true, said, average="macro", zero_division=0),
+        "grades": lambda true, said: cohen_kappa_score(true, said, weights="quadratic"),
+    }
+    expected = scikit_learns(trained, raw, scores[name], seed=0)
+    found = importance(trained, "val", seed=0)
+    assert found is not None
+    assert found.falls.max() > 0.1
     np.testing.assert_allclose(found.falls, expected.importances, rtol=1e-6, atol=1e-6)
 
 

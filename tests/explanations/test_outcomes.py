@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import f1_score
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import binary_cross_entropy, cross_entropy
 
 from lab.data.loaders import WindowDataset
+from lab.explanations.explain import explain
 from lab.explanations.outcomes import lists, outcomes
 from lab.explanations.trained import Trained, load
 from lab.modules.tasks.thresholds import ThresholdModule
@@ -50,8 +51,42 @@ def test_of_two_classes_the_threshold_of_the_run_decides(folder: Path) -> None:
     assert found.predicted.tolist() == (second > 0.99).astype(int).tolist()
 
 
+def test_of_labels_an_error_is_as_confident_as_its_most_confident_wrong_label(folder: Path) -> None:
+    trained = trained_run("tags")
+    found = outcomes(trained, "val")
+    x, y = trained.samples("val", torch.arange(len(found)))
+    probabilities = trained.module(x).sigmoid()
+    np.testing.assert_allclose(
+        found.loss, binary_cross_entropy(probabilities, y.float(), reduction="none").mean(1), 1e-5
+    )
+    assert isinstance(trained.module, ThresholdModule)
+    said = (probabilities > torch.tensor(trained.module.thresholds)).long()
+    assert (found.predicted == said.numpy()).all()
+    assert found.wrong is not None
+    assert found.confidence is not None
+    assert found.wrong.tolist() == (said != y).any(1).tolist()
+    sure = torch.where(said == 1, probabilities, 1 - probabilities)
+    for number in lists(trained, "val", found)["most confident errors"]:
+        most = max(float(sure[number, label]) for label in range(3) if said[number, label] != y[number, label])
+        assert found.confidence[number] == pytest.approx(most, rel=1e-5)
+    (first, *_) = explain("tags").samples
+    assert set(first["true"].split(";")) <= {"blue", "green", "red", "none"}
+    assert first["label"] in (set(first["true"].split(";")) ^ set(first["predicted"].split(";")))
+
+
+def test_of_ordered_classes_the_median_is_said(folder: Path) -> None:
+    trained = trained_run("grades")
+    found = outcomes(trained, "val")
+    x, y = trained.samples("val", torch.arange(len(found)))
+    probabilities = trained.module.predictions(trained.module(x))
+    said = [int((row.cumsum(0)[:-1] < 0.5).sum()) for row in probabilities]
+    assert found.predicted.tolist() == said
+    np.testing.assert_allclose(found.loss, -probabilities.gather(1, y[:, None])[:, 0].log(), rtol=1e-4)
+    assert explain("grades").samples[0]["true"] in ("low", "mid", "high")
+
+
 def test_the_metric_is_that_of_the_run(folder: Path) -> None:
-    for name in ("digits", "cancer", "sales", "shop"):
+    for name in ("digits", "cancer", "sales", "shop", "grades"):
         trained = trained_run(name)
         main = trained.module.main_metric
         assert outcomes(trained, "val").score == pytest.approx(trained.run.metrics[f"at_best/val/{main}"], rel=1e-6)

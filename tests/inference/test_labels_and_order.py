@@ -13,10 +13,11 @@ import torch
 from sklearn.metrics import cohen_kappa_score, f1_score
 
 import lab
+from lab.cli import main
 from lab.config.experiment import load
 from lab.inference import export
 from lab.modules.tasks.thresholds import best
-from lab.tracking import store
+from lab.tracking import models, store
 from lab.tracking.reading import stored_runs
 from lab.tracking.reading.stored_runs import StoredRun
 from lab.tracking.writing.outbox import Outbox
@@ -31,6 +32,7 @@ EXPERIMENTS = {
     "drop: [tags, bought]}",
     "bought": "data: {kind: table, path: rows.csv, target: bought, drop: [tags, grade]}\nthreshold: balanced_accuracy",
 }
+OF_ARRAYS = {"points": "data: {kind: arrays, path: points.npz}\nthreshold: 0.3"}
 LABELS = ("blue", "green", "red")
 
 
@@ -58,11 +60,13 @@ def results(tmp_path_factory: pytest.TempPathFactory, prepared_store: Path) -> d
         shutil.copy(prepared_store, store.database())
         Path("experiments").mkdir()
         rows().to_csv("rows.csv", index=False)
-        for name, text in EXPERIMENTS.items():
+        x = rows()[["a", "b", "c"]].to_numpy(dtype=np.float32)
+        np.savez("points.npz", x=x, y=np.where(x[:, 0] > 0, "yes", "no"))
+        for name, text in (EXPERIMENTS | OF_ARRAYS).items():
             rest = "model: {kind: mlp, hidden: 8, layers: 1}\noptimizer: {kind: adamw, lr: 0.03}"
             Path("experiments", f"{name}.yaml").write_text(f"# {name}?\n{text}\n{rest}\ntrainer: {{max_epochs: 4}}\n")
         outbox = Outbox()
-        found = {name: training.train(load(name), outbox.tracker()) for name in EXPERIMENTS}
+        found = {name: training.train(load(name), outbox.tracker()) for name in EXPERIMENTS | OF_ARRAYS}
         assert not outbox.close().pending
     Where.folder = folder
     return found
@@ -155,6 +159,20 @@ def test_the_logged_model_predicts_the_same(name: str) -> None:
     predicted = lab.load(f"latest:{name}").predict(rows())
     logged = mlflow.pyfunc.load_model(f"runs:/{stored(name).id}/model").predict(rows()[["a", "b", "c"]])
     pd.testing.assert_frame_equal(predicted, logged, check_dtype=False, atol=1e-6)
+
+
+def test_a_model_that_gives_probabilities_alone_says_the_threshold(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "it gives probabilities, on which you decide: yes above 0.3 (set by threshold)"
+    assert [models.undecided(stored(name)) for name in ("points", "bought", "tags")] == [said, "", ""]
+    for arguments in (
+        ["promote", "latest:points", "--as", "points"],
+        ["export", "latest:points", "--to", "torch", "-o", str(tmp_path / "points.pt2")],
+    ):
+        with pytest.raises(SystemExit):
+            main.main(arguments)
+        assert said in capsys.readouterr().out.splitlines()
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

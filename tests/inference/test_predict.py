@@ -52,6 +52,25 @@ def test_predictions_are_written_in_the_order_of_the_rows(
     np.testing.assert_allclose(written["probability of yes"], expected["probability of yes"], rtol=1e-6)
 
 
+def test_a_total_an_empty_row_and_a_note_get_no_prediction_and_that_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = shop_rows(6)
+    text = rows.to_csv(index=False)
+    total = dict.fromkeys(rows, "") | {"city": "Total", "age": str(rows["age"].sum())}
+    lines = ["Orders of May", text.strip(), "," * (len(rows.columns) - 1), ",".join(total.values()), "Source: the shop"]
+    (folder / "new.csv").write_text("\n".join(lines) + "\n")
+    code, printed, err = command(capsys, "predict", "latest:shop", folder / "new.csv")
+    assert code == 0, err
+    expected = lab.load("latest:shop").predict(rows)
+    pd.testing.assert_frame_equal(pd.read_csv(StringIO(printed)), expected, check_dtype=False, atol=1e-6)
+    assert [line.partition("new.csv: ")[2] for line in err.splitlines()] == [
+        "skipped 1 line above the header",
+        "skipped 1 line with a single field",
+        "skipped 1 empty row, the last row, 'Total', which sums up the others: no prediction for rows 7, 8",
+    ]
+
+
 def test_a_file_is_not_replaced_without_yes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shop_rows(3).to_csv(folder / "new.csv", index=False)
     out = folder / "out.csv"

@@ -85,6 +85,7 @@ def check_refusals(port: int) -> None:
     age = '{"dataframe_records": [{"age": "old", "city": "Oslo", "income": 1}]}'
     for body, said in (
         (age, "column 'age', row 1: 'old' is not a number; correct it or leave the cell empty"),
+        ('{"dataframe_records": [{"agee": 1, "town": 2}]}', "no column 'age' in the data; it takes age, city, income"),
         ("[1, 2", "valid JSON"),
         ("{}", "exactly one of the input fields"),
         ("\xff", "JSON"),

@@ -61,3 +61,9 @@ def test_grades_are_classes_and_the_way_to_an_order_is_said(target: str, hint: s
     made = writing.new("mine", "rows.csv", target)
     assert made.inspection.data.task == "classification"
     assert hint in dict(made.inspection.facts)["order"]
+
+
+def test_classes_without_an_order_get_no_hint_of_one() -> None:
+    rows = pd.DataFrame({"size": RANDOM.normal(size=90), "topic": ["sports", "politics", "tech"] * 30})
+    rows.to_csv("topics.csv", index=False)
+    assert "order" not in dict(writing.new("topics", "topics.csv", "topic").inspection.facts)

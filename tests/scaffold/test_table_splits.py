@@ -44,6 +44,9 @@ def test_identifiers_that_repeat_keep_their_rows_together(name: str) -> None:
     [
         ("height", PATIENTS),  # nothing says that it is an identifier
         ("patient_id", SIZE),  # measured
+        ("customer", RANDOM.choice(["0,5", "1,0", *(f"{number},5" for number in range(1, 20))], COUNT)),  # so too
+        ("sample_weight", np.round(RANDOM.integers(1, 15, COUNT) / 4, 2)),
+        ("weight", RANDOM.integers(1, 15, COUNT)),
         ("patient_id", np.arange(COUNT)),  # no value repeats
         ("patient_id", RANDOM.integers(0, 3, COUNT)),  # three are no patients
     ],

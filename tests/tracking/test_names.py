@@ -50,7 +50,9 @@ def test_a_name_of_no_single_run_is_refused_with_similar_names(workplace: Path) 
     assert "no run 'zzzzzz': name a run by its id" in refusal("zzzzzz")
     assert "no experiment 'lsmt' has runs; did you mean lstm?" in refusal("latest:lsmt")
     assert "no run of experiment 'gru' is finished" in refusal("best:gru")
-    assert "has 'val/los'; did you mean val/loss?" in refusal("best:lstm", "val/los")
+    assert "has 'val/los'; did you mean --by val/loss?" in refusal("best:lstm", "val/los")
+    make_run(store.client(), "own", "own", {}, {"val_score": [0.5]}, {})
+    assert refusal("best:own") == "no run of experiment 'own' has 'val/loss'; known: --by val_score"
     assert "test data is for the final evaluation" in refusal("best:lstm", "test/accuracy")
 
 

@@ -13,6 +13,7 @@ from waiting import wait_until
 
 from lab.tracking import store
 from lab.tracking.writing import leftovers, sender
+from lab.tracking.writing import outbox as outbox_module
 from lab.tracking.writing.outbox import Outbox, start_sender
 from lab.tracking.writing.tracker import Tracker, stored_name
 from lab.tracking.writing.upload import STATE, Upload
@@ -234,6 +235,33 @@ def test_two_senders_of_one_outbox_take_turns(tracker: Tracker, outbox: Outbox) 
     outbox.close()
     second.wait(60)
     assert len(runs_of("digits")) == 1
+
+
+def test_the_runs_are_known_where_another_process_has_sent_them_first(
+    tracker: Tracker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = start(outbox.tracker(parent=tracker.id))
+    for each in (child, tracker):
+        each.end("FINISHED")
+    release = Outbox.release
+
+    def released_and_sent_by_another(self: Outbox) -> None:
+        release(self)
+        leftovers.send_all()
+
+    def too_late(folder: Path) -> "subprocess.Popen[bytes]":
+        """A sender that begins when the outbox is gone, as on a busy machine."""
+        waiting = f"while [ -e '{folder}' ]; do sleep 0.05; done; exit 1"
+        return subprocess.Popen(["sh", "-c", waiting], stdout=subprocess.PIPE)
+
+    assert outbox._sender is not None
+    outbox._sender.kill()
+    outbox._sender.wait()
+    monkeypatch.setattr(Outbox, "release", released_and_sent_by_another)
+    monkeypatch.setattr(outbox_module, "start_sender", too_late)
+    delivery = outbox.close()
+    assert (set(delivery.run_ids), delivery.pending) == ({tracker.id, child.id}, 0)
+    assert store.client().get_run(delivery.run_ids[tracker.id]).info.status == "FINISHED"
 
 
 def test_files_of_a_run_that_was_killed_before_it_recorded_them_are_sent(unsent: Tracker, outbox: Outbox) -> None:

@@ -11,6 +11,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 
 from lab.config.experiment import load
+from lab.display.output import as_text
 from lab.errors import LabError, Stopped
 from lab.modules import training_step
 from lab.tracking import store
@@ -21,6 +22,7 @@ from lab.tracking.writing import leftovers, outbox
 from lab.training import reproduce
 from lab.training import resume as resuming
 from lab.training import run as training
+from lab.training.results import report
 
 Rows = dict[tuple[str, int], float]
 
@@ -238,6 +240,13 @@ class TestReproduce:
         assert (reproduction.verdict, reproduction.differences) == ("BIT-EXACT", [])
         assert reproduction.result.run_id != run.id
         assert stored_runs.find("latest:tiny").tags["lab.reproduces"] == run.id
+
+    def test_the_next_command_has_the_overrides_of_the_run(self, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        run = whole_run(tiny, "trainer.max_epochs=1", "optimizer.lr=0.02")
+        reproduction, _ = self.reproduce(run, monkeypatch)
+        shown = as_text(report.summary(reproduction.result))
+        assert 'make experiment NAME=tiny ARGS="trainer.max_epochs=1 optimizer.lr=0.02 seed=1"' in shown
+        assert stored_runs.find("latest:tiny").name == "tiny trainer.max_epochs=1 optimizer.lr=0.02"
 
     def test_where_two_runs_part_and_why_is_said(self, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
         run = whole_run(tiny)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from made_texts import reviews
@@ -99,3 +100,17 @@ def test_the_quick_baseline_is_a_linear_model_of_the_raw_texts() -> None:
     values = quick_baseline.measure(built("bag", target="stars"))
     assert values.name == "TF-IDF and ridge regression"
     assert values.metrics["test/r2"] > 0.5
+
+
+def test_labels_and_ordered_classes_of_texts_have_one_too() -> None:
+    rows = reviews(300)
+    words = rows["review"].str.lower().str
+    rows["tags"] = [";".join(name for name in ("actors", "music") if name in text) for text in rows["review"]]
+    rows["grade"] = np.where(rows["label"] == "bad", "low", np.where(words.contains("music"), "high", "mid"))
+    rows.to_csv("reviews.csv", index=False)
+    labels = quick_baseline.measure(built("bag", target="tags", task="multilabel"))
+    assert labels.name == "TF-IDF and one-vs-rest logistic regression"
+    assert labels.metrics["test/f1_macro"] > 0.8
+    grades = quick_baseline.measure(built("bag", target="grade", task="ordinal", order=["low", "mid", "high"]))
+    assert grades.name == "TF-IDF and logistic regression"
+    assert grades.metrics["test/kappa"] > 0.7

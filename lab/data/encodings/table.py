@@ -169,7 +169,7 @@ class TableEncoding:
         raw = raw.set_axis(given, axis=1)  # numbers in a DataFrame that was made of an array
         missing = [column.name for column in self.columns if column.name not in given]
         if missing:
-            raise LabError(*[f"no column '{name}' in the data; {did_you_mean(name, given)}" for name in missing])
+            raise LabError(*[f"no column '{name}' in the data; {self._meant(name, given)}" for name in missing])
         if twice := [column.name for column in self.columns if given.count(column.name) > 1]:
             raise LabError(f"several columns are called '{twice[0]}'; rename all but one")
         out = np.empty((len(raw), len(self.names())), dtype=np.float32)
@@ -179,6 +179,11 @@ class TableEncoding:
             _write(column, raw[column.name], marks, out[:, start : start + width])
             start += width
         return out
+
+    def _meant(self, name: str, given: list[str]) -> str:
+        """A similar name in the data, else what the model takes: MLflow hands over no column that it does not know."""
+        hint = did_you_mean(name, given)
+        return hint if hint.startswith("did") else f"it takes {', '.join(column.name for column in self.columns)}"
 
     def names(self) -> list[str]:
         """The names of the encoded columns, (width,)."""

@@ -162,7 +162,9 @@ def texts_of(raw: Any, column: str, missing: Iterable[str] | None = None, text_e
     if isinstance(raw, pd.DataFrame):
         given = [str(name) for name in raw.columns]
         if column not in given:
-            raise LabError(f"no column '{column}' in the data; {did_you_mean(column, given)}")
+            hint = did_you_mean(column, given)  # MLflow hands over no column that it does not know
+            wanted = hint if hint.startswith("did") else f"it takes the texts in '{column}'"
+            raise LabError(f"no column '{column}' in the data; {wanted}")
         return _cells(raw.set_axis(given, axis=1)[column], missing)
     if isinstance(raw, str):
         raise LabError("a list of texts is expected, not a single text")

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,7 @@ def _read_csv(path: Path, reading: Reading) -> RawTable:
     parse = pa.csv.ParseOptions(
         delimiter=separator,
         newlines_in_values=reading.long_texts or any("\n" in cell for column in cells.values() for cell in column),
-        invalid_row_handler=None if reading.new_rows else lambda row: _skip_lone_field(row, lone),
+        invalid_row_handler=lambda row: _skip_lone_field(row, lone),
     )
     decimal = _decimal_point(cells.values(), separator) if reading.decimal == "auto" else reading.decimal
     convert = pa.csv.ConvertOptions(
@@ -57,7 +58,9 @@ def _read_csv(path: Path, reading: Reading) -> RawTable:
     try:
         table = pa.csv.read_csv(path, read, parse, convert)
     except pa.ArrowInvalid as error:
-        raise LabError(f"{path}: {_csv_error(path, error, encoding, separator, len(header.names))}") from None
+        raise LabError(f"{path}: {_csv_error(path, error, encoding, separator, header)}") from None
+    if reading.new_rows and lone:
+        _refuse_between(path, encoding, separator, header, len(lone))
     notes = [("skipped", f"{counted(header.titles, 'line')} above the header")] * bool(header.titles)
     notes += [("skipped", f"{counted(len(lone), 'line')} with a single field")] * bool(lone)
     return RawTable(table, texts, separator, decimal, notes)
@@ -67,6 +70,14 @@ def _skip_lone_field(row: pa.csv.InvalidRow, lone: list[int]) -> str:
     """Skip a few lines such as "Source: ..."; anything else is an error."""
     lone.append(row.number or 0)
     return "skip" if row.actual_columns == 1 and len(lone) <= MAX_LONE_FIELDS else "error"
+
+
+def _refuse_between(path: Path, encoding: str, separator: str, header: "Header", count: int) -> None:
+    """Raise LabError unless the lines with a single field, so many, are the last ones of the file."""
+    with path.open(encoding=encoding, newline="") as file:
+        last = deque((row for row in csv.reader(file, delimiter=separator) if row), maxlen=count)
+    if any(len(row) != 1 for row in last):
+        raise LabError(f"{path}: {_wrong_width(path, encoding, separator, header)}")
 
 
 def _is_open(cells: list[str], reading: Reading) -> bool:
@@ -219,7 +230,7 @@ def _decimal_point(columns: Collection[list[str]], separator: str) -> str:
     return "," if separator != "," and commas > points else "."
 
 
-def _csv_error(path: Path, error: pa.ArrowInvalid, encoding: str, separator: str, width: int) -> str:
+def _csv_error(path: Path, error: pa.ArrowInvalid, encoding: str, separator: str, header: Header) -> str:
     """A message for Arrow's error, with the line number."""
     message = first_line(error)
     if "UTF8" in message or "encoding" in message.lower():
@@ -229,15 +240,21 @@ def _csv_error(path: Path, error: pa.ArrowInvalid, encoding: str, separator: str
         except UnicodeDecodeError as decode_error:
             return _wrong_encoding(content, decode_error)
     if re.search(r"Expected \d+ columns, got \d+", message):
-        with path.open(encoding=encoding, newline="") as file:
-            reader = csv.reader(file, delimiter=separator)
-            for row in reader:
-                if row and len(row) != width:
-                    return (
-                        f"line {reader.line_num} has {len(row)} fields, the header {width} "
-                        f"(separated by {SEPARATORS[separator]}); correct that line, or set data.separator"
-                    )
+        return _wrong_width(path, encoding, separator, header) or f"cannot be read as CSV: {message}"
     return f"cannot be read as CSV: {message}"
+
+
+def _wrong_width(path: Path, encoding: str, separator: str, header: Header) -> str:
+    """The first line below the header with another number of fields than the header; "" where there is none."""
+    with path.open(encoding=encoding, newline="") as file:
+        reader = csv.reader(file, delimiter=separator)
+        for row in reader:
+            if row and reader.line_num > header.lines and len(row) != len(header.names):
+                return (
+                    f"line {reader.line_num} has {len(row)} fields, the header {len(header.names)} "
+                    f"(separated by {SEPARATORS[separator]}); correct that line, or set data.separator"
+                )
+    return ""
 
 
 def _is_number(text: str) -> bool:

@@ -19,7 +19,8 @@ class Reading:
     """How a file is read: what the user set, "auto" or None for what is inferred.
 
     Columns in `texts` are read as they are written; `fitted` says that these are all that are not plain numbers. Of
-    `new_rows`, which are to be predicted, no line is left out. With `long_texts` a cell may have several lines.
+    `new_rows`, which are to be predicted, no line between others is left out. With `long_texts` a cell may have several
+    lines.
     """
 
     separator: Separator = "auto"

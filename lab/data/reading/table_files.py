@@ -53,10 +53,15 @@ def read_table(
 
 def read_rows(path: str | Path, encoding: TableEncoding | TextEncoding) -> pd.DataFrame:
     """The rows of a file of new data, each column as it was read when the encoding was fitted; raises LabError."""
+    return read_new(path, encoding).frame
+
+
+def read_new(path: str | Path, encoding: TableEncoding | TextEncoding) -> TableFile:
+    """The same with what was left out."""
     text_encoding = text_encoding_of_new_rows(existing_file(path), encoding.text_encoding)
     reading = Reading("auto", text_encoding, ".", missing=encoding.missing, fitted=True, new_rows=True)
     reading = replace(reading, long_texts=isinstance(encoding, TextEncoding))
-    return read(path, reading.with_texts(encoding.as_texts())).frame
+    return read(path, reading.with_texts(encoding.as_texts()))
 
 
 def read_steps(path: str | Path, encoding: SeriesEncoding) -> pd.DataFrame:

@@ -1,17 +1,21 @@
 """Metrics of labels, of which a sample may have several or none; equal to scikit-learn's.
 
-Predictions are probabilities (N, K), targets and decisions 0 or 1, (N, K).
+Predictions are probabilities (N, K), targets and decisions 0 or 1, (N, K), weights (N,); without any, each sample
+counts once.
 """
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.utilities.data import dim_zero_cat
+
+from lab.modules.metrics.weighted_metrics import area
 
 COMPARED = 10_000_000  # pairs of labels that are compared at once
 
 
 class LabelCounts(Metric):
-    """Counts, by label, of the samples that have it, those said to have it, and those that both are."""
+    """The weight, by label, of the samples that have it, of those said to have it, and of those that both are."""
 
     higher_is_better = True
     actual: Tensor
@@ -22,15 +26,16 @@ class LabelCounts(Metric):
     def __init__(self, labels: int):
         super().__init__()
         for name in ("actual", "said", "found"):
-            self.add_state(name, torch.zeros(labels, dtype=torch.int64), dist_reduce_fx="sum")
-        self.add_state("samples", torch.tensor(0), dist_reduce_fx="sum")
+            self.add_state(name, torch.zeros(labels, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("samples", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
 
-    def update(self, decided: Tensor, target: Tensor) -> None:
+    def update(self, decided: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
         """Decisions and truth of some samples."""
-        self.actual += target.sum(0)
-        self.said += decided.sum(0)
-        self.found += (target * decided).sum(0)
-        self.samples += len(target)
+        weights = weights_of(target, weight)
+        self.actual = self.actual + weights @ target.double()
+        self.said = self.said + weights @ decided.double()
+        self.found = self.found + weights @ (target * decided).double()
+        self.samples = self.samples + weights.sum()
 
 
 class MicroF1(LabelCounts):
@@ -57,7 +62,7 @@ class HammingLoss(LabelCounts):
     def compute(self) -> Tensor:
         """The share over all samples seen."""
         wrong = (self.actual + self.said - 2 * self.found).sum()
-        return wrong.double() / (self.samples * len(self.actual))
+        return wrong / (self.samples * len(self.actual))
 
 
 class LabelF1(LabelCounts):
@@ -77,11 +82,17 @@ class LabelRecall(LabelF1):
 
     def compute(self) -> Tensor:
         """The share over all samples seen."""
-        return self.found[self.number].double() / self.actual[self.number]
+        return self.found[self.number] / self.actual[self.number]
+
+
+def weights_of(target: Tensor, weight: Tensor | None) -> Tensor:
+    """The weight of each sample (N,), 1 without any."""
+    return target.new_ones(len(target), dtype=torch.float64) if weight is None else weight.double()
 
 
 def _f1(found: Tensor, said: Tensor, actual: Tensor) -> Tensor:
-    return 2 * found.double() / (said + actual).clamp(min=1)
+    both = said + actual
+    return 2 * found / torch.where(both > 0, both, 1.0)
 
 
 class SubsetAccuracy(Metric):
@@ -94,16 +105,17 @@ class SubsetAccuracy(Metric):
     def __init__(self) -> None:
         super().__init__()
         for name in ("right", "samples"):
-            self.add_state(name, torch.tensor(0), dist_reduce_fx="sum")
+            self.add_state(name, torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
 
-    def update(self, decided: Tensor, target: Tensor) -> None:
+    def update(self, decided: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
         """Decisions and truth of some samples."""
-        self.right += (decided == target).all(1).sum()
-        self.samples += len(target)
+        weights = weights_of(target, weight)
+        self.right = self.right + weights @ (decided == target).all(1).double()
+        self.samples = self.samples + weights.sum()
 
     def compute(self) -> Tensor:
         """The share over all samples seen."""
-        return self.right.double() / self.samples
+        return self.right / self.samples
 
 
 class RankingPrecision(Metric):
@@ -120,18 +132,20 @@ class RankingPrecision(Metric):
     def __init__(self) -> None:
         super().__init__()
         self.add_state("total", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("samples", torch.tensor(0), dist_reduce_fx="sum")
+        self.add_state("samples", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
 
-    def update(self, preds: Tensor, target: Tensor) -> None:
+    def update(self, preds: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
         """Probabilities and truth of some samples."""
-        rows = max(COMPARED // preds.shape[1] ** 2, 1)
-        for probabilities, truth in zip(preds.split(rows), target.bool().split(rows), strict=True):
+        rows, weights = max(COMPARED // preds.shape[1] ** 2, 1), weights_of(target, weight)
+        parts = zip(preds.split(rows), target.bool().split(rows), weights.split(rows), strict=True)
+        for probabilities, truth, of_part in parts:
             above = probabilities[:, None, :] >= probabilities[:, :, None]  # of label j, the labels as high as it
             ranks, true_ranks = above.sum(2), (above & truth[:, None, :]).sum(2)
             labels = truth.sum(1)
             precision = (true_ranks.double() / ranks * truth).sum(1) / labels
-            self.total += torch.where((labels == 0) | (labels == truth.shape[1]), 1.0, precision).sum()
-        self.samples += len(target)
+            every = torch.where((labels == 0) | (labels == truth.shape[1]), 1.0, precision)
+            self.total = self.total + of_part @ every
+        self.samples = self.samples + weights.sum()
 
     def compute(self) -> Tensor:
         """The mean over all samples seen."""
@@ -144,21 +158,23 @@ class MacroAUROC(Metric):
     higher_is_better = True
     preds: list[Tensor]
     target: list[Tensor]
+    weight: list[Tensor]
 
     def __init__(self) -> None:
         super().__init__()
-        for name in ("preds", "target"):
+        for name in ("preds", "target", "weight"):
             self.add_state(name, [], dist_reduce_fx="cat")
 
-    def update(self, preds: Tensor, target: Tensor) -> None:
+    def update(self, preds: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
         """Probabilities and truth of some samples."""
         self.preds.append(preds)
         self.target.append(target)
+        self.weight.append(weights_of(target, weight))
 
     def compute(self) -> Tensor:
         """The mean over the labels; NaN where none has both."""
-        preds, target = torch.cat(self.preds), torch.cat(self.target)
-        areas = [_area(preds[:, label], target[:, label]) for label in range(preds.shape[1])]
+        preds, target, weight = (dim_zero_cat(part) for part in (self.preds, self.target, self.weight))
+        areas = [area(preds[:, label], target[:, label], weight) for label in range(preds.shape[1])]
         return torch.stack(areas).nanmean()
 
 
@@ -169,16 +185,6 @@ class LabelAUROC(MacroAUROC):
         super().__init__()
         self.number = number
 
-    def update(self, preds: Tensor, target: Tensor) -> None:
+    def update(self, preds: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
         """Probabilities and truth of some samples."""
-        super().update(preds[:, self.number : self.number + 1], target[:, self.number : self.number + 1])
-
-
-def _area(scores: Tensor, target: Tensor) -> Tensor:
-    """The share of the pairs of a yes and a no that are in order, ties counting half: Mann & Whitney's U, scaled."""
-    ordered, order = scores.sort()
-    _, place, counts = ordered.unique_consecutive(return_inverse=True, return_counts=True)
-    ranks = (counts.cumsum(0) - (counts - 1) / 2.0).double()[place]  # the mean rank of equal scores
-    yes = target[order].bool()
-    count = yes.sum().double()
-    return (ranks[yes].sum() - count * (count + 1) / 2) / (count * (len(yes) - count))
+        super().update(preds[:, self.number : self.number + 1], target[:, self.number : self.number + 1], weight)

@@ -1,12 +1,17 @@
-"""Metrics of classes with an order, of which one is decided on: decisions and truth are class numbers (N,)."""
+"""Metrics of classes with an order, of which one is decided on: decisions and truth are class numbers (N,).
+
+Weights are (N,); without any, each sample counts once.
+"""
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from lab.modules.metrics.label_metrics import weights_of
+
 
 class OrderedCounts(Metric):
-    """How often each true class (row) was said to be each class (column)."""
+    """The weight of the samples of each true class (row) that were said to be of each class (column)."""
 
     higher_is_better = True
     counts: Tensor
@@ -14,12 +19,13 @@ class OrderedCounts(Metric):
     def __init__(self, classes: int):
         super().__init__()
         self.classes = classes
-        self.add_state("counts", torch.zeros(classes, classes, dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("counts", torch.zeros(classes, classes, dtype=torch.float64), dist_reduce_fx="sum")
 
-    def update(self, decided: Tensor, target: Tensor) -> None:
+    def update(self, decided: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
         """Class numbers (N,), said and true, of some samples."""
-        pairs = torch.bincount(target * self.classes + decided, minlength=self.classes**2)
-        self.counts += pairs.reshape(self.classes, self.classes)
+        cells, pairs = target * self.classes + decided, torch.zeros_like(self.counts, dtype=torch.float64)
+        pairs.view(-1).index_add_(0, cells, weights_of(target, weight))
+        self.counts = self.counts + pairs
 
     def distances(self) -> Tensor:
         """Between each two classes, (K, K)."""
@@ -35,7 +41,7 @@ class QuadraticKappa(OrderedCounts):
 
     def compute(self) -> Tensor:
         """The score over all samples seen."""
-        weights, counts = self.distances().square(), self.counts.double()
+        weights, counts = self.distances().square(), self.counts
         by_chance = counts.sum(1)[:, None] * counts.sum(0) / counts.sum()
         return 1 - (weights * counts).sum() / (weights * by_chance).sum()
 
@@ -55,7 +61,7 @@ class OrderedAccuracy(OrderedCounts):
 
     def compute(self) -> Tensor:
         """The share over all samples seen."""
-        return self.counts.trace().double() / self.counts.sum()
+        return self.counts.trace() / self.counts.sum()
 
 
 class OrderedBalancedAccuracy(OrderedCounts):
@@ -63,7 +69,7 @@ class OrderedBalancedAccuracy(OrderedCounts):
 
     def compute(self) -> Tensor:
         """The score over all samples seen."""
-        return (self.counts.diagonal().double() / self.counts.sum(1)).nanmean()
+        return (self.counts.diagonal() / self.counts.sum(1)).nanmean()
 
 
 class OrderedRecall(OrderedCounts):
@@ -75,4 +81,4 @@ class OrderedRecall(OrderedCounts):
 
     def compute(self) -> Tensor:
         """The share over all samples seen."""
-        return self.counts[self.number, self.number].double() / self.counts[self.number].sum()
+        return self.counts[self.number, self.number] / self.counts[self.number].sum()

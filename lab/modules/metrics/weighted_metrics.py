@@ -111,12 +111,21 @@ class SecondClassAUROC(Metric):
     def compute(self) -> Tensor:
         """The chance that a sample of the second class scores above one of the first; equal scores are half of it."""
         scores, target, weight = (dim_zero_cat(part) for part in (self.preds, self.target, self.weight))
-        _, group = scores.unique(return_inverse=True)  # ascending; equal scores share a group
-        sums = weight.new_zeros(2, int(group.max()) + 1)
-        sums[1].index_add_(0, group, weight * target)
-        sums[0].index_add_(0, group, weight * (1 - target))
-        below = sums[0].cumsum(0) - sums[0] / 2
-        return (sums[1] * below).sum() / (sums[0].sum() * sums[1].sum())
+        return area(scores, target, weight)
+
+
+def area(scores: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """The area under the ROC curve of scores, targets 0 or 1, and weights in double precision, all (N,).
+
+    The share of the pairs of a yes and a no that are in order, ties counting half (Mann & Whitney's U, scaled); NaN
+    where there is no yes or no no.
+    """
+    _, group = scores.unique(return_inverse=True)  # ascending; equal scores share a group
+    sums = weight.new_zeros(2, int(group.max()) + 1)
+    sums[1].index_add_(0, group, weight * target)
+    sums[0].index_add_(0, group, weight * (1 - target))
+    below = sums[0].cumsum(0) - sums[0] / 2
+    return (sums[1] * below).sum() / (sums[0].sum() * sums[1].sum())
 
 
 class MeanError(Metric):

@@ -24,6 +24,7 @@ from lab.modules.metrics.label_metrics import (
     RankingPrecision,
     SubsetAccuracy,
 )
+from lab.modules.tasks.task import weight_of
 from lab.modules.tasks.thresholds import ThresholdModule
 
 
@@ -41,8 +42,8 @@ class MultilabelModule(ThresholdModule):
     def __init__(
         self,
         label_names: Sequence[str],
-        counts: Sequence[int],
-        samples: int,
+        counts: Sequence[float],
+        samples: float,
         threshold: Threshold | None = None,
         **task: Any,
     ):
@@ -98,7 +99,7 @@ class MultilabelModule(ThresholdModule):
     def scored_trivially(self, batch: Batch) -> dict[str, Tensor]:
         """The majority of each label."""
         decided = torch.tensor(self.majority, device=batch[1].device).long().expand(len(batch[1]), -1)
-        return {"preds": decided.float(), "target": self.target(batch), "decided": decided}
+        return {"preds": decided.float(), "target": self.target(batch), "decided": decided, **weight_of(batch)}
 
     def scores_of_yes(self, scored: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Probabilities and truth."""

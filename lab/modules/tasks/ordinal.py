@@ -22,7 +22,7 @@ from lab.modules.metrics.ordinal_metrics import (
     OrderedRecall,
     QuadraticKappa,
 )
-from lab.modules.tasks.task import TaskModule
+from lab.modules.tasks.task import TaskModule, weight_of
 
 
 def ordinal() -> nn.Module:
@@ -135,4 +135,4 @@ class OrdinalModule(TaskModule):
         """All probability on the median class."""
         decided = torch.full_like(batch[1], self.median)
         preds = one_hot(decided, len(self.class_names)).float()
-        return {"preds": preds, "target": self.target(batch), "decided": decided}
+        return {"preds": preds, "target": self.target(batch), "decided": decided, **weight_of(batch)}

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.config import experiment as experiment_files
 from lab.errors import LabError, did_you_mean
 from lab.tracking import store
 from lab.tracking.reading import directions
@@ -57,9 +58,22 @@ def find(name: str, by: str = BEST_BY) -> StoredRun:
 
     Raises LabError where that is not exactly one run.
     """
+    _refuse_before_any_run(name)
     client = connect()
     experiments = _experiments(client)
     return _stored(resolve(client, experiments, name, by), experiments, client)
+
+
+def _refuse_before_any_run(name: str) -> None:
+    """Raise LabError for the best or latest run of an experiment where there is no store yet."""
+    prefix, _, experiment = name.partition(":")
+    empty = store.is_local() and not store.database().exists()
+    if empty and prefix in ("best", "latest") and experiment in experiment_files.names():
+        raise _untrained(experiment)
+
+
+def _untrained(experiment: str) -> LabError:
+    return LabError(f"experiment '{experiment}' has no runs yet; train it first: `lab run {experiment}`")
 
 
 @dataclass(frozen=True)
@@ -132,7 +146,7 @@ def latest_of(client: "MlflowClient", experiments: Mapping[str, str], experiment
     """The run of an experiment that was started last, whatever its status; raises LabError where there is none."""
     for run in _tested_runs(client, _experiment(experiments, experiment)):
         return run
-    raise LabError(f"experiment '{experiment}' has no runs yet; `lab run {experiment}` makes one")
+    raise _untrained(experiment)
 
 
 def best_of(
@@ -158,10 +172,10 @@ def _ranked(
     having = [run for run in finished if {metric, f"at_best/{metric}"} & run.data.metrics.keys()]
     higher = directions.of_runs(metric, (run.data.tags for run in having), (run.data.metrics for run in having))
     if having and higher is None:
-        raise LabError(f"--by {metric}: the runs do not say whether higher is better; choose another metric")
+        raise LabError(f"--by {metric}: the runs do not say whether higher is better; choose another one with --by")
     values = {run: value for run, value in _values(having, metric, bool(higher)).items() if math.isfinite(value)}
     if not values:
-        raise LabError(f"no run of experiment '{experiment}' {_why_none(finished, by)}")
+        raise LabError(f"no run of experiment '{experiment}' {_why_none(experiment, finished, by)}")
     sign = -1 if higher else 1
     ranked = sorted(
         (run for run in having if run.info.run_id in values), key=lambda run: sign * values[run.info.run_id]
@@ -179,15 +193,15 @@ def _values(runs: "list[Run]", metric: str, higher_is_better: bool) -> dict[str,
     return said | {str(run): best_value(values, higher_is_better) for run, values in histories}
 
 
-def _why_none(finished: "list[Run]", by: str) -> str:
+def _why_none(experiment: str, finished: "list[Run]", by: str) -> str:
     """Why no run of an experiment has a metric."""
     if not finished:
-        return "is finished; `lab run` makes one"
+        return f"is finished; train it first: `lab run {experiment}`"
     names = {name.removeprefix("at_best/") for run in finished for name in run.data.metrics}
     known = {name for name in names if is_curve(name) and split_of(name)[0] == VALIDATION} or set(
         filter(is_curve, names)
     )
-    return f"has '{by}'; {did_you_mean(by, known)}"
+    return f"has '{by}'; {did_you_mean(by, known, '--by ')}"
 
 
 def _of_name(client: "MlflowClient", experiments: Mapping[str, str], name: str) -> "Run | None":
@@ -236,6 +250,8 @@ def _unknown(client: "MlflowClient", experiments: Mapping[str, str], name: str) 
 
 def _experiment(experiments: Mapping[str, str], name: str) -> str:
     """The id of an experiment."""
+    if name not in experiments and name in experiment_files.names():
+        raise _untrained(name)
     if name not in experiments:
         raise LabError(f"no experiment '{name}' has runs; {did_you_mean(name, experiments)}")
     return experiments[name]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from lab.tracking import store
 from lab.tracking.writing import journal, sender
 from lab.tracking.writing.tracker import Recorded, Tracker
-from lab.tracking.writing.upload import state_of
+from lab.tracking.writing.upload import state_of, stored_runs
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -46,6 +47,7 @@ class Outbox:
     def __init__(self, journals: Path | None = None) -> None:
         self.folder = (journals or store.journals()) / uuid.uuid4().hex
         self.delivery = Delivery({})  # known once closed
+        self._trackers: list[str] = []
         self._sender: subprocess.Popen[bytes] | None = None
         self._writer_lock: FileLock | None = None
 
@@ -57,6 +59,7 @@ class Outbox:
         `parent` is the tracker id of the parent run; values in `recorded` are not recorded again.
         """
         folder = self.folder / (tracker_id or uuid.uuid4().hex)
+        self._trackers.append(folder.name)
         return Tracker(folder, self._open, parent, tracker_id is not None, recorded)
 
     def _open(self) -> None:
@@ -94,7 +97,18 @@ class Outbox:
                 before, since = progress, time.monotonic()
         if process.returncode == 0 and process.stdout:
             return Delivery(json.loads(process.stdout.read()))
-        return pending(self.folder)
+        found = pending(self.folder)
+        return found if found.pending else Delivery(found.run_ids | self._sent_by_another(found.run_ids))
+
+    def _sent_by_another(self, known: Collection[str]) -> dict[str, str]:
+        """The other runs, from the store: a process that found this outbox first has sent and deleted it."""
+        found: dict[str, str] = {}
+        with suppress(Exception):  # a store that fails raises many kinds; the records are in it all the same
+            client = store.client(retries=0)
+            for tracker in set(self._trackers).difference(known):
+                if stored := stored_runs(client, tracker):
+                    found[tracker] = stored[0]
+        return found
 
     def _patience(self) -> float:
         """Seconds to wait without progress."""

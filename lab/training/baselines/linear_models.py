@@ -115,16 +115,17 @@ def quantile_regression(x: Matrix, y: Matrix, levels: Sequence[float], weight: M
     return Linear(np.stack([fit.coef_ for fit in fits]), np.array([fit.intercept_ for fit in fits]))
 
 
-def one_vs_rest(x: Matrix, y: NDArray[np.int64]) -> Linear:
+def one_vs_rest(x: Matrix, y: NDArray[np.int64], weight: Matrix | None = None, c: float = 1.0) -> Linear:
     """Features (N, F) and labels (N, K) to logits (N, K), of one logistic regression for each label.
 
-    A label that all samples have, or none, gets a probability of 1 or 0.
+    `weight` (N,) is that of each row; `c` is the inverse of the penalty on the weights. A label that all samples have,
+    or none, gets a probability of 1 or 0.
     """
-    weight, bias = np.zeros((y.shape[1], x.shape[1])), np.where(y[0], np.inf, -np.inf)
+    weights, bias = np.zeros((y.shape[1], x.shape[1])), np.where(y[0], np.inf, -np.inf)
     for label in np.flatnonzero((y != y[:1]).any(axis=0)):
-        fitted = logistic_regression(x, y[:, label], 2, None)
-        weight[label], bias[label] = fitted.weight[0], fitted.bias[0]
-    return Linear(weight, bias)
+        fitted = logistic_regression(x, y[:, label], 2, None, weight, c)
+        weights[label], bias[label] = fitted.weight[0], fitted.bias[0]
+    return Linear(weights, bias)
 
 
 def ridge_regression(x: Matrix, y: Matrix, weight: Matrix | None = None) -> Linear:

@@ -42,7 +42,7 @@ NAMES = {
     "regression": "ridge regression",
     "language": "5-gram",
 }
-OF_TEXTS = ("classification", "regression")
+OF_TEXTS = ("classification", "ordinal", "multilabel", "regression")
 QUANTILES = "linear quantile regression"
 MOST_ROWS = 20_000
 MOST_FEATURES = 4_000
@@ -138,16 +138,20 @@ def _of_texts(built: Built, data: Text, name: str) -> QuickBaseline:
     """A model of the raw texts; validation and test are served in order, so its outputs are handed out in order too."""
     train = data.split_indices["train"]
     rows = drawn_rows(len(train), MOST_ROWS)
-    y = data.splits["train"].y[torch.from_numpy(rows)]  # type: ignore[attr-defined]
-    if data.sizes.classes and len(y.unique()) < 2:
+    _, y, *weight = batch_of(data.splits["train"], torch.from_numpy(rows))
+    if weight:
+        rows, y, weight = rows[weight[0] > 0], y[weight[0] > 0], [weight[0][weight[0] > 0]]
+    classes = data.sizes.classes or data.sizes.labels
+    if classes and (y == y[:1]).all():
         return QuickBaseline(name, note=f"no {name}: the training split has a single class")
     served = ["test"]
     if isinstance(built.module, ThresholdModule) and built.module.chosen_by is not None:
         served = ["val", "test"]
     with threadpool_limits(1):
         texts = [data.texts[index] for index in train[rows]]
-        model = TfIdf(texts, y.numpy(), data.sizes.classes, _of_class(built))
-        outputs = iter(model([data.texts[index] for split in served for index in data.split_indices[split]]))
+        model = TfIdf(texts, y.numpy(), classes, _of_class(built), _array(weight[0]) if weight else None)
+        found = model([data.texts[index] for split in served for index in data.split_indices[split]])
+        outputs = iter(cumulative_logits(found) if data.task == "ordinal" else found)
         return _scored(
             built, name, lambda x: torch.stack(list(itertools.islice(outputs, len(x)))), len(rows), len(train)
         )
@@ -182,7 +186,7 @@ def _fitted(built: Built, x: Tensor, y: Tensor, weight: Any) -> Callable[[Tensor
     elif built.data.task == "regression":
         model = ridge_regression(features(_array(x)), _array(y), weight)
     elif built.data.task == "multilabel":
-        model = one_vs_rest(features(_array(x)), y.numpy())
+        model = one_vs_rest(features(_array(x)), y.numpy(), weight)
     else:
         model = logistic_regression(features(_array(x)), y.numpy(), built.data.sizes.classes, _of_class(built), weight)
     if built.data.task == "ordinal":

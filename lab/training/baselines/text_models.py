@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lab.data.encodings.text import words_of
-from lab.training.baselines.linear_models import ClassWeights, Linear, logistic_regression, ridge_regression
+from lab.training.baselines.linear_models import (
+    ClassWeights,
+    Linear,
+    logistic_regression,
+    one_vs_rest,
+    ridge_regression,
+)
 
 MOST_TERMS = 50_000  # the most frequent words and pairs of words
 MOST_WEIGHTS = 300_000  # terms × classes: a few seconds
@@ -19,20 +25,30 @@ WEAK_PENALTY = 10.0  # the usual 1 is too strong for rows of length 1: 0.743 ins
 class TfIdf:
     """Frequencies of words and pairs of words, rare ones weighing more; and a linear model of these.
 
-    Targets are class numbers (N,), whose weights are `of_class`, or standardised values (N, T) where `classes` is 0.
+    Targets are class numbers (N,), whose weights are `of_class`, or 0 and 1 for each label (N, K), or standardised
+    values (N, T) where `classes` is 0; `weight` (N,) is that of each text.
     """
 
-    def __init__(self, texts: Sequence[str], y: NDArray[Any], classes: int, of_class: ClassWeights = None):
+    def __init__(
+        self,
+        texts: Sequence[str],
+        y: NDArray[Any],
+        classes: int,
+        of_class: ClassWeights = None,
+        weight: NDArray[np.float64] | None = None,
+    ):
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         most = min(MOST_TERMS, MOST_WEIGHTS // max(classes, 1))
         self.terms = TfidfVectorizer(analyzer=_words_and_pairs, sublinear_tf=True, max_features=most, dtype=np.float64)
         features = self.terms.fit_transform(texts)
-        self.model: Linear = (
-            logistic_regression(features, y, classes, of_class, c=WEAK_PENALTY)
-            if classes
-            else ridge_regression(features, y)
-        )
+        self.model: Linear
+        if not classes:
+            self.model = ridge_regression(features, y, weight)
+        elif y.ndim == 2:
+            self.model = one_vs_rest(features, y, weight, c=WEAK_PENALTY)
+        else:
+            self.model = logistic_regression(features, y, classes, of_class, weight, c=WEAK_PENALTY)
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """The raw outputs (N, out_features) of a network for the same task."""

@@ -7,7 +7,6 @@ from dataclasses import replace
 from torch import nn
 
 from lab.architectures import pretrained
-from lab.config import experiment as experiments
 from lab.config.experiment import Experiment
 from lab.errors import LabError
 from lab.tracking.reading import stored_runs
@@ -59,19 +58,9 @@ def _read(start_from: str) -> tuple[Weights, str]:
     if files.is_file(source):
         weights = files.read(source)
         return weights, files.pinned(source, weights, expected)
-    run = _found(source)
+    run = stored_runs.find(source)
     try:
         weights = files.read(str(run.artifact(CHECKPOINT)))
     except LabError as error:
         raise LabError(f"run {run.id} ({run.name}) has no weights: {error.lines[0]}") from None
     return weights, files.pinned(run.id, weights, expected)
-
-
-def _found(name: str) -> stored_runs.StoredRun:
-    try:
-        return stored_runs.find(name)
-    except LabError as error:
-        prefix, _, wanted = name.partition(":")
-        trains = prefix in ("best", "latest") and wanted in experiments.names()
-        first = f"; train it first: `lab run {wanted}`" if trains else ""
-        raise LabError(f"{error.lines[0]}{first}") from None

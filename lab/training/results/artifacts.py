@@ -18,7 +18,7 @@ from lab.data.table import Table
 from lab.errors import printable
 from lab.modules.tasks.regression import RegressionModule
 from lab.modules.tasks.thresholds import ThresholdModule
-from lab.tracking import models
+from lab.tracking import models, store
 from lab.tracking.writing.tracker import Tracker
 from lab.training import provenance
 from lab.training.building import Built
@@ -27,7 +27,6 @@ from lab.training.checkpoints.callback import BestAndLast
 EXAMPLE_ROWS = 4
 MAX_TEST_SAMPLES = 20_000  # whose probabilities are kept
 MAX_PROBABILITIES = 2_000_000
-THRESHOLD_TAG = "lab.threshold"
 
 
 def keep_origin(built: Built, tracker: Tracker, code: bool) -> None:
@@ -77,7 +76,7 @@ def _longest(built: Built) -> int:
 def keep_thresholds(built: Built, tracker: Tracker) -> None:
     """Save the thresholds that were chosen for the weights of the best epoch, with the encoding."""
     if isinstance(built.module, ThresholdModule) and built.module.described:
-        tracker.tags({THRESHOLD_TAG: built.module.described})
+        tracker.tags({store.THRESHOLD_TAG: built.module.described})
         tracker.text("encoding.json", f"{files.to_json(encoding_of(built), indent=1)}\n")
 
 

@@ -45,11 +45,13 @@ class TestRows:
         assert found.frame["price"].tolist() == [1, 2]
         assert found.notes == [("skipped", "1 line with a single field")]
 
-    def test_of_new_rows_none_is_left_out(self) -> None:
+    def test_of_new_rows_none_is_left_out_but_notes_below_the_last(self) -> None:
         column = Number("price", 0.0, False)
         Path("new.csv").write_text("name,price\na,1\nb\nc,3\n")
         with pytest.raises(LabError, match=r"new.csv: line 3 has 1 fields, the header 2"):
             read_rows("new.csv", TableEncoding((column,)))
+        Path("new.csv").write_text("name,price\na,1\nc,3\nSource: the shop\n")
+        assert len(read_rows("new.csv", TableEncoding((column,)))) == 2
 
     @pytest.mark.parametrize("total", ["Total;6,0;9", "Summe:;2,0;9"])
     def test_a_total_at_the_end_is_no_sample(self, total: str) -> None:

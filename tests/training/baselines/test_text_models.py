@@ -31,6 +31,18 @@ def test_classes_are_those_of_a_logistic_regression(column: str) -> None:
     np.testing.assert_allclose(found[:, 0] if classes == 2 else found, expected, atol=1e-6)
 
 
+def test_labels_are_those_of_one_logistic_regression_each() -> None:
+    y = np.stack([ROWS["stars"] > 2, (2 * ROWS["stars"]).astype(int) % 2 == 0], axis=1).astype(np.int64)
+    weight = np.linspace(0.5, 2, 80)
+    found = TfIdf(list(TRAIN["review"]), y[:80], 2, weight=weight)(list(TEST["review"])).numpy()
+    for label in range(2):
+        of_label = LogisticRegression(C=10, max_iter=100, random_state=0)
+        plain = make_pipeline(terms(), of_label).fit(
+            TRAIN["review"], y[:80, label], logisticregression__sample_weight=weight
+        )
+        np.testing.assert_allclose(found[:, label], plain.decision_function(TEST["review"]), atol=1e-6)
+
+
 def test_values_are_those_of_a_ridge_regression() -> None:
     y = TRAIN[["stars"]].to_numpy()
     plain = make_pipeline(terms(), Ridge(alpha=1.0, tol=1e-8)).fit(TRAIN["review"], y)

@@ -13,7 +13,7 @@ from lab.config.experiment import Experiment, load
 from lab.errors import LabError
 from lab.inference import export, model
 from lab.tracking.reading import stored_runs
-from lab.training import reproduce
+from lab.training import reproduce, resume
 from lab.training import run as training
 from lab.training.building import build
 from lab.training.fine_tuning import start
@@ -91,18 +91,22 @@ def test_a_module_of_ones_own_starts_from_the_network_of_another(workplace: Path
 
 def test_a_run_is_tested_again_without_the_file_that_it_started_from(workplace: Path) -> None:
     torch.save(weights_of(load("conv2d", SMALL)), "digits.pth")
-    result = training.run(fine_tuned('start_from="digits.pth"'))
+    result = training.run(fine_tuned('start_from="digits.pth"', "scheduler.kind=constant"))
     Path("digits.pth").unlink()
     assert result.run_id is not None
     again, logged = reproduce.test_again(result.run_id)
     assert again == logged
+    longer = resume.resume(result.run_id, ["trainer.max_epochs=2"], [], print)
+    run = stored_runs.find(str(longer.run_id))
+    assert run.params["start_from"] == stored_runs.find(result.run_id).params["start_from"]
+    assert "tensors are those of digits.pth" in run.tags["lab.weights.start_from"]
 
 
 @pytest.mark.usefixtures("empty_workplace")
 class TestRefusals:
     def test_a_run_that_is_not_there_yet_says_how_to_train_it(self) -> None:
-        assert refusal('start_from="best:pretrained"').startswith("start_from: no runs yet: ")
-        assert refusal('start_from="best:pretrained"').endswith("; train it first: `lab run pretrained`")
+        first = "start_from: experiment 'pretrained' has no runs yet; train it first: `lab run pretrained`"
+        assert refusal('start_from="best:pretrained"') == first
 
     def test_a_file_that_does_not_fit(self) -> None:
         torch.save({"features.0.weight": torch.zeros(7, 7)}, "other.pth")
