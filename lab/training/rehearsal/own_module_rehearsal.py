@@ -22,6 +22,7 @@ from lab.errors import LabError, did_you_mean
 from lab.training.building import Built
 from lab.training.checkpoints import files as checkpoint_files
 from lab.training.checkpoints.files import Damaged
+from lab.training.own_modules import task_scores
 from lab.training.own_modules.own_module import OwnObserver
 from lab.training.records import Records
 from lab.training.rehearsal.isolation import copied, same_randomness
@@ -52,6 +53,9 @@ def rehearse(built: Built) -> tuple[list[tuple[str, str]], float]:
         trial = dataclasses.replace(twin, experiment=_shortened(built.experiment), observer=copy.deepcopy(observer))
         unchanged = _train_once(trial, kind)
     observer.learn(trial.observer)  # type: ignore[arg-type]
+    tested = [name.removeprefix("test/") for name in observer.logged if name.startswith("test/")]
+    with same_randomness():
+        observer.task_scores = task_scores.of_module(built.experiment, built.data, built.module, tested)
     _check_monitor("checkpoints.monitor", built.experiment.checkpoints["monitor"], observer, kind)
     if built.experiment.early_stopping is not None:
         _check_monitor("early_stopping.monitor", built.experiment.early_stopping["monitor"], observer, kind)
