@@ -33,8 +33,8 @@ def best_results(table: RunTable) -> pd.DataFrame:
 
 def _best(table: RunTable, runs: pd.Index) -> str | None:
     """The best of some runs by a validation metric that they recorded; None where they recorded none."""
-    main = _main_metric(table, str(runs[0]))
-    choices = [(f"at_best/val/{main}", True), (f"best/val/{main}", True), *((name, False) for name in LOWEST_LOSS)]
+    main, high = _main_metric(table, str(runs[0])), baselines.main_is_better_high(dict(table.tags.loc[runs[0]]))
+    choices = [(f"at_best/val/{main}", high), (f"best/val/{main}", high), *((name, False) for name in LOWEST_LOSS)]
     for metric, higher in choices:
         values = table.metrics.loc[runs, metric].dropna() if metric in table.metrics else pd.Series(dtype=float)
         if len(values):

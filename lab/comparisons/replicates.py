@@ -47,7 +47,9 @@ class Replicates:
         self.scores = scores
         self.parent = parent
         self._on_progress = on_progress
-        self._losses: dict[str, tuple[int, list[float]]] = {}  # of the first training of each arm: number, epochs
+        self._losses: dict[
+            str, tuple[int, list[float | None]]
+        ] = {}  # of the first training of each arm: number, epochs
         self._running: dict[int, _Replicate] = {}
         self._number = 0
 
@@ -109,8 +111,9 @@ class Replicates:
 
     def _check_varies(self, replicate: _Replicate) -> None:
         """Raise TrainingFailed where another seed gave the very same training, which is no evidence."""
-        losses = [values["train/loss"] for values in replicate.child.epochs.values()]
-        if not losses:
+        trained = [name for values in replicate.child.epochs.values() for name in values if name.startswith("train/")]
+        losses = [values.get(name) for name in dict.fromkeys(trained) for values in replicate.child.epochs.values()]
+        if not losses:  # a module of one's own may log none
             return
         number, first = self._losses.setdefault(replicate.arm, (replicate.number, losses))
         if number != replicate.number and losses == first:

@@ -110,7 +110,7 @@ def _standing(result: Result) -> list[str]:
     named = _baselines(result)
     means = {name: result.scores.mean(f"{baseline}{metric}") for baseline, name in named.items()}
     found = [Baseline(name, of_baseline.value) for name, of_baseline in means.items() if of_baseline]
-    shown = standing(metric, mean.value, interval, found)
+    shown = standing(metric, mean.value, interval, found, result.higher_is_better)
     return [f"[{COLOURS[shown.state]}]{escape(shown.sentence)}[/]", ""] if shown else []
 
 

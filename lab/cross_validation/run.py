@@ -37,6 +37,7 @@ class Result:
 
     experiment: Experiment
     main_metric: str
+    higher_is_better: bool
     baseline_name: str
     quick_baseline_name: str
     scores: FoldScores
@@ -129,6 +130,7 @@ def _run(
     return Result(
         experiment,
         built.observer.main_metric,
+        built.observer.directions().get(built.observer.main_metric, True),
         built.observer.trivial_name,
         quick_baseline.name_of(built),
         scores,

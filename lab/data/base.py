@@ -213,6 +213,8 @@ class SampleDataModule(DataModule):
 
         An array, or an object with `shape` that returns one when indexed, so that not all samples need be in memory.
         """
+        if isinstance(raw, np.ndarray) and raw.dtype.kind not in "biuf":
+            raise LabError(f"data: x of {type(self).__name__}: expected an array of numbers, not of {raw.dtype}")
         unequal = len(np.shape(raw)) == 3 and has_nan(raw)
         self.encoding = SequenceEncoding(raw.shape[1]) if unequal else ArrayEncoding(np.shape(raw)[1:])
         return self.encoding.encode(raw)

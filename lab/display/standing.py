@@ -33,16 +33,20 @@ class Standing:
 
 
 def standing(
-    metric: str, value: float, interval: tuple[float, float] | None, baselines: Sequence[Baseline]
+    metric: str,
+    value: float,
+    interval: tuple[float, float] | None,
+    baselines: Sequence[Baseline],
+    higher_is_better: bool = True,
 ) -> Standing | None:
-    """How a value stands against baselines, the simplest first; None where no number says so. Higher is better.
+    """How a value stands against baselines, the simplest first; None where no number says so.
 
-    Not clearly better is a value above a baseline that lies in the value's `interval`.
+    Not clearly better is a value that is better than a baseline which lies in the value's `interval`.
     """
     known = [baseline for baseline in baselines if math.isfinite(baseline.value)]
     if not known or not math.isfinite(value):
         return None
-    states = [_state(value, interval, baseline) for baseline in known]
+    states = [_state(value, interval, baseline.value, higher_is_better) for baseline in known]
     worst: State = next(state for state in BEGINNINGS if state in states)
     named = [each for each, state in zip(known, states, strict=True) if state == worst]
     others = [each for each in known if each not in named]
@@ -55,10 +59,12 @@ def standing(
     return Standing(worst, f"{sentence}{more}.")
 
 
-def _state(value: float, interval: tuple[float, float] | None, baseline: Baseline) -> State:
-    if value <= baseline.value:
+def _state(value: float, interval: tuple[float, float] | None, baseline: float, higher_is_better: bool) -> State:
+    if not higher_is_better:
+        return _state(-value, (-interval[1], -interval[0]) if interval else None, -baseline, True)
+    if value <= baseline:
         return "no better"
-    return "not clearly better" if interval and interval[0] <= baseline.value else "better"
+    return "not clearly better" if interval and interval[0] <= baseline else "better"
 
 
 def _joined(texts: Sequence[str]) -> str:

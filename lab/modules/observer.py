@@ -13,14 +13,23 @@ class Observer(Protocol):
     """Collects what is recorded of a training: a TaskModule itself, or the observer of a user's LightningModule.
 
     Metrics are named `split/name`. `losses` are those of every batch of the run, `test_outputs` what was predicted
-    for the test split. `main_metric`, higher is better, is what the result is compared by with its baselines, of which
-    `trivial_name` says what the trivial one predicts; both are empty where there is none.
+    for the test split.
     """
 
-    main_metric: str
-    trivial_name: str
     losses: "array[float]"
     test_outputs: list[dict[str, Tensor]]
+
+    @property
+    def main_metric(self) -> str:
+        """What the result is compared by with its baselines; "" where it has none."""
+
+    @property
+    def trivial_name(self) -> str:
+        """What the trivial baseline predicts; "" where there is none."""
+
+    @property
+    def baseline_note(self) -> str:
+        """Why a result has no baseline although it might have one; "" where nothing is to be said."""
 
     @property
     def samples(self) -> int:

@@ -56,6 +56,14 @@ class Built:
         return self.module
 
     @property
+    def judge(self) -> TaskModule | None:
+        """The module of the task, by whose metrics baselines are compared; None where one's own module logs none."""
+        if isinstance(self.module, TaskModule):
+            return self.module
+        own = self.observer.task_scores if isinstance(self.observer, OwnObserver) else None
+        return own.task if own is not None and own.names else None
+
+    @property
     def callbacks(self) -> list[Callback]:
         """The callbacks without which the module cannot be trained as the lab promises."""
         freezing = self.fine_tuning.freezing

@@ -1,6 +1,7 @@
 """Records of a training: metrics of every epoch, losses of single steps on request, and the loss of every batch."""
 
 import json
+import math
 import time
 import zlib
 from array import array
@@ -87,7 +88,7 @@ class Records(Checkpoint):
         directions = self.observer.directions()
         for metric, value in values.items():
             higher_is_better = directions.get(metric.partition("/")[2])
-            if higher_is_better is not None:
+            if higher_is_better is not None and not math.isnan(value):
                 sign = 1 if higher_is_better else -1
                 if metric not in self.best or sign * value > sign * self.best[metric][0]:
                     self.best[metric] = (value, epoch)

@@ -62,7 +62,8 @@ class Result:
     """The outcome of a run: the metrics of its best epoch, and of the baselines, by full name.
 
     `intervals` are those of the test metrics for another test set of the same size. `baseline` is the trivial one,
-    `quick_baseline` a linear model on the same split. `main_metric`, without a split, is what they are compared by.
+    `quick_baseline` a linear model on the same split. `main_metric`, without a split, is what they are compared by, and
+    `higher_is_better` says which way.
     """
 
     experiment: Experiment
@@ -80,6 +81,7 @@ class Result:
     tracker_id: str
     notes: Sequence[tuple[str, str]] = ()
     main_metric: str = ""
+    higher_is_better: bool = True
     baseline_name: str = ""
     quick_baseline: Mapping[str, float] = field(default_factory=dict)
     quick_baseline_name: str = ""
@@ -136,6 +138,7 @@ def train(
     silence_libraries()
     with same_folder():
         session = open_session(choose_threads(_built(experiment, start)), tracker, callbacks, start)
+    built = session.built
     store.check_writable()
     began = time.perf_counter()
     with stop_on_signals(), _recorded(session, tags or {}):
@@ -143,8 +146,10 @@ def train(
             fit(session.trainer, session.built, session.start.checkpoint)
             session.checkpoints.restore_best(session.built.module)
             epoch = session.checkpoints.best_epoch
-            measured = scores.measure(session.built, session.trainer, session.records.history[epoch - 1])
+            measured = scores.measure(built, session.trainer, session.records.history[epoch - 1])
             scores.record(measured, session.records, session.tracker, epoch)
+            if built.experiment.module is not None:
+                session.tracker.tags(_baseline_tags(built))  # only now it is known what its metrics mean
         seconds = time.perf_counter() - began
         missing = _keep_artifacts(session)
     return _result(session, measured, seconds, missing)
@@ -211,7 +216,7 @@ def _record_start(session: Session, more_tags: Mapping[str, str]) -> None:
         "lab.experiment": experiment.name,
         "lab.question": experiment.question,
         "lab.task": data.task,
-        **baselines.as_tags(observer.main_metric, observer.trivial_name, quick_baseline.name_of(session.built)),
+        **_baseline_tags(session.built),
         **directions.as_tag(observer.directions() | observer.test_directions()),
         **session.built.fine_tuning.tags,
         "data.fingerprint": data.fingerprint,
@@ -222,6 +227,11 @@ def _record_start(session: Session, more_tags: Mapping[str, str]) -> None:
     tracker.start(experiment.name, name, experiment.settings(), tags, {"config.yaml": experiment.to_yaml()})
     artifacts.keep_origin(session.built, tracker, code=not session.start.resumes)
     session.start.carry_over(tracker)
+
+
+def _baseline_tags(built: Built) -> dict[str, str]:
+    """Which baselines a result has, and by which metric it is compared with them."""
+    return baselines.as_tags(built.observer.main_metric, built.observer.trivial_name, quick_baseline.name_of(built))
 
 
 def _keep_artifacts(session: Session) -> list[str]:
@@ -258,7 +268,8 @@ def _keep_training(session: Session) -> None:
 def _result(session: Session, measured: Scores, seconds: float, missing: Sequence[str]) -> Result:
     built = session.built
     quick = session.quick[0] if session.quick else quick_baseline.NONE
-    of_test = [("baseline", quick.note)] if quick.note else []
+    observer = built.observer
+    of_test = [("baseline", note) for note in (quick.note, observer.baseline_note) if note]
     if isinstance(built.module, ThresholdModule) and built.module.described:
         of_test.append(("threshold", built.module.described))
     return Result(
@@ -268,7 +279,8 @@ def _result(session: Session, measured: Scores, seconds: float, missing: Sequenc
         intervals=session.intervals,
         test_samples=len(built.data.splits["test"]),  # type: ignore[arg-type]
         baseline=measured.baseline,
-        main_metric=built.observer.main_metric,
+        main_metric=observer.main_metric,
+        higher_is_better=observer.directions().get(observer.main_metric, True),
         baseline_name=built.observer.trivial_name,
         quick_baseline=quick.metrics,
         quick_baseline_name=quick.name,

@@ -27,6 +27,7 @@ from lab.tracking.writing.logger import DirectLogger, JournalLogger
 from lab.tracking.writing.tracker import Tracker
 from lab.training.building import Built
 from lab.training.checkpoints.files import DurableIO
+from lab.training.own_modules.own_module import OwnObserver
 
 # Settings that the module honours itself: it takes its own optimizer steps.
 MODULE_SETTINGS = ("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm")
@@ -180,7 +181,10 @@ def evaluate(trainer: L.Trainer, built: Built) -> dict[str, float]:
     else:
         with _closed(built.data.test_dataloader()) as (test,):
             trainer.test(built.module, test, verbose=False)
-    return built.observer.take_published()
+    tested = built.observer.take_published()
+    if isinstance(built.observer, OwnObserver) and built.observer.task_scores is not None:
+        built.observer.task_scores.compare(tested, built.data.loader("test"))
+    return tested
 
 
 @contextlib.contextmanager

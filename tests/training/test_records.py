@@ -1,5 +1,6 @@
 """What an epoch records beside its metrics: the learning rate and the speed."""
 
+import math
 import time
 from typing import Any
 
@@ -45,3 +46,10 @@ def test_the_speed_is_that_of_training_and_the_duration_includes_validation() ->
     for row in recorded(callbacks=(SlowValidation(),)):
         assert row["seconds_per_epoch"] > 0.5
         assert row["samples_per_second"] > 1295 / (row["seconds_per_epoch"] - 0.4)
+
+
+def test_an_epoch_without_a_value_does_not_hide_the_best_of_the_others() -> None:
+    records = Records(build(load("digits")).observer)
+    for epoch, value in enumerate([math.nan, 0.5, 0.7, math.nan, 0.6], start=1):
+        records._note_best({"val/accuracy": value}, epoch)
+    assert records.best == {"val/accuracy": (0.7, 3)}

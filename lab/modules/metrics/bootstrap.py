@@ -5,7 +5,7 @@ The bootstrap of Efron (1979), percentiles. What another seed of the training wo
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ LEVEL = 0.95
 RESAMPLES = 300
 LEAST_RESAMPLES = 60
 MOST_ROWS = 2_000_000  # in all resamples together
-MOST_SECONDS = 2.0  # for one metric; a slower one gets no interval
+MOST_SECONDS = 2.0  # of computing, not of waiting, for one metric; a slower one gets no interval
 LEAST_BLOCKS = 5
 USABLE = 0.9  # share of the resamples that must give a finite value
 
@@ -31,11 +31,29 @@ def intervals(metrics: MetricCollection, scored: Mapping[str, Tensor], block: in
     interval, because it fails or is NaN on many resamples, or is the same on all of them, is left out.
     """
     rows = len(next(iter(scored.values())))
-    if rows < LEAST_BLOCKS * block:
-        return {}
-    drawn = _resamples(rows, min(block, rows))
-    found = {str(name): _interval(str(name), metric, scored, drawn) for name, metric in metrics.items()}
+    found = {
+        str(name): interval_of(_measured_by(str(name), metric, scored), rows, block) for name, metric in metrics.items()
+    }
     return {name: ends for name, ends in found.items() if ends is not None}
+
+
+def interval_of(measure: Callable[[Tensor], float], rows: int, block: int = 1) -> Interval | None:
+    """As `intervals`, of anything that is measured of the samples with some numbers (rows,); None for no interval."""
+    if rows < LEAST_BLOCKS * block:
+        return None
+    values, deadline = [], time.thread_time() + MOST_SECONDS
+    for numbers in torch.from_numpy(_resamples(rows, min(block, rows))):
+        try:
+            values.append(measure(numbers))
+        except Exception:  # whatever a person's own metric raises, for a resample without one of the classes
+            return None
+        if time.thread_time() > deadline:
+            return None
+    finite = [value for value in values if math.isfinite(value)]
+    if len(finite) < USABLE * len(values) or math.isclose(min(finite), max(finite), rel_tol=1e-6):
+        return None
+    low, high = np.quantile(finite, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    return float(low), float(high)
 
 
 def _resamples(rows: int, block: int) -> NDArray[np.int64]:
@@ -45,21 +63,14 @@ def _resamples(rows: int, block: int) -> NDArray[np.int64]:
     return ((starts[:, :, None] + np.arange(block)) % rows).reshape(count, -1)[:, :rows]
 
 
-def _interval(name: str, metric: Metric, scored: Mapping[str, Tensor], drawn: NDArray[np.int64]) -> Interval | None:
+def _measured_by(name: str, metric: Metric, scored: Mapping[str, Tensor]) -> Callable[[Tensor], float]:
+    """The metric of the samples with some numbers."""
     single = MetricCollection({name: metric}, compute_groups=False)  # it hands a metric what it takes
-    values, deadline = [], time.monotonic() + MOST_SECONDS
-    for rows in torch.from_numpy(drawn).to(next(iter(scored.values())).device):
-        try:
-            single.update(**{key: part[rows] for key, part in scored.items()})
-            values.append(float(single.compute()[name]))
-        except Exception:  # whatever a person's own metric raises, for a resample without one of the classes
-            return None
-        finally:
-            single.reset()
-        if time.monotonic() > deadline:
-            return None
-    finite = [value for value in values if math.isfinite(value)]
-    if len(finite) < USABLE * len(values) or math.isclose(min(finite), max(finite), rel_tol=1e-6):
-        return None
-    low, high = np.quantile(finite, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
-    return float(low), float(high)
+
+    def measure(numbers: Tensor) -> float:
+        single.reset()
+        rows = numbers.to(next(iter(scored.values())).device)
+        single.update(**{key: part[rows] for key, part in scored.items()})
+        return float(single.compute()[name])
+
+    return measure

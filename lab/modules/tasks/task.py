@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
 from lab.data.loaders import Batch
-from lab.modules.metrics import bootstrap
+from lab.modules.metrics import bootstrap, loss_interval
 from lab.modules.metrics.epoch_scores import EpochScores, as_floats, weighted
 from lab.modules.sample_weights import weighted_loss
 from lab.modules.training_step import BlockModule
@@ -31,6 +31,7 @@ class TaskModule(BlockModule):
 
     main_metric: str
     trivial_name: str
+    baseline_note = ""
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class TaskModule(BlockModule):
         self.scores: dict[str, EpochScores] = {}
         self._published: dict[str, float] = {}
         self.test_outputs: list[dict[str, Tensor]] = []
+        self.tested: list[Batch] = []  # raw outputs and targets of the test
 
     @abstractmethod
     def output(self) -> nn.Module:
@@ -160,8 +162,10 @@ class TaskModule(BlockModule):
         self._score("val", batch)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Score a batch of the test split, and store its outputs for the figures."""
-        self.test_outputs.append(self._score("test", batch))
+        """Score a batch of the test split, and store its outputs for the figures and intervals."""
+        outputs, loss = self.batch_loss(batch)
+        self.test_outputs.append(self._collect("test", outputs, [loss], batch))
+        loss_interval.kept(self.tested, outputs, batch)
 
     def _score(self, split: str, batch: Batch) -> dict[str, Tensor]:
         outputs, loss = self.batch_loss(batch)
@@ -176,10 +180,23 @@ class TaskModule(BlockModule):
         return scored
 
     def test_intervals(self, correlated: int) -> dict[str, tuple[float, float]]:
-        """The interval of each test metric, by full name; `correlated` neighbouring samples are alike."""
+        """The interval of each test metric and of the loss, by full name; `correlated` neighbours are alike."""
         scored = {name: torch.cat([part[name] for part in self.test_outputs]) for name in self.test_outputs[0]}
-        metrics = self.new_metrics().to(self.device)
-        return {f"test/{name}": ends for name, ends in bootstrap.intervals(metrics, scored, correlated).items()}
+        metrics = self.new_metrics().to(next(iter(scored.values())).device)  # a tested module is back on the CPU
+        found = bootstrap.intervals(metrics, scored, correlated)
+        tested = [tuple(tensor.to(self.device) for tensor in part) for part in self.tested]
+        samples = sum(len(part["target"]) for part in self.test_outputs)
+        if tested and (ends := loss_interval.interval(tested, samples, self._mean_loss, correlated)) is not None:
+            found["loss"] = ends
+        return {f"test/{name}": ends for name, ends in found.items()}
+
+    @torch.no_grad()
+    def _mean_loss(self, part: Batch) -> tuple[float, float]:
+        """The mean loss of raw outputs and their batch, and its weight among batches."""
+        outputs, batch = part[0], part  # of which only the targets and weights are looked at
+        weights = [batch[2]] if self.weighted else None
+        (loss,), (weight,) = weighted(self.loss, [self.loss_of(outputs, batch)], [self.loss_target(batch)], weights)
+        return float(loss), float(weight)
 
     def on_train_epoch_end(self) -> None:
         """Publish the training scores of the epoch, and advance the schedule."""

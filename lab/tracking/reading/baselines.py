@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from lab.display.standing import Baseline, Standing, standing
+from lab.tracking.reading.directions import TAG, higher_is_better, recorded
 
-METRIC_TAG = "lab.main_metric"  # without its split; higher is better
+METRIC_TAG = "lab.main_metric"  # without its split
 TRIVIAL_TAG, QUICK_TAG = "lab.baseline", "lab.quick_baseline"  # their names
 TRIVIAL, QUICK = "baseline/", "quick_baseline/"  # what stands before their metrics
 # Versions up to 0.5 recorded neither; by task, main metric and trivial baseline.
@@ -30,12 +31,18 @@ def standing_of(tags: Mapping[str, object], metrics: Mapping[str, float]) -> Sta
         return None
     found = [Baseline(name, metrics[f"{of}{metric}"]) for of, name in names.items() if f"{of}{metric}" in metrics]
     low, high = (metrics.get(f"{end}/{metric}") for end in ("low", "high"))
-    return standing(metric, metrics[metric], (low, high) if low is not None and high is not None else None, found)
+    interval = (low, high) if low is not None and high is not None else None
+    return standing(metric, metrics[metric], interval, found, main_is_better_high(tags))
 
 
 def main_metric(tags: Mapping[str, object]) -> str:
     """The metric, without its split, by which a run is compared with its baselines; "" where it has none."""
     return _text(tags.get(METRIC_TAG)) or EARLIER.get(str(tags.get("lab.task")), ("", ""))[0]
+
+
+def main_is_better_high(tags: Mapping[str, object]) -> bool:
+    """Whether that metric is better when it is high, as all of the lab's tasks are."""
+    return higher_is_better(main_metric(tags), recorded([tags.get(TAG)])) is not False
 
 
 def _text(value: object) -> str:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ from lab.training.baselines.linear_models import (
 from lab.training.baselines.ngram import NGrams
 from lab.training.baselines.text_models import TfIdf
 from lab.training.building import Built
+from lab.training.own_modules.own_module import OwnObserver
 
 NAMES = {
     "classification": "logistic regression",
@@ -79,23 +80,31 @@ def record(built: Built, tracker: Tracker, epoch: int) -> QuickBaseline:
 
 def name_of(built: Built) -> str:
     """The name of the model; "" for forecasts, and for a module that measures in its own terms."""
+    if built.judge is None:
+        return ""
     if isinstance(built.data, Text):
-        of_texts = isinstance(built.module, TaskModule) and built.data.task in OF_TEXTS
-        return f"TF-IDF and {NAMES[built.data.task]}" if of_texts else ""
-    if isinstance(built.module, QuantileRegression):
+        return f"TF-IDF and {NAMES[built.data.task]}" if built.data.task in OF_TEXTS else ""
+    if isinstance(built.judge, QuantileRegression):
         return QUANTILES
-    return NAMES.get(built.data.task, "") if isinstance(built.module, TaskModule) else ""
+    return NAMES.get(built.data.task, "")
 
 
 def measure(built: Built) -> QuickBaseline:
-    """Fit and score the model; NONE where it has no name.
+    """Fit and score the model, by the names that a user's own module has for the metrics; NONE where it has no name.
 
     The training rows are drawn where there are very many. Draws nothing from the global generators. One thread: the
     sums of such small matrices wait for each other, 20 s instead of 0.5 s where other processes use the cores too.
     """
-    data, name = built.data, name_of(built)
+    name = name_of(built)
     if not name:
         return NONE
+    found, observer = _measured(built, name), built.observer
+    own = observer.task_scores if isinstance(observer, OwnObserver) else None
+    return replace(found, metrics=own.renamed(found.metrics)) if own else found
+
+
+def _measured(built: Built, name: str) -> QuickBaseline:
+    data = built.data
     if isinstance(data, Characters):
         return _of_language(built, data, name)
     if isinstance(data, Text):
@@ -114,12 +123,17 @@ def measure(built: Built) -> QuickBaseline:
 
 def _scored(built: Built, name: str, outputs_of: Callable[[Tensor], Tensor], rows: int, every: int) -> QuickBaseline:
     """The scores of a model of inputs to raw outputs that has seen so many rows of every training sample."""
-    scores = _scores(built.task_module, outputs_of, built.data)
+    scores = _scores(_judge(built), outputs_of, built.data)
     note = f"{name} is fitted on {rows:,} of {every:,} training samples" if rows < every else ""
     if built.data.sizes.padded and not isinstance(built.data, Text):
         said = f"{name} has mean, deviation, first, last, smallest and largest value of each channel, and the length"
         note = f"{said}; {note}" if note else said
     return QuickBaseline(name, {f"test/{metric}": value for metric, value in scores.items()}, note)
+
+
+def _judge(built: Built) -> TaskModule:
+    assert built.judge is not None, "else the model has no name"
+    return built.judge
 
 
 def _scores(module: TaskModule, outputs_of: Callable[[Tensor], Tensor], data: DataModule) -> dict[str, float]:
@@ -145,7 +159,8 @@ def _of_texts(built: Built, data: Text, name: str) -> QuickBaseline:
     if classes and (y == y[:1]).all():
         return QuickBaseline(name, note=f"no {name}: the training split has a single class")
     served = ["test"]
-    if isinstance(built.module, ThresholdModule) and built.module.chosen_by is not None:
+    judge = built.judge
+    if isinstance(judge, ThresholdModule) and judge.chosen_by is not None:
         served = ["val", "test"]
     with threadpool_limits(1):
         texts = [data.texts[index] for index in train[rows]]
@@ -165,7 +180,7 @@ def _of_language(built: Built, data: Characters, name: str) -> QuickBaseline:
     def outputs_of(x: Tensor) -> Tensor:
         return torch.from_numpy(grams.log_probabilities(x.long().numpy())).float()
 
-    scores = _scores(built.task_module, outputs_of, data)
+    scores = _scores(_judge(built), outputs_of, data)
     note = (
         f"{name} is fitted on the last {MOST_TOKENS:,} of {len(text):,} characters" if len(text) > MOST_TOKENS else ""
     )
@@ -174,15 +189,16 @@ def _of_language(built: Built, data: Characters, name: str) -> QuickBaseline:
 
 def _of_class(built: Built) -> Any:
     """The weights of classes in the loss, as scikit-learn takes them."""
-    chosen = built.experiment.part("loss").settings.get("class_weights")
+    loss = built.experiment.loss
+    chosen = loss.settings.get("class_weights") if loss else None
     return dict(enumerate(class_weights.of(chosen, built.data.class_names))) if isinstance(chosen, dict) else chosen
 
 
 def _fitted(built: Built, x: Tensor, y: Tensor, weight: Any) -> Callable[[Tensor], Tensor]:
     """The model of training rows x (N, ...) and y, with their weights (N,) or None: inputs (B, ...) to raw outputs."""
     features = summaries if built.data.sizes.padded else Features.fit(_array(x), categories_of(built.data))
-    if isinstance(built.module, QuantileRegression):
-        model = quantile_regression(features(_array(x)), _array(y), built.module.levels, weight)
+    if isinstance(built.judge, QuantileRegression):
+        model = quantile_regression(features(_array(x)), _array(y), built.judge.levels, weight)
     elif built.data.task == "regression":
         model = ridge_regression(features(_array(x)), _array(y), weight)
     elif built.data.task == "multilabel":
@@ -216,7 +232,7 @@ def rows_for(features: int, classes: int) -> int:
 
 def _rows_for(built: Built, features: int) -> int:
     """As `rows_for`; of quantiles, each a linear program, there are fewer."""
-    if isinstance(built.module, QuantileRegression):
+    if isinstance(built.judge, QuantileRegression):
         return MOST_CELLS // (max(features, 1) * built.data.sizes.out_features)
     return rows_for(features, built.data.sizes.classes)
 

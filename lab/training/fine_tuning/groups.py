@@ -19,7 +19,10 @@ def optimizer_of(part: Part, network: nn.Module) -> Optimizer:
     A parameter belongs to the first group whose pattern matches its name; raises LabError for a group without any.
     """
     if not part.groups:
-        return part.build(params=network.parameters())
+        made: Optimizer = part.build(params=network.parameters())
+        if not hasattr(made, "param_groups"):
+            raise LabError(f"optimizer: {part.kind} has no param_groups; call super().__init__(params, defaults) in it")
+        return made
     members = _members(part, network)
     optimizer: Optimizer | None = None
     for pattern, parameters in members.items():

@@ -23,6 +23,7 @@ from lab.modules.diagnostics import GradientSamples
 from lab.tracking.reading.directions import higher_is_better
 from lab.tracking.reading.metric_names import split_of
 from lab.training.own_modules import lightning_internals
+from lab.training.own_modules.task_scores import TaskScores
 
 DIRECTIONS = {"max": True, "min": False}
 
@@ -50,8 +51,6 @@ class OwnObserver(Callback):
     over the batches of the epoch.
     """
 
-    main_metric = trivial_name = ""  # what the module measures is its own
-
     def __init__(self, declared: Mapping[str, bool], seed: int, order_seed: int):
         self.losses = array("d")
         self.test_outputs: list[dict[str, Tensor]] = []
@@ -59,6 +58,7 @@ class OwnObserver(Callback):
         self.batches_done = 0
         self.between_steps = True
         self.logged: dict[str, str] = {}  # recorded name to the name in the module
+        self.task_scores: TaskScores | None = None  # where the module logs metrics of the data's own task
         self._directions = dict(declared)
         self._seed = seed
         self._order_seed = order_seed
@@ -76,6 +76,21 @@ class OwnObserver(Callback):
     def learn(self, other: "OwnObserver") -> None:
         """Take over what another observer of the same module has seen it log."""
         self.logged, self._directions = dict(other.logged), dict(other._directions)
+
+    @property
+    def main_metric(self) -> str:
+        """The metric by which the result is compared with its baselines; "" where it has none."""
+        return self.task_scores.main_metric if self.task_scores else ""
+
+    @property
+    def trivial_name(self) -> str:
+        """What the trivial baseline predicts; "" where there is none."""
+        return self.task_scores.task.trivial_name if self.main_metric and self.task_scores else ""
+
+    @property
+    def baseline_note(self) -> str:
+        """Why there is no baseline although a metric of the task is logged; "" where nothing is to be said."""
+        return self.task_scores.note if self.task_scores else ""
 
     def directions(self) -> dict[str, bool]:
         """Each metric that has a known direction, without its split: declared, or that of the metric logged."""
@@ -206,12 +221,12 @@ class OwnObserver(Callback):
                 self._directions.setdefault(base, bool(metric.higher_is_better))
 
     def score_trivial(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """Nothing: what the module measures is its own."""
-        return {}
+        """The metrics of the trivial baseline that the module logs too."""
+        return self.task_scores.trivial(batches) if self.task_scores else {}
 
     def test_intervals(self, correlated: int) -> dict[str, tuple[float, float]]:
-        """Nothing: an interval needs the metrics of single samples."""
-        return {}
+        """The interval of each metric of the data's own task that the module logs in its test."""
+        return self.task_scores.intervals(correlated) if self.task_scores else {}
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Save what Lightning leaves out: values collected in the epoch, states of metrics, gradients not yet used."""

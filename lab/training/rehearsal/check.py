@@ -16,13 +16,13 @@ from lab.files import same_folder
 from lab.modules.tasks.task import TaskModule
 from lab.training.building import Built, build
 from lab.training.rehearsal import memory
-from lab.training.rehearsal.isolation import copied, in_precision, same_randomness
+from lab.training.rehearsal.isolation import copied, in_precision, on_device, same_randomness
 from lab.training.rehearsal.part_checks import batches
 from lab.training.rehearsal.sanity_checks import Note
 from lab.training.rehearsal.whole_batch import Rehearsal, rehearse
 from lab.training.results import artifacts
 from lab.training.threads import choose_threads
-from lab.training.trainer import silence_libraries
+from lab.training.trainer import make_trainer, silence_libraries
 
 SECONDS_OF_STEPS = 0.5  # for which training steps are timed
 LEAST_STEPS = 3
@@ -103,8 +103,9 @@ def _steps(built: Built) -> int:
 
 def _seconds_per_step(built: Built) -> float:
     """The median time of a training step: forward and backward pass, and the optimizer's part."""
-    with same_randomness(), copied(built) as tried, in_precision(tried) as cast:
-        module, batch = tried.in_training_mode(), cast(batches(tried.data)[0])
+    device = make_trainer(built).strategy.root_device
+    with same_randomness(), copied(built) as tried, on_device(tried, device) as moved, in_precision(tried) as cast:
+        module, batch = tried.in_training_mode(), cast(moved(batches(tried.data)[0]))
         optimizer = module.make_optimizer(module)
         times: list[float] = []
         until = time.perf_counter() + SECONDS_OF_STEPS
@@ -113,6 +114,8 @@ def _seconds_per_step(built: Built) -> float:
             module.batch_loss(batch)[1].backward()
             optimizer.step()
             optimizer.zero_grad()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
             times.append(time.perf_counter() - began)
     return statistics.median(times)
 

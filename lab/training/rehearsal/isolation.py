@@ -42,6 +42,16 @@ def copied(built: Built) -> Iterator[Built]:
 
 
 @contextlib.contextmanager
+def on_device(built: Built, device: torch.device) -> Iterator[Callable[[Batch | None], Any]]:
+    """Move the module to the device that will train it, and yield a function that moves a batch there."""
+    built.module.to(device)
+    try:
+        yield lambda batch: batch and tuple(part.to(device) for part in batch)
+    finally:
+        built.module.cpu()
+
+
+@contextlib.contextmanager
 def in_precision(built: Built) -> Iterator[Callable[[Batch | None], Any]]:
     """Give the module the number type of the training, and yield a function that gives it to a batch."""
     dtype = TRUE.get(str(built.experiment.trainer["precision"]))

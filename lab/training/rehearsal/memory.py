@@ -19,8 +19,13 @@ CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limi
 GB = 1e9
 
 
-def available() -> float:
-    """Bytes that this process can still take: free memory, or less where a container or `ulimit -v` limits it."""
+def available(device: torch.device | None = None) -> float:
+    """Bytes that this process can still take: free memory, or less where a container or `ulimit -v` limits it.
+
+    On a GPU those that are free there.
+    """
+    if device is not None and device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
     limits = [_free(), *(_number(Path(path)) for path in CGROUP_LIMITS)]
     address_space, _ = resource.getrlimit(resource.RLIMIT_AS)
     return min([*limits, *([address_space] if address_space != resource.RLIM_INFINITY else [])])

@@ -11,7 +11,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch.utils.data import DataLoader
 
@@ -22,6 +22,7 @@ from lab.errors import LabError, did_you_mean
 from lab.training.building import Built
 from lab.training.checkpoints import files as checkpoint_files
 from lab.training.checkpoints.files import Damaged
+from lab.training.own_modules import task_scores
 from lab.training.own_modules.own_module import OwnObserver
 from lab.training.records import Records
 from lab.training.rehearsal.isolation import copied, same_randomness
@@ -50,13 +51,18 @@ def rehearse(built: Built) -> tuple[list[tuple[str, str]], float]:
     _check_hooks(built.module, kind)
     with warnings.catch_warnings(action="ignore"), same_randomness(), copied(built) as twin:
         trial = dataclasses.replace(twin, experiment=_shortened(built.experiment), observer=copy.deepcopy(observer))
-        unchanged = _train_once(trial, kind)
+        unchanged, values = _train_once(trial, kind)
     observer.learn(trial.observer)  # type: ignore[arg-type]
+    missing = [name for name, value in values.items() if math.isnan(value) and name in observer.logged]
+    tested = [name.removeprefix("test/") for name in observer.logged if name.startswith("test/")]
+    with same_randomness():
+        observer.task_scores = task_scores.of_module(built.experiment, built.data, built.module, tested)
     _check_monitor("checkpoints.monitor", built.experiment.checkpoints["monitor"], observer, kind)
     if built.experiment.early_stopping is not None:
         _check_monitor("early_stopping.monitor", built.experiment.early_stopping["monitor"], observer, kind)
     losses = trial.observer.losses
-    return list(_notes(built.module, kind, unchanged)), losses[0] if losses else math.nan
+    nan = [("module", f"{kind}: {name} is NaN in the first batches") for name in missing]
+    return [*_notes(built.module, kind, unchanged), *nan], losses[0] if losses else math.nan
 
 
 def _check_hooks(module: L.LightningModule, kind: str) -> None:
@@ -82,11 +88,23 @@ def _shortened(experiment: Experiment) -> Experiment:
     return dataclasses.replace(experiment, trainer=kept | short)
 
 
-def _train_once(trial: Built, kind: str) -> list[str]:
-    """Fit, save and test; returns the parameters that were not changed."""
+class OptimizerCheck(Callback):
+    """Raises LabError where configure_optimizers has returned nothing."""
+
+    def __init__(self, kind: str):
+        self._kind = kind
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Look before the first step does."""
+        if not trainer.optimizers:
+            raise LabError(f"module: {self._kind}.configure_optimizers returns no optimizer, so nothing can be learned")
+
+
+def _train_once(trial: Built, kind: str) -> tuple[list[str], dict[str, float]]:
+    """Fit, save and test; returns the parameters that were not changed, and what was recorded of the epoch."""
     before = {name: p.detach().clone() for name, p in trial.module.named_parameters() if p.requires_grad}
     records = Records(trial.observer)
-    trainer = make_trainer(trial, [records])
+    trainer = make_trainer(trial, [records, OptimizerCheck(kind)])
     with as_a_line("module", kind, "in its first epoch"):
         trainer.fit(trial.module, **_loaders(trial))
     if math.isnan(records.history[-1].get("gradient_norm", math.nan)):
@@ -97,7 +115,8 @@ def _train_once(trial: Built, kind: str) -> list[str]:
             trainer.test(trial.module, trainer.val_dataloaders, verbose=False)
         trial.observer.take_published()
     after = dict(trial.module.named_parameters())
-    return [name for name, value in before.items() if torch.equal(value, after[name].to(value.device))]
+    unchanged = [name for name, value in before.items() if torch.equal(value, after[name].to(value.device))]
+    return unchanged, records.history[-1]
 
 
 def _loaders(built: Built) -> dict[str, Any]:

@@ -15,6 +15,8 @@ Note = tuple[str, str]
 UNIT_SUM = 1e-4  # how near to 1 the outputs of a softmax add up
 SAME_LOSS = 1e-6  # relative difference below which two losses are the same; float32 has 7 digits
 SHOWN = 3  # names in a list
+FEW = 3  # samples that are evaluated by themselves
+ROUNDING = 0.02  # share of the largest output, also in bfloat16
 WIDE = 100.0  # deviation of weights with which logits of any network leave 0 to 1
 
 
@@ -25,7 +27,39 @@ def of_batch(built: Built, outputs: Tensor, batch: Batch, loss: Tensor) -> list[
         *_of_loss(built, outputs, batch, loss),
         *_of_unknown_tensors(built, loss),
         *_of_metrics(built),
+        *_of_inputs(batch[0]),
+        *_of_samples(built, batch),
     ]
+
+
+def _of_inputs(x: Tensor) -> list[Note]:
+    """Samples that are all the same, from which nothing can be told."""
+    if len(x) > 1 and bool((x.nan_to_num() == x[:1].nan_to_num()).all()):
+        return [("data", f"all {len(x)} samples of the first batch are the same")]
+    return []
+
+
+@torch.no_grad()
+def _of_samples(built: Built, batch: Batch) -> list[Note]:
+    """A network whose evaluation of a sample depends on what else is in its batch: predictions then do, too."""
+    network, few = built.task_module.architecture, batch[0][:FEW]
+    modes = [(layer, layer.training) for layer in network.modules()]
+    network.eval()
+    try:
+        together, again, alone = network(batch[0])[:FEW], network(batch[0])[:FEW], network(few)
+    finally:
+        for layer, mode in modes:
+            layer.training = mode
+    # Where the same samples differ, too, the network draws numbers or counts its calls.
+    if len(batch[0]) == len(few) or _differ(together, again) or not _differ(together, alone):
+        return []
+    kind = built.experiment.part("model").kind
+    return [("model", f"{kind}: outputs of a sample depend on the other samples of its batch, in evaluation too")]
+
+
+def _differ(one: Tensor, other: Tensor) -> bool:
+    """Whether outputs differ by more than the rounding of sums in another order."""
+    return float((one - other).abs().max()) > ROUNDING * max(float(one.abs().max()), 1e-12)
 
 
 def _of_metrics(built: Built) -> list[Note]:
@@ -33,6 +67,16 @@ def _of_metrics(built: Built) -> list[Note]:
     own = built.task_module.own_metrics() if built.data.weighted else {}
     without = [name for name, metric in own.items() if not getattr(metric, "takes_weight", True)]
     return [("metrics", f"{_names(without)}: update() takes no `weight`: every sample counts alike")] if without else []
+
+
+def of_metric(name: str, first: float, second: float) -> list[Note]:
+    """Notes on a metric of one's own that measured the same batch twice."""
+    if math.isnan(first):
+        return [("metrics", f"{name} is NaN for the first batch")]
+    if first != second:
+        told = f"{name} is {first:.4g}, and then {second:.4g} for the same batch"
+        return [("metrics", f"{told}: reset() does not clear what it collects; declare that by add_state")]
+    return []
 
 
 def of_step(built: Built, optimizer: Optimizer, changed: bool) -> list[Note]:
@@ -73,7 +117,8 @@ def _always_between(network: nn.Module, x: Tensor) -> bool:
     The weights are drawn by a generator of their own, so that nothing else in the training is.
     """
     generator = torch.Generator().manual_seed(0)
-    weights = {name: torch.randn(w.shape, generator=generator) * WIDE for name, w in network.named_parameters()}
+    drawn = {name: torch.randn(w.shape, generator=generator) * WIDE for name, w in network.named_parameters()}
+    weights = {name: value.to(x.device) for name, value in drawn.items()}
     buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
     with torch.random.fork_rng(devices=[]):
         return _are_between(torch.func.functional_call(network, weights | buffers, (x,)).float())

@@ -22,12 +22,12 @@ from lab.errors import LabError, did_you_mean
 from lab.training.building import Built
 from lab.training.checkpoints.best_epoch import best_by
 from lab.training.rehearsal import memory, own_module_rehearsal, sanity_checks
-from lab.training.rehearsal.isolation import copied, in_precision, same_randomness
+from lab.training.rehearsal.isolation import copied, in_precision, on_device, same_randomness
 from lab.training.rehearsal.part_checks import as_a_line, batches
 from lab.training.rehearsal.sanity_checks import Note
 from lab.training.trainer import check_counts, early_stopping_of, make_trainer, silence_libraries
 
-MIXED = {"bf16-mixed": torch.bfloat16, "bf16": torch.bfloat16}
+MIXED = {"bf16-mixed": torch.bfloat16, "bf16": torch.bfloat16}  # float16 needs its gradients scaled: rehearsed in 32
 SCHEDULE = {"scheduler", "interval", "monitor"}  # keys that the training loop honours
 
 
@@ -66,9 +66,14 @@ def _rehearse_own(built: Built) -> Rehearsal:
 
 
 def _rehearse_task(built: Built) -> Rehearsal:
-    make_trainer(built)
-    with same_randomness(), copied(built) as rehearsed, in_precision(rehearsed) as cast:
-        return _rehearse(rehearsed, *(cast(batch) for batch in batches(rehearsed.data)))
+    device = make_trainer(built).strategy.root_device
+    with (
+        same_randomness(),
+        copied(built) as rehearsed,
+        on_device(rehearsed, device) as moved,
+        in_precision(rehearsed) as cast,
+    ):
+        return _rehearse(rehearsed, *(cast(moved(batch)) for batch in batches(rehearsed.data)))
 
 
 def _rehearse(built: Built, full: Batch, rest: Batch | None) -> Rehearsal:
@@ -77,10 +82,10 @@ def _rehearse(built: Built, full: Batch, rest: Batch | None) -> Rehearsal:
     outputs, loss = _loss(built, network, full)
     if rest is not None:
         _loss(built, network, rest, f" for the last batch of an epoch, of {len(rest[1])} samples")
-    _check_metrics(built, network, full)
+    unset = _check_metrics(built, network, full)
     _check_mixing_and_averaging(built, full)
     with as_a_line("loss", type(built.task_module.loss).__name__, "in the backward pass"):
-        notes = sanity_checks.of_batch(built, outputs, full, loss)
+        notes = [*sanity_checks.of_batch(built, outputs, full, loss), *unset]
     # Only then a step is taken: a learning rate that makes the network diverge is a result, and no mistake.
     optimizer, schedule = _optimizer(built, network)
     _backward(built, network, loss)
@@ -99,7 +104,7 @@ def _check_memory(built: Built, network: nn.Module, batch: Batch) -> int:
         memory.Activations(network) as kept,
     ):
         network(batch[0][:few].clone())  # with memory of their own
-    wanted, most = kept.take() / few * len(batch[1]), memory.available()
+    wanted, most = kept.take() / few * len(batch[1]), memory.available(batch[0].device)
     if wanted > most:
         raise LabError(
             f"data.batch_size: a batch of {len(batch[1])} samples needs about {wanted / 1e9:.3g} GB for its backward "
@@ -151,7 +156,8 @@ def _backward(built: Built, network: nn.Module, loss: Tensor) -> None:
 def _step(built: Built, network: nn.Module, loss: Tensor, optimizer: Optimizer, schedule: dict[str, Any]) -> bool:
     """Take steps of optimizer and schedule, a second one where the first has no effect; whether a weight changed."""
     experiment = built.experiment
-    watched = min((p for p in network.parameters() if p.grad is not None), key=_smallest_with_slope)
+    held = (p for group in optimizer.param_groups for p in group["params"] if p.grad is not None)
+    watched = min(held, key=_smallest_with_slope, default=next(network.parameters()))
     before, changed = watched.detach().clone(), False
     for _ in range(2):  # a warm-up may start with a rate of 0
         with as_a_line("optimizer", experiment.part("optimizer").kind, "to take a step"):
@@ -181,7 +187,7 @@ def _loss(built: Built, network: nn.Module, batch: Batch, which: str = "") -> tu
     if isinstance(built.task_module.loss, nn.CrossEntropyLoss) and built.data.sizes.raw_outputs == 1:
         raise LabError(f"loss: {loss_part.kind} takes a logit per class, but two classes have a single one; use bce")
     dtype = MIXED.get(str(built.experiment.trainer["precision"]))
-    with torch.autocast("cpu", dtype, enabled=dtype is not None):
+    with torch.autocast(batch[0].device.type, dtype, enabled=dtype is not None):
         with as_a_line("model", model, f"in the forward pass{which}"):
             outputs = network(batch[0])
         _check_outputs(model, outputs, (len(batch[1]), built.data.sizes.raw_outputs, *built.data.sizes.positions))
@@ -223,16 +229,24 @@ def _without_gradient(model: str, loss: str, network: nn.Module, outputs: Tensor
     return f"loss: {loss} returns a number without a gradient, so nothing can be learned"
 
 
-def _check_metrics(built: Built, network: nn.Module, batch: Batch) -> None:
+def _check_metrics(built: Built, network: nn.Module, batch: Batch) -> list[Note]:
+    """Measure a batch, own metrics twice; raises LabError for one that fails, notes what reset() does not clear."""
     with torch.no_grad(), as_a_line("model", built.experiment.part("model").kind, "in evaluation"):
         outputs = network.eval()(batch[0])
         network.train()
     scored = built.task_module.scored(outputs, batch)
+    notes: list[Note] = []
     for name, metric in built.task_module.new_metrics("test").items():
-        single = MetricCollection({name: metric})  # it hands a metric what it takes
+        own = name in built.experiment.metrics
+        single = MetricCollection({name: metric}).to(outputs.device)  # it hands a metric what it takes
         with as_a_line(f"metrics.{name}", type(getattr(metric, "metric", metric)).__name__, "for the first batch"):
-            single.update(**scored)
-            float(single.compute()[name])
+            values: list[float] = []
+            for _ in range(2 if own else 1):
+                single.update(**scored)
+                values.append(float(single.compute()[name]))
+                single.reset()
+        notes += sanity_checks.of_metric(name, *values) if own else []
+    return notes
 
 
 def _check_mixing_and_averaging(built: Built, batch: Batch) -> None:

@@ -38,7 +38,8 @@ def _standing(result: Result) -> list[str]:
     metric = f"test/{result.main_metric}"
     values = ((f"the {result.baseline_name}", result.baseline), (result.quick_baseline_name, result.quick_baseline))
     found = [Baseline(name, of[metric]) for name, of in values if metric in of]
-    shown = standing(metric, result.metrics.get(metric, math.nan), result.intervals.get(metric), found)
+    value, interval = result.metrics.get(metric, math.nan), result.intervals.get(metric)
+    shown = standing(metric, value, interval, found, result.higher_is_better)
     return [f"[{COLOURS[shown.state]}]{escape(shown.sentence)}[/]", ""] if shown else []
 
 

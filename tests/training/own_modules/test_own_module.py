@@ -212,3 +212,15 @@ def test_the_memory_format_is_that_of_the_module() -> None:
     formats = [p.is_contiguous(memory_format=torch.channels_last) for p in weights.module.parameters() if p.ndim == 4]
     assert formats
     assert all(formats)
+
+
+def test_a_module_that_logs_no_loss_is_compared(workplace: Path) -> None:
+    content = {
+        "base": "gan",
+        "settings": {"trainer.max_epochs": 1},
+        "arms": {"small": {}, "large": {"module.latent": 32}},
+        "metric": "energy_distance",
+        "seeds": "3..3",
+    }
+    found = comparing.run(comparison.parse("latent", "", content), 1, lambda _: None).findings
+    assert found.scores.of("large").keys() == {1, 2, 3}

@@ -11,8 +11,12 @@ from lab.training.building import build
 from lab.training.rehearsal import whole_batch
 
 OWN = '''
+import numpy as np
 import torch
 from torch import nn
+from torchmetrics import Metric
+
+from lab.data.base import SampleDataModule, Samples
 
 
 class Net(nn.Module):
@@ -73,6 +77,37 @@ class Idle(Net):
         self.idle = nn.ModuleList(nn.Linear(3, 3) for _ in range(2))
 
 
+class Mixes(Net):
+    """Takes the mean of the batch, which is another for each batch."""
+
+    def change(self, y):
+        return y - y.mean(0)
+
+
+class Counts(Metric):
+    higher_is_better = True
+
+    def __init__(self):
+        super().__init__()
+        self.seen = 0
+
+    def update(self, preds, target):
+        self.seen += len(preds)
+
+    def compute(self):
+        return torch.tensor(float(self.seen))
+
+
+class Missing(Counts):
+    def compute(self):
+        return torch.tensor(float("nan"))
+
+
+class Same(SampleDataModule):
+    def read(self):
+        return Samples(np.ones((99, 3), np.float32), np.arange(99) % 2, class_names=["a", "b"])
+
+
 class Normed(Net):
     def __init__(self, in_features: int, out_features: int):
         super().__init__(in_features, out_features)
@@ -99,6 +134,14 @@ class Flat(nn.Module):
 class FirstOnly(torch.optim.SGD):
     def __init__(self, params, lr: float = 0.1):
         super().__init__(list(params)[:1], lr)
+
+
+class Unstarted(torch.optim.Optimizer):
+    def __init__(self, params, lr: float = 0.1):
+        self.kept = list(params)
+
+    def step(self, closure=None):
+        pass
 
 
 class Stays(torch.optim.SGD):
@@ -144,6 +187,10 @@ NOTES = {
     "loss=torch.nn.NLLLoss": ("loss", "NLLLoss takes log-probabilities, which the outputs are not"),
     "model=InAList": ("model", "tensors (64, 64), (64,) are no parameters of the network"),
     "model=Frozen": ("model", "net.bias require no gradient: 10 parameters stay as they are"),
+    "model=Mixes": ("model", "odd:Mixes: outputs of a sample depend on the other samples of its batch"),
+    "metrics.mine=Counts": ("metrics", "mine is 128, and then 256 for the same batch: reset() does not clear"),
+    "metrics.mine=Missing": ("metrics", "mine is NaN for the first batch"),
+    "data=Same": ("data", "all 64 samples of the first batch are the same"),
     "model=Idle": ("model", "idle.0.weight, idle.0.bias, idle.1.weight and 1 more got no gradient"),
     "diabetes loss=Broadcasts": ("loss", "odd:Broadcasts does not change when the targets are shuffled"),
     "loss=Negative": ("loss", "odd:Negative is negative, -2."),
@@ -200,6 +247,11 @@ def test_what_the_loop_would_ignore_or_fail_at_is_refused(override: str, message
         notes("tiny", override)
     (line,) = refused.value.lines
     assert message in line
+
+
+def test_an_optimizer_that_does_not_start_as_one_is_named() -> None:
+    with pytest.raises(LabError, match="optimizer: odd:Unstarted has no param_groups; call super"):
+        build(load("tiny", [own_kind("optimizer", "Unstarted")]))
 
 
 def test_batch_norm_and_batches_of_one_sample_do_not_go_together() -> None:

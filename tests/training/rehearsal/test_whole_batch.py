@@ -166,3 +166,35 @@ def test_schedules_by_their_dotted_path_are_stepped_as_they_need(schedule: str) 
 def test_a_learning_rate_that_diverges_is_a_result_and_no_mistake() -> None:
     built = build(load("digits", ["optimizer={kind: sgd, lr: 1e30}", "model.norm=none"]))
     assert whole_batch.rehearse(built).notes == []
+
+
+SEES = """
+import torch
+from torch import nn
+
+DEVICES = set()
+
+
+class Sees(nn.Module):
+    def __init__(self, in_features: int, out_features: int):
+        super().__init__()
+        self.net = nn.Linear(in_features, out_features)
+
+    def forward(self, x):
+        if self.training and torch.is_grad_enabled():
+            DEVICES.add((x.device.type, self.net.weight.device.type))
+        return self.net(x.flatten(1))
+"""
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed", "bf16-true"])
+def test_it_runs_on_the_device_that_trains(
+    workplace: Path, tiny: str, monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    (workplace / "sees.py").write_text(SEES)
+    monkeypatch.delitem(sys.modules, "sees", raising=False)
+    built = build(load(tiny, ["model={kind: 'sees:Sees'}", f"trainer.precision={precision}"]))
+    whole_batch.rehearse(built)
+    assert {("cuda", "cuda")} == sys.modules["sees"].DEVICES
+    assert {parameter.device.type for parameter in built.module.parameters()} == {"cpu"}
