@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import selection, store_reads, text
-from dashboard.charts import HEIGHT, Chart
+from dashboard.figures.chart import HEIGHT, Chart
 from lab.errors import LabError
 from lab.tracking.reading.run_table import RunTable
 

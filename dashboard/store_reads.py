@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import curve_math, verdicts
+from dashboard import verdicts
+from dashboard.figures import curve_math
 from dashboard.live_table import LiveTable
 from lab.errors import LabError
 from lab.tracking import store

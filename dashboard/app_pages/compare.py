@@ -5,22 +5,16 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from dashboard import (
-    compare_controls,
-    compare_views,
-    comparison,
-    components,
-    fairness,
-    group_curves,
-    report,
-    selection,
-    store_reads,
-    text,
-    verdict_view,
-    view_links,
-)
-from dashboard.charts import MAX_IN_LEGEND, Chart
-from dashboard.comparison import CurveOptions, Group
+from dashboard import components, selection, store_reads, text
+from dashboard.compare import comparison, fairness, report
+from dashboard.compare import controls as compare_controls
+from dashboard.compare import verdict as verdict_view
+from dashboard.compare import views as compare_views
+from dashboard.compare.comparison import CurveOptions, Group
+from dashboard.editing import saved_views as view_links
+from dashboard.figures import group_curves
+from dashboard.figures.chart import Chart
+from dashboard.figures.curves import MAX_IN_LEGEND
 from dashboard.outcome import compared
 from lab.tracking.reading import run_frame
 from lab.tracking.reading.metric_names import TEST, VALIDATION, is_curve, split_of

@@ -3,7 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import answers, charts, components, selection, store_reads, text, verdicts, view_links
+from dashboard import answers, components, selection, store_reads, text, verdicts
+from dashboard.editing import saved_views as view_links
+from dashboard.figures.chart import Chart
+from dashboard.figures.curves import Line, curve_chart
 from lab.comparisons import figures
 from lab.errors import LabError
 from lab.tracking.reading import run_frame, run_table
@@ -89,7 +92,7 @@ def _show_verdict(table: RunTable) -> None:
         figure.update_layout(height=VERDICT_HEIGHT, margin={"l": 10, "r": 10, "t": 30, "b": 10})
         with picture:
             description = f"{arm} minus {content['control']}, seed by seed"
-            components.show_chart(charts.Chart(figure, (), pd.DataFrame(rows)), "verdict", description)
+            components.show_chart(Chart(figure, (), pd.DataFrame(rows)), "verdict", description)
 
 
 def _show_best(table: RunTable) -> None:
@@ -125,12 +128,12 @@ def _show_progress(table: RunTable, run: str) -> None:
     lines = []
     for style, metric in enumerate(shown):
         found = store_reads.metric_curves(table, [run], metric, "step")
-        lines += [charts.Line(metric, curve, style) for curve in found.values()]
+        lines += [Line(metric, curve, style) for curve in found.values()]
     epoch = max((line.data["x"].max() for line in lines), default=0)
     budget = table.params["trainer.max_epochs"].get(run) if "trainer.max_epochs" in table.params else None
     if str(budget).isdigit():
         st.progress(min(1.0, epoch / max(1, int(str(budget)))), f"epoch {epoch:.0f} of {budget}")
-    chart = charts.curve_chart(lines, "loss" if losses else shown[0], "step")
+    chart = curve_chart(lines, "loss" if losses else shown[0], "step")
     components.show_chart(chart, f"live-{run}", "live curves")
 
 

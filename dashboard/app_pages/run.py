@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from dashboard import components, run_edits, store_reads, text
+from dashboard import components, store_reads, text
+from dashboard.editing import runs as run_edits
 from dashboard.outcome import view as outcome
 from dashboard.run_page import explanation, files, summary, views
 from lab.errors import LabError

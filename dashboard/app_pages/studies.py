@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, selection, store_reads, studies, study_charts, study_reads, text
-from dashboard.charts import Chart
+from dashboard import components, selection, store_reads, text
+from dashboard.figures.chart import Chart
+from dashboard.studies import charts as study_charts
+from dashboard.studies import reads as study_reads
+from dashboard.studies import stored as studies
 from lab.errors import LabError
 from lab.studies.importance import importance_figure
 from lab.tracking.reading import run_frame

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import components, store_reads, text, verdicts
-from dashboard.charts import Chart
+from dashboard.figures.chart import Chart
 from lab.comparisons import figures
 from lab.tracking.reading import run_frame
 from lab.tracking.reading.run_table import RunTable

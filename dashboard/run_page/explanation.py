@@ -8,8 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard import charts, components, store_reads, text
-from dashboard.charts import Chart
+from dashboard import components, store_reads, text
+from dashboard.figures.chart import COLOURS, Chart
 from lab.errors import LabError
 from lab.tracking.reading.run_table import RunTable
 
@@ -65,9 +65,9 @@ def importance_chart(parts: Sequence[dict[str, Any]], title: str) -> Chart:
         go.Bar(
             x=drawn["mean"],
             y=[text.escape_html(str(name), 30) for name in drawn["name"]],
-            error_x={"type": "data", "array": drawn["sd"], "color": charts.COLOURS[-1]},
+            error_x={"type": "data", "array": drawn["sd"], "color": COLOURS[-1]},
             orientation="h",
-            marker={"color": charts.COLOURS[0]},
+            marker={"color": COLOURS[0]},
             hovertemplate="%{y}: %{x:.4g}<extra></extra>",
         )
     )

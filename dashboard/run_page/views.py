@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, components, store_reads
-from dashboard.charts import Line
-from dashboard.curve_math import Axis
+from dashboard import components, store_reads
+from dashboard.figures.curve_math import Axis
+from dashboard.figures.curves import Line, curve_chart
 from dashboard.run_page.summary import recorded_metrics
 from lab.tracking.reading.metric_names import SYSTEM, TEST, chart_of, is_curve, split_of
 from lab.tracking.reading.run_table import RunTable
@@ -47,7 +47,7 @@ def _show_charts(table: RunTable, run: str, metrics: dict[str, list[str]], axis:
             found = store_reads.metric_curves(table, [run], metric, axis)
             lines += [Line(metric, curve, style) for curve in found.values()]
         with columns[index % 2]:
-            chart = charts.curve_chart(lines, name, axis, log)
+            chart = curve_chart(lines, name, axis, log)
             components.show_chart(chart, f"curve-{name}", f"curves of {name}")
 
 

@@ -4,7 +4,7 @@ import pytest
 from made_runs import Filled
 from pages import opened_page, texts
 
-from dashboard import view_links
+from dashboard.editing import saved_views as view_links
 from lab.errors import LabError
 from lab.tracking import edits, saved_views
 from lab.tracking.saved_views import SavedView

@@ -6,8 +6,11 @@ import pytest
 from made_runs import make_run
 from scipy import stats
 
-from dashboard import compare_views, curve_math, group_curves, studies, study_charts
-from dashboard.comparison import CurveOptions, Group
+from dashboard.compare import views as compare_views
+from dashboard.compare.comparison import CurveOptions, Group
+from dashboard.figures import curve_math, group_curves
+from dashboard.studies import charts as study_charts
+from dashboard.studies import stored as studies
 from lab.tracking import store
 from lab.tracking.reading.tables import open_tables
 

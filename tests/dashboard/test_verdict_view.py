@@ -7,7 +7,7 @@ import yaml
 from made_runs import make_run
 from pages import opened_page, texts
 
-from dashboard import verdict_view
+from dashboard.compare import verdict as verdict_view
 from lab.comparisons import comparison
 from lab.tracking import store
 from lab.tracking.reading.run_table import RunTable

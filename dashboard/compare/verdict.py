@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import streamlit as st
 import yaml
 
-from dashboard import comparison, selection, text
+from dashboard import selection, text
+from dashboard.compare import comparison
 from lab.comparisons import existing
 from lab.comparisons.existing import How, Reduction
 from lab.comparisons.findings import Findings, sentences

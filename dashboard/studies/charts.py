@@ -7,8 +7,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from scipy.special import stdtrit
 
-from dashboard import charts, text
-from dashboard.charts import Chart
+from dashboard import text
+from dashboard.figures.chart import COLOURS, HEIGHT, Chart, colour
 
 SHOWN = 5  # best trials
 STATES = {"COMPLETE": (0, "circle"), "PRUNED": (1, "x"), "FAIL": (3, "cross"), "RUNNING": (2, "diamond")}
@@ -38,17 +38,17 @@ def history_chart(trials: pd.DataFrame, maximize: bool) -> Chart:
     for state, (style, symbol) in STATES.items():
         rows = trials[trials["state"].eq(state) & trials["value"].notna()]
         if len(rows):
-            label, marker = state.lower(), {"color": charts.colour(style), "symbol": symbol, "size": 8}
+            label, marker = state.lower(), {"color": colour(style), "symbol": symbol, "size": 8}
             hover = f"trial %{{x}}: %{{y:.5g}}<extra>{label}</extra>"
             figure.add_scatter(
                 x=rows["number"], y=rows["value"], mode="markers", name=label, marker=marker, hovertemplate=hover
             )
     best = best_so_far(trials, maximize)
-    line = {"shape": "hv", "color": charts.COLOURS[-1]}
+    line = {"shape": "hv", "color": COLOURS[-1]}
     figure.add_scatter(x=best["number"], y=best["best"], mode="lines", name="best so far", line=line)
     legend = {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0}
     margin = {"l": 10, "r": 10, "t": 30, "b": 10}
-    figure.update_layout(height=charts.HEIGHT, legend=legend, margin=margin, xaxis_title="trial", yaxis_title="value")
+    figure.update_layout(height=HEIGHT, legend=legend, margin=margin, xaxis_title="trial", yaxis_title="value")
     without = int(trials["value"].isna().sum())
     notes = (f"{text.count(without, 'trial')} without a value",) if without else ()
     return Chart(figure, (*notes, _last_gain(best)), trials)

@@ -9,9 +9,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, comparison, components, group_curves, selection, store_reads, text
-from dashboard.comparison import CurveOptions, Group
-from dashboard.parallel import parallel_coordinates
+from dashboard import components, selection, store_reads, text
+from dashboard.compare import comparison
+from dashboard.compare.comparison import CurveOptions, Group
+from dashboard.figures import group_curves
+from dashboard.figures.chart import Chart
+from dashboard.figures.parallel import parallel_coordinates
+from dashboard.figures.scatter import scatter
 from lab.errors import LabError
 from lab.tracking.reading import run_table, summaries
 from lab.tracking.reading.metric_names import SYSTEM, TEST, VALIDATION, is_curve, split_of
@@ -46,7 +50,7 @@ def with_best_values(table: RunTable) -> RunTable:
 
 def show_curves(
     table: RunTable, groups: Sequence[Group], metrics: Sequence[str], options: CurveOptions
-) -> list[tuple[str, charts.Chart]]:
+) -> list[tuple[str, Chart]]:
     """A chart for each metric; returns the metrics with their charts, for the report."""
     shown = []
     for metric in metrics:
@@ -120,7 +124,7 @@ def _scatter(
     if higher is not None:
         costs = points["x"].where(~points.index.isin(unfinished)).to_numpy(float)
         front = comparison.pareto_front(costs, points["y"].to_numpy(), higher)
-    chart = charts.scatter(points, x, y, [labels[run] for run in points.index], front)
+    chart = scatter(points, x, y, [labels[run] for run in points.index], front)
     components.show_chart(chart, key, f"{y} against {x}")
 
 

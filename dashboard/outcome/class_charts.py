@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard import text
-from dashboard.charts import COLOURS, Chart, set_layout
+from dashboard.figures.chart import COLOURS, Chart, set_layout
 
 
 def confusion_matrix(counts: np.ndarray, names: Sequence[str]) -> Chart:

@@ -2,8 +2,11 @@
 
 import streamlit as st
 
-from dashboard import compare_views, comparison, curve_math, group_curves, selection, store_reads
-from dashboard.comparison import ALL_BUT_SEED, CurveOptions
+from dashboard import selection, store_reads
+from dashboard.compare import comparison
+from dashboard.compare import views as compare_views
+from dashboard.compare.comparison import ALL_BUT_SEED, CurveOptions
+from dashboard.figures import curve_math, group_curves
 from lab.tracking.reading.run_table import RunTable
 
 NO_SCALE = "nothing: a legend"

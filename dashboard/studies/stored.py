@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dashboard import selection
-from dashboard.parallel import parallel_coordinates
+from dashboard.figures.parallel import parallel_coordinates
 from lab.errors import LabError
 from lab.studies import storage
 from lab.tracking import store

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dashboard import curve_math, selection, text
+from dashboard import selection, text
+from dashboard.figures import curve_math
 from lab.tracking.reading import run_frame, run_table
 from lab.tracking.reading.run_table import RunTable
 
