@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -13,6 +14,9 @@ from lab.tracking.reading.run_table import RunTable
 
 REFRESH_SECONDS = 3
 CHART_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
+PICTURE_FORMATS = ("svg", "png")
+PICTURE = "picture-format"  # a key of the session state
+VIEW = "view"  # a key of the session state and of the address
 MAX_ROWS = 5_000
 TEXT_COLOURS = {"light": "#31333F", "dark": "#FAFAFA"}  # of Streamlit's themes
 
@@ -51,21 +55,44 @@ def _changed(latest: RunTable, before: RunTable, ids: Sequence[str]) -> bool:
     return len(present) < len(ids) or not latest.info.loc[present].equals(before.info.loc[present])
 
 
-def show_chart(chart: Chart, key: str, description: str) -> None:
-    """A chart with its notes and a switch that shows its data as a table; `description` is for screen readers."""
+def choose_view(views: Sequence[str]) -> str:
+    """The view of a page that the address names, else the first, and the control that changes it.
+
+    The address is set here, and not by `bind`, so that each view is an entry of the browser's history.
+    """
+    asked = st.query_params.get(VIEW)
+    st.session_state[VIEW] = asked if asked in views else views[0]
+    st.segmented_control("View", views, required=True, key=VIEW, on_change=_remember_view, label_visibility="collapsed")
+    return str(st.session_state[VIEW])
+
+
+def _remember_view() -> None:
+    st.query_params[VIEW] = st.session_state[VIEW]
+
+
+def show_chart(chart: Chart, key: str, description: str, selectable: bool = False) -> list[dict[str, Any]]:
+    """A chart with its notes and a switch that shows its data as a table; `description` is for screen readers.
+
+    Returns the points that are clicked, if they can be.
+    """
+    clicked: list[dict[str, Any]] = []
     if st.session_state.get(f"{key}-table", False):
         rows = chart.table.head(MAX_ROWS)
-        st.dataframe(rows, hide_index=True, height=table_height(len(rows)))
+        show_table(rows, key)
         if len(rows) < len(chart.table):
             st.caption(f"the first {len(rows):,} of {text.count(len(chart.table), 'row')}")
     else:
         _darken_labels(chart)
-        config = CHART_CONFIG | {"toImageButtonOptions": {"format": "svg", "filename": key}}
-        st.plotly_chart(chart.figure, key=key, config=config, alt=description)
+        picture = {"format": st.session_state.get(PICTURE, PICTURE_FORMATS[0]), "filename": key}
+        config = CHART_CONFIG | {"toImageButtonOptions": picture}
+        options: Any = {"on_select": "rerun", "selection_mode": "points"} if selectable else {}
+        event: Any = st.plotly_chart(chart.figure, key=key, config=config, alt=description, **options)
+        clicked = list(event["selection"]["points"]) if selectable else []
     notes, switch = st.columns([5, 1])
     if chart.notes:
         notes.caption(text.escape_markdown(" · ".join(chart.notes), 400))
-    switch.toggle("table", key=f"{key}-table")
+    switch.toggle("table", key=f"{key}-table", bind="query-params")
+    return clicked
 
 
 def _darken_labels(chart: Chart) -> None:
@@ -75,9 +102,42 @@ def _darken_labels(chart: Chart) -> None:
         update(tickfont_color=colour, title_font_color=colour)
 
 
-def show_table(frame: pd.DataFrame) -> None:
-    """A table as high as its rows, at most as high as a chart; missing values are blank."""
-    st.dataframe(frame, hide_index=True, height=table_height(len(frame)), placeholder="")
+def show_table(frame: pd.DataFrame, name: str = "", rows: int | None = None) -> None:
+    """A table as high as its rows, at most as high as a chart; of more than `rows` it scrolls.
+
+    Missing values are blank, numbers have four digits, and a column `open` holds links. Its corner has a CSV download;
+    with a name it can be downloaded as LaTeX, too.
+    """
+    height = table_height(min(len(frame), rows or len(frame)))
+    config: dict = {name: st.column_config.NumberColumn(format="%.4g") for name in frame.select_dtypes("float")}
+    if "open" in frame:
+        config["open"] = st.column_config.LinkColumn("", display_text="open", width="small")
+    st.dataframe(frame, hide_index=True, height=height, placeholder="", column_config=config)
+    if name:
+        shown = frame.drop(columns="open", errors="ignore")
+        st.download_button(
+            "LaTeX",
+            lambda: text.latex(shown),
+            f"{name}.tex",
+            "text/x-tex",
+            key=f"{name}-latex",
+            on_click="ignore",
+            type="tertiary",
+        )
+
+
+def show_picture_format() -> None:
+    """The choice of what the camera above each picture saves."""
+    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
+        st.caption("the camera above a picture saves", width="content")
+        st.segmented_control(
+            "Format of pictures",
+            PICTURE_FORMATS,
+            default=PICTURE_FORMATS[0],
+            required=True,
+            key=PICTURE,
+            label_visibility="collapsed",
+        )
 
 
 def table_height(rows: int) -> int:

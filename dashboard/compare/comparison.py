@@ -27,8 +27,9 @@ class Group:
 class CurveOptions:
     """How curves are drawn: x axis, smoothing weight (0: none), logarithmic y axis, range of the x axis."""
 
-    axis: curve_math.Axis = "step"
+    axis: str = "step"
     smoothing: float = 0.0
+    smooth_by: curve_math.Smoothing = "average"
     log: bool = False
     x_range: tuple[float, float] | None = None
     robust: bool = False  # a y range without outliers

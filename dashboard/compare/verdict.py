@@ -24,7 +24,7 @@ NAME = "mine"
 def show(table: RunTable, metric: str) -> None:
     """The verdict on each group of runs against the group of the last run, and the commands to go on with."""
     unpaired = st.toggle("unpaired", key="unpaired", bind="query-params", help="Welch's test, for runs without seeds")
-    how = How(metric, 0.0, unpaired, _reduction(table, metric))
+    how = _how(table, metric, unpaired)
     ids = list(reversed(table.ids))  # the oldest group is the control
     try:
         for sentence in sentences(_compared(ids, how)):
@@ -37,6 +37,18 @@ def show(table: RunTable, metric: str) -> None:
         st.caption("More seeds until it is decided: save this file as it is called, then run its last line")
         st.code(f"# experiments/comparisons/{NAME}.yaml\n{content}\n# make compare NAME={NAME}", "yaml")
         st.download_button("Download", content, f"{NAME}.yaml", "text/yaml", on_click="ignore")
+
+
+def said(table: RunTable, metric: str, unpaired: bool) -> list[str]:
+    """The sentences of the verdict, for the report; none where the runs cannot be compared."""
+    try:
+        return list(sentences(existing.compare(list(reversed(table.ids)), _how(table, metric, unpaired))))
+    except LabError:
+        return []
+
+
+def _how(table: RunTable, metric: str, unpaired: bool) -> How:
+    return How(metric, 0.0, unpaired, _reduction(table, metric))
 
 
 def _reduction(table: RunTable, metric: str) -> Reduction | None:

@@ -52,7 +52,7 @@ class ColourBar:
 
 
 def curve_chart(
-    lines: Sequence[Line], metric: str, axis: curve_math.Axis, log: bool = False, bar: ColourBar | None = None
+    lines: Sequence[Line], metric: str, axis: str, log: bool = False, bar: ColourBar | None = None
 ) -> Chart:
     """The curves of one metric in one figure, downsampled; the notes report omitted points and non-finite values.
 
@@ -64,7 +64,11 @@ def curve_chart(
     figure = go.Figure(
         [trace for line, data in zip(lines, thinned, strict=True) for trace in _traces(line, data, max_points)]
     )
-    set_layout(figure, text.escape_html(metric), curve_math.AXIS_TITLES[axis])
+    set_layout(figure, text.escape_html(metric), text.escape_html(curve_math.AXIS_TITLES.get(axis, axis)))
+    if axis == curve_math.DATE:
+        figure.update_xaxes(type="date")
+    if bar is None and len(lines) <= MAX_IN_LEGEND:
+        figure.update_layout(hovermode="x unified")  # the values of all lines where the cursor is
     if bar is not None:
         figure.add_trace(_bar_trace(bar))
         figure.update_layout(showlegend=False)

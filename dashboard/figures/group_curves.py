@@ -66,7 +66,10 @@ def group_lines(run_curves: Mapping[str, pd.DataFrame], groups: Sequence[Group],
         parts = [part for part in parts if len(part)]
         if not parts:
             continue
-        smoothed = [part.assign(y=curve_math.smooth(part["y"].to_numpy(), options.smoothing)) for part in parts]
+        smoothed = [
+            part.assign(y=curve_math.smooth(part["y"].to_numpy(), options.smoothing, options.smooth_by))
+            for part in parts
+        ]
         if len(group.ids) > 1:
             label = f"{group.label} (n={len(parts)})"
             lines.append(Line(label, mean_with_band(resample_to_common_x(smoothed)), style))
@@ -95,8 +98,8 @@ def resample_to_common_x(curves: Sequence[pd.DataFrame], points: int = RESAMPLED
         return list(curves)
     if all((curve["x"] == curve["x"].round()).all() for curve in curves):
         return list(curves)
-    ends = [curve["x"].max() for curve in curves if len(curve)]
-    common = np.linspace(0, max(ends, default=1), points)
+    ends = [end for curve in curves if len(curve) for end in (curve["x"].min(), curve["x"].max())]
+    common = np.linspace(min(ends, default=0), max(ends, default=1), points)
     resampled = []
     for curve in curves:
         finite = curve[np.isfinite(curve["y"])]

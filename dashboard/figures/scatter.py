@@ -11,12 +11,16 @@ from dashboard.figures.chart import COLOURS, Chart, set_layout
 
 
 def scatter(points: pd.DataFrame, x: str, y: str, labels: Sequence[str], front: np.ndarray | None = None) -> Chart:
-    """A scatter plot of the columns x and y, titled `x` and `y`; `front` marks the points on the Pareto front."""
+    """A scatter plot of the columns x and y, titled `x` and `y`; `front` marks those on the Pareto front.
+
+    The index of `points` goes with each point.
+    """
     on_front = front if front is not None else np.zeros(len(points), bool)
     figure = go.Figure(
         go.Scatter(
             x=points["x"],
             y=points["y"],
+            customdata=list(points.index),
             text=[text.escape_html(label) for label in labels],
             mode="markers",
             marker={

@@ -151,8 +151,8 @@ def difference_chart(first: np.ndarray, second: np.ndarray, names: Sequence[str]
         )
     )
     _lay_out(figure, "predicted", "true")
-    figure.update_xaxes(type="category")
-    figure.update_yaxes(type="category", autorange="reversed")
+    figure.update_xaxes(type="category", showgrid=False)
+    figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
     unit = "samples" if same_size else "percentage points of the true class"
     table = pd.DataFrame(change, index=list(names), columns=list(names)).rename_axis("true ↓ predicted →")
     return Chart(figure, (f"in {unit}; blue: better, orange: worse",), table.reset_index())

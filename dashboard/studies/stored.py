@@ -75,6 +75,14 @@ def runs_of_trials(table: RunTable, study: str) -> dict[int, str]:
     return {number: f"/run?run={selection.format_ids([run], table)}" for number, run in reversed(pairs)}
 
 
+def run_of_study(table: RunTable, study: str) -> str | None:
+    """The run that stands for a study, the latest; None where there is none."""
+    tags = table.tags
+    if not {"lab.kind", "lab.study"} <= set(tags):
+        return None
+    return next(iter(tags.index[(tags["lab.kind"] == "study") & (tags["lab.study"] == study)]), None)
+
+
 def searched_settings(study: "Study") -> list[str]:
     """The settings that were searched, those of most trials first."""
     counts: dict[str, int] = {}

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from dashboard.figures.parallel import UNSET, parallel_coordinates
 
 TRIALS = pd.DataFrame(

@@ -6,7 +6,7 @@ import pytest
 from made_runs import make_run
 from scipy import stats
 
-from dashboard.compare import views as compare_views
+from dashboard import selection
 from dashboard.compare.comparison import CurveOptions, Group
 from dashboard.figures import curve_math, group_curves
 from dashboard.studies import charts as study_charts
@@ -84,5 +84,5 @@ def test_a_chart_without_outliers_says_so() -> None:
 
 def test_metrics_by_pattern() -> None:
     names = ["val/loss", "val/f1", "train/loss"]
-    assert compare_views.matching_metrics(names, ["val/*", "val/loss"]) == ["val/loss", "val/f1"]
-    assert compare_views.matching_metrics(names, ["gone*"]) == ["gone*"]
+    assert selection.matching(names, ["val/*", "val/loss"]) == ["val/loss", "val/f1"]
+    assert selection.matching(names, ["gone*"]) == ["gone*"]
