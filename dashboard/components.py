@@ -75,24 +75,27 @@ def show_chart(chart: Chart, key: str, description: str, selectable: bool = Fals
 
     Returns the points that are clicked, if they can be.
     """
-    clicked: list[dict[str, Any]] = []
-    if st.session_state.get(f"{key}-table", False):
-        rows = chart.table.head(MAX_ROWS)
-        show_table(rows, key)
-        if len(rows) < len(chart.table):
-            st.caption(f"the first {len(rows):,} of {text.count(len(chart.table), 'row')}")
-    else:
-        _darken_labels(chart)
-        picture = {"format": st.session_state.get(PICTURE, PICTURE_FORMATS[0]), "filename": key}
-        config = CHART_CONFIG | {"toImageButtonOptions": picture}
-        options: Any = {"on_select": "rerun", "selection_mode": "points"} if selectable else {}
-        event: Any = st.plotly_chart(chart.figure, key=key, config=config, alt=description, **options)
-        clicked = list(event["selection"]["points"]) if selectable else []
+    place = st.container()
     notes, switch = st.columns([5, 1])
     if chart.notes:
         notes.caption(text.escape_markdown(" · ".join(chart.notes), 400))
-    switch.toggle("table", key=f"{key}-table", bind="query-params")
-    return clicked
+    as_table = switch.toggle("table", key=f"{key}-table", bind="query-params")
+    with place:
+        if not as_table:
+            return _show_figure(chart, key, description, selectable)
+        show_table(chart.table.head(MAX_ROWS), key)
+        if len(chart.table) > MAX_ROWS:
+            st.caption(f"the first {MAX_ROWS:,} of {text.count(len(chart.table), 'row')}")
+    return []
+
+
+def _show_figure(chart: Chart, key: str, description: str, selectable: bool) -> list[dict[str, Any]]:
+    _darken_labels(chart)
+    picture = {"format": st.session_state.get(PICTURE, PICTURE_FORMATS[0]), "filename": key}
+    config = CHART_CONFIG | {"toImageButtonOptions": picture}
+    options: Any = {"on_select": "rerun", "selection_mode": "points"} if selectable else {}
+    event: Any = st.plotly_chart(chart.figure, key=key, config=config, alt=description, **options)
+    return list(event["selection"]["points"]) if selectable else []
 
 
 def _darken_labels(chart: Chart) -> None:

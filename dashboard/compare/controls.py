@@ -60,5 +60,6 @@ def _x_range(table: RunTable, metrics: list[str], axis: str) -> tuple[float, flo
         float(high),
         (float(low), float(high)),
         key=f"span-{axis}-{low:.6g}-{high:.6g}",
+        bind="query-params",
     )
     return None if selected == (low, high) else selected

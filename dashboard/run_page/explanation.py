@@ -42,8 +42,11 @@ def _show(run: str, content: dict[str, Any]) -> None:
         title = f"fall of {content['metric']} when shuffled {found['repeats']} times"
         components.show_chart(importance_chart(found["parts"], title), "importance", "importance of the inputs")
     lists = {title: positions for title, positions in content["lists"].items() if positions}
-    chosen = st.segmented_control("Samples", list(lists), default=next(iter(lists)), required=True, key="samples")
-    samples = [content["samples"][position] for position in lists[chosen or next(iter(lists))]]
+    first = next(iter(lists))
+    chosen = st.segmented_control(
+        "Samples", list(lists), default=first, required=True, key="samples", bind="query-params"
+    )
+    samples = [content["samples"][position] for position in lists[chosen or first]]
     _show_images(run, samples)
     components.show_table(samples_table(samples))
 

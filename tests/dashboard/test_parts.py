@@ -98,6 +98,31 @@ def test_smoothing_is_unbiased_and_keeps_nan() -> None:
     assert curve_math.smooth(y, 0.0) is y
 
 
+def test_gaussian_smoothing_does_not_lag_and_leaves_nan_in_place() -> None:
+    line = np.arange(101.0)
+    smooth = curve_math.smooth(line, 0.8, "Gaussian")
+    assert smooth[50] == pytest.approx(50.0)
+    assert curve_math.smooth(line, 0.8)[50] == pytest.approx(46.0, abs=0.01)  # the average lags 0.8 / 0.2 points
+    line[50] = np.nan
+    holed = curve_math.smooth(line, 0.8, "Gaussian")
+    assert np.isnan(holed[50])
+    weights = np.exp(-0.5 * ((np.arange(101) - 49) / 4.0) ** 2)
+    weights[50] = 0.0
+    assert holed[49] == pytest.approx(np.nansum(weights * line) / weights.sum(), abs=1e-3)
+
+
+def test_any_metric_and_the_date_can_be_the_x_axis() -> None:
+    def history(metric: str, steps: list[int], values: list[float]) -> pd.DataFrame:
+        times = [1_000 * step for step in steps]
+        return pd.DataFrame({"metric": metric, "step": steps, "time": times, "value": values})
+
+    loss, accuracy = history("loss", [1, 2, 3], [3.0, 2.0, 1.0]), history("accuracy", [1, 3], [0.5, 0.9])
+    curve = curve_math.build_curve(accuracy, "loss", 0.0, loss)
+    assert curve.to_numpy().tolist() == [[1.0, 0.9], [3.0, 0.5]]
+    assert curve_math.build_curve(accuracy, "date", 500.0, loss)["x"].tolist() == [1_000.0, 3_000.0]
+    assert curve_math.build_curve(accuracy, "wall time", 500.0, loss)["x"].tolist() == [0.5, 2.5]
+
+
 def test_the_band_is_a_t_interval() -> None:
     seeds = [pd.DataFrame({"x": [1.0, 2.0], "y": [value, value]}) for value in (1.0, 2.0, 3.0)]
     seeds[0].loc[1, "y"] = np.nan

@@ -68,3 +68,12 @@ def test_a_note_is_written_on_the_page_run_and_shown_as_markdown_without_picture
     click(app, "Save note")
     assert filled.client.get_run(run).data.tags[edits.NOTE].startswith("**bold**")
     assert "**bold** [x](http" in texts(opened_page("run", run=run))
+
+
+def test_a_pinned_run_is_listed_on_home_until_it_is_unpinned(filled: Filled) -> None:
+    run = filled.seeds[0]
+    click(opened_page("run", run=run), "Pin")
+    home = opened_page("home")
+    assert "Pinned" in [heading.value for heading in home.subheader]
+    click(opened_page("run", run=run), "Unpin")
+    assert "Pinned" not in [heading.value for heading in opened_page("home").subheader]
