@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import pandas as pd
 import streamlit as st
@@ -129,6 +130,21 @@ def show_table(frame: pd.DataFrame, name: str = "", rows: int | None = None) -> 
         )
 
 
+def select_rows(frame: pd.DataFrame, key: str) -> list[int]:
+    """A table as of `show_table`, with boxes at its left; returns the rows that are ticked."""
+    config = {"open": st.column_config.LinkColumn("", display_text="open", width="small")}
+    event: Any = st.dataframe(
+        frame,
+        key=key,
+        hide_index=True,
+        placeholder="",
+        column_config=config,
+        on_select="rerun",
+        selection_mode="multi-row",
+    )
+    return list(event["selection"]["rows"])
+
+
 def show_picture_format() -> None:
     """The choice of what the camera above each picture saves."""
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
@@ -161,10 +177,19 @@ def link_to_run(table: RunTable, run: str, label: str | None = None) -> None:
     """A link to the page of a run, labelled with the run's name by default."""
     label = label or table.info.at[run, "name"] or run[: selection.SHORT_ID]
     query = {"run": selection.format_ids([run], table)}
-    st.page_link("app_pages/run.py", label=text.escape_markdown(label), query_params=query)
+    _link("run", text.escape_markdown(label), query)
 
 
 def link_to_compare(table: RunTable, ids: Sequence[str], label: str, icon: str | None = None) -> None:
     """A link to the page Compare with these runs."""
     query = {"runs": selection.format_ids(ids, table)}
-    st.page_link("app_pages/compare.py", label=label, icon=icon, query_params=query)
+    _link("compare", label, query, icon)
+
+
+def _link(page: str, label: str, query: dict[str, str], icon: str | None = None) -> None:
+    """A link to a page; from a page to itself a button, since Streamlit's link would leave the address as it is."""
+    if urlsplit(st.context.url or "").path.strip("/") == page:
+        key = f"to-{','.join(query.values())}"
+        st.button(label, key=key, icon=icon, type="tertiary", on_click=st.query_params.from_dict, args=(query,))
+    else:
+        st.page_link(f"app_pages/{page}.py", label=label, icon=icon, query_params=query)

@@ -150,7 +150,13 @@ def _show_latest(table: RunTable, states: pd.Series) -> None:
     st.subheader("Latest results")
     part_of_study = run_frame.kinds(table).isin(PARTS)
     shown = table.info.index[(table.info["status"] != "RUNNING") & ~part_of_study][:MAX_RESULTS]
-    components.show_table(pd.DataFrame([_result(table, run, states[run]) for run in shown]))
+    rows = pd.DataFrame([_result(table, run, states[run]) for run in shown])
+    chosen = components.select_rows(rows, f"latest-{len(table.ids)}")
+    if chosen:
+        ids = [str(shown[row]) for row in chosen]
+        components.link_to_compare(
+            table, ids, f"Compare {text.count(len(ids), 'run')}", ":material/stacked_line_chart:"
+        )
     st.page_link("app_pages/runs.py", label=f"All {len(table.ids):,} runs", icon=":material/table_rows:")
 
 

@@ -58,10 +58,10 @@ def group_runs(table: RunTable, by: Sequence[str]) -> list[Group]:
 
 
 def colour_choices(table: RunTable) -> list[str]:
-    """What many groups can be coloured by: settings that differ and are numbers, then last values of metrics."""
+    """What many groups can be coloured by, as numbers: the optimizer's settings, others that differ, last values."""
     columns = scatter_columns(table)
     numeric = [str(name) for name in columns if pd.api.types.is_numeric_dtype(columns[name])]
-    return sorted(numeric, key=lambda name: name == selection.SEED)
+    return sorted(numeric, key=lambda name: (name == selection.SEED, not name.startswith("optimizer.")))
 
 
 def colour_values(table: RunTable, groups: Sequence[Group], name: str) -> dict[str, float]:

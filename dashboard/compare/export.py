@@ -62,7 +62,7 @@ def show(
 
 
 def results(table: RunTable, groups: Sequence[Group], metrics: Sequence[str]) -> pd.DataFrame:
-    """The selected metrics, best validation metrics and test metrics of each group."""
+    """The selected metrics, best validation metrics and test metrics of each group, the best group first."""
     full = views.with_best_values(table)
     names = [str(name) for name in full.metrics]
     best = [
@@ -70,7 +70,11 @@ def results(table: RunTable, groups: Sequence[Group], metrics: Sequence[str]) ->
     ]
     tested = [name for name in names if split_of(name)[0] == TEST and is_curve(name) and not name.endswith("_step")]
     shown = [*dict.fromkeys([*metrics, *best, *tested])][:MAX_RESULT_METRICS]
-    return comparison.results_by_group(full, groups, shown)
+    found = comparison.results_by_group(full, groups, shown)
+    higher = selection.higher_is_better(table, metrics[0]) if metrics else None
+    if higher is None or metrics[0] not in found:
+        return found
+    return found.sort_values(metrics[0], ascending=not higher, kind="stable", ignore_index=True)
 
 
 def _default_charts(table: RunTable, groups: Sequence[Group], metrics: Sequence[str]) -> list[tuple[str, Chart]]:

@@ -1,5 +1,7 @@
 """The best trials, the best so far, and the intervals of the winners; robust ranges and patterns of metrics."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,6 +43,18 @@ def test_the_history_has_the_states_apart_and_says_how_long_the_best_has_stood()
     chart = study_charts.history_chart(TRIALS, False)
     assert [trace.name for trace in chart.figure.data] == ["complete", "pruned", "best so far"]
     assert chart.notes == ("the best was found in trial 2; 1 finished trial since",)
+
+
+def test_twice_as_many_trials_promise_what_the_second_half_brought_in_random_order() -> None:
+    values = [0.9, 0.5, 0.7, 0.3, 0.8, 0.2, 0.6, 0.4]
+    trials = pd.DataFrame({"number": range(8), "state": "COMPLETE", "value": values})
+    halves = [max(half) for half in itertools.combinations(values, 4)]
+    (said,) = study_charts.more_trials(trials, True, 0.05)
+    assert f"a gain of about {0.9 - np.mean(halves):.4g} or less; another seed of the winner changes 0.05" in said
+    (said,) = study_charts.more_trials(trials, False, np.nan)
+    lowest = np.mean([min(half) for half in itertools.combinations(values, 4)])
+    assert said.endswith(f"a gain of about {lowest - 0.2:.4g} or less")
+    assert study_charts.more_trials(trials.head(7), True, 0.05) == []
 
 
 def test_a_study_without_a_finished_trial() -> None:
