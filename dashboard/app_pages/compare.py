@@ -14,6 +14,7 @@ from lab.tracking.reading import run_frame
 from lab.tracking.reading.run_table import PARTS, RunTable
 
 VIEWS = ("curves", "verdict", "results", "scatter", "parallel", "time", "confusion", "code")
+WHOLES = ("study", "comparison", "cross-validation")  # runs that stand for others
 MAX_RUNS = 500
 MAX_EXPERIMENTS = 10
 LATEST = 10
@@ -50,7 +51,7 @@ def _suggest_runs(table: RunTable) -> None:
     """Links to the page Runs and to the latest runs of each experiment."""
     st.info("No runs are selected. Select some on the page Runs, then press Compare.")
     st.page_link("app_pages/runs.py", label="Select runs", icon=":material/table_rows:")
-    single_runs = ~run_frame.kinds(table).isin(PARTS)
+    single_runs = ~run_frame.kinds(table).isin((*PARTS, *WHOLES))
     for experiment in table.info["experiment"].unique()[:MAX_EXPERIMENTS]:
         runs = table.info.index[(table.info["experiment"] == experiment) & single_runs]
         if len(runs) > 1:

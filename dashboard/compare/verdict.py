@@ -25,7 +25,9 @@ def show(table: RunTable, metric: str) -> None:
     """The verdict on each group of runs against the group of the last run, and the commands to go on with."""
     unpaired = st.toggle("unpaired", key="unpaired", bind="query-params", help="Welch's test, for runs without seeds")
     how = _how(table, metric, unpaired)
-    ids = list(reversed(table.ids))  # the oldest group is the control
+    ids = _with_metric(table, metric)
+    if missing := len(table.ids) - len(ids):
+        st.caption(f"{text.count(missing, 'run')} without {text.escape_markdown(metric)} left out")
     try:
         for sentence in sentences(_compared(ids, how)):
             st.markdown(f"- {text.escape_markdown(sentence, 500)}")
@@ -42,9 +44,14 @@ def show(table: RunTable, metric: str) -> None:
 def said(table: RunTable, metric: str, unpaired: bool) -> list[str]:
     """The sentences of the verdict, for the report; none where the runs cannot be compared."""
     try:
-        return list(sentences(existing.compare(list(reversed(table.ids)), _how(table, metric, unpaired))))
+        return list(sentences(existing.compare(_with_metric(table, metric), _how(table, metric, unpaired))))
     except LabError:
         return []
+
+
+def _with_metric(table: RunTable, metric: str) -> list[str]:
+    """The runs that recorded the metric, the oldest first, so that the oldest group is the control."""
+    return [run for run in reversed(table.ids) if metric in table.recorded(run)]
 
 
 def _how(table: RunTable, metric: str, unpaired: bool) -> How:
