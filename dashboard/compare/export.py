@@ -32,6 +32,8 @@ def show(
     with st.container(horizontal=True):
         with st.popover("Report", icon=":material/ios_share:"):
             written = st.text_area("Your text", key=WRITTEN, placeholder="what these runs show, in your words")
+            written = written or ""
+            st.caption(f"{text.count(len(written.split()), 'word')} of yours will be in the report")
 
             def page() -> str:
                 return report.to_html(
@@ -43,7 +45,7 @@ def show(
                             ("Results", results(table, groups, metrics)),
                         ],
                         warnings,
-                        st.session_state.get(WRITTEN, written) or "",
+                        written,
                         verdict.said(table, metrics[0], unpaired) if metrics else (),
                         _links(table, address),
                     )

@@ -85,6 +85,7 @@ def test_a_report_opens_offline(page: Any, address: str, filled: Filled, tmp_pat
     page.get_by_role("button", name="Report").click()
     page.get_by_label("Your text").fill("What I wrote")
     page.get_by_label("Your text").press("Tab")
+    page.get_by_text("3 words of yours").wait_for()
     settle(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Export report").click()
@@ -113,10 +114,21 @@ def test_each_view_is_an_entry_of_the_history(page: Any, address: str, filled: F
     page.go_back()
     page.wait_for_url("**view=settings*")
     page.get_by_text("To train it again").wait_for()
-    assert page.locator(shown).first.inner_text() == "settings"
+    page.locator(shown, has_text="settings").wait_for()
     page.go_back()
     page.get_by_label("log y").wait_for(state="attached")
     assert page.url.startswith(f"{address}/run?")
+
+
+def test_a_link_from_compare_to_itself_is_in_the_address(page: Any, address: str, filled: Filled) -> None:
+    page.goto(f"{address}/compare")
+    settle(page)
+    page.get_by_role("button", name="runs of digits").click()
+    page.wait_for_url("**runs=*")
+    settle(page)
+    page.get_by_role("radio", name="results").click()
+    page.wait_for_url("**view=results*")
+    assert "runs=" in page.url
 
 
 def test_switches_are_in_the_address_and_the_picture_on_the_first_screen(

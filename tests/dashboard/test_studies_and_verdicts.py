@@ -38,6 +38,9 @@ def test_verdicts_show_question_findings_and_table(tiny: str) -> None:
     assert app.dataframe[-1].value["verdict"].tolist() == ["better"]
     assert app.dataframe[-1].value["rule"].tolist() == [RULE]
     assert "There is no comparison gone" in texts(opened_page("verdicts", comparison="gone"))
+    app.text_area(key=f"edit-note-{result.run_id}").set_value("a **note**")
+    next(button for button in app.button if button.label == "Save note").click().run()
+    assert "a **note**" in texts(app)
 
 
 def test_a_comparison_of_version_0_2_is_shown_with_the_rule_that_decided_it(tiny: str) -> None:
