@@ -10,7 +10,10 @@ ICON = (
     "<path d='M2 2v12h12M4 4c2 7 5 7 9 7'/></svg>"
 )
 # Streamlit leaves 8 rem above a page. The class of a container's key is the documented hook for styles.
-STYLE = "<style>.st-key-page {margin-top: -3.5rem}</style>"
+STYLE = (
+    "<style>.st-key-page {margin-top: -3.5rem} .st-key-page h1 {font-size: 1.8rem; padding: .5rem 0}"
+    "@media (max-width: 640px) {.st-key-page {margin-top: -2rem}}</style>"
+)
 PAGES = [
     st.Page("app_pages/home.py", title="Home", icon=":material/home:", default=True),
     st.Page("app_pages/runs.py", title="Runs", icon=":material/table_rows:"),
@@ -26,3 +29,4 @@ st.set_page_config(page_title=f"{page.title} · The lab")
 st.html(STYLE)
 with st.container(key="page"):
     components.run_page(page.run)
+    components.show_picture_format()

@@ -2,17 +2,22 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
 
 import pandas as pd
 import streamlit as st
 
 from dashboard import selection, store_reads, text
-from dashboard.charts import HEIGHT, Chart
+from dashboard.figures.chart import HEIGHT, Chart
 from lab.errors import LabError
 from lab.tracking.reading.run_table import RunTable
 
 REFRESH_SECONDS = 3
 CHART_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
+PICTURE_FORMATS = ("svg", "png")
+PICTURE = "picture-format"  # a key of the session state
+VIEW = "view"  # a key of the session state and of the address
 MAX_ROWS = 5_000
 TEXT_COLOURS = {"light": "#31333F", "dark": "#FAFAFA"}  # of Streamlit's themes
 
@@ -51,21 +56,47 @@ def _changed(latest: RunTable, before: RunTable, ids: Sequence[str]) -> bool:
     return len(present) < len(ids) or not latest.info.loc[present].equals(before.info.loc[present])
 
 
-def show_chart(chart: Chart, key: str, description: str) -> None:
-    """A chart with its notes and a switch that shows its data as a table; `description` is for screen readers."""
-    if st.session_state.get(f"{key}-table", False):
-        rows = chart.table.head(MAX_ROWS)
-        st.dataframe(rows, hide_index=True, height=table_height(len(rows)))
-        if len(rows) < len(chart.table):
-            st.caption(f"the first {len(rows):,} of {text.count(len(chart.table), 'row')}")
-    else:
-        _darken_labels(chart)
-        config = CHART_CONFIG | {"toImageButtonOptions": {"format": "svg", "filename": key}}
-        st.plotly_chart(chart.figure, key=key, config=config, alt=description)
+def choose_view(views: Sequence[str]) -> str:
+    """The view of a page that the address names, else the first, and the control that changes it.
+
+    The address is set here, and not by `bind`, so that each view is an entry of the browser's history.
+    """
+    asked = st.query_params.get(VIEW)
+    st.session_state[VIEW] = asked if asked in views else views[0]
+    st.segmented_control("View", views, required=True, key=VIEW, on_change=_remember_view, label_visibility="collapsed")
+    return str(st.session_state[VIEW])
+
+
+def _remember_view() -> None:
+    st.query_params[VIEW] = st.session_state[VIEW]
+
+
+def show_chart(chart: Chart, key: str, description: str, selectable: bool = False) -> list[dict[str, Any]]:
+    """A chart with its notes and a switch that shows its data as a table; `description` is for screen readers.
+
+    Returns the points that are clicked, if they can be.
+    """
+    place = st.container()
     notes, switch = st.columns([5, 1])
     if chart.notes:
         notes.caption(text.escape_markdown(" · ".join(chart.notes), 400))
-    switch.toggle("table", key=f"{key}-table")
+    as_table = switch.toggle("table", key=f"{key}-table", bind="query-params")
+    with place:
+        if not as_table:
+            return _show_figure(chart, key, description, selectable)
+        show_table(chart.table.head(MAX_ROWS), key)
+        if len(chart.table) > MAX_ROWS:
+            st.caption(f"the first {MAX_ROWS:,} of {text.count(len(chart.table), 'row')}")
+    return []
+
+
+def _show_figure(chart: Chart, key: str, description: str, selectable: bool) -> list[dict[str, Any]]:
+    _darken_labels(chart)
+    picture = {"format": st.session_state.get(PICTURE, PICTURE_FORMATS[0]), "filename": key}
+    config = CHART_CONFIG | {"toImageButtonOptions": picture}
+    options: Any = {"on_select": "rerun", "selection_mode": "points"} if selectable else {}
+    event: Any = st.plotly_chart(chart.figure, key=key, config=config, alt=description, **options)
+    return list(event["selection"]["points"]) if selectable else []
 
 
 def _darken_labels(chart: Chart) -> None:
@@ -75,9 +106,57 @@ def _darken_labels(chart: Chart) -> None:
         update(tickfont_color=colour, title_font_color=colour)
 
 
-def show_table(frame: pd.DataFrame) -> None:
-    """A table as high as its rows, at most as high as a chart; missing values are blank."""
-    st.dataframe(frame, hide_index=True, height=table_height(len(frame)), placeholder="")
+def show_table(frame: pd.DataFrame, name: str = "", rows: int | None = None) -> None:
+    """A table as high as its rows, at most as high as a chart; of more than `rows` it scrolls.
+
+    Missing values are blank, numbers have four digits, and a column `open` holds links. Its corner has a CSV download;
+    with a name it can be downloaded as LaTeX, too.
+    """
+    height = table_height(min(len(frame), rows or len(frame)))
+    config: dict = {name: st.column_config.NumberColumn(format="%.4g") for name in frame.select_dtypes("float")}
+    if "open" in frame:
+        config["open"] = st.column_config.LinkColumn("", display_text="open", width="small")
+    st.dataframe(frame, hide_index=True, height=height, placeholder="", column_config=config)
+    if name:
+        shown = frame.drop(columns="open", errors="ignore")
+        st.download_button(
+            "LaTeX",
+            lambda: text.latex(shown),
+            f"{name}.tex",
+            "text/x-tex",
+            key=f"{name}-latex",
+            on_click="ignore",
+            type="tertiary",
+        )
+
+
+def select_rows(frame: pd.DataFrame, key: str) -> list[int]:
+    """A table as of `show_table`, with boxes at its left; returns the rows that are ticked."""
+    config = {"open": st.column_config.LinkColumn("", display_text="open", width="small")}
+    event: Any = st.dataframe(
+        frame,
+        key=key,
+        hide_index=True,
+        placeholder="",
+        column_config=config,
+        on_select="rerun",
+        selection_mode="multi-row",
+    )
+    return list(event["selection"]["rows"])
+
+
+def show_picture_format() -> None:
+    """The choice of what the camera above each picture saves."""
+    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
+        st.caption("the camera above a picture saves", width="content")
+        st.segmented_control(
+            "Format of pictures",
+            PICTURE_FORMATS,
+            default=PICTURE_FORMATS[0],
+            required=True,
+            key=PICTURE,
+            label_visibility="collapsed",
+        )
 
 
 def table_height(rows: int) -> int:
@@ -98,10 +177,19 @@ def link_to_run(table: RunTable, run: str, label: str | None = None) -> None:
     """A link to the page of a run, labelled with the run's name by default."""
     label = label or table.info.at[run, "name"] or run[: selection.SHORT_ID]
     query = {"run": selection.format_ids([run], table)}
-    st.page_link("app_pages/run.py", label=text.escape_markdown(label), query_params=query)
+    _link("run", text.escape_markdown(label), query)
 
 
 def link_to_compare(table: RunTable, ids: Sequence[str], label: str, icon: str | None = None) -> None:
     """A link to the page Compare with these runs."""
     query = {"runs": selection.format_ids(ids, table)}
-    st.page_link("app_pages/compare.py", label=label, icon=icon, query_params=query)
+    _link("compare", label, query, icon)
+
+
+def _link(page: str, label: str, query: dict[str, str], icon: str | None = None) -> None:
+    """A link to a page; from a page to itself a button, since Streamlit's link would leave the address as it is."""
+    if urlsplit(st.context.url or "").path.strip("/") == page:
+        key = f"to-{','.join(query.values())}"
+        st.button(label, key=key, icon=icon, type="tertiary", on_click=st.query_params.from_dict, args=(query,))
+    else:
+        st.page_link(f"app_pages/{page}.py", label=label, icon=icon, query_params=query)

@@ -1,5 +1,6 @@
 """Run ids in URLs, the settings in which runs differ, and labels made from those settings."""
 
+import fnmatch
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ SEED = "seed"
 SHORT_ID = 8  # characters
 MAX_LABEL = 60  # characters
 LONG_NUMBER = 8  # characters of a number that is rounded in a label
+MAX_MATCHING = 24  # names of a pattern
 MAX_SETTINGS = 5  # in a label; a legend has no room for more
 
 
@@ -86,6 +88,14 @@ def _short_value(value: object) -> str:
         with suppress(ValueError):
             return text.number(float(shown))
     return text.truncate(shown, 24)
+
+
+def matching(names: Sequence[str], chosen: Sequence[str]) -> list[str]:
+    """The chosen names, and those that match the chosen patterns such as `val/*`, at most MAX_MATCHING of each."""
+    found: list[str] = []
+    for pattern in chosen:
+        found += [pattern] if pattern in names else fnmatch.filter(names, pattern)[:MAX_MATCHING] or [pattern]
+    return list(dict.fromkeys(found))
 
 
 def higher_is_better(table: RunTable, metric: str) -> bool | None:

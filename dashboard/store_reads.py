@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import curve_math, verdicts
+from dashboard import verdicts
+from dashboard.figures import curve_math
 from dashboard.live_table import LiveTable
 from lab.errors import LabError
 from lab.tracking import store
@@ -81,9 +82,9 @@ def histories(table: RunTable, ids: Sequence[str], metrics: Sequence[str]) -> pd
     return entry["histories"]
 
 
-def metric_curves(table: RunTable, ids: Sequence[str], metric: str, axis: curve_math.Axis) -> dict[str, pd.DataFrame]:
+def metric_curves(table: RunTable, ids: Sequence[str], metric: str, axis: str) -> dict[str, pd.DataFrame]:
     """The curve of a metric for each run that recorded it."""
-    metrics = [metric] if axis != "epoch" else sorted({metric, curve_math.EPOCH_SECONDS, curve_math.EPOCH_METRIC})
+    metrics = sorted({metric, *_beside(axis)})
     known = histories(table, ids, metrics)
     cached = _history_entry(_store_key()[0], tuple(ids), tuple(metrics))["curves"]
     if (metric, axis) not in cached:
@@ -92,13 +93,21 @@ def metric_curves(table: RunTable, ids: Sequence[str], metric: str, axis: curve_
     return {run: found[run] for run in ids if run in found}
 
 
-def _build_curves(table: RunTable, known: pd.DataFrame, metric: str, axis: curve_math.Axis) -> dict[str, pd.DataFrame]:
+def _beside(axis: str) -> tuple[str, ...]:
+    """The metrics that an axis needs beside the one that is drawn."""
+    if axis == "epoch":
+        return curve_math.EPOCH_SECONDS, curve_math.EPOCH_METRIC
+    return () if axis in curve_math.AXES else (axis,)
+
+
+def _build_curves(table: RunTable, known: pd.DataFrame, metric: str, axis: str) -> dict[str, pd.DataFrame]:
     found = {}
     for run, history in known.groupby("run", sort=False):
         of_metric = history["metric"] == metric
         if of_metric.any():
             started = table.info.at[run, "started"]
-            found[str(run)] = curve_math.build_curve(history[of_metric], axis, started, history[~of_metric])
+            others = history if metric == axis else history[~of_metric]
+            found[str(run)] = curve_math.build_curve(history[of_metric], axis, started, others)
     return found
 
 

@@ -30,6 +30,11 @@ def without_pictures(markdown: str, max_length: int = 10_000) -> str:
     return markdown[:max_length].replace("![", "[")
 
 
+def latex(table: pd.DataFrame) -> str:
+    """A table as LaTeX for the package booktabs, with four significant digits; all text is escaped."""
+    return table.to_latex(index=False, escape=True, na_rep="", float_format=number)
+
+
 def escape_html(text: str, max_length: int = MAX_LENGTH) -> str:
     """The text truncated and escaped for plotly, which interprets HTML tags and entities."""
     return html.escape(truncate(text, max_length), quote=False)

@@ -3,7 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import answers, charts, components, selection, store_reads, text, verdicts, view_links
+from dashboard import answers, components, selection, store_reads, text, verdicts
+from dashboard.editing import runs as run_edits
+from dashboard.editing import saved_views as view_links
+from dashboard.figures.chart import Chart
+from dashboard.figures.curves import Line, curve_chart
 from lab.comparisons import figures
 from lab.errors import LabError
 from lab.tracking.reading import run_frame, run_table
@@ -19,6 +23,7 @@ MAX_RESULTS = 12
 MAX_RUNNING = 6
 MAX_COMPARISONS = 10  # of which the latest one that has ended is shown
 VERDICT_HEIGHT = 280
+LIVE_HEIGHT = 200
 FIRST_METRICS = ("test/accuracy", "test/rmse")
 
 
@@ -40,6 +45,7 @@ def page() -> None:
     _show_verdict(table)
     _show_best(table)
     _show_attention(table)
+    _show_pinned(table, states)
     view_links.show_list()
     _show_latest(table, states)
 
@@ -89,14 +95,14 @@ def _show_verdict(table: RunTable) -> None:
         figure.update_layout(height=VERDICT_HEIGHT, margin={"l": 10, "r": 10, "t": 30, "b": 10})
         with picture:
             description = f"{arm} minus {content['control']}, seed by seed"
-            components.show_chart(charts.Chart(figure, (), pd.DataFrame(rows)), "verdict", description)
+            components.show_chart(Chart(figure, (), pd.DataFrame(rows)), "verdict", description)
 
 
 def _show_best(table: RunTable) -> None:
     best = answers.best_results(table)
     if len(best):
         st.subheader("The best of each experiment")
-        _show_linked(best)
+        components.show_table(best)
         st.caption("chosen on validation data; the values are those of the test, from one seed each")
 
 
@@ -104,13 +110,13 @@ def _show_attention(table: RunTable) -> None:
     problems = answers.attention(table)
     if len(problems):
         st.subheader("Needs attention")
-        _show_linked(problems)
+        components.show_table(problems)
 
 
-def _show_linked(rows: pd.DataFrame) -> None:
-    """A table whose last column opens the run of each row."""
-    open_run = st.column_config.LinkColumn("", display_text="open", width="small")
-    st.dataframe(rows, hide_index=True, placeholder="", column_config={"open": open_run})
+def _show_pinned(table: RunTable, states: pd.Series) -> None:
+    if pinned := run_edits.pinned_runs(table):
+        st.subheader("Pinned")
+        components.show_table(pd.DataFrame([_result(table, run, states[run]) for run in pinned[:MAX_RESULTS]]))
 
 
 def _show_progress(table: RunTable, run: str) -> None:
@@ -125,12 +131,13 @@ def _show_progress(table: RunTable, run: str) -> None:
     lines = []
     for style, metric in enumerate(shown):
         found = store_reads.metric_curves(table, [run], metric, "step")
-        lines += [charts.Line(metric, curve, style) for curve in found.values()]
+        lines += [Line(metric, curve, style) for curve in found.values()]
     epoch = max((line.data["x"].max() for line in lines), default=0)
     budget = table.params["trainer.max_epochs"].get(run) if "trainer.max_epochs" in table.params else None
     if str(budget).isdigit():
         st.progress(min(1.0, epoch / max(1, int(str(budget)))), f"epoch {epoch:.0f} of {budget}")
-    chart = charts.curve_chart(lines, "loss" if losses else shown[0], "step")
+    chart = curve_chart(lines, "loss" if losses else shown[0], "step")
+    chart.figure.update_layout(height=LIVE_HEIGHT)
     components.show_chart(chart, f"live-{run}", "live curves")
 
 
@@ -143,7 +150,13 @@ def _show_latest(table: RunTable, states: pd.Series) -> None:
     st.subheader("Latest results")
     part_of_study = run_frame.kinds(table).isin(PARTS)
     shown = table.info.index[(table.info["status"] != "RUNNING") & ~part_of_study][:MAX_RESULTS]
-    _show_linked(pd.DataFrame([_result(table, run, states[run]) for run in shown]))
+    rows = pd.DataFrame([_result(table, run, states[run]) for run in shown])
+    chosen = components.select_rows(rows, f"latest-{len(table.ids)}")
+    if chosen:
+        ids = [str(shown[row]) for row in chosen]
+        components.link_to_compare(
+            table, ids, f"Compare {text.count(len(ids), 'run')}", ":material/stacked_line_chart:"
+        )
     st.page_link("app_pages/runs.py", label=f"All {len(table.ids):,} runs", icon=":material/table_rows:")
 
 

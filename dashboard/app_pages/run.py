@@ -2,16 +2,16 @@
 
 import streamlit as st
 
-from dashboard import components, run_edits, store_reads, text
+from dashboard import components, store_reads, text
+from dashboard.editing import runs as run_edits
 from dashboard.outcome import view as outcome
 from dashboard.run_page import explanation, files, summary, views
 from lab.errors import LabError
-from lab.tracking import edits
 from lab.tracking.reading import run_table
 from lab.tracking.reading.run_table import RunTable
 
 VIEWS = {
-    "curves": views.show_curves,
+    "curves": views.show_results,
     "outcome": outcome.show_outcome,
     "explanation": explanation.show_explanation,
     "settings": views.show_settings,
@@ -35,10 +35,9 @@ def page() -> None:
     components.rerun_on_change(table, [run])
     _show_heading(table, run)
     summary.show_standing(table, run)
-    summary.show_summary(table, run)
-    view = st.segmented_control("View", list(VIEWS), default="curves", required=True, key="view", bind="query-params")
+    view = components.choose_view(list(VIEWS))
     try:
-        VIEWS[view or "curves"](table, run)
+        VIEWS[view](table, run)
     except LabError as error:
         st.warning(text.escape_markdown(str(error), 400))
 
@@ -56,18 +55,16 @@ def _show_heading(table: RunTable, run: str) -> None:
     st.title(text.escape_markdown(info["name"] or run), anchor=False)
     state = run_table.states(table.only([run]))[run]
     parts = [text.escape_markdown(info["experiment"]), text.describe_state(info, state), f"`{run}`"]
-    st.markdown(" · ".join(parts))
-    if isinstance(question := tags.get("lab.question"), str):
-        st.markdown(f"*{text.escape_markdown(question, 400)}*")
-    if isinstance(note := tags.get(edits.NOTE), str) and note.strip():
-        with st.container(border=True):
-            st.markdown(text.without_pictures(note))
-    if isinstance(tags.get("lab.failure"), str):
-        st.error(text.escape_markdown(tags["lab.failure"], 1000))
     with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(" · ".join(parts), width="content")
         run_edits.show_controls(table, [run], archived=False)
         _show_related_runs(table, run)
     run_edits.show_result()
+    if isinstance(question := tags.get("lab.question"), str):
+        st.markdown(f"*{text.escape_markdown(question, 400)}*")
+    run_edits.show_note(table, run)
+    if isinstance(tags.get("lab.failure"), str):
+        st.error(text.escape_markdown(tags["lab.failure"], 1000))
 
 
 def _show_related_runs(table: RunTable, run: str) -> None:

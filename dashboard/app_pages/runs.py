@@ -5,7 +5,9 @@ import hashlib
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, run_edits, run_list, selection, store_reads, text, view_links
+from dashboard import components, run_list, selection, store_reads, text
+from dashboard.editing import runs as run_edits
+from dashboard.editing import saved_views as view_links
 from dashboard.run_list import Filters
 from lab.errors import LabError
 from lab.tracking.reading import run_frame, run_table

@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, selection, store_reads, studies, study_charts, study_reads, text
-from dashboard.charts import Chart
+from dashboard import components, selection, store_reads, text
+from dashboard.editing import runs as run_edits
+from dashboard.figures.chart import Chart
+from dashboard.studies import charts as study_charts
+from dashboard.studies import reads as study_reads
+from dashboard.studies import stored as studies
 from lab.errors import LabError
 from lab.studies.importance import importance_figure
 from lab.tracking.reading import run_frame
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 VIEWS_OF_SETTINGS = ("slices", "contour", "parallel")
 DEFAULT_SETTINGS = 6
 MAX_LINKED_RUNS = 100
+MAX_CLICKED = 5
 
 
 def page() -> None:
@@ -34,13 +39,12 @@ def page() -> None:
     study = study_reads.study(name)
     _show_counts(name, study)
     _show_best(name, study)
-    view = st.segmented_control(
-        "View", studies.VIEWS, default="history", required=True, key="view", bind="query-params"
-    )
-    _show_figure(study, view or "history")
+    _show_figure(name, study, components.choose_view(studies.VIEWS))
     _show_winners(name)
+    with components.showing_errors():
+        _show_note(name)
     with st.expander("All trials"):
-        components.show_table(studies.trials(study))
+        components.show_table(studies.trials(study).assign(open=lambda rows: rows["number"].map(_links(name))))
 
 
 def _show_counts(name: str, study: "Study") -> None:
@@ -61,14 +65,24 @@ def _show_counts(name: str, study: "Study") -> None:
 
 def _show_best(name: str, study: "Study") -> None:
     """The best trials with their settings and links to their runs."""
-    links: dict[int, str] = {}
-    with suppress(LabError):
-        links = studies.runs_of_trials(store_reads.runs(), name)
-    best = study_charts.best_trials(studies.trials(study), study.direction.name == "MAXIMIZE", links)
+    best = study_charts.best_trials(studies.trials(study), study.direction.name == "MAXIMIZE", _links(name))
     if len(best):
-        config: dict = {name: st.column_config.NumberColumn(format="%.4g") for name in best.select_dtypes("float")}
-        config["open"] = st.column_config.LinkColumn("", display_text="open", width="small") if links else None
-        st.dataframe(best, hide_index=True, placeholder="", column_config=config)
+        components.show_table(best, "best-trials")
+
+
+def _links(name: str) -> dict[int, str]:
+    """The address of the run of each trial; none where the store of runs does not answer."""
+    with suppress(LabError):
+        return studies.runs_of_trials(store_reads.runs(), name)
+    return {}
+
+
+def _show_note(name: str) -> None:
+    """The note of the study, kept by the run that stands for it, and a menu that changes it."""
+    table = store_reads.runs()
+    if run := studies.run_of_study(table, name):
+        run_edits.show_note(table, run)
+        run_edits.show_note_control(table, run)
 
 
 def _show_link(table: RunTable, name: str) -> None:
@@ -81,13 +95,15 @@ def _show_link(table: RunTable, name: str) -> None:
             components.link_to_compare(table, runs[:MAX_LINKED_RUNS], f"compare its {len(runs)} runs")
 
 
-def _show_figure(study: "Study", view: str) -> None:
+def _show_figure(name: str, study: "Study", view: str) -> None:
     params = studies.searched_settings(study)
     chosen: list[str] = []
     if view in VIEWS_OF_SETTINGS:
         limit = 2 if view == "contour" else None
         default = params[: limit or DEFAULT_SETTINGS]
-        chosen = st.multiselect("Settings", params, default, max_selections=limit, key=f"settings-{view}")
+        chosen = st.multiselect(
+            "Settings", params, default, max_selections=limit, key=f"settings-{view}", bind="query-params"
+        )
         if view == "contour" and len(chosen) < 2:
             st.info("A contour plot needs two settings.")
             return
@@ -95,8 +111,7 @@ def _show_figure(study: "Study", view: str) -> None:
         _show_importance(study)
         return
     if view == "history":
-        chart = study_charts.history_chart(studies.trials(study), study.direction.name == "MAXIMIZE")
-        components.show_chart(chart, "study-history", "values of the trials, and the best so far")
+        _show_history(name, study)
         return
     figure = studies.figure(study, view, chosen)
     if figure is None:
@@ -104,6 +119,18 @@ def _show_figure(study: "Study", view: str) -> None:
         return
     figure.update_layout(title=None, margin={"t": 40})
     components.show_chart(Chart(figure, (), studies.trials(study)), f"study-{view}", f"{view} of the study")
+
+
+def _show_history(name: str, study: "Study") -> None:
+    """The trials by state, and a link to the run of a trial that is clicked."""
+    maximize, winners = study.direction.name == "MAXIMIZE", pd.DataFrame()
+    with suppress(LabError):
+        winners = _winners(name)[0]
+    chart = study_charts.history_chart(studies.trials(study), maximize, winners)
+    clicked = components.show_chart(chart, "study-history", "values of the trials, and the best so far", True)
+    links = _links(name)
+    for number in [int(point["x"]) for point in clicked if int(point["x"]) in links][:MAX_CLICKED]:
+        st.markdown(f"[open trial {number}]({links[number]})")
 
 
 def _show_importance(study: "Study") -> None:
@@ -119,19 +146,27 @@ def _show_winners(name: str) -> None:
     """The candidates and the defaults on fresh seeds, best first."""
     st.subheader("The winners on fresh seeds")
     try:
-        table = store_reads.runs()
+        candidates, metric = _winners(name)
     except LabError as error:
         st.warning(text.escape_markdown(str(error), 300))
         return
-    metric = study_reads.study_metric(table, name)
-    candidates = studies.fresh_seeds(table, name, metric)
     if len(candidates):
-        higher = selection.higher_is_better(table, metric)
-        components.show_table(study_charts.with_interval(candidates.sort_values("mean", ascending=not higher)))
+        components.show_table(candidates, "winners")
         metric = text.escape_markdown(metric)
         st.caption(f"{metric} of the best trials and of the defaults, on seeds that the search did not use")
     else:
         st.caption("No candidate has been trained on fresh seeds yet.")
+
+
+def _winners(name: str) -> tuple[pd.DataFrame, str]:
+    """The candidates on fresh seeds with their intervals, the best first, and the metric."""
+    table = store_reads.runs()
+    metric = study_reads.study_metric(table, name)
+    candidates = studies.fresh_seeds(table, name, metric)
+    if not len(candidates):
+        return candidates, metric
+    higher = selection.higher_is_better(table, metric)
+    return study_charts.with_interval(candidates.sort_values("mean", ascending=not higher)), metric
 
 
 page()

@@ -6,7 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import components, store_reads, text, verdicts
-from dashboard.charts import Chart
+from dashboard.editing import runs as run_edits
+from dashboard.figures.chart import Chart
 from lab.comparisons import figures
 from lab.tracking.reading import run_frame
 from lab.tracking.reading.run_table import RunTable
@@ -23,17 +24,19 @@ def page() -> None:
     if not comparisons:
         st.info("No comparisons yet. To make one: `make compare NAME=activations`")
         return
-    components.show_table(verdicts.verdict_table(comparisons))
     names = {f"{content['name']} ({run[:8]})": run for run, content in comparisons.items()}
     if (requested := st.query_params.get("comparison")) and requested not in names:
         st.warning(f"There is no comparison {text.escape_markdown(requested)}; it may have been deleted.")
     run = names[st.selectbox("Comparison", list(names), key="comparison", bind="query-params")]
     _show_comparison(table, run, comparisons[run])
+    st.subheader("All verdicts")
+    components.show_table(verdicts.verdict_table(comparisons), "verdicts")
 
 
 def _show_comparison(table: RunTable, run: str, content: dict[str, Any]) -> None:
     """The question, the findings, a figure per arm, and the arms' settings."""
     st.subheader(text.escape_markdown(content["question"] or content["name"], 400))
+    run_edits.show_note(table, run)
     for sentence in content["sentences"]:
         st.markdown(f"- {text.escape_markdown(sentence, 400)}")
     for arm, rows in content["narrowing"].items():
@@ -41,8 +44,9 @@ def _show_comparison(table: RunTable, run: str, content: dict[str, Any]) -> None
             figure = figures.figure(arm, rows, content["control"], content["measure"], content["margin"])
             description = f"{arm} minus {content['control']}, seed by seed"
             components.show_chart(Chart(figure, (), pd.DataFrame(rows)), f"narrowing-{arm}", description)
+    run_edits.show_note_control(table, run)
     st.caption("Arms and their settings")
-    components.show_table(verdicts.arm_table(content))
+    components.show_table(verdicts.arm_table(content), "arms")
     _show_link(table, run)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard import charts, text
-from dashboard.charts import Chart
+from dashboard import text
+from dashboard.figures.chart import COLOURS, HEIGHT, Chart, colour, dash
 from dashboard.outcome.reads import ClassOutputs
 
 MAX_CURVES = 8  # classes that are drawn, the hardest first
@@ -74,7 +74,7 @@ def _curves(
         figure.add_trace(_diagonal(0, 1))
     for style, (name, (x, y, value)) in enumerate(ranked[:MAX_CURVES]):
         kept = np.unique(np.linspace(0, len(x) - 1, MAX_POINTS).astype(int))
-        line = {"color": charts.colour(style), "dash": charts.dash(style)}
+        line = {"color": colour(style), "dash": dash(style)}
         label = f"{text.escape_html(name, 24)} ({text.number(value)})"
         figure.add_scatter(x=x[kept], y=y[kept], mode="lines", name=label, line=line)
     _lay_out(figure, *titles)
@@ -114,7 +114,7 @@ def calibration_chart(outputs: ClassOutputs) -> Chart:
         },
         customdata=rows["samples"],
         mode="lines+markers",
-        line={"color": charts.colour(0)},
+        line={"color": colour(0)},
         hovertemplate="said %{x:.3f}, true %{y:.3f}, %{customdata:,} samples<extra></extra>",
         showlegend=False,
     )
@@ -143,7 +143,7 @@ def difference_chart(first: np.ndarray, second: np.ndarray, names: Sequence[str]
             y=ticks,
             text=said,
             texttemplate="%{text}" if len(names) <= 20 else "",
-            colorscale=[[0, charts.COLOURS[1]], [0.5, "#FFFFFF"], [1, charts.COLOURS[5]]],
+            colorscale=[[0, COLOURS[1]], [0.5, "#FFFFFF"], [1, COLOURS[5]]],
             zmin=-1,
             zmax=1,
             showscale=False,
@@ -151,15 +151,15 @@ def difference_chart(first: np.ndarray, second: np.ndarray, names: Sequence[str]
         )
     )
     _lay_out(figure, "predicted", "true")
-    figure.update_xaxes(type="category")
-    figure.update_yaxes(type="category", autorange="reversed")
+    figure.update_xaxes(type="category", showgrid=False)
+    figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
     unit = "samples" if same_size else "percentage points of the true class"
     table = pd.DataFrame(change, index=list(names), columns=list(names)).rename_axis("true ↓ predicted →")
     return Chart(figure, (f"in {unit}; blue: better, orange: worse",), table.reset_index())
 
 
 def _diagonal(low: float, high: float) -> go.Scatter:
-    line = {"color": charts.COLOURS[-1], "dash": "dot", "width": 1}
+    line = {"color": COLOURS[-1], "dash": "dot", "width": 1}
     return go.Scatter(x=[low, high], y=[low, high], mode="lines", line=line, hoverinfo="skip", showlegend=False)
 
 
@@ -171,4 +171,4 @@ def _part(outputs: ClassOutputs) -> list[str]:
 def _lay_out(figure: go.Figure, x: str, y: str) -> None:
     legend = {"orientation": "v", "yanchor": "bottom", "y": 0.02, "xanchor": "right", "x": 1, "font": {"size": 12}}
     margin = {"l": 10, "r": 10, "t": 10, "b": 10}
-    figure.update_layout(height=charts.HEIGHT, margin=margin, legend=legend, xaxis_title=x, yaxis_title=y)
+    figure.update_layout(height=HEIGHT, margin=margin, legend=legend, xaxis_title=x, yaxis_title=y)

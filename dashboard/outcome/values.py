@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard import charts, text
-from dashboard.charts import Chart
+from dashboard import text
+from dashboard.figures.chart import COLOURS, HEIGHT, Chart
 from dashboard.outcome.reads import ValueOutputs
 
 MAX_SAMPLES = 2_000  # that are drawn, evenly spread
 MAX_STEPS = 240  # of the forecasts
-GREY = charts.COLOURS[-1]
+GREY = COLOURS[-1]
 
 
 def against_truth(outputs: ValueOutputs, target: str) -> Chart:
@@ -59,7 +59,7 @@ def forecasts(outputs: ValueOutputs, target: str) -> Chart:
         table[f"{name}, low"], table[f"{name}, high"] = line(low), line(high)
         figure.add_trace(_band(x, line(low), line(high), name))
     figure.add_scatter(x=x, y=table["true"], mode="lines", name="true", line={"color": GREY, "width": 2})
-    figure.add_scatter(x=x, y=table["predicted"], mode="lines", name="predicted", line={"color": charts.COLOURS[3]})
+    figure.add_scatter(x=x, y=table["predicted"], mode="lines", name="predicted", line={"color": COLOURS[3]})
     _lay_out(figure, "step of the test split", text.escape_html(target, 40))
     figure.update_layout(showlegend=True, legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0})
     repeated = f"every {horizon} steps a new forecast" if horizon > 1 else "each step is forecast from those before it"
@@ -88,7 +88,7 @@ def _spread(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _points(shown: pd.DataFrame, x: str, y: str) -> go.Scatter:
     labels = [f"value {index + 1}" for index in shown.index]
-    marker = {"color": charts.COLOURS[0], "size": 6, "opacity": 0.6}
+    marker = {"color": COLOURS[0], "size": 6, "opacity": 0.6}
     hover = "%{text}<br>%{y:.5g} at %{x:.5g}<extra></extra>"
     return go.Scatter(x=shown[x], y=shown[y], text=labels, mode="markers", marker=marker, hovertemplate=hover)
 
@@ -99,4 +99,4 @@ def _note(rows: pd.DataFrame, shown: pd.DataFrame) -> list[str]:
 
 def _lay_out(figure: go.Figure, x: str, y: str) -> None:
     margin = {"l": 10, "r": 10, "t": 30, "b": 10}
-    figure.update_layout(height=charts.HEIGHT, margin=margin, xaxis_title=x, yaxis_title=y, showlegend=False)
+    figure.update_layout(height=HEIGHT, margin=margin, xaxis_title=x, yaxis_title=y, showlegend=False)

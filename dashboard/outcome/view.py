@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from dashboard import class_charts, components, text
-from dashboard.outcome import class_curves, reads, values
+from dashboard import components, text
+from dashboard.outcome import class_charts, class_curves, reads, values
 from dashboard.outcome.reads import ClassOutputs, ValueOutputs
 from lab.tracking.reading.run_table import RunTable
 

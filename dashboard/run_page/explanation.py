@@ -8,8 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard import charts, components, store_reads, text
-from dashboard.charts import Chart
+from dashboard import components, store_reads, text
+from dashboard.figures.chart import COLOURS, Chart
 from lab.errors import LabError
 from lab.tracking.reading.run_table import RunTable
 
@@ -42,8 +42,11 @@ def _show(run: str, content: dict[str, Any]) -> None:
         title = f"fall of {content['metric']} when shuffled {found['repeats']} times"
         components.show_chart(importance_chart(found["parts"], title), "importance", "importance of the inputs")
     lists = {title: positions for title, positions in content["lists"].items() if positions}
-    chosen = st.segmented_control("Samples", list(lists), default=next(iter(lists)), required=True, key="samples")
-    samples = [content["samples"][position] for position in lists[chosen or next(iter(lists))]]
+    first = next(iter(lists))
+    chosen = st.segmented_control(
+        "Samples", list(lists), default=first, required=True, key="samples", bind="query-params"
+    )
+    samples = [content["samples"][position] for position in lists[chosen or first]]
     _show_images(run, samples)
     components.show_table(samples_table(samples))
 
@@ -65,9 +68,9 @@ def importance_chart(parts: Sequence[dict[str, Any]], title: str) -> Chart:
         go.Bar(
             x=drawn["mean"],
             y=[text.escape_html(str(name), 30) for name in drawn["name"]],
-            error_x={"type": "data", "array": drawn["sd"], "color": charts.COLOURS[-1]},
+            error_x={"type": "data", "array": drawn["sd"], "color": COLOURS[-1]},
             orientation="h",
-            marker={"color": charts.COLOURS[0]},
+            marker={"color": COLOURS[0]},
             hovertemplate="%{y}: %{x:.4g}<extra></extra>",
         )
     )

@@ -13,6 +13,7 @@ from lab.tracking.reading.run_table import RunTable
 
 SPLITS = (TEST, VALIDATION, TRAIN)
 OPTIONAL = ("low", "high", "baseline", "quick baseline")  # columns of the summary that not every run has
+SHOWN = 5  # metrics, so that the first curves are on the first screen; the table scrolls
 MAX_COMPUTED = 12  # metrics of a run whose best values are computed
 
 
@@ -30,7 +31,7 @@ def show_summary(table: RunTable, run: str) -> None:
     curves = [name for name in recorded_metrics(table, run) if is_curve(name)]
     values = table.metrics.loc[run, curves].map(text.number)
     if len(rows):
-        components.show_table(rows.dropna(axis="columns", how="all"))
+        components.show_table(rows.dropna(axis="columns", how="all"), "metrics", SHOWN)
         seed = table.params.loc[run].dropna().get(selection.SEED)
         st.caption("from one seed, which the run did not record" if seed is None else f"from one seed ({seed})")
     elif len(values):

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, components, store_reads
-from dashboard.charts import Line
-from dashboard.curve_math import Axis
+from dashboard import components, store_reads
+from dashboard.figures.curves import Line, curve_chart
+from dashboard.run_page import summary
 from dashboard.run_page.summary import recorded_metrics
+from dashboard.selection import matching
 from lab.tracking.reading.metric_names import SYSTEM, TEST, chart_of, is_curve, split_of
 from lab.tracking.reading.run_table import RunTable
 
@@ -19,9 +20,11 @@ ENVIRONMENT_TAGS = ("version.", "machine.", "git.", "data.", "mlflow.source", "m
 PROVENANCE_TAGS = ("version.", "machine.", "git.", "data.", "mlflow.")
 
 
-def show_curves(table: RunTable, run: str) -> None:
-    """A chart per metric, with the curves of all splits; a choice of metrics where there are very many."""
-    _show_charts(table, run, metrics_by_chart(recorded_metrics(table, run)), "step", key="curves")
+def show_results(table: RunTable, run: str) -> None:
+    """The metrics beside the baselines', then a chart per metric, with the curves of all splits."""
+    summary.show_summary(table, run)
+    if curves := metrics_by_chart(recorded_metrics(table, run)):
+        _show_charts(table, run, curves, "step", key="curves")
 
 
 def show_system(table: RunTable, run: str) -> None:
@@ -30,7 +33,7 @@ def show_system(table: RunTable, run: str) -> None:
     _show_charts(table, run, {name: [name] for name in names}, "wall time", key="system")
 
 
-def _show_charts(table: RunTable, run: str, metrics: dict[str, list[str]], axis: Axis, key: str) -> None:
+def _show_charts(table: RunTable, run: str, metrics: dict[str, list[str]], axis: str, key: str) -> None:
     if not metrics:
         st.info("This run recorded no such metric (yet).")
         return
@@ -38,16 +41,26 @@ def _show_charts(table: RunTable, run: str, metrics: dict[str, list[str]], axis:
     if len(shown) > MAX_CHARTS:
         st.caption(f"{len(shown)} metrics; choose up to {MAX_CHARTS}")
         default = shown[:DEFAULT_CHARTS]
-        shown = st.multiselect("Metrics", shown, default, max_selections=MAX_CHARTS, key=f"metrics-{key}")
-    log = st.toggle("log y", key=f"log-{key}")
+        chosen = st.multiselect(
+            "Metrics",
+            shown,
+            default,
+            max_selections=MAX_CHARTS,
+            key=f"metrics-{key}",
+            bind="query-params",
+            accept_new_options=True,
+            help="with `*` several: `val/*`",
+        )
+        shown = matching(shown, chosen)[:MAX_CHARTS]
+    log = st.toggle("log y", key=f"log-{key}", bind="query-params")
     columns = st.columns(2)
     for index, name in enumerate(shown):
         lines = []
-        for style, metric in enumerate(metrics[name]):
+        for style, metric in enumerate(metrics.get(name, ())):
             found = store_reads.metric_curves(table, [run], metric, axis)
             lines += [Line(metric, curve, style) for curve in found.values()]
         with columns[index % 2]:
-            chart = charts.curve_chart(lines, name, axis, log)
+            chart = curve_chart(lines, name, axis, log)
             components.show_chart(chart, f"curve-{name}", f"curves of {name}")
 
 

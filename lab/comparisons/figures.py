@@ -24,7 +24,7 @@ def figure(arm: str, rows: Sequence[Mapping[str, Any]], control: str, measure: s
     at = seeds[len(rows) - len(finite) :]
     drawn = go.Figure()
     band = {"x": at + at[::-1], "y": [r["high"] for r in finite] + [r["low"] for r in finite][::-1]}
-    drawn.add_scatter(**band, fill="toself", line={"width": 0}, fillcolor=BAND, name="interval")
+    drawn.add_scatter(**band, mode="lines", fill="toself", line={"width": 0}, fillcolor=BAND, name="interval")
     drawn.add_scatter(x=seeds, y=[r["mean"] for r in rows], mode="lines", line={"color": MEAN}, name="mean")
     drawn.add_scatter(x=seeds, y=[r["difference"] for r in rows], mode="markers", marker={"color": SEED}, name="seed")
     drawn.add_hline(y=0, line_width=1, line_color=ZERO)

@@ -82,6 +82,11 @@ def test_group_by_seed_from_a_link(page: Any, address: str, filled: Filled) -> N
 def test_a_report_opens_offline(page: Any, address: str, filled: Filled, tmp_path: Path) -> None:
     page.goto(f"{address}/compare?runs={','.join([*filled.seeds, filled.evil])}")
     wait_for_curves(page, 7)
+    page.get_by_role("button", name="Report").click()
+    page.get_by_label("Your text").fill("What I wrote")
+    page.get_by_label("Your text").press("Tab")
+    page.get_by_text("3 words of yours").wait_for()
+    settle(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Export report").click()
     report = tmp_path / "report.html"
@@ -90,10 +95,55 @@ def test_a_report_opens_offline(page: Any, address: str, filled: Filled, tmp_pat
     page.context.set_offline(True)
     page.on("request", lambda request: requests.append(request.url))
     page.goto(report.as_uri())
-    wait_for_curves(page, 7)
+    assert report.stat().st_size < 1_500_000
+    assert page.locator("svg").count() == 1
+    assert page.get_by_text("What I wrote").is_visible()
+    assert page.get_by_role("link", name="all of these runs").get_attribute("href").startswith(f"{address}/compare")
     assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
     assert page.get_by_text("What differs").is_visible()
     assert page.alerts == []
+
+
+def test_each_view_is_an_entry_of_the_history(page: Any, address: str, filled: Filled) -> None:
+    page.goto(f"{address}/run?run={filled.seeds[0][:8]}")
+    shown = "[data-testid=stButtonGroup] [aria-checked=true]"
+    for view in ("settings", "environment"):
+        settle(page)
+        page.get_by_role("radio", name=view).click()
+        page.wait_for_url(f"**view={view}*")
+    page.go_back()
+    page.wait_for_url("**view=settings*")
+    page.get_by_text("To train it again").wait_for()
+    page.locator(shown, has_text="settings").wait_for()
+    page.go_back()
+    page.get_by_label("log y").wait_for(state="attached")
+    assert page.url.startswith(f"{address}/run?")
+
+
+def test_a_link_from_compare_to_itself_is_in_the_address(page: Any, address: str, filled: Filled) -> None:
+    page.goto(f"{address}/compare")
+    settle(page)
+    page.get_by_role("button", name="runs of digits").click()
+    page.wait_for_url("**runs=*")
+    settle(page)
+    page.get_by_role("radio", name="results").click()
+    page.wait_for_url("**view=results*")
+    assert "runs=" in page.url
+
+
+def test_switches_are_in_the_address_and_the_picture_on_the_first_screen(
+    page: Any, address: str, filled: Filled
+) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(f"{address}/run?run={filled.seeds[0][:8]}&view=outcome")
+    settle(page)
+    assert page.locator("[data-testid=stPlotlyChart]").first.bounding_box()["y"] < 450
+    page.get_by_text("table", exact=True).first.click()
+    page.get_by_role("button", name="LaTeX").wait_for()
+    assert "confusion-table=true" in page.url
+    page.goto(page.url)
+    page.get_by_role("button", name="LaTeX").wait_for()
+    assert page.locator("[data-testid=stPlotlyChart]").count() == 0
 
 
 def test_a_running_run_is_updated_live(page: Any, address: str, filled: Filled) -> None:

@@ -198,9 +198,9 @@ def test_each_view_of_each_run(filled: Filled, view: str) -> None:
 
 
 def test_a_run_with_its_baseline_and_its_command(filled: Filled) -> None:
-    app = opened_page("run", run=filled.seeds[0], view="settings")
-    row = app.dataframe[0].value.iloc[0]
+    row = opened_page("run", run=filled.seeds[0]).dataframe[0].value.iloc[0]
     assert (row["metric"], row["at the best epoch"], row["baseline"]) == ("test/accuracy", 0.9, 0.1)
+    app = opened_page("run", run=filled.seeds[0], view="settings")
     assert ".venv/bin/lab run digits model.kind=mlp optimizer.lr=0.01 seed=1" in app.code[0].value
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.parallel import UNSET, parallel_coordinates
+from dashboard.figures.parallel import UNSET, parallel_coordinates
 
 TRIALS = pd.DataFrame(
     {

@@ -9,24 +9,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_runs import EVIL, Filled, make_run
+from made_runs import Filled, make_run
 from pages import opened_page
 
-from dashboard import (
-    charts,
-    class_charts,
-    compare_views,
-    comparison,
-    curve_math,
-    fairness,
-    group_curves,
-    report,
-    run_list,
-    selection,
-    text,
-)
-from dashboard.charts import Line
+from dashboard import run_list, selection, text
+from dashboard.compare import comparison, fairness
+from dashboard.compare import views as compare_views
+from dashboard.figures import curve_math, group_curves
+from dashboard.figures.chart import HEIGHT, colour, dash
+from dashboard.figures.curves import Line, curve_chart
 from dashboard.live_table import LiveTable
+from dashboard.outcome import class_charts
 from dashboard.run_page import summary, views
 from lab.tracking import store
 from lab.tracking.reading import run_table
@@ -37,7 +30,10 @@ from lab.tracking.reading.tables import open_tables
 def test_the_dashboard_imports_no_training_code_and_mlflow_only_when_asked() -> None:
     code = (
         "import sys\n"
-        "from dashboard import charts, store_reads, studies, compare_views, run_edits\n"
+        "from dashboard import store_reads\n"
+        "from dashboard.compare import views\n"
+        "from dashboard.editing import runs, saved_views\n"
+        "from dashboard.studies import reads, stored\n"
         "from dashboard.run_page import views, files, summary, explanation\n"
         "heavy = {'torch', 'lightning', 'mlflow'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
@@ -63,34 +59,34 @@ def test_downsampling_of_degenerate_curves(y: list[float]) -> None:
 
 def test_a_smaller_range_shows_more_points() -> None:
     data = pd.DataFrame({"x": np.arange(30_000.0), "y": np.random.default_rng(0).normal(size=30_000)})
-    whole = charts.curve_chart([Line("a", data, 0)], "loss", "step")
+    whole = curve_chart([Line("a", data, 0)], "loss", "step")
     assert whole.notes[0].endswith("of 30,000 points")
-    part = charts.curve_chart([Line("a", data[data["x"] < 500], 0)], "loss", "step")
+    part = curve_chart([Line("a", data[data["x"] < 500], 0)], "loss", "step")
     assert part.notes == ()
     assert len(part.figure.data[0].x) == 500
 
 
 def test_nan_and_infinity_are_gaps_with_markers() -> None:
     data = pd.DataFrame({"x": [1.0, 2, 3, 4], "y": [1.0, np.nan, np.inf, 0.5]})
-    chart = charts.curve_chart([Line("a", data, 0)], "loss", "step")
+    chart = curve_chart([Line("a", data, 0)], "loss", "step")
     line, markers = chart.figure.data
     assert np.isnan(line.y[[1, 2]]).all()
     assert list(markers.x) == [2, 3]
     assert list(markers.text) == ["NaN", "∞"]
     assert list(markers.y) == [1.0, 1.0]
-    empty = charts.curve_chart([Line("a", data.assign(y=np.nan), 0)], "loss", "step")
+    empty = curve_chart([Line("a", data.assign(y=np.nan), 0)], "loss", "step")
     assert "no finite value at all: a" in empty.notes
 
 
 def test_a_log_axis_reports_what_it_cannot_show() -> None:
     data = pd.DataFrame({"x": [1.0, 2], "y": [0.0, 1.0]})
-    assert "1 value of 0 or less cannot" in charts.curve_chart([Line("a", data, 0)], "loss", "step", log=True).notes[0]
+    assert "1 value of 0 or less cannot" in curve_chart([Line("a", data, 0)], "loss", "step", log=True).notes[0]
 
 
 def test_lines_differ_in_colour_or_dash() -> None:
-    styles = [(charts.colour(style), charts.dash(style)) for style in range(40)]
+    styles = [(colour(style), dash(style)) for style in range(40)]
     assert len(set(styles)) == 40
-    assert len({charts.dash(style) for style in range(6)}) == 6
+    assert len({dash(style) for style in range(6)}) == 6
 
 
 def test_smoothing_is_unbiased_and_keeps_nan() -> None:
@@ -100,6 +96,31 @@ def test_smoothing_is_unbiased_and_keeps_nan() -> None:
     assert math.isnan(smoothed[2])
     assert smoothed[4] == np.inf
     assert curve_math.smooth(y, 0.0) is y
+
+
+def test_gaussian_smoothing_does_not_lag_and_leaves_nan_in_place() -> None:
+    line = np.arange(101.0)
+    smooth = curve_math.smooth(line, 0.8, "Gaussian")
+    assert smooth[50] == pytest.approx(50.0)
+    assert curve_math.smooth(line, 0.8)[50] == pytest.approx(46.0, abs=0.01)  # the average lags 0.8 / 0.2 points
+    line[50] = np.nan
+    holed = curve_math.smooth(line, 0.8, "Gaussian")
+    assert np.isnan(holed[50])
+    weights = np.exp(-0.5 * ((np.arange(101) - 49) / 4.0) ** 2)
+    weights[50] = 0.0
+    assert holed[49] == pytest.approx(np.nansum(weights * line) / weights.sum(), abs=1e-3)
+
+
+def test_any_metric_and_the_date_can_be_the_x_axis() -> None:
+    def history(metric: str, steps: list[int], values: list[float]) -> pd.DataFrame:
+        times = [1_000 * step for step in steps]
+        return pd.DataFrame({"metric": metric, "step": steps, "time": times, "value": values})
+
+    loss, accuracy = history("loss", [1, 2, 3], [3.0, 2.0, 1.0]), history("accuracy", [1, 3], [0.5, 0.9])
+    curve = curve_math.build_curve(accuracy, "loss", 0.0, loss)
+    assert curve.to_numpy().tolist() == [[1.0, 0.9], [3.0, 0.5]]
+    assert curve_math.build_curve(accuracy, "date", 500.0, loss)["x"].tolist() == [1_000.0, 3_000.0]
+    assert curve_math.build_curve(accuracy, "wall time", 500.0, loss)["x"].tolist() == [0.5, 2.5]
 
 
 def test_the_band_is_a_t_interval() -> None:
@@ -186,13 +207,6 @@ def test_groups_and_fairness_warnings(table: RunTable, filled: Filled) -> None:
     assert "seed 1 more than once" in mixed[0]
 
 
-def test_a_report_is_self_contained_and_escapes_text(table: RunTable, filled: Filled) -> None:
-    chart = charts.curve_chart([Line(EVIL, pd.DataFrame({"x": [1.0], "y": [1.0]}), 0)], EVIL, "step")
-    page = report.to_html("title", [(EVIL, chart)], [("table", pd.DataFrame({EVIL: [EVIL]}))], [EVIL])
-    assert "<img src=x" not in page
-    assert 'src="http' not in page
-
-
 def test_a_run_that_stopped_reporting_is_stale(table: RunTable, filled: Filled) -> None:
     assert run_table.states(table)[filled.running] == "● running"
     info = table.info.copy()
@@ -250,7 +264,7 @@ def test_more_lines_than_a_legend_can_hold_are_coloured_by_a_setting() -> None:
     assert len({line.line.color for line in lines}) == 30
     assert (bar.marker.cmin, bar.marker.cmax, bar.marker.colorbar.title.text) == (0.0, 29.0, "optimizer.lr")
     plain = group_curves.group_chart(curves, groups, "loss", comparison.CurveOptions()).figure
-    assert (plain.layout.legend.orientation, plain.layout.height) == ("v", charts.HEIGHT)
+    assert (plain.layout.legend.orientation, plain.layout.height) == ("v", HEIGHT)
     few = group_curves.group_chart(curves, groups[:3], "loss", comparison.CurveOptions()).figure
     assert few.layout.legend.orientation == "h"
 

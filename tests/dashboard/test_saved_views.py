@@ -4,7 +4,7 @@ import pytest
 from made_runs import Filled
 from pages import opened_page, texts
 
-from dashboard import view_links
+from dashboard.editing import saved_views as view_links
 from lab.errors import LabError
 from lab.tracking import edits, saved_views
 from lab.tracking.saved_views import SavedView
@@ -68,3 +68,12 @@ def test_a_note_is_written_on_the_page_run_and_shown_as_markdown_without_picture
     click(app, "Save note")
     assert filled.client.get_run(run).data.tags[edits.NOTE].startswith("**bold**")
     assert "**bold** [x](http" in texts(opened_page("run", run=run))
+
+
+def test_a_pinned_run_is_listed_on_home_until_it_is_unpinned(filled: Filled) -> None:
+    run = filled.seeds[0]
+    click(opened_page("run", run=run), "Pin")
+    home = opened_page("home")
+    assert "Pinned" in [heading.value for heading in home.subheader]
+    click(opened_page("run", run=run), "Unpin")
+    assert "Pinned" not in [heading.value for heading in opened_page("home").subheader]

@@ -35,9 +35,12 @@ def test_verdicts_show_question_findings_and_table(tiny: str) -> None:
     said = texts(app)
     assert "fast is better than slow by" in said
     assert "<b>" not in said
-    assert app.dataframe[0].value["verdict"].tolist() == ["better"]
-    assert app.dataframe[0].value["rule"].tolist() == [RULE]
+    assert app.dataframe[-1].value["verdict"].tolist() == ["better"]
+    assert app.dataframe[-1].value["rule"].tolist() == [RULE]
     assert "There is no comparison gone" in texts(opened_page("verdicts", comparison="gone"))
+    app.text_area(key=f"edit-note-{result.run_id}").set_value("a **note**")
+    next(button for button in app.button if button.label == "Save note").click().run()
+    assert "a **note**" in texts(app)
 
 
 def test_a_comparison_of_version_0_2_is_shown_with_the_rule_that_decided_it(tiny: str) -> None:
@@ -65,4 +68,4 @@ def test_a_comparison_of_version_0_2_is_shown_with_the_rule_that_decided_it(tiny
     outbox.close()
     app = opened_page("verdicts")
     assert "fast is better than slow by" in texts(app)
-    assert app.dataframe[0].value["rule"].tolist() == ["anytime-valid t test"]
+    assert app.dataframe[-1].value["rule"].tolist() == ["anytime-valid t test"]

@@ -1,13 +1,18 @@
 """The best trials, the best so far, and the intervals of the winners; robust ranges and patterns of metrics."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 from made_runs import make_run
 from scipy import stats
 
-from dashboard import compare_views, curve_math, group_curves, studies, study_charts
-from dashboard.comparison import CurveOptions, Group
+from dashboard import selection
+from dashboard.compare.comparison import CurveOptions, Group
+from dashboard.figures import curve_math, group_curves
+from dashboard.studies import charts as study_charts
+from dashboard.studies import stored as studies
 from lab.tracking import store
 from lab.tracking.reading.tables import open_tables
 
@@ -38,6 +43,18 @@ def test_the_history_has_the_states_apart_and_says_how_long_the_best_has_stood()
     chart = study_charts.history_chart(TRIALS, False)
     assert [trace.name for trace in chart.figure.data] == ["complete", "pruned", "best so far"]
     assert chart.notes == ("the best was found in trial 2; 1 finished trial since",)
+
+
+def test_twice_as_many_trials_promise_what_the_second_half_brought_in_random_order() -> None:
+    values = [0.9, 0.5, 0.7, 0.3, 0.8, 0.2, 0.6, 0.4]
+    trials = pd.DataFrame({"number": range(8), "state": "COMPLETE", "value": values})
+    halves = [max(half) for half in itertools.combinations(values, 4)]
+    (said,) = study_charts.more_trials(trials, True, 0.05)
+    assert f"a gain of about {0.9 - np.mean(halves):.4g} or less; another seed of the winner changes 0.05" in said
+    (said,) = study_charts.more_trials(trials, False, np.nan)
+    lowest = np.mean([min(half) for half in itertools.combinations(values, 4)])
+    assert said.endswith(f"a gain of about {lowest - 0.2:.4g} or less")
+    assert study_charts.more_trials(trials.head(7), True, 0.05) == []
 
 
 def test_a_study_without_a_finished_trial() -> None:
@@ -81,5 +98,5 @@ def test_a_chart_without_outliers_says_so() -> None:
 
 def test_metrics_by_pattern() -> None:
     names = ["val/loss", "val/f1", "train/loss"]
-    assert compare_views.matching_metrics(names, ["val/*", "val/loss"]) == ["val/loss", "val/f1"]
-    assert compare_views.matching_metrics(names, ["gone*"]) == ["gone*"]
+    assert selection.matching(names, ["val/*", "val/loss"]) == ["val/loss", "val/f1"]
+    assert selection.matching(names, ["gone*"]) == ["gone*"]

@@ -7,7 +7,7 @@ import yaml
 from made_runs import make_run
 from pages import opened_page, texts
 
-from dashboard import verdict_view
+from dashboard.compare import verdict as verdict_view
 from lab.comparisons import comparison
 from lab.tracking import store
 from lab.tracking.reading.run_table import RunTable
@@ -45,6 +45,14 @@ def test_the_file_is_a_comparison_whose_control_is_the_older_group(table: RunTab
     parsed = comparison.parse("mine", "Why?", content)
     assert [arm.part("optimizer").settings["lr"] for arm in parsed.arms.values()] == [0.01, 0.1]
     assert verdict_view.comparison_file(table.only(table.ids[:6]), "val/accuracy") == ""
+
+
+def test_a_run_without_the_metric_is_left_out_of_the_verdict_and_counted(table: RunTable) -> None:
+    failed = make_run(store.client(), "mlp", "mlp", {"optimizer.lr": "9", "seed": "0"}, status="FAILED")
+    app = opened_page("compare", runs=",".join([failed, *table.ids]), view="verdict", metric="val/accuracy")
+    said = texts(app).replace("\\", "")
+    assert "1 run without val/accuracy left out" in said
+    assert "optimizer.lr=0.1 is better than" in said
 
 
 def test_runs_that_cannot_be_paired_are_compared_unpaired(table: RunTable) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard import text
-from dashboard.charts import COLOURS, Chart, set_layout
+from dashboard.figures.chart import COLOURS, Chart, set_layout
 
 
 def confusion_matrix(counts: np.ndarray, names: Sequence[str]) -> Chart:
@@ -22,19 +22,19 @@ def confusion_matrix(counts: np.ndarray, names: Sequence[str]) -> Chart:
             z=np.where(counts > 0, np.sqrt(shares), np.nan),
             x=ticks,
             y=ticks,
-            text=counts,
+            text=[[f"{cell:g}" if cell else "" for cell in row] for row in counts],
             customdata=shares,
             texttemplate="%{text}" if len(names) <= 20 else "",
             colorscale="Cividis",
             zmin=0,
             zmax=1,
             showscale=False,
-            hovertemplate="true %{y}, predicted %{x}: %{text} (%{customdata:.1%})<extra></extra>",
+            hovertemplate="true %{y}, predicted %{x}: %{text} samples (%{customdata:.1%} of the class)<extra></extra>",
         )
     )
     set_layout(figure, "true", "predicted")
-    figure.update_xaxes(type="category")
-    figure.update_yaxes(type="category", autorange="reversed")
+    figure.update_xaxes(type="category", showgrid=False)
+    figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
     table = pd.DataFrame(counts, index=names, columns=names)
     return Chart(figure, (), table.rename_axis("true ↓ predicted →").reset_index())
 

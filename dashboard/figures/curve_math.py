@@ -5,28 +5,36 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-Axis = Literal["step", "epoch", "wall time"]
-AXES: tuple[Axis, ...] = ("step", "epoch", "wall time")
-AXIS_TITLES = {"step": "step", "epoch": "epoch", "wall time": "seconds since the start"}
+AXES = ("step", "epoch", "wall time", "date")  # or the name of a metric
+DATE = "date"
+AXIS_TITLES = {"wall time": "seconds since the start"}
+Smoothing = Literal["average", "Gaussian"]
 EPOCH_METRIC = "epoch"  # logged with every step by Lightning's own logger
 EPOCH_SECONDS = "seconds_per_epoch"  # logged once per epoch by every run of the lab, with the epoch as its step
 
 
-def build_curve(history: pd.DataFrame, axis: Axis, started: float, epoch_history: pd.DataFrame) -> pd.DataFrame:
+def build_curve(history: pd.DataFrame, axis: str, started: float, others: pd.DataFrame) -> pd.DataFrame:
     """One metric of one run as columns x and y, sorted by x.
 
-    `history` has the columns metric, step, time (milliseconds) and value; `started` is the start of the run in
-    milliseconds; `epoch_history` holds the metrics EPOCH_METRIC and EPOCH_SECONDS, which date the epochs. Over steps or
-    epochs, what a training repeated after a restart is drawn once, as recorded last.
+    `axis` is one of AXES, or another metric, whose value at the same step is x. `history` has the columns metric,
+    step, time (milliseconds) and value; `started` is the start of the run in milliseconds, and so are dates; `others`
+    holds that other metric, or the metrics EPOCH_METRIC and EPOCH_SECONDS, which date the epochs. But over time, what a
+    training repeated after a restart is drawn once, as recorded last.
     """
-    if axis != "wall time":
+    if axis not in ("wall time", DATE):
         history = without_repeated(history)
-    if axis == "wall time":
+    if axis == DATE:
+        x = history["time"].to_numpy(float)
+    elif axis == "wall time":
         x = (history["time"].to_numpy(float) - started) / 1000
     elif axis == "epoch":
-        x = _epochs(history, epoch_history)
-    else:
+        x = _epochs(history, others)
+    elif axis == "step":
         x = history["step"].to_numpy(float)
+    else:
+        at_step = without_repeated(others[others["metric"] == axis]).groupby("step")["value"].last()
+        x = history["step"].map(at_step).to_numpy(float)
+        history, x = history[np.isfinite(x)], x[np.isfinite(x)]
     curve = pd.DataFrame({"x": x, "y": history["value"].to_numpy(float)})
     return curve.sort_values("x", kind="stable", ignore_index=True)
 
@@ -60,13 +68,16 @@ def _epochs(history: pd.DataFrame, epoch_history: pd.DataFrame) -> np.ndarray:
     return history["step"].to_numpy(float)
 
 
-def smooth(y: np.ndarray, weight: float) -> np.ndarray:
-    """An exponential moving average, bias-corrected as in Adam; NaN and infinity are left in place.
+def smooth(y: np.ndarray, weight: float, by: Smoothing = "average") -> np.ndarray:
+    """An exponential moving average, bias-corrected as in Adam, or a Gaussian one; NaN and infinity stay in place.
 
-    `weight` is that of the previous average, from 0 (no smoothing) to below 1.
+    `weight` is that of the previous average, from 0 (no smoothing) to below 1; the Gaussian is as wide as the average
+    lags behind: its standard deviation is weight / (1 - weight) points. It does not lag.
     """
     if weight <= 0:
         return y
+    if by == "Gaussian":
+        return _gaussian(y, weight / (1 - weight))
     result = y.copy()
     total = norm = 0.0
     for index in np.flatnonzero(np.isfinite(y)):
@@ -74,6 +85,16 @@ def smooth(y: np.ndarray, weight: float) -> np.ndarray:
         norm = weight * norm + (1 - weight)
         result[index] = total / norm
     return result
+
+
+def _gaussian(y: np.ndarray, sigma: float) -> np.ndarray:
+    """The mean of the finite values around each, weighted by a Gaussian of `sigma` points."""
+    from scipy.ndimage import gaussian_filter1d
+
+    finite = np.isfinite(y)
+    total = gaussian_filter1d(np.where(finite, y, 0.0), sigma, mode="constant")
+    weights = gaussian_filter1d(finite.astype(float), sigma, mode="constant")
+    return np.where(finite, total / np.where(finite, weights, 1.0), y)
 
 
 def downsample(y: np.ndarray, max_points: int) -> np.ndarray:

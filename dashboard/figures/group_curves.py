@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from dashboard import charts, curve_math
-from dashboard.charts import Line
-from dashboard.comparison import CurveOptions, Group
+from dashboard.compare.comparison import CurveOptions, Group
+from dashboard.figures import curve_math
+from dashboard.figures.chart import Chart
+from dashboard.figures.curves import ColourBar, Line, curve_chart
 
 MAX_RAW_LINES = 12  # with more, the curves before smoothing are not drawn
 CONFIDENCE = 0.95
@@ -22,7 +23,7 @@ def group_chart(
     metric: str,
     options: CurveOptions,
     values: Mapping[str, float] | None = None,
-) -> charts.Chart:
+) -> Chart:
     """The curves of one metric: of a group with one run its curve, of others the mean with a confidence band.
 
     `values` are those of `options.colour_by` by label, from which the groups take their colours.
@@ -40,20 +41,18 @@ def group_chart(
     return replace(chart, notes=(*chart.notes, "the y range leaves out outliers"))
 
 
-def _coloured(
-    lines: Sequence[Line], metric: str, options: CurveOptions, values: Mapping[str, float] | None
-) -> charts.Chart:
+def _coloured(lines: Sequence[Line], metric: str, options: CurveOptions, values: Mapping[str, float] | None) -> Chart:
     """The curves in their own colours, or in those of a scale."""
     finite = [value for value in (values or {}).values() if np.isfinite(value)]
     if not finite:
-        return charts.curve_chart(lines, metric, options.axis, options.log)
-    bar = charts.ColourBar(options.colour_by, min(finite), max(finite))
+        return curve_chart(lines, metric, options.axis, options.log)
+    bar = ColourBar(options.colour_by, min(finite), max(finite))
     shades = _shades(values or {}, bar)
     shaded = [replace(line, shade=shades.get(line.label.rpartition(" (n=")[0] or line.label)) for line in lines]
-    return charts.curve_chart(shaded, metric, options.axis, options.log, bar)
+    return curve_chart(shaded, metric, options.axis, options.log, bar)
 
 
-def _shades(values: Mapping[str, float], bar: charts.ColourBar) -> dict[str, float]:
+def _shades(values: Mapping[str, float], bar: ColourBar) -> dict[str, float]:
     """The place of each value between the lowest and the highest, 0 to 1."""
     span = (bar.high - bar.low) or 1.0
     return {label: (value - bar.low) / span for label, value in values.items() if np.isfinite(value)}
@@ -67,7 +66,10 @@ def group_lines(run_curves: Mapping[str, pd.DataFrame], groups: Sequence[Group],
         parts = [part for part in parts if len(part)]
         if not parts:
             continue
-        smoothed = [part.assign(y=curve_math.smooth(part["y"].to_numpy(), options.smoothing)) for part in parts]
+        smoothed = [
+            part.assign(y=curve_math.smooth(part["y"].to_numpy(), options.smoothing, options.smooth_by))
+            for part in parts
+        ]
         if len(group.ids) > 1:
             label = f"{group.label} (n={len(parts)})"
             lines.append(Line(label, mean_with_band(resample_to_common_x(smoothed)), style))
@@ -96,8 +98,8 @@ def resample_to_common_x(curves: Sequence[pd.DataFrame], points: int = RESAMPLED
         return list(curves)
     if all((curve["x"] == curve["x"].round()).all() for curve in curves):
         return list(curves)
-    ends = [curve["x"].max() for curve in curves if len(curve)]
-    common = np.linspace(0, max(ends, default=1), points)
+    ends = [end for curve in curves if len(curve) for end in (curve["x"].min(), curve["x"].max())]
+    common = np.linspace(min(ends, default=0), max(ends, default=1), points)
     resampled = []
     for curve in curves:
         finite = curve[np.isfinite(curve["y"])]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from dashboard import selection, text
-from dashboard.comparison import COMMIT, Group
+from dashboard.compare.comparison import COMMIT, Group
 from lab.tracking.reading.run_table import RunTable
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import streamlit as st
 import yaml
 
-from dashboard import comparison, selection, text
+from dashboard import selection, text
+from dashboard.compare import comparison
 from lab.comparisons import existing
 from lab.comparisons.existing import How, Reduction
 from lab.comparisons.findings import Findings, sentences
@@ -23,8 +24,10 @@ NAME = "mine"
 def show(table: RunTable, metric: str) -> None:
     """The verdict on each group of runs against the group of the last run, and the commands to go on with."""
     unpaired = st.toggle("unpaired", key="unpaired", bind="query-params", help="Welch's test, for runs without seeds")
-    how = How(metric, 0.0, unpaired, _reduction(table, metric))
-    ids = list(reversed(table.ids))  # the oldest group is the control
+    how = _how(table, metric, unpaired)
+    ids = _with_metric(table, metric)
+    if missing := len(table.ids) - len(ids):
+        st.caption(f"{text.count(missing, 'run')} without {text.escape_markdown(metric)} left out")
     try:
         for sentence in sentences(_compared(ids, how)):
             st.markdown(f"- {text.escape_markdown(sentence, 500)}")
@@ -36,6 +39,23 @@ def show(table: RunTable, metric: str) -> None:
         st.caption("More seeds until it is decided: save this file as it is called, then run its last line")
         st.code(f"# experiments/comparisons/{NAME}.yaml\n{content}\n# make compare NAME={NAME}", "yaml")
         st.download_button("Download", content, f"{NAME}.yaml", "text/yaml", on_click="ignore")
+
+
+def said(table: RunTable, metric: str, unpaired: bool) -> list[str]:
+    """The sentences of the verdict, for the report; none where the runs cannot be compared."""
+    try:
+        return list(sentences(existing.compare(_with_metric(table, metric), _how(table, metric, unpaired))))
+    except LabError:
+        return []
+
+
+def _with_metric(table: RunTable, metric: str) -> list[str]:
+    """The runs that recorded the metric, the oldest first, so that the oldest group is the control."""
+    return [run for run in reversed(table.ids) if metric in table.recorded(run)]
+
+
+def _how(table: RunTable, metric: str, unpaired: bool) -> How:
+    return How(metric, 0.0, unpaired, _reduction(table, metric))
 
 
 def _reduction(table: RunTable, metric: str) -> Reduction | None:

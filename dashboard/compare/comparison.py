@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dashboard import curve_math, selection, text
+from dashboard import selection, text
+from dashboard.figures import curve_math
 from lab.tracking.reading import run_frame, run_table
 from lab.tracking.reading.run_table import RunTable
 
@@ -26,8 +27,9 @@ class Group:
 class CurveOptions:
     """How curves are drawn: x axis, smoothing weight (0: none), logarithmic y axis, range of the x axis."""
 
-    axis: curve_math.Axis = "step"
+    axis: str = "step"
     smoothing: float = 0.0
+    smooth_by: curve_math.Smoothing = "average"
     log: bool = False
     x_range: tuple[float, float] | None = None
     robust: bool = False  # a y range without outliers
@@ -56,10 +58,10 @@ def group_runs(table: RunTable, by: Sequence[str]) -> list[Group]:
 
 
 def colour_choices(table: RunTable) -> list[str]:
-    """What many groups can be coloured by: settings that differ and are numbers, then last values of metrics."""
+    """What many groups can be coloured by, as numbers: the optimizer's settings, others that differ, last values."""
     columns = scatter_columns(table)
     numeric = [str(name) for name in columns if pd.api.types.is_numeric_dtype(columns[name])]
-    return sorted(numeric, key=lambda name: name == selection.SEED)
+    return sorted(numeric, key=lambda name: (name == selection.SEED, not name.startswith("optimizer.")))
 
 
 def colour_values(table: RunTable, groups: Sequence[Group], name: str) -> dict[str, float]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dashboard import selection
-from dashboard.parallel import parallel_coordinates
+from dashboard.figures.parallel import parallel_coordinates
 from lab.errors import LabError
 from lab.studies import storage
 from lab.tracking import store
@@ -73,6 +73,14 @@ def runs_of_trials(table: RunTable, study: str) -> dict[int, str]:
     numbers = pd.to_numeric(tags.loc[runs, "lab.trial"], errors="coerce").dropna()
     pairs = [(int(number), str(run)) for run, number in numbers.items()]
     return {number: f"/run?run={selection.format_ids([run], table)}" for number, run in reversed(pairs)}
+
+
+def run_of_study(table: RunTable, study: str) -> str | None:
+    """The run that stands for a study, the latest; None where there is none."""
+    tags = table.tags
+    if not {"lab.kind", "lab.study"} <= set(tags):
+        return None
+    return next(iter(tags.index[(tags["lab.kind"] == "study") & (tags["lab.study"] == study)]), None)
 
 
 def searched_settings(study: "Study") -> list[str]:

@@ -1,24 +1,25 @@
 """The views of the page Compare."""
 
 import dataclasses
-import difflib
-import fnmatch
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, comparison, components, group_curves, selection, store_reads, text
-from dashboard.comparison import CurveOptions, Group
-from dashboard.parallel import parallel_coordinates
-from lab.errors import LabError
+from dashboard import components, selection, store_reads, text
+from dashboard.compare import comparison
+from dashboard.compare.comparison import CurveOptions, Group
+from dashboard.figures import group_curves
+from dashboard.figures.chart import Chart
+from dashboard.figures.parallel import parallel_coordinates
+from dashboard.figures.scatter import scatter
 from lab.tracking.reading import run_table, summaries
 from lab.tracking.reading.metric_names import SYSTEM, TEST, VALIDATION, is_curve, split_of
 from lab.tracking.reading.run_table import RunTable
 
+MAX_CLICKED = 5  # points that are linked
 MAX_DIMENSIONS = 8
-MAX_MATCHING = 24  # metrics of a pattern
 MAX_SUMMARIES = 6  # metrics whose best values are computed
 
 
@@ -27,14 +28,6 @@ def metric_names(table: RunTable) -> list[str]:
     curves = [str(name) for name in table.metrics if is_curve(str(name)) and split_of(str(name))[0] != TEST]
     system = sorted(str(name) for name in table.metrics if str(name).startswith(SYSTEM))
     return [*sorted(curves, key=lambda name: (split_of(name)[0] != VALIDATION, name)), *system]
-
-
-def matching_metrics(names: Sequence[str], chosen: Sequence[str]) -> list[str]:
-    """The chosen metrics, and those that match the chosen patterns such as `val/*`, at most MAX_MATCHING of these."""
-    found: list[str] = []
-    for pattern in chosen:
-        found += [pattern] if pattern in names else fnmatch.filter(names, pattern)[:MAX_MATCHING] or [pattern]
-    return list(dict.fromkeys(found))
 
 
 def with_best_values(table: RunTable) -> RunTable:
@@ -46,7 +39,7 @@ def with_best_values(table: RunTable) -> RunTable:
 
 def show_curves(
     table: RunTable, groups: Sequence[Group], metrics: Sequence[str], options: CurveOptions
-) -> list[tuple[str, charts.Chart]]:
+) -> list[tuple[str, Chart]]:
     """A chart for each metric; returns the metrics with their charts, for the report."""
     shown = []
     for metric in metrics:
@@ -69,7 +62,7 @@ def _show_unrecorded(metric: str) -> None:
     st.info(f"None of these runs recorded {text.escape_markdown(metric)}.")
 
 
-def show_scatter(table: RunTable, labels: dict[str, str], metric: str) -> None:
+def show_scatter(table: RunTable, labels: dict[str, str], metric: str) -> list[tuple[str, Chart]]:
     """Any setting or metric against any other."""
     columns = comparison.scatter_columns(table)
     names = [str(name) for name in columns]
@@ -78,20 +71,20 @@ def show_scatter(table: RunTable, labels: dict[str, str], metric: str) -> None:
     x = left.selectbox("x axis", names, names.index(default), key="x", bind="query-params")
     y_index = names.index(metric) if metric in names else len(names) - 1
     y = right.selectbox("y axis", names, y_index, key="y", bind="query-params")
-    _scatter(columns, x, y, labels, "scatter")
+    return _scatter(table, columns, x, y, labels, "scatter")
 
 
-def show_time(table: RunTable, labels: dict[str, str], metric: str) -> None:
+def show_time(table: RunTable, labels: dict[str, str], metric: str) -> list[tuple[str, Chart]]:
     """A metric against the training time, with the Pareto front."""
     columns = comparison.scatter_columns(table)
     if metric not in columns:
         _show_unrecorded(metric)
-        return
+        return []
     higher = selection.higher_is_better(table, metric)
     name = text.escape_markdown(metric)
     unknown = f"Nothing says whether a higher {name} is better, so no run is marked as the best for its time."
     st.caption(unknown if higher is None else f"Diamonds: no other run is both faster and better in {name}.")
-    _scatter(columns, "training seconds", metric, labels, "cost", higher, _unfinished(table))
+    return _scatter(table, columns, "training seconds", metric, labels, "cost", higher, _unfinished(table))
 
 
 def _unfinished(table: RunTable) -> list[str]:
@@ -102,6 +95,7 @@ def _unfinished(table: RunTable) -> list[str]:
 
 
 def _scatter(
+    table: RunTable,
     columns: pd.DataFrame,
     x: str,
     y: str,
@@ -109,73 +103,36 @@ def _scatter(
     key: str,
     higher: bool | None = None,
     unfinished: Sequence[str] = (),
-) -> None:
+) -> list[tuple[str, Chart]]:
     """A scatter plot; with the Pareto front of finished runs if `higher` says which direction of y is better."""
     points = pd.DataFrame({"x": columns[x], "y": columns[y]}, index=columns.index).dropna()
     points = points[np.isfinite(points.select_dtypes("number")).all(axis=1)]
     if not len(points):
         st.info("No run has a finite value of both.")
-        return
+        return []
     front = None
     if higher is not None:
         costs = points["x"].where(~points.index.isin(unfinished)).to_numpy(float)
         front = comparison.pareto_front(costs, points["y"].to_numpy(), higher)
-    chart = charts.scatter(points, x, y, [labels[run] for run in points.index], front)
-    components.show_chart(chart, key, f"{y} against {x}")
+    chart = scatter(points, x, y, [labels[run] for run in points.index], front)
+    title = f"{y} against {x}"
+    for point in components.show_chart(chart, key, title, selectable=True)[:MAX_CLICKED]:
+        if (run := point.get("customdata")) in labels:
+            components.link_to_run(table, str(run))
+    return [(title, chart)]
 
 
-def show_parallel_coordinates(table: RunTable, metric: str) -> None:
+def show_parallel_coordinates(table: RunTable, metric: str) -> list[tuple[str, Chart]]:
     """Parallel coordinates of the settings that differ and one metric."""
     columns = comparison.scatter_columns(table)
     if metric not in columns:
         _show_unrecorded(metric)
-        return
+        return []
     names = [name for name in selection.differing_settings(table.params) if name != metric][:MAX_DIMENSIONS]
     usable = columns[np.isfinite(columns[metric])]
     if not len(usable) or not names:
         st.info("Parallel coordinates need runs that differ in a setting and have a finite value of the metric.")
-        return
+        return []
     chart = parallel_coordinates(usable[[*names, metric]], metric)
     components.show_chart(chart, "parallel", "parallel coordinates")
-
-
-def show_code(table: RunTable, labels: dict[str, str]) -> None:
-    """The differences in code and configuration between two runs."""
-    if len(table.ids) < 2:
-        st.info("This view compares two runs; choose at least two.")
-        return
-    left, right = st.columns(2)
-    first = left.selectbox("From", table.ids, 0, format_func=labels.__getitem__, key="from")
-    second = right.selectbox("to", table.ids, 1, format_func=labels.__getitem__, key="to")
-    _show_commits(table, first, second)
-    for path, title in (("config.yaml", "Configuration"), ("git.diff", "Uncommitted changes")):
-        st.markdown(f"**{title}**")
-        _show_diff(first, second, path)
-
-
-def _show_commits(table: RunTable, first: str, second: str) -> None:
-    commits = [
-        table.tags[comparison.COMMIT].get(run) if comparison.COMMIT in table.tags else None for run in (first, second)
-    ]
-    if not all(isinstance(commit, str) for commit in commits):
-        st.caption("At least one of these runs did not record its commit.")
-    elif commits[0] == commits[1]:
-        st.markdown("Code: the same commit")
-        st.code(f"git show {commits[0]}", "bash")
-    else:
-        st.markdown("Code: different commits; in the repository:")
-        st.code(f"git diff {commits[0]} {commits[1]}", "bash")
-
-
-def _show_diff(first: str, second: str, path: str) -> None:
-    """The unified diff of an artifact of two runs."""
-    try:
-        texts = [store_reads.artifact_text(run, path).splitlines() for run in (first, second)]
-    except LabError as error:
-        st.warning(text.escape_markdown(str(error), 300))
-        return
-    diff = "\n".join(difflib.unified_diff(texts[0], texts[1], "from", "to", lineterm="", n=2))
-    if diff:
-        st.code(diff, language="diff")
-    else:
-        st.caption("no difference" if any(texts) else f"neither run has {path}")
+    return [("parallel coordinates", chart)]

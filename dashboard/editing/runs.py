@@ -1,4 +1,4 @@
-"""Controls that change the selected runs: rename, tag, note, archive, restore."""
+"""Controls that change the selected runs: rename, note, pin, tag, archive, restore."""
 
 from collections.abc import Callable
 
@@ -9,6 +9,7 @@ from lab.errors import LabError
 from lab.tracking import edits
 from lab.tracking.reading.run_table import RunTable
 
+PIN = "pinned"  # a tag
 # Keys of the session state.
 LAST_ARCHIVED = "archived-last"
 EDIT_ERROR = "edit-error"
@@ -22,6 +23,7 @@ def show_controls(table: RunTable, selected: list[str], archived: bool) -> None:
     with st.popover("Change", icon=":material/edit:"):
         if len(selected) == 1:
             _show_name_and_note(table, selected[0])
+        _show_pin(table, selected)
         st.text_input("Tag", key="edit-tag", placeholder="a tag name of your choice")
         st.text_input("Value", key="edit-value", placeholder="empty removes the tag")
         st.button("Set tag", on_click=_tag, args=(selected,))
@@ -30,11 +32,45 @@ def show_controls(table: RunTable, selected: list[str], archived: bool) -> None:
 
 
 def _show_name_and_note(table: RunTable, run: str) -> None:
-    note = table.tags[edits.NOTE].get(run) if edits.NOTE in table.tags else None
     st.text_input("Name", table.info.at[run, "name"], key=f"edit-name-{run}")
     st.button("Rename", on_click=_rename, args=(run,))
-    st.text_area("Note", note if isinstance(note, str) else "", key=f"edit-note-{run}")
+    _edit_note(table, run)
+
+
+def _edit_note(table: RunTable, run: str) -> None:
+    st.text_area("Note", _note_of(table, run), key=f"edit-note-{run}", help="Markdown")
     st.button("Save note", on_click=_note, args=(run,))
+
+
+def _note_of(table: RunTable, run: str) -> str:
+    note = table.tags[edits.NOTE].get(run) if edits.NOTE in table.tags else None
+    return note if isinstance(note, str) else ""
+
+
+def _show_pin(table: RunTable, selected: list[str]) -> None:
+    """A button that pins the runs, so that Home lists them; of runs that are all pinned one that undoes it."""
+    pinned = set(pinned_runs(table))
+    value = "" if pinned >= set(selected) else "yes"
+    st.button("Pin" if value else "Unpin", on_click=_pin, args=(selected, value), icon=":material/push_pin:")
+
+
+def pinned_runs(table: RunTable) -> list[str]:
+    """The runs with the tag PIN, latest first."""
+    return list(table.tags.index[table.tags[PIN].notna()]) if PIN in table.tags else []
+
+
+def show_note(table: RunTable, run: str) -> None:
+    """The note of a run, as Markdown; nothing where it has none."""
+    if note := _note_of(table, run).strip():
+        with st.container(border=True):
+            st.markdown(text.without_pictures(note))
+
+
+def show_note_control(table: RunTable, run: str) -> None:
+    """A menu that changes the note of the run that stands for a comparison or a study."""
+    with st.popover("Note", icon=":material/edit_note:"):
+        _edit_note(table, run)
+    show_result()
 
 
 def show_result() -> None:
@@ -53,6 +89,10 @@ def _rename(run: str) -> None:
 
 def _note(run: str) -> None:
     _apply(edits.note, run, st.session_state[f"edit-note-{run}"])
+
+
+def _pin(selected: list[str], value: str) -> None:
+    _apply(edits.tag, selected, PIN, value)
 
 
 def _tag(selected: list[str]) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard import text
-from dashboard.charts import HEIGHT, Chart
+from dashboard.figures.chart import HEIGHT, Chart
 
 UNSET = "unset"
 BELOW = 0.15  # of the range of an axis, where the tick of rows without the setting lies

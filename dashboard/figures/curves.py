@@ -1,4 +1,4 @@
-"""Plotly figures from data, as pure functions. The colours can be told apart by colour-blind readers."""
+"""Figures of curves, as pure functions of lines of points."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,19 +9,16 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from dashboard import curve_math, text
+from dashboard import text
+from dashboard.figures import curve_math
+from dashboard.figures.chart import Chart, colour, dash, marker, rgba, set_layout
 
-# The palette of Okabe and Ito, without the colours that vanish on a white or a black background.
-COLOURS = ("#0080C8", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8C8C8C")
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-MARKERS = ("circle", "square", "diamond", "cross", "triangle-up", "triangle-down", "star", "pentagon")
 MAX_POINTS = 20_000  # in one figure; a browser draws this many without a noticeable delay
 MAX_POINTS_PER_CURVE = 800
 MIN_POINTS_PER_CURVE = 100
 MAX_POINTS_WITH_MARKERS = 40
 MAX_IN_LEGEND = 10  # lines whose legend stands above the figure; of more it stands beside it, and scrolls
 SCALE = "Viridis"
-HEIGHT = 420
 BAND_OPACITY = 0.18
 
 
@@ -54,17 +51,8 @@ class ColourBar:
     high: float
 
 
-@dataclass(frozen=True)
-class Chart:
-    """A figure, the notes below it, and the same data as a table."""
-
-    figure: go.Figure
-    notes: tuple[str, ...]
-    table: pd.DataFrame
-
-
 def curve_chart(
-    lines: Sequence[Line], metric: str, axis: curve_math.Axis, log: bool = False, bar: ColourBar | None = None
+    lines: Sequence[Line], metric: str, axis: str, log: bool = False, bar: ColourBar | None = None
 ) -> Chart:
     """The curves of one metric in one figure, downsampled; the notes report omitted points and non-finite values.
 
@@ -76,7 +64,11 @@ def curve_chart(
     figure = go.Figure(
         [trace for line, data in zip(lines, thinned, strict=True) for trace in _traces(line, data, max_points)]
     )
-    set_layout(figure, text.escape_html(metric), curve_math.AXIS_TITLES[axis])
+    set_layout(figure, text.escape_html(metric), text.escape_html(curve_math.AXIS_TITLES.get(axis, axis)))
+    if axis == curve_math.DATE:
+        figure.update_xaxes(type="date")
+    if bar is None and len(lines) <= MAX_IN_LEGEND:
+        figure.update_layout(hovermode="x unified")  # the values of all lines where the cursor is
     if bar is not None:
         figure.add_trace(_bar_trace(bar))
         figure.update_layout(showlegend=False)
@@ -148,7 +140,7 @@ def _band_trace(line: Line, data: pd.DataFrame) -> dict[str, Any]:
         "x": np.concatenate([data["x"], data["x"][::-1]]),
         "y": np.concatenate([data["high"], data["low"][::-1]]),
         "fill": "toself",
-        "fillcolor": _rgba(line.colour, BAND_OPACITY),
+        "fillcolor": rgba(line.colour, BAND_OPACITY),
         "line": {"width": 0},
     }
 
@@ -192,66 +184,3 @@ def _notes_on_missing(lines: Sequence[Line], log: bool) -> list[str]:
     if log and (below := int((values <= 0).sum())):
         notes.append(f"{text.count(below, 'value')} of 0 or less cannot be shown on a logarithmic axis")
     return notes
-
-
-def scatter(points: pd.DataFrame, x: str, y: str, labels: Sequence[str], front: np.ndarray | None = None) -> Chart:
-    """A scatter plot of the columns x and y, titled `x` and `y`; `front` marks the points on the Pareto front."""
-    on_front = front if front is not None else np.zeros(len(points), bool)
-    figure = go.Figure(
-        go.Scatter(
-            x=points["x"],
-            y=points["y"],
-            text=[text.escape_html(label) for label in labels],
-            mode="markers",
-            marker={
-                "size": np.where(on_front, 13, 9),
-                "color": np.where(on_front, COLOURS[3], COLOURS[0]),
-                "symbol": np.where(on_front, "diamond", "circle"),
-            },
-            hovertemplate="%{text}<br>%{y} at %{x}<extra></extra>",
-            showlegend=False,
-        )
-    )
-    if on_front.any():
-        edge = points[on_front].sort_values("x")
-        line = {"shape": "hv", "color": COLOURS[3], "dash": "dot"}
-        figure.add_trace(go.Scatter(x=edge["x"], y=edge["y"], mode="lines", line=line, name="Pareto front"))
-    set_layout(figure, text.escape_html(y), text.escape_html(x))
-    table = points.rename(columns={"x": x, "y": y if y != x else f"{y} (y)"}).assign(run=list(labels))
-    return Chart(figure, (), table.assign(front=on_front) if front is not None else table)
-
-
-def set_layout(figure: go.Figure, y: str, x: str) -> None:
-    """The height, legend and titles of the axes that all figures share."""
-    figure.update_layout(
-        height=HEIGHT,
-        margin={"l": 10, "r": 10, "t": 30, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "font": {"size": 12}},
-        xaxis_title=x,
-        yaxis_title=y,
-        hovermode="closest",
-    )
-    figure.update_yaxes(exponentformat="power", minexponent=6, separatethousands=True)
-
-
-def colour(style: int) -> str:
-    """The colour of the n-th line."""
-    return COLOURS[style % len(COLOURS)]
-
-
-def dash(style: int) -> str:
-    """The dash pattern of the n-th line; the first 42 lines differ in colour or pattern."""
-    return DASHES[style % len(DASHES)]
-
-
-def marker(style: int) -> str:
-    """The marker of the n-th line."""
-    return MARKERS[style % len(MARKERS)]
-
-
-def _rgba(colour: str, opacity: float) -> str:
-    if colour.startswith("rgb("):
-        red, green, blue = (int(part) for part in colour[4:-1].split(","))
-    else:
-        red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{opacity})"

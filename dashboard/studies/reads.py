@@ -6,7 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import store_reads, studies
+from dashboard import store_reads
+from dashboard.studies import stored as studies
 from lab.errors import LabError
 from lab.studies import storage
 from lab.studies.importance import Importance, importance_of

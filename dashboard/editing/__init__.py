@@ -1,0 +1,1 @@
+"""What the pages change in the store: names, tags, notes, archiving, and saved views."""

@@ -1,0 +1,1 @@
+"""Figures of runs, as pure functions of data: curves, scatter plots, parallel coordinates. No Streamlit."""

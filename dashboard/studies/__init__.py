@@ -1,0 +1,1 @@
+"""Studies: what Optuna stored of them, read and drawn."""
