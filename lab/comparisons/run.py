@@ -53,8 +53,9 @@ def run(comparison: Comparison, workers: int, on_progress: OnProgress) -> Compar
     plan = Plan(comparison.max_seeds, comparison.min_seeds, comparison.alpha, comparison.margin)
     scores = StoredScores(name, plan)
     _check_plan(plan, scores)
+    arms = [comparison.on_fold(arm) for arm in comparison.arms]
     with driver_lock(name):
-        opened = open_workers(workers)  # before `stop_on_signals`: Ray installs signal handlers of its own
+        opened = open_workers(workers, arms)  # before `stop_on_signals`: Ray installs signal handlers of its own
         try:
             with stop_on_signals():
                 return _run(comparison, name, known, scores, opened, on_progress)

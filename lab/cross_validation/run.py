@@ -65,7 +65,7 @@ def run(experiment: Experiment, count: int, workers: int, on_progress: OnProgres
     name = f"{experiment.name}-{_fingerprint(experiment, count, built)}"
     with driver_lock(name):
         scores = StoredFoldScores(name, count)
-        opened = open_workers(workers)  # before `stop_on_signals`: Ray installs signal handlers of its own
+        opened = open_workers(workers, [first])  # before `stop_on_signals`: Ray installs signal handlers of its own
         try:
             with stop_on_signals():
                 return _run(experiment, built, scores, opened, on_progress)

@@ -1,9 +1,11 @@
 """What trains the jobs of a study or comparison: this process, or workers on Ray."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from lab.errors import TrainingFailed
+from lab.config.experiment import Experiment
+from lab.errors import TrainingFailed, printable, redacted
 from lab.parallel.jobs import Job, OnEpoch, Outcome, train_job
 from lab.signals import uninterrupted
 
@@ -62,13 +64,21 @@ def run_jobs(
                 raise TrainingFailed(f"{lost} trainings one after the other were lost; the last: {outcome.reason}")
 
 
-def open_workers(count: int) -> Workers:
-    """Workers in this process for one, on Ray for several; raises LabError if Ray is missing or does not answer."""
+def open_workers(count: int, experiments: Sequence[Experiment]) -> Workers:
+    """Workers in this process for one, on Ray for several, which train variants of the experiments.
+
+    Raises LabError where they cannot be had.
+    """
     if count == 1:
         return InProcess()
     from lab.parallel.ray_workers import RayWorkers
 
-    return RayWorkers(count)
+    return RayWorkers(count, experiments)
+
+
+def say(line: str) -> None:
+    """Tell about the workers, beside the progress of what they train."""
+    print(f"lab: {printable(redacted(line))}", file=sys.stderr, flush=True)
 
 
 class InProcess:

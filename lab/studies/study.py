@@ -119,7 +119,9 @@ def run(experiment: Experiment, options: Options, progress: Progress) -> StudyRe
     storage.quiet_optuna()
     name = f"{experiment.name}-{space.fingerprint(objective.metric)}"
     with driver_lock(name):
-        workers = open_workers(options.workers)  # before `stop_on_signals`: Ray installs signal handlers of its own
+        workers = open_workers(
+            options.workers, [experiment]
+        )  # before `stop_on_signals`: Ray installs signal handlers of its own
         try:
             study = _open(space, name, objective, options)
             with stop_on_signals():
