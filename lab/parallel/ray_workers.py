@@ -56,10 +56,12 @@ class RayWorkers:
             self._ray = cluster.connect(count, self._resources, {"working_dir": folder})
         try:
             self._nodes = cluster.nodes(self._ray, self._resources)
+            self._check_room(count)
             if shipped:
                 say(str(shipped))
                 self._nodes = self._rehearsed(experiments)
-            self.capacity = self._checked(count)
+            room = sum(node.room for node in self._nodes)
+            self.capacity = min(count or room, room)
         except BaseException:
             self._ray.shutdown()
             raise
@@ -67,12 +69,11 @@ class RayWorkers:
         self._reports: dict[Any, Any] = {}  # the future of the next reports of a job, and that of its outcome
         self._idle = [self._new_worker(self._roomiest()) for _ in range(self.capacity)]
 
-    def _checked(self, count: int | None) -> int:
-        """The number of workers; raises LabError where the nodes have no room for them."""
+    def _check_room(self, count: int | None) -> None:
+        """Raise LabError where the nodes have no room for so many workers."""
         room = sum(node.room for node in self._nodes)
         if count is not None and count > room:
             raise LabError(f"--workers {count}: there is room for {room}, each with {self._resources}")
-        return room if count is None else count
 
     def _rehearsed(self, experiments: Sequence[Experiment]) -> list[Node]:
         """The nodes that can train the experiments; raises LabError if none can."""

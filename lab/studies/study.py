@@ -3,7 +3,6 @@
 import dataclasses
 import math
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -18,7 +17,8 @@ from lab.signals import stop_on_signals
 from lab.studies import confirmation, figures, storage
 from lab.studies.confirmation import Candidate, Confirmation, Mean, mean_of, select_candidates
 from lab.studies.importance import Importance, importance_of
-from lab.studies.search import REASON, Context, Counts, Objective, Search, counts
+from lab.studies.search import Context, Counts, Objective, Search, best, counts, reasons
+from lab.studies.shared_lock import SharedLock
 from lab.studies.space import Space, parse_space
 from lab.tracking import store
 from lab.tracking.reading import directions
@@ -118,26 +118,31 @@ def run(experiment: Experiment, options: Options, progress: Progress) -> StudyRe
     store.check_writable()
     storage.quiet_optuna()
     name = f"{experiment.name}-{space.fingerprint(objective.metric)}"
-    with driver_lock(name):
-        workers = open_workers(
-            options.workers, [experiment]
-        )  # before `stop_on_signals`: Ray installs signal handlers of its own
+    with driver_lock(name), storage.study_lock(name) as lock:
+        # Before `stop_on_signals`: Ray installs signal handlers of its own.
+        workers = open_workers(options.workers, [experiment])
         try:
             study = _open(space, name, objective, options)
-            with stop_on_signals():
-                return _run(space, study, objective, options, workers, progress)
+            with stop_on_signals(), storage.losses_in_one_line():
+                return _run(space, study, objective, options, workers, lock, progress)
         finally:
             workers.close()
 
 
 def _run(
-    space: Space, study: "Study", objective: Objective, options: Options, workers: Workers, progress: Progress
+    space: Space,
+    study: "Study",
+    objective: Objective,
+    options: Options,
+    workers: Workers,
+    lock: SharedLock,
+    progress: Progress,
 ) -> StudyResult:
     started = time.monotonic()
     outbox = Outbox()
     tracker = outbox.tracker(study.user_attrs[storage.PARENT])
     tags = _tags(space.experiment, study.study_name) | directions.as_tag(objective.directions)
-    context = Context(space, study, objective, ParentRun(outbox, tracker.id, tags, objective.directions))
+    context = Context(space, study, objective, ParentRun(outbox, tracker.id, tags, objective.directions), lock)
     _start(context, tracker, options)
     with recorded_status(outbox, tracker):
         _search(context, options, workers, progress)
@@ -222,22 +227,6 @@ def _search(context: Context, options: Options, workers: Workers, progress: Prog
     search.run(workers, options.trials, time.monotonic() + 60 * options.minutes)
     if not counts(study).finished:
         raise TrainingFailed(_no_trial_finished(study))
-
-
-def best(study: "Study") -> tuple[int, float] | None:
-    """The number and score of the best trial so far."""
-    try:
-        trial = study.best_trial
-    except ValueError:  # none is complete
-        return None
-    return trial.number, float(trial.value or 0.0)
-
-
-def reasons(study: "Study") -> list[str]:
-    """Why trials failed, the most frequent reason first, with how many trials."""
-    trials = study.get_trials(deepcopy=False)
-    found = Counter(reason for trial in trials if (reason := trial.user_attrs.get(REASON)))
-    return [f"{reason} ({count} trials)" if count > 1 else reason for reason, count in found.most_common()]
 
 
 def _no_trial_finished(study: "Study") -> str:
