@@ -30,6 +30,7 @@ class Nodes:
         self._folder = folder
         self._hidden = hidden
         self._running: dict[str, subprocess.Popen] = {}
+        self.gate = folder / "gate"  # a file that all nodes see
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -46,13 +47,18 @@ class Nodes:
         own_mounts = ["unshare", "--mount", "sh", "-c", hide, str(self._hidden)] if os.getuid() == 0 else []
         self._start(name, [*own_mounts, *node], environment)
 
+    def processes(self, name: str) -> list[psutil.Process]:
+        """What a node has started."""
+        with suppress(psutil.NoSuchProcess):
+            return psutil.Process(self._running[name].pid).children(recursive=True)
+        return []
+
     def kill(self, name: str) -> None:
         """Kill all processes of a node at once, as if its power failed."""
+        for each in self.processes(name):
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
         process = self._running.pop(name)
-        with suppress(psutil.NoSuchProcess):
-            for each in psutil.Process(process.pid).children(recursive=True):
-                with suppress(psutil.NoSuchProcess):
-                    each.kill()
         process.kill()
         process.wait()
 

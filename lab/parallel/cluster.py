@@ -17,7 +17,7 @@ from lab.errors import LabError
 from lab.parallel.jobs import Resources
 
 CONNECT_TIMEOUT = 5.0  # seconds
-ANSWER_TIMEOUT = 20.0  # seconds; `ray health-check` needs two
+ANSWER_TIMEOUT = 15.0  # seconds; `ray health-check` needs two
 RAY_SETTINGS = {  # environment variables that Ray reads when it is imported
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_worker_niceness": "0",  # its default gives workers the lowest priority

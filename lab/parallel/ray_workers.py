@@ -54,20 +54,23 @@ class RayWorkers:
         with TemporaryDirectory(prefix="lab-") as folder:
             shipped = working_folder.copy(experiments, Path(folder)) if cluster.is_named() else None
             self._ray = cluster.connect(count, self._resources, {"working_dir": folder})
+        self._busy: dict[Any, _Busy] = {}  # by the future of the outcome
+        self._reports: dict[Any, Any] = {}  # the future of the next reports of a job, and that of its outcome
+        self._idle: list[_Worker] = []
         try:
             self._nodes = cluster.nodes(self._ray, self._resources)
             self._check_room(count)
             if shipped:
                 say(str(shipped))
-                self._nodes = self._rehearsed(experiments)
+                self._rehearse(experiments)
             room = sum(node.room for node in self._nodes)
             self.capacity = min(count or room, room)
+            self._idle = self._idle[: self.capacity]
+            while len(self._idle) < self.capacity:
+                self._idle.append(self._new_worker(self._roomiest()))
         except BaseException:
             self._ray.shutdown()
             raise
-        self._busy: dict[Any, _Busy] = {}  # by the future of the outcome
-        self._reports: dict[Any, Any] = {}  # the future of the next reports of a job, and that of its outcome
-        self._idle = [self._new_worker(self._roomiest()) for _ in range(self.capacity)]
 
     def _check_room(self, count: int | None) -> None:
         """Raise LabError where the nodes have no room for so many workers."""
@@ -75,27 +78,28 @@ class RayWorkers:
         if count is not None and count > room:
             raise LabError(f"--workers {count}: there is room for {room}, each with {self._resources}")
 
-    def _rehearsed(self, experiments: Sequence[Experiment]) -> list[Node]:
-        """The nodes that can train the experiments; raises LabError if none can."""
+    def _rehearse(self, experiments: Sequence[Experiment]) -> None:
+        """Start a worker on each node and keep those that can train the experiments; raises LabError if none can."""
         jobs = [Job(0, each.name, each.to_yaml()) for each in experiments]
         expected = rehearsal.here(jobs)
-        actors = [self._new_worker(node).actor for node in self._nodes]
-        futures = [actor.rehearse.remote(jobs, self._resources.gpus) for actor in actors]
+        workers = [self._new_worker(node) for node in self._nodes]
+        futures = [worker.actor.rehearse.remote(jobs, self._resources.gpus) for worker in workers]
         with _stopped_as_such():
             self._ray.wait(futures, num_returns=len(futures), timeout=REHEARSAL_SECONDS)
-        found = [self._surroundings(future) for future in futures]
-        for actor, node in zip(actors, self._nodes, strict=True):
-            self._ray.kill(actor)
-            node.workers = 0
-        differences = [rehearsal.difference(each, expected) for each in found]
-        named = list(zip(self._nodes, differences, strict=True))
-        able = [node for node, (_, unfit) in named if not unfit]
-        if not able:
-            raise LabError(*[f"node {node.name}: {what}; no node is left" for node, (what, _) in named])
-        for node, (what, unfit) in named:
-            if what:
-                say(f"node {node.name}{' is put aside' if unfit else ''}: {what}")
-        return able
+        lines = []
+        for worker, future in zip(workers, futures, strict=True):
+            different, unfit = rehearsal.difference(self._surroundings(future), expected)
+            if unfit:
+                self._nodes.remove(worker.node)
+                self._ray.kill(worker.actor)
+            else:
+                self._idle.append(worker)
+            if different:
+                lines.append(f"node {worker.node.name}{' is put aside' if unfit else ''}: {different}")
+        if not self._nodes:
+            raise LabError(*[f"{line}; no node is left" for line in lines])
+        for line in lines:
+            say(line)
 
     def _surroundings(self, future: Any) -> Surroundings:
         try:
