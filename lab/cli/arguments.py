@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import Protocol
 
+WORKERS = "on Ray if above 1 (as many as fit on RAY_ADDRESS; 1 without)"
 Command = Callable[[argparse.Namespace], int]
 
 

@@ -53,8 +53,8 @@ def connect(count: int | None, resources: Resources, runtime_env: Mapping[str, A
         os.environ.setdefault(name, value)
     if importlib.util.find_spec("ray") is None or sys.modules.get("ray", "") is None:
         raise LabError(
-            f"--workers {count}: needs Ray, which is not installed; use `make study ... WORKERS={count}`, "
-            "or .venv/bin/pip install -c constraints.txt -e '.[ray]'"
+            f"--workers {count or 'on a cluster'}: needs Ray, which is not installed; use `make study ... "
+            f"WORKERS={count or 2}`, or .venv/bin/pip install -c constraints.txt -e '.[ray]'"
         )
     if address:
         _check_answers(address)

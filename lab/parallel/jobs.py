@@ -52,6 +52,12 @@ class Resources:
     cpus: float = 1.0
     gpus: float = 0.0
 
+    @classmethod
+    def of(cls, experiments: Sequence[Experiment]) -> "Resources":
+        """What the most demanding of the experiments asks for."""
+        each = [cls(**experiment.resources) for experiment in experiments]
+        return cls(max(one.cpus for one in each), max(one.gpus for one in each))
+
     def __str__(self) -> str:
         cpus = f"{self.cpus:g} CPU{'s' if self.cpus != 1 else ''}"
         return f"{cpus} and {self.gpus:g} GPU{'s' if self.gpus != 1 else ''}" if self.gpus else cpus

@@ -50,7 +50,7 @@ class RayWorkers:
     """
 
     def __init__(self, count: int | None, experiments: Sequence[Experiment]):
-        self._resources = Resources()
+        self._resources = Resources.of(experiments)
         with TemporaryDirectory(prefix="lab-") as folder:
             shipped = working_folder.copy(experiments, Path(folder)) if cluster.is_named() else None
             self._ray = cluster.connect(count, self._resources, {"working_dir": folder})

@@ -100,8 +100,8 @@ class Search:
     def _enqueue_own_settings(self) -> None:
         """Make the experiment's own settings the first trial: they are the baseline of the search."""
         params = self.context.space.own_params()
-        if params and not self.study.get_trials(deepcopy=False):
-            self.study.enqueue_trial(params)
+        if params and not any(trial.params == params for trial in self.study.get_trials(deepcopy=False)):
+            self.study.enqueue_trial(params, skip_if_exists=True)
 
     def _ask(self) -> Job:
         trial = self.study.ask()

@@ -31,6 +31,7 @@ SAMPLERS: tuple[Sampler, ...] = ("tpe", "gp", "random", "cmaes")
 PRUNERS: tuple[Pruner, ...] = ("hyperband", "median", "none")
 # User attributes of a study:
 SPACE = "lab.space"  # the fingerprint of its search space
+SETTINGS = "lab.settings"  # the fingerprint of all settings but the space
 PARENT = "lab.journal"  # the tracker id of its own run
 RETRIED = "lab.retried"  # the numbers of interrupted trials that were enqueued again
 DRIVER = "lab.driver"  # the machine that runs it, and the lock file that its driver holds

@@ -12,9 +12,9 @@ from lab.config.experiment import Experiment
 from lab.errors import LabError, TrainingFailed, did_you_mean
 from lab.parallel.child_runs import ParentRun, driver_lock, recorded_status
 from lab.parallel.jobs import prepared_data
-from lab.parallel.workers import Workers, open_workers
+from lab.parallel.workers import Workers, open_workers, say
 from lab.signals import stop_on_signals
-from lab.studies import confirmation, figures, storage
+from lab.studies import confirmation, earlier_trials, figures, storage
 from lab.studies.confirmation import Candidate, Confirmation, Mean, mean_of, select_candidates
 from lab.studies.importance import Importance, importance_of
 from lab.studies.search import Context, Counts, Objective, Search, best, counts, reasons
@@ -51,7 +51,7 @@ class Options:
 
     trials: int = 30
     minutes: float = math.inf
-    workers: int = 1
+    workers: int | None = None  # None: as many as a cluster has room for, one without a cluster
     sampler: storage.Sampler = "tpe"
     pruner: storage.Pruner = "hyperband"
     metric: str | None = None
@@ -61,7 +61,8 @@ class Options:
     def check(self) -> None:
         """Raise LabError with a line for every number that is out of range."""
         counts = {"trials": self.trials, "workers": self.workers, "top": self.top, "seeds": self.seeds}
-        errors = [f"--{name}: must be at least 1, not {value}" for name, value in counts.items() if value < 1]
+        given = {name: value for name, value in counts.items() if value is not None}
+        errors = [f"--{name}: must be at least 1, not {value}" for name, value in given.items() if value < 1]
         if not self.minutes > 0:
             errors.append(f"--minutes: must be above 0, not {self.minutes:g}")
         if errors:
@@ -193,6 +194,8 @@ def _open(space: Space, name: str, objective: Objective, options: Options) -> "S
     """The stored study, with a sampler that does not repeat the choices of an earlier session."""
     experiment = space.experiment
     study = storage.open_study(name, objective.higher_is_better, space.fingerprint(objective.metric))
+    if line := earlier_trials.adopt(study, space, objective.metric):
+        say(line)
     seed = 10_000 * experiment.seed + len(study.get_trials(deepcopy=False))
     storage.record_driver(study, name)
     study.sampler = storage.make_sampler(options.sampler, options.trials, seed)
