@@ -41,7 +41,9 @@ class Nodes:
         self._start("head", [RAY, "start", *options])
 
     def add(self, name: str, environment: Mapping[str, str] = {}) -> None:
-        """Start a node in an empty folder, in which the project is not to be seen."""
+        """Start a node in an empty folder, in which the project is not to be seen, unless it runs."""
+        if name in self._running:
+            return
         node = [RAY, "start", "--address", self.address]
         hide = 'mount -t tmpfs tmpfs "$0" && exec "$@"'
         own_mounts = ["unshare", "--mount", "sh", "-c", hide, str(self._hidden)] if os.getuid() == 0 else []

@@ -37,6 +37,7 @@ def searched(tiny: str, workplace: Path, nodes: Nodes, monkeypatch: pytest.Monke
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with (workplace / "experiments" / "tiny.yaml").open("a") as file:
         file.write(SEARCH)
+    nodes.add("other")
     nodes.gate.unlink(missing_ok=True)
     (workplace / "gated.py").write_text(GATED.replace('Path("open")', f'Path("{nodes.gate}")'))
     return tiny
@@ -84,7 +85,6 @@ def test_trials_of_a_killed_worker_and_of_a_killed_node_are_trained_elsewhere(
     monkeypatch.setenv("LAB_STUDY_STORAGE", "sqlite:///here.db")
     run(searched, *SETTINGS, trials=4, top=1, seeds=1, pruner="none", sampler="random")
     assert there == pytest.approx(scores())
-    nodes.add("other")
 
 
 @pytest.mark.timeout(300)
