@@ -64,10 +64,11 @@ class RayWorkers:
                 say(str(shipped))
                 self._rehearse(experiments)
             room = sum(node.room for node in self._nodes)
-            self.capacity = min(count or room, room)
-            self._idle = self._idle[: self.capacity]
-            while len(self._idle) < self.capacity:
-                self._idle.append(self._new_worker(self._roomiest()))
+            self._wanted = self.capacity = min(count or room, room)
+            for worker in self._idle[self._wanted :]:
+                self._end(worker)
+            self._idle = self._idle[: self._wanted]
+            self._fill()
         except BaseException:
             self._ray.shutdown()
             raise
@@ -131,7 +132,7 @@ class RayWorkers:
         """As many threads as a training has cores: its share of this machine, or what it asks of a cluster."""
         if cluster.is_named():
             return max(1, int(self._resources.cpus))
-        return max(1, (os.cpu_count() or 1) // self.capacity)
+        return max(1, (os.cpu_count() or 1) // self._wanted)
 
     def submit(self, job: Job) -> None:
         """Start a job on an idle worker."""
@@ -184,12 +185,16 @@ class RayWorkers:
             busy = self._busy.pop(future)
             self._replace(busy.worker, reason(error))
             return Outcome(busy.job.number, "lost", f"{busy.worker.node.name}: its worker died: {reason(error)}")
-        busy = self._busy.pop(future)
-        self._idle.append(busy.worker)
+        worker = self._busy.pop(future).worker
         if outcome.state == "lost":
-            self._count_loss(busy.worker.node, outcome.reason)
+            self._count_loss(worker.node, outcome.reason)
         else:
-            busy.worker.node.lost = 0
+            worker.node.lost = 0
+        if worker.node in self._nodes:
+            self._idle.append(worker)
+        else:
+            self._end(worker)
+        self._fill(outcome.reason)
         return outcome
 
     def _replace(self, worker: _Worker, why: str) -> None:
@@ -199,28 +204,36 @@ class RayWorkers:
             self._put_aside(worker.node, "it is gone")
         else:
             self._count_loss(worker.node, why)
-        if self._nodes and self._roomiest().room > self._roomiest().workers:
-            self._idle.append(self._new_worker(self._roomiest()))
-        self._count_workers(why)
+        self._fill(why)
 
     def _count_loss(self, node: Node, why: str) -> None:
         node.lost += 1
         if node.lost >= MOST_LOST and cluster.is_named():
             self._put_aside(node, f"{node.lost} trainings one after the other were lost there; the last: {why}")
-            self._count_workers(why)
 
     def _put_aside(self, node: Node, why: str) -> None:
         """Train on a node no more; its other trainings may end."""
-        if node in self._nodes:
-            say(f"node {node.name} is put aside: {why}")
-            self._nodes.remove(node)
-        self._idle = [worker for worker in self._idle if worker.node in self._nodes]
+        if node not in self._nodes:
+            return
+        say(f"node {node.name} is put aside: {why}")
+        self._nodes.remove(node)
+        for worker in [each for each in self._idle if each.node is node]:
+            self._idle.remove(worker)
+            self._end(worker)
 
-    def _count_workers(self, why: str) -> None:
-        busy = sum(busy.worker.node in self._nodes for busy in self._busy.values())
+    def _fill(self, why: str = "") -> None:
+        """Start as many workers as are wanted and there is room for; raises TrainingFailed where none is left."""
+        while self._nodes and len(self._idle) + len(self._busy) < self._wanted:
+            if self._roomiest().workers >= self._roomiest().room:
+                break
+            self._idle.append(self._new_worker(self._roomiest()))
         self.capacity = len(self._idle) + len(self._busy)
-        if not self._idle and not busy:
+        if not self.capacity:
             raise TrainingFailed(f"no node is left; the last: {why}")
+
+    def _end(self, worker: _Worker) -> None:
+        worker.node.workers -= 1
+        self._ray.kill(worker.actor)
 
     def close(self) -> None:
         """End the workers and disconnect; a cluster keeps running."""

@@ -83,7 +83,7 @@ def test_trials_of_a_killed_worker_and_of_a_killed_node_are_trained_elsewhere(
     assert {reason.partition(":")[0] for reason in lost} == {"head", "other"}
     there = scores()
     monkeypatch.setenv("LAB_STUDY_STORAGE", "sqlite:///here.db")
-    run(searched, *SETTINGS, trials=4, top=1, seeds=1, pruner="none", sampler="random")
+    run(searched, *SETTINGS, trials=4, top=1, seeds=1, pruner="none", sampler="random", workers=1)
     assert there == pytest.approx(scores())
 
 
@@ -95,7 +95,7 @@ def test_ctrl_c_and_the_death_of_the_driver_leave_a_study_that_goes_on(searched:
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert told.splitlines()[1:] == ["lab: stopped; the same command continues the study"]
-    assert {each.info.status for each in children("study")} == {"KILLED"}
+    wait_until(lambda: {each.info.status for each in children("study")} == {"KILLED"})  # once it is sent
     process = start(*SETTINGS)
     wait_until(lambda: trials_waiting() == 2)
     process.kill()
@@ -177,5 +177,5 @@ def test_a_study_whose_cluster_is_gone_ends_in_one_line_and_goes_on_without_it(
     assert len(told.splitlines()) == 2, told
     nodes.gate.touch()
     monkeypatch.delenv("RAY_ADDRESS")
-    run(searched, *SETTINGS, trials=4, top=1, seeds=1, pruner="none", sampler="random")
+    run(searched, *SETTINGS, trials=4, top=1, seeds=1, pruner="none", sampler="random", workers=1)
     assert len(scores()) == 4
