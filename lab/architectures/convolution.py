@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from lab.architectures.layers import Activation, Norm, activation_layer, norm_layer
-from lab.architectures.padding import masked, mean_of_real, norm_of_real, strided, without_padding
+from lab.architectures.masking import masked, mean_of_real, norm_of_real, strided, without_padding
 from lab.config.types import NonNegativeFloat, PositiveInt, Probability
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lab.architectures.layers import Norm, norm_layer
-from lab.architectures.padding import last_real, mean_of_real, norm_of_real, reversed_real, without_padding
+from lab.architectures.masking import last_real, mean_of_real, norm_of_real, reversed_real, without_padding
 from lab.config.types import PositiveInt, Probability
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from lab.architectures.padding import masked, mean_of_real, without_padding
+from lab.architectures.masking import masked, mean_of_real, without_padding
 from lab.config.types import Count, PositiveInt, Probability
 
 

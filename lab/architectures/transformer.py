@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from lab.architectures.padding import last_real, mean_of_real, strided, without_padding
+from lab.architectures.masking import last_real, mean_of_real, strided, without_padding
 from lab.config.types import PositiveInt, Probability
 
 Activation = Literal["relu", "gelu"]

@@ -18,7 +18,7 @@ from lab.data.reading.settings import Reading, Separator, marks_of
 from lab.data.reading.targets import targets
 from lab.data.reading.times import dates
 from lab.data.sizes import EmbeddedColumns
-from lab.data.splitting.table_splits import TableSplits
+from lab.data.splitting.split_columns import TableSplits
 from lab.display.numbers import counted
 from lab.errors import LabError
 

@@ -15,7 +15,7 @@ from lab.data.reading.targets import label_lists
 from lab.data.samples import Samples
 from lab.data.table import Table
 from lab.errors import LabError, did_you_mean
-from lab.scaffold import leakage, table_splits
+from lab.scaffold import leakage, proposed_splits
 
 COMMON_TARGETS = ("target", "label", "class", "y", "outcome")
 SENTINELS = (-1, *(sign * (10**digits - 1) for digits in range(1, 7) for sign in (-1, 1)))  # -9, 9, -99, 99, ...
@@ -70,10 +70,10 @@ def _common_target(names: Sequence[str]) -> str:
 def with_split(settings: dict[str, Any], given: Mapping[str, Any]) -> tuple[Table, Facts]:
     """A table with the split that it calls for, which is added to the settings, and facts that say why."""
     table = _table(settings)
-    if table_splits.overrides_split(given):
+    if proposed_splits.overrides_split(given):
         return table, []
     samples = table.read()
-    found = table_splits.proposal(settings["path"], samples.x, settings["target"])
+    found = proposed_splits.proposal(settings["path"], samples.x, settings["target"])
     if found is None or ("order_by" in found.settings and _sorted_by_class(samples)):
         return table, [("split", hint) for hint in _hints(samples.x)]
     settings |= found.settings
@@ -97,7 +97,7 @@ def _sorted_by_class(samples: Samples) -> bool:
 
 def _hints(inputs: pd.DataFrame) -> Iterator[str]:
     varied = [name for name in inputs.columns if inputs[name].nunique() > 1]
-    dated = [name for name in varied if table_splits.times_of(inputs[name]) is not None]
+    dated = [name for name in varied if proposed_splits.times_of(inputs[name]) is not None]
     if dated:
         yield f"at random; set data.order_by: {dated[0]} if you will predict for later rows than you train on"
 
@@ -148,7 +148,7 @@ def _copies_in_test(data: Table) -> Iterator[str]:
     train, test = (without_weights(data.splits[split]).x.numpy() for split in ("train", "test"))
     if len(train) > leakage.MAX_ROWS_COMPARED:
         return
-    count = table_splits.near_copies(train, test)
+    count = proposed_splits.near_copies(train, test)
     if count:
         yield f"{count:,} of {len(test):,} test rows have the inputs of a training row: new rows are harder than these"
 

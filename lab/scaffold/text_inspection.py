@@ -12,8 +12,8 @@ from lab.data.reading import column_types, table_files
 from lab.data.splitting import given_splits
 from lab.data.text.texts import Text
 from lab.errors import LabError, did_you_mean
+from lab.scaffold.proposed_splits import overrides_split, proposal, repeats_identifiers
 from lab.scaffold.table_inspection import COMMON_TARGETS
-from lab.scaffold.table_splits import overrides_split, proposal, repeats_identifiers
 
 LEAST_WORDS = 4  # in a text, on average
 MANY_WORDS = 8  # on average: no names or addresses

@@ -55,7 +55,7 @@ def test_each_sequence_alone_is_predicted_as_in_a_batch_in_every_form(model: Mod
     np.savez(tmp_path / "rows.npz", x=X, lengths=LENGTHS)
     np.savez(tmp_path / "flat.npz", x=IN_A_ROW, lengths=LENGTHS)
     np.save(tmp_path / "nan.npy", NAN)
-    read = [files.read([str(tmp_path / name)], model.encoding) for name in ("rows.npz", "flat.npz", "nan.npy")]
+    read = [files.read([str(tmp_path / name)], model.encoding, print) for name in ("rows.npz", "flat.npz", "nan.npy")]
     rows = pd.DataFrame({"x": [part.tolist() for part in PARTS]})
     for raw in (NAN, *read, rows):
         pd.testing.assert_frame_equal(model.predict(raw), together, atol=1e-6, rtol=0)

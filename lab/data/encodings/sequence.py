@@ -50,11 +50,11 @@ class SequenceEncoding:
         """A list of sequences as an array with the axes of the encoding."""
         arrays = [numbers(sample, f"x[{index}]") for index, sample in enumerate(samples)]
         if self.channels == 1 and all(array.ndim == 1 for array in arrays):
-            return stacked(arrays, "NL")
+            return padded_stack(arrays, "NL")
         for index, array in enumerate(arrays):
             if array.ndim != len(self.axes) - 1 or (array.ndim == 2 and self._channels_of(array) != self.channels):
                 raise LabError(f"expected sequences {self._shape()}, but x[{index}] is of shape {array.shape}")
-        return stacked(arrays, self.axes)
+        return padded_stack(arrays, self.axes)
 
     def _channels_of(self, sample: NDArray[Any]) -> int:
         return int(sample.shape[self.axes.index("C") - 1])
@@ -97,7 +97,7 @@ def numbers(values: Any, name: str) -> NDArray[Any]:
     return array
 
 
-def stacked(samples: Sequence[NDArray[Any]], axes: str) -> NDArray[Any]:
+def padded_stack(samples: Sequence[NDArray[Any]], axes: str) -> NDArray[Any]:
     """Arrays of unequal length, at least one, as one with these axes, NaN after the end of each."""
     steps = axes.index("L")
     shape = [len(samples), *samples[0].shape]

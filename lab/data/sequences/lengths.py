@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.data.encodings.sequence import stacked
+from lab.data.encodings.sequence import padded_stack
 from lab.errors import LabError
 
 Array = NDArray[Any]
@@ -49,7 +49,7 @@ def padded(
     found = f"{names[0]} {arrays[names[0]].shape} is cut by {_name_for(names[0])}"
     flat = len(arrays[names[0]]) != len(cuts[0]) or arrays[names[0]].ndim == 1
     found += ", which says where each sequence ends" if flat else f" ({axes}); values beyond a length are not used"
-    return dict(zip(names, np.split(stacked(every, axes), ends[:-1]), strict=True)), axes, found
+    return dict(zip(names, np.split(padded_stack(every, axes), ends[:-1]), strict=True)), axes, found
 
 
 def cut(

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lab.architectures.padding import norm_of_real, without_padding
+from lab.architectures.masking import norm_of_real, without_padding
 from lab.config.sections import Part
 from lab.data.sizes import Sizes
 
