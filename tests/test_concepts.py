@@ -38,7 +38,9 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> str:
         files.append(folder / f"{page.stem}.py")
         files[-1].write_text("\n".join(BLOCK.findall(page.read_text(encoding="utf-8"))), encoding="utf-8")
     command = [sys.executable, "-c", RUN, *map(str, files)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=folder, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
