@@ -35,7 +35,7 @@ def chart(p: float, draw: int, training: bool) -> Chart:
     figure = go.Figure(go.Heatmap(z=shown, colorscale=scale, zmin=0, zmax=6, xgap=1, ygap=1, hoverongaps=False))
     set_layout(figure, "sample", "unit")
     figure.update_xaxes(showgrid=False)
-    figure.update_yaxes(showgrid=False)
+    figure.update_yaxes(showgrid=False, zeroline=False)
     notes = (
         f"mean {after.mean():.2f}, before {before.mean():.2f}",
         f"standard deviation {after.std():.2f}, before {before.std():.2f}",

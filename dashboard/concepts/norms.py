@@ -39,9 +39,9 @@ def chart(norm: Norm, samples: int) -> Chart:
     scale = [[0, COLOURS[0]], [0.5, "#F5F5F5"], [1, COLOURS[3]]]
     figure = go.Figure(go.Heatmap(z=values, colorscale=scale, zmid=0, zmin=-4, zmax=4, xgap=1, ygap=1))
     set_layout(figure, "sample", "channel")
-    figure.update_yaxes(dtick=1, showgrid=False)
+    figure.update_yaxes(dtick=1, showgrid=False, zeroline=False)
     figure.update_xaxes(dtick=1, showgrid=False)
-    line = {"color": "#000000", "width": 4}
+    line = {"color": COLOURS[2], "width": 4}
     if norm == "batch":
         figure.add_shape(type="rect", x0=1.5, x1=2.5, y0=-0.5, y1=samples - 0.5, line=line)
     elif norm == "layer":

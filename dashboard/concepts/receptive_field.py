@@ -41,7 +41,7 @@ def chart(kernel: int, layers: int, stride: int, dilation: int) -> Chart:
         figure.add_trace(go.Scatter(x=_centred(level), y=row, mode="markers", marker=marker, showlegend=False))
     set_layout(figure, "", "position, from the middle")
     names = ["input", *(f"layer {layer}" for layer in range(1, layers + 1))]
-    figure.update_yaxes(tickvals=list(range(layers + 1)), ticktext=names, showgrid=False)
+    figure.update_yaxes(tickvals=list(range(layers + 1)), ticktext=names, showgrid=False, zeroline=False)
     inputs = levels[-1]
     notes = [f"an output sees {size(kernel, layers, stride, dilation)} inputs"]
     if len(inputs) < inputs[-1] + 1:
