@@ -70,7 +70,7 @@ def pages() -> dict[str, str]:
         "comparison.md": _page("A comparison file", "comparison", described),
         "python.md": public_api.page(),
     }
-    return {"README.md": _index(made), **{name: MADE + content for name, content in made.items()}}
+    return {"README.md": _index(made), **{name: f"{content}\n{MADE}" for name, content in made.items()}}
 
 
 def settings() -> list[Setting]:
@@ -106,6 +106,7 @@ _TABLES: dict[str, list[tuple[str, Callable[[], list[Setting]]]]] = {
         ("The sections of a file", lambda: _of(sections.top_level, "experiment")),
         ("Section `early_stopping`", _early_stopping),
         ("Section `checkpoints`", lambda: _of(sections.checkpoints, "checkpoints")),
+        ("Section `resources`", lambda: _of(sections.resources, "resources")),
         ("Section `seeds`", lambda: _of(sections.seeds, "seeds")),
     ],
     "trainer": [("Settings", _trainer)],
@@ -178,7 +179,7 @@ def _index(made: dict[str, str]) -> str:
         "with all defaults filled in; any setting is changed on the command line by its dotted name, as "
         "`optimizer.lr=0.01`.\n"
     )
-    return f"{MADE}# Reference\n\n{introduction}\n{links}"
+    return f"# Reference\n\n{introduction}\n{links}\n{MADE}"
 
 
 def write() -> int:
