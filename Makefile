@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 RAY := $(if $(filter-out 1,$(WORKERS))$(RAY_ADDRESS),$(VENV)/ray)
 
 .DEFAULT_GOAL := help
-.PHONY: help install experiment study compare list dashboard mlflow test coverage faults bench audit check constraints clean
+.PHONY: help install experiment study compare list dashboard mlflow docs reference test coverage faults bench audit check constraints clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -55,6 +55,12 @@ dashboard: $(VENV)/installed ## compare runs in the browser, http://127.0.0.1:85
 
 mlflow: $(VENV)/installed ## browse runs in the MLflow UI, http://127.0.0.1:5000 (PORT=...)
 	@$(BIN)/lab mlflow --port $(or $(PORT),5000)
+
+docs: $(VENV)/installed ## read the documentation in the browser, http://127.0.0.1:8000 (PORT=...)
+	@$(BIN)/lab docs --port $(or $(PORT),8000)
+
+reference: $(VENV)/installed ## write docs/reference/ anew from the code
+	@$(BIN)/python -m lab.documentation.reference
 
 test: $(VENV)/installed $(VENV)/ray ## run all tests (ARGS="tests/data -x": some; PYTHON=python3.12: with another interpreter)
 	@$(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)

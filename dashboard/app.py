@@ -21,6 +21,7 @@ PAGES = [
     st.Page("app_pages/run.py", title="Run", icon=":material/insights:"),
     st.Page("app_pages/studies.py", title="Studies", icon=":material/tune:"),
     st.Page("app_pages/verdicts.py", title="Verdicts", icon=":material/balance:"),
+    st.Page("app_pages/concepts.py", title="Concepts", icon=":material/school:"),
 ]
 
 st.set_page_config(page_icon=ICON, layout="wide")  # before the navigation, whose icons would be fetched otherwise

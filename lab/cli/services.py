@@ -1,4 +1,4 @@
-"""Commands for the store and its servers: sync, mlflow, dashboard, doctor."""
+"""Commands for the store, its servers and the documentation: sync, mlflow, dashboard, docs, doctor."""
 
 import argparse
 
@@ -8,10 +8,12 @@ HOST = "127.0.0.1"
 
 
 def register(commands: Commands) -> None:
-    """Add sync, mlflow, dashboard and doctor."""
+    """Add sync, mlflow, dashboard, docs and doctor."""
     add(commands, "sync", _sync, "send pending records to the tracking store")
     _server(add(commands, "mlflow", _mlflow, "open the MLflow UI on 127.0.0.1"), 5000)
     _server(add(commands, "dashboard", _dashboard, "open the dashboard on 127.0.0.1"), 8501)
+    docs = add(commands, "docs", _docs, "open the documentation on 127.0.0.1")
+    docs.add_argument("--port", type=int, default=8000, help="port (8000)")
     add(commands, "doctor", _doctor, "show versions, device, threads and the state of the store")
 
 
@@ -41,6 +43,13 @@ def _dashboard(options: argparse.Namespace) -> int:
 
     maintenance.start_in_background()
     servers.serve_dashboard(options.port, options.host)
+    return 0
+
+
+def _docs(options: argparse.Namespace) -> int:
+    from lab.documentation import serving
+
+    serving.serve(options.port)
     return 0
 
 

@@ -105,7 +105,7 @@ class Comparison:
         return hashlib.sha256(content.encode()).hexdigest()[:8]
 
 
-def _schema(
+def of_file(
     base: str,
     arms: dict[str, dict[str, Any]],
     metric: str = "accuracy",
@@ -152,10 +152,10 @@ def parse(
     `base` is the experiment of that name in the content, if it is not one in experiments/.
     """
     source = f"{path}: " if path else ""
-    errors = schema.check(_schema, content, "")
+    errors = schema.check(of_file, content, "")
     if errors:
         raise LabError(*[f"{source}{line}" for line in errors])
-    whole = schema.defaults(_schema) | content
+    whole = schema.defaults(of_file) | content
     min_seeds, max_seeds = parse_seeds(seeds or whole["seeds"])
     arms, errors = _arms(base or experiment.load(whole["base"]), whole, overrides)
     if len(whole["arms"]) < 2:

@@ -3,8 +3,10 @@
 import inspect
 import json
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from functools import cache
 from numbers import Number
+from types import SimpleNamespace
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pydantic
@@ -42,7 +44,7 @@ def defaults(target: Callable[..., Any], supplied: Collection[str] = ()) -> dict
     """The settings of `target` that have a default value of a plain type."""
     return {
         name: list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
-        for name, (_, parameter) in _parameters(target).items()
+        for name, (_, parameter) in parameters(target).items()
         if name not in supplied
         and isinstance(parameter.default, bool | int | float | str | list | tuple | dict | type(None))
     }
@@ -50,17 +52,17 @@ def defaults(target: Callable[..., Any], supplied: Collection[str] = ()) -> dict
 
 def names(target: Callable[..., Any]) -> list[str]:
     """The names of all parameters of `target`."""
-    return list(_parameters(target))
+    return list(parameters(target))
 
 
 def accepts(target: Callable[..., Any], name: str) -> bool:
     """Whether `target` has a parameter of that name."""
-    return name in _parameters(target)
+    return name in parameters(target)
 
 
 def requires(target: Callable[..., Any], name: str) -> bool:
     """Whether `target` has a parameter of that name without a default."""
-    return accepts(target, name) and _parameters(target)[name][1].default is inspect.Parameter.empty
+    return accepts(target, name) and parameters(target)[name][1].default is inspect.Parameter.empty
 
 
 def dotted(path: str, name: str) -> str:
@@ -69,15 +71,21 @@ def dotted(path: str, name: str) -> str:
 
 
 @cache
-def _parameters(target: Callable[..., Any]) -> dict[str, tuple[Any, inspect.Parameter]]:
+def parameters(target: Callable[..., Any]) -> dict[str, tuple[Any, inspect.Parameter]]:
     """Name to (type, parameter) of the parameters of `target`."""
-    function = target.__init__ if inspect.isclass(target) else target
-    try:
-        hints = get_type_hints(function, include_extras=True)
-    except NameError:  # a forward reference that cannot be resolved at run time
-        hints = {}
+    hints = _hints(target.__init__ if inspect.isclass(target) else target)
     signature = inspect.signature(target)
     return {name: (hints.get(name, Any), parameter) for name, parameter in signature.parameters.items()}
+
+
+def _hints(function: Any) -> dict[str, Any]:
+    """The types of the parameters that can be resolved at run time: names for type checkers alone cannot."""
+    found: dict[str, Any] = {}
+    for name, annotation in getattr(function, "__annotations__", {}).items():
+        one = SimpleNamespace(__annotations__={name: annotation})
+        with suppress(NameError):
+            found |= get_type_hints(one, getattr(function, "__globals__", {}), include_extras=True)
+    return found
 
 
 @cache
@@ -85,7 +93,7 @@ def _settings_model(target: Callable[..., Any], supplied: frozenset[str]) -> typ
     """The parameters of `target`, without those that the lab supplies, as a pydantic model."""
     fields: dict[str, Any] = {}
     extra: Any = "forbid"
-    for name, (annotation, parameter) in _parameters(target).items():
+    for name, (annotation, parameter) in parameters(target).items():
         if parameter.kind is parameter.VAR_KEYWORD:
             extra = "allow"
         elif parameter.kind not in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY) and name not in supplied:

@@ -1,5 +1,6 @@
 """The section `trainer`: Lightning's Trainer, with the lab's own defaults, bounds and settings."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from lab.config import kinds, schema
@@ -73,6 +74,11 @@ def _averaging(
     """
 
 
+def schemas() -> tuple[Callable[..., Any], ...]:
+    """The functions by whose signatures the lab checks arguments of Trainer, and settings of its own."""
+    return _bounds, _types, _averaging
+
+
 def defaults() -> dict[str, Any]:
     """The settings for which the lab has its own default."""
     return schema.defaults(_bounds) | schema.defaults(_averaging)
@@ -87,7 +93,7 @@ def errors_in(given: dict[str, Any], own_module: bool) -> list[str]:
     """One line per setting of Trainer that Lightning, or the lab, does not accept."""
     errors = [f"trainer.{name}: {why}" for name, why in REFUSED.items() if name in given]
     rest = {name: value for name, value in given.items() if name not in REFUSED}
-    for types in (_bounds, _types, _averaging):
+    for types in schemas():
         typed = {name: rest.pop(name) for name in schema.names(types) if name in rest}
         errors += schema.check(types, typed, "trainer")
     if not errors:

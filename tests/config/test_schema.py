@@ -3,6 +3,7 @@ from typing import Literal
 import pytest
 
 from lab.config import schema
+from lab.config.sections import early_stopping
 from lab.config.types import PositiveFloat, PositiveInt, Probability
 
 
@@ -62,3 +63,10 @@ def test_defaults_are_those_of_the_signature() -> None:
         "scale": None,
         "model_name": "net",
     }
+
+
+def test_types_are_checked_although_another_annotation_is_for_type_checkers_alone() -> None:
+    assert schema.check(early_stopping, {"patience": -3, "monitor": 7}, "early_stopping", ("higher_is_better",)) == [
+        "early_stopping.monitor: must be text, not 7",
+        "early_stopping.patience: must be at least 1, not -3",
+    ]

@@ -32,6 +32,7 @@ def test_the_dashboard_imports_no_training_code_and_mlflow_only_when_asked() -> 
         "from dashboard.editing import runs, saved_views\n"
         "from dashboard.studies import reads, stored\n"
         "from dashboard.run_page import views, files, summary, explanation\n"
+        "from dashboard.concepts import dropout, gradient, learning_rate, norms, receptive_field, texts\n"
         "heavy = {'torch', 'lightning', 'mlflow'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
