@@ -85,13 +85,13 @@ def test_the_words_that_tell_the_classes_apart_are_learned() -> None:
 def test_files_and_folders_are_predicted_one_by_one(tmp_path: Path) -> None:
     write_folders(reviews(4, seed=2), tmp_path / "new")
     loaded = model.load("words")
-    raw = files.read([str(tmp_path / "new")], loaded.encoding)
+    raw = files.read([str(tmp_path / "new")], loaded.encoding, print)
     assert [path.suffix for path in raw] == [".txt"] * 4
     found = loaded.predict([path.read_text() for path in raw])
     pd.testing.assert_frame_equal(loaded.predict(raw), found)
     (tmp_path / "pictures").mkdir()
     with pytest.raises(LabError, match=r"has no texts \(.txt\)"):
-        files.read([str(tmp_path / "pictures")], loaded.encoding)
+        files.read([str(tmp_path / "pictures")], loaded.encoding, print)
 
 
 @pytest.mark.parametrize(("name", "first"), [("words", r"(good|bad)/\d+\.txt"), ("bpe", r"row \d+")])
