@@ -50,7 +50,7 @@ def test_a_run_that_says_which_epoch_is_its_best_counts_with_that(workplace: Pat
 def test_what_cannot_be_ranked_is_one_line(workplace: Path) -> None:
     record("one", val_loss=[1.0], val_acc=[0.5], valid_acc=[0.4], wonder=[3.0], test_acc=[1.0])
     for by, message in (
-        ("val/acc", "has 'val/acc'; did you mean val_acc"),  # two names that mean it
+        ("val/acc", "has 'val/acc'; did you mean --by val_acc"),  # two names that mean it
         ("wonder", "the runs do not say whether higher is better"),
         ("test_acc", "--by test_acc: test data is for the final evaluation, not for model selection; use val/acc"),
         ("nothing", "has 'nothing'; known: val_acc, val_loss, valid_acc"),

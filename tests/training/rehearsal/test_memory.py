@@ -22,7 +22,7 @@ def test_a_network_that_is_too_large_for_memory_is_refused_before_memory_is_used
 
 
 def test_parameters_are_counted_while_they_are_made_and_only_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "available", lambda: 3 * 4 * 110)  # three times the 110 weights of Linear(10, 10)
+    monkeypatch.setattr(memory, "available", lambda device: 3 * 4 * 110)  # three times the 110 weights of Linear(10, 10)
     with memory.bounded_parameters("fits"):
         nn.Linear(10, 10)
         nn.LazyLinear(10)  # of a size that is not known
@@ -65,9 +65,9 @@ def test_the_state_of_an_optimizer_is_its_tensors() -> None:
 def test_a_batch_that_is_too_large_for_memory_is_refused(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
     built = build(load(tiny))
     needed = whole_batch.rehearse(built).activations
-    monkeypatch.setattr(memory, "available", lambda: needed)
+    monkeypatch.setattr(memory, "available", lambda device: needed)
     whole_batch.rehearse(built)
-    monkeypatch.setattr(memory, "available", lambda: needed - 1)
+    monkeypatch.setattr(memory, "available", lambda device: needed - 1)
     with pytest.raises(LabError, match=r"data\.batch_size: a batch of 128 samples needs about .* GB for its"):
         whole_batch.rehearse(built)
 
