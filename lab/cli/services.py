@@ -1,4 +1,4 @@
-"""Commands for the store and its servers: sync, mlflow, dashboard, doctor."""
+"""Commands for the store and its servers: sync, mlflow, server, dashboard, doctor."""
 
 import argparse
 
@@ -8,9 +8,11 @@ HOST = "127.0.0.1"
 
 
 def register(commands: Commands) -> None:
-    """Add sync, mlflow, dashboard and doctor."""
-    add(commands, "sync", _sync, "send pending records to the tracking store")
+    """Add sync, mlflow, server, dashboard and doctor."""
+    sync = add(commands, "sync", _sync, "send pending records to the tracking store, or copy all runs to another one")
+    sync.add_argument("--to", metavar="URI", help="copy all runs of this store there, each once, and verify them")
     _server(add(commands, "mlflow", _mlflow, "open the MLflow UI on 127.0.0.1"), 5000)
+    _team_server(add(commands, "server", _serve_team, "MLflow for a team, on PostgreSQL, with passwords"))
     _server(add(commands, "dashboard", _dashboard, "open the dashboard on 127.0.0.1"), 8501)
     add(commands, "doctor", _doctor, "show versions, device, threads and the state of the store")
 
@@ -21,12 +23,35 @@ def _server(parser: argparse.ArgumentParser, port: int) -> None:
     parser.add_argument("--host", default=HOST, help="address to listen on (127.0.0.1); others expose all runs")
 
 
+def _team_server(parser: argparse.ArgumentParser) -> None:
+    """Add where the server listens, and where it keeps runs."""
+    parser.add_argument("--port", type=int, default=5000, help="port (5000)")
+    parser.add_argument("--host", default=HOST, help="address to listen on (127.0.0.1); others need a password")
+    parser.add_argument("--database", help="postgresql://... or sqlite:///... (LAB_SERVER_DATABASE, or server/)")
+    parser.add_argument("--artifacts", metavar="FOLDER", help="where files of runs go (server/artifacts)")
+    parser.add_argument("--name", action="append", default=[], help="a further name that people reach it by")
+
+
+def _serve_team(options: argparse.Namespace) -> int:
+    from lab.cli import team_server
+
+    team_server.serve(options.host, options.port, options.database, options.artifacts, options.name)
+    return 0
+
+
 def _sync(options: argparse.Namespace) -> int:
     from lab.tracking.writing import leftovers
 
     lines, complete = leftovers.send_all()
-    print("\n".join(lines))
-    return 0 if complete else 1
+    if options.to is None:
+        print("\n".join(lines))
+        return 0 if complete else 1
+    from lab.tracking import store
+    from lab.tracking.transfer.sync import sync
+
+    outcome = sync(options.to)
+    print("\n".join(outcome.lines(store.without_password(options.to))))
+    return 1 if outcome.different or outcome.running or not complete else 0
 
 
 def _mlflow(options: argparse.Namespace) -> int:
