@@ -1,4 +1,4 @@
-"""Commands for the store and its servers: sync, mlflow, server, dashboard, doctor."""
+"""Commands for the store and its servers: sync, import, mlflow, server, dashboard, doctor."""
 
 import argparse
 
@@ -8,9 +8,12 @@ HOST = "127.0.0.1"
 
 
 def register(commands: Commands) -> None:
-    """Add sync, mlflow, server, dashboard and doctor."""
+    """Add sync, import, mlflow, server, dashboard and doctor."""
     sync = add(commands, "sync", _sync, "send pending records to the tracking store, or copy all runs to another one")
     sync.add_argument("--to", metavar="URI", help="copy all runs of this store there, each once, and verify them")
+    importing = add(commands, "import", _import, "bring in runs that other tools wrote: CSV, TensorBoard")
+    importing.add_argument("folder", help="with metrics.csv (and hparams.yaml), other .csv files, or event files")
+    importing.add_argument("--experiment", help="the experiment that they become runs of (the folder's name)")
     _server(add(commands, "mlflow", _mlflow, "open the MLflow UI on 127.0.0.1"), 5000)
     _team_server(add(commands, "server", _serve_team, "MLflow for a team, on PostgreSQL, with passwords"))
     _server(add(commands, "dashboard", _dashboard, "open the dashboard on 127.0.0.1"), 8501)
@@ -52,6 +55,15 @@ def _sync(options: argparse.Namespace) -> int:
     outcome = sync(options.to)
     print("\n".join(outcome.lines(store.without_password(options.to))))
     return 1 if outcome.different or outcome.running or not complete else 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from lab.tracking.transfer.importing import import_runs
+
+    print("\n".join(import_runs(Path(options.folder), options.experiment)))
+    return 0
 
 
 def _mlflow(options: argparse.Namespace) -> int:

@@ -18,8 +18,8 @@ from team import ADA, ADMIN, Team
 from lab.cli import main
 from lab.config.experiment import load
 from lab.errors import LabError
-from lab.tracking import server as asked
 from lab.tracking import models, store
+from lab.tracking import server as asked
 from lab.tracking.reading import stored_runs
 from lab.training.run import run
 
