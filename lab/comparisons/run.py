@@ -39,12 +39,12 @@ class ComparisonResult:
     run_id: str | None
 
 
-def run(comparison: Comparison, workers: int, on_progress: OnProgress) -> ComparisonResult:
+def run(comparison: Comparison, workers: int | None, on_progress: OnProgress) -> ComparisonResult:
     """Train until every arm is decided, given up, or has the maximum of seeds; continues an interrupted comparison.
 
     Raises LabError before anything is written, TrainingFailed if nothing could be trained, or Stopped.
     """
-    if workers < 1:
+    if workers is not None and workers < 1:
         raise LabError(f"--workers: must be at least 1, not {workers}")
     comparison = _with_pinned_weights(comparison)
     known = all_directions(comparison)
@@ -53,8 +53,9 @@ def run(comparison: Comparison, workers: int, on_progress: OnProgress) -> Compar
     plan = Plan(comparison.max_seeds, comparison.min_seeds, comparison.alpha, comparison.margin)
     scores = StoredScores(name, plan)
     _check_plan(plan, scores)
+    arms = [comparison.on_fold(arm) for arm in comparison.arms]
     with driver_lock(name):
-        opened = open_workers(workers)  # before `stop_on_signals`: Ray installs signal handlers of its own
+        opened = open_workers(workers, arms)  # before `stop_on_signals`: Ray installs signal handlers of its own
         try:
             with stop_on_signals():
                 return _run(comparison, name, known, scores, opened, on_progress)
