@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import LoggedModel, Metric, Run
+    from mlflow.entities import DatasetInput, LoggedModel, Metric, Run
 
 SOURCE_TAG = "lab.sync.source"  # of a copy: the id of the run that it is a copy of
 HASH_TAG = "lab.sync.hash"  # of a copy that was verified: the hash of the content
@@ -28,6 +28,11 @@ class Content:
     models: list["LoggedModel"]
     model_files: list[dict[str, str]]  # of each model
 
+    @property
+    def datasets(self) -> list["DatasetInput"]:
+        """The data sets that the run used."""
+        return list(self.run.inputs.dataset_inputs) if self.run.inputs else []
+
     def hash(self, renamed: dict[str, str]) -> str:
         """SHA-256 of everything; ids of runs as tags are replaced by `renamed`, in which a copy has other ids."""
         info, data = self.run.info, self.run.data
@@ -36,7 +41,7 @@ class Content:
         models = sorted(
             (each.name, sorted(files.items())) for each, files in zip(self.models, self.model_files, strict=True)
         )
-        datasets = sorted((each.dataset.name, each.dataset.digest) for each in self.run.inputs.dataset_inputs)
+        datasets = sorted((each.dataset.name, each.dataset.digest) for each in self.datasets)
         whole = [info.run_name, info.status, info.start_time, info.end_time, data.params, tags, values]
         text = json.dumps([*whole, self.files, models, datasets], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()

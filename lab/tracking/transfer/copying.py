@@ -34,8 +34,8 @@ def copy(
     _log(run, target, copied, tags)
     _copy_files(run, source, target, copied)
     _copy_models(run, source, target, copied)
-    if run.run.inputs.dataset_inputs:
-        target.log_inputs(copied, datasets=run.run.inputs.dataset_inputs)
+    if run.datasets:
+        target.log_inputs(copied, datasets=run.datasets)
     target.set_terminated(copied, info.status, info.end_time)
     return copied
 

@@ -57,7 +57,7 @@ def _import(client: "MlflowClient", experiment_id: str, run: Foreign) -> str:
     shown = printable(run.name)
     if begun and begun[0].info.status == "FINISHED":
         return f"{shown} is there already, as {begun[0].info.run_id[:8]}"
-    times = [each.time for each in run.values] or [None]
+    times = [each.time for each in run.values] or [int(run.place.stat().st_mtime * 1000)]
     tags = {HASH_TAG: run.hash, TOOL_TAG: run.tool, environment.USER: environment.user()}
     tags[environment.SOURCE_NAME] = str(run.place)
     run_id = begun[0].info.run_id if begun else client.create_run(experiment_id, min(times), tags, run.name).info.run_id
