@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 RAY := $(if $(filter-out 1,$(WORKERS))$(RAY_ADDRESS),$(VENV)/ray)
 
 .DEFAULT_GOAL := help
-.PHONY: help install experiment study compare list dashboard mlflow docs reference test coverage faults bench audit check constraints clean
+.PHONY: help install experiment study compare list dashboard mlflow server docs reference test coverage faults bench audit check constraints clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ dashboard: $(VENV)/installed ## compare runs in the browser, http://127.0.0.1:85
 
 mlflow: $(VENV)/installed ## browse runs in the MLflow UI, http://127.0.0.1:5000 (PORT=...)
 	@$(BIN)/lab mlflow --port $(or $(PORT),5000)
+
+server: $(VENV)/installed ## MLflow for a team, docs/team.md: ARGS="--host 0.0.0.0 --database postgresql://..." PORT=...
+	@$(BIN)/lab server --port $(or $(PORT),5000) $(ARGS)
 
 docs: $(VENV)/installed ## read the documentation in the browser, http://127.0.0.1:8000 (PORT=...)
 	@$(BIN)/lab docs --port $(or $(PORT),8000)

@@ -29,6 +29,9 @@ REFUSED = {
     "reload_dataloaders_every_n_epochs": "the data of a run stays the same",
     "sync_batchnorm": "a run trains on one device",
 }
+# Lightning would start the command once per process: two records, and every process on all samples, since the loaders
+# give each the same order.
+ONE_DEVICE = "a run trains on one device; for several at once train several runs, with `--workers 2`"
 
 
 def _bounds(
@@ -55,10 +58,8 @@ def _types(
     limit_test_batches: PositiveInt | Share | None = None,
     val_check_interval: PositiveInt | Share | None = None,
     check_val_every_n_epoch: PositiveInt = 1,
-    num_nodes: Literal[1] = 1,
-    strategy: Literal["auto"] = "auto",
 ) -> None:
-    """The arguments of Trainer of which the lab takes fewer values: each split is used, on one device."""
+    """The arguments of Trainer of which the lab takes fewer values: each split is used."""
 
 
 def _averaging(
@@ -92,13 +93,28 @@ def own() -> list[str]:
 def errors_in(given: dict[str, Any], own_module: bool) -> list[str]:
     """One line per setting of Trainer that Lightning, or the lab, does not accept."""
     errors = [f"trainer.{name}: {why}" for name, why in REFUSED.items() if name in given]
-    rest = {name: value for name, value in given.items() if name not in REFUSED}
+    errors += _errors_of_devices(given)
+    rest = {name: value for name, value in given.items() if name not in (*REFUSED, "strategy", "num_nodes")}
     for types in schemas():
         typed = {name: rest.pop(name) for name in schema.names(types) if name in rest}
         errors += schema.check(types, typed, "trainer")
     if not errors:
         errors += _averaging_errors(defaults() | given, own_module)
     return errors + schema.check(kinds.trainer(), rest, "trainer", (*SUPPLIED, *REFUSED), own())
+
+
+def _errors_of_devices(given: dict[str, Any]) -> list[str]:
+    """One line per setting that asks for more than one device; what `auto` finds is known when there is a Trainer."""
+    devices = given.get("devices", 1)
+    several = (isinstance(devices, list) and len(devices) > 1) or (isinstance(devices, int) and devices > 1)
+    errors = []
+    if several or (isinstance(devices, str) and devices.isdigit() and int(devices) > 1):
+        errors.append(f"trainer.devices: must be 1, or the number of a GPU as a list, such as [0]: {ONE_DEVICE}")
+    if (nodes := given.get("num_nodes", 1)) != 1 or isinstance(nodes, bool):
+        errors.append(f"trainer.num_nodes: must be 1, not {nodes}: {ONE_DEVICE}")
+    if (strategy := given.get("strategy", "auto")) != "auto":
+        errors.append(f"trainer.strategy: must be auto, not '{strategy}': {ONE_DEVICE}")
+    return errors
 
 
 def _averaging_errors(settings: dict[str, Any], own_module: bool) -> list[str]:

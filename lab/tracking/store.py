@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from lab.errors import LabError
 from lab.files import locked
+from lab.tracking import server
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -63,8 +64,12 @@ def quiet_mlflow() -> None:
 
 
 def check_writable(folder: Path | None = None) -> None:
-    """Raise LabError where a run could not be recorded in the local store, or in that folder; leaves no file behind."""
-    tracking_uri()
+    """Raise LabError where a run could not be recorded in the local store, or in that folder; leaves no file behind.
+
+    Nor may a server refuse us; where it does not answer, a line says so.
+    """
+    if tracking_uri().startswith("http"):
+        server.check_before_training(tracking_uri())
     local = folder or root()
     probe = local / JOURNALS / f".probe-{os.getpid()}"
     try:

@@ -71,8 +71,8 @@ class ValidationAtEnd(Callback):
 def _check_devices(trainer: L.Trainer) -> None:
     if trainer.num_devices > 1:
         raise LabError(
-            f"trainer.devices: a run trains on one device, not on {trainer.num_devices}; "
-            "set devices: 1, or the number of a GPU as a list, such as [0]"
+            f"trainer.devices: must be 1, or the number of a GPU as a list, such as [0], not {trainer.num_devices} "
+            f"devices: {of_lab.ONE_DEVICE}"
         )
 
 

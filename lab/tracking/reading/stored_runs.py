@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lab.config import experiment as experiment_files
 from lab.errors import LabError, did_you_mean
-from lab.tracking import store
+from lab.tracking import server, store
 from lab.tracking.reading import directions
 from lab.tracking.reading.metric_names import TEST, VALIDATION, is_curve, split_of
 from lab.tracking.reading.summaries import best_value, same_metric
@@ -108,8 +108,7 @@ def connect() -> "MlflowClient":
         client = store.client()
         client.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError) as error:
-        address = store.without_password(store.tracking_uri())
-        raise LabError(f"the store {address} does not answer: {_first_line(error)}") from None
+        raise server.failure(store.tracking_uri(), _first_line(error)) from None
     return client
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from lab.errors import LabError
-from lab.tracking import store
+from lab.tracking import server, store
 from lab.tracking.mlflow_internals import EXPERIMENTS, LATEST_METRICS, METRICS, PARAMS, RUNS, TAGS
 from lab.tracking.reading.run_table import RunTable, history_from_rows, table_from_rows
 
@@ -158,9 +158,7 @@ def _one_line_errors(method: Callable[P, R]) -> Callable[P, R]:
         try:
             return method(*args, **kwargs)
         except MlflowException as error:
-            address = store.without_password(store.tracking_uri())
-            reason = str(error).partition("\n")[0][:200]
-            raise LabError(f"the store {address} does not answer: {reason}") from None
+            raise server.failure(store.tracking_uri(), str(error).partition("\n")[0][:200]) from None
 
     return wrapper
 

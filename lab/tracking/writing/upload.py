@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 from lab import files
 from lab.errors import LabError
 from lab.tracking import models, store
-from lab.tracking.writing import journal
+from lab.tracking.writing import datasets, journal
 from lab.tracking.writing.journal import Record
 
 if TYPE_CHECKING:
@@ -163,6 +163,7 @@ class Upload:
             self.client.update_run(self.run_id, status="RUNNING")
             self._send_tags([{"values": self._origin_tags(record["time"])}])
         self._send_params([{"values": record["params"]}])
+        datasets.log(self.client, self.run_id, record["params"], record["tags"])
 
     def _origin_tags(self, time_ms: int) -> dict[str, str]:
         """Tags that name the journal of the run and the machine that writes it."""

@@ -1,0 +1,1 @@
+"""Runs from one store to another, and from what other tools wrote. Start reading in `sync.py`."""

@@ -1,0 +1,78 @@
+"""`lab import FOLDER`: what other tools wrote becomes runs of the store, each once."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.errors import LabError, printable
+from lab.tracking import environment, store
+from lab.tracking.reading import stored_runs
+from lab.tracking.transfer.foreign import Foreign, find
+from lab.tracking.writing.tracker import as_param, stored_name
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+HASH_TAG = "lab.import.hash"  # of the content: what is there is not imported again
+TOOL_TAG = "lab.import.tool"
+METRICS_PER_CALL = 1_000  # MLflow's limits
+PARAMS_PER_CALL = 100
+
+
+def import_runs(folder: Path, experiment: str | None) -> list[str]:
+    """Record the runs below a folder in an experiment, by default of its name; returns a line about each.
+
+    Raises LabError before anything is recorded; interrupted and started again it goes on.
+    """
+    runs = find(folder)
+    for run in runs:
+        _check_names(run)
+    store.check_writable()
+    store.client()  # creates the local store
+    client = stored_runs.connect()
+    name = experiment or folder.absolute().name
+    found = client.get_experiment_by_name(name)
+    experiment_id = found.experiment_id if found else _create(client, name)
+    return [_import(client, experiment_id, run) for run in runs]
+
+
+def _check_names(run: Foreign) -> None:
+    """Raise LabError where two names are stored as one, since one of the two would be lost."""
+    for names in ({each.metric for each in run.values}, run.settings):
+        known: dict[str, str] = {}
+        for name in sorted(names):
+            if (other := known.setdefault(stored_name(name), name)) != name:
+                raise LabError(f"{run.place}: '{other}' and '{name}' are one name for MLflow; rename one of them")
+
+
+def _create(client: "MlflowClient", name: str) -> str:
+    from lab import files
+
+    location = (store.root() / "artifacts" / files.as_folder_name(name)).as_uri() if store.is_local() else None
+    return client.create_experiment(name, artifact_location=location)
+
+
+def _import(client: "MlflowClient", experiment_id: str, run: Foreign) -> str:
+    """Record one run, unless it is there; returns a line about it."""
+    begun = client.search_runs([experiment_id], f"tags.`{HASH_TAG}` = '{run.hash}'")
+    shown = printable(run.name)
+    if begun and begun[0].info.status == "FINISHED":
+        return f"{shown} is there already, as {begun[0].info.run_id[:8]}"
+    times = [each.time for each in run.values] or [int(run.place.stat().st_mtime * 1000)]
+    tags = {HASH_TAG: run.hash, TOOL_TAG: run.tool, environment.USER: environment.user()}
+    tags[environment.SOURCE_NAME] = str(run.place)
+    run_id = begun[0].info.run_id if begun else client.create_run(experiment_id, min(times), tags, run.name).info.run_id
+    _log(client, run_id, run)
+    client.set_terminated(run_id, "FINISHED", max(times))
+    without = f", without {run.left_out}" if run.left_out else ""
+    return f"{shown}: {len(run.values):,} values and {len(run.settings)} settings, as {run_id[:8]}{without}"
+
+
+def _log(client: "MlflowClient", run_id: str, run: Foreign) -> None:
+    from mlflow.entities import Metric, Param
+
+    metrics = [Metric(stored_name(each.metric), each.value, each.time, each.step) for each in run.values]
+    params = [Param(stored_name(name), as_param(value)) for name, value in run.settings.items()]
+    for first in range(0, len(metrics), METRICS_PER_CALL):
+        client.log_batch(run_id, metrics=metrics[first : first + METRICS_PER_CALL])
+    for first in range(0, len(params), PARAMS_PER_CALL):
+        client.log_batch(run_id, params=params[first : first + PARAMS_PER_CALL])
