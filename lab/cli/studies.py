@@ -21,7 +21,7 @@ def _register_study(commands: Commands) -> None:
     study = add(commands, "study", _study, text, "the same command continues the study")
     arguments.experiment(study)
     study.add_argument("--trials", type=int, default=30, help="total number of trials, earlier ones included (30)")
-    study.add_argument("--minutes", type=float, default=float("inf"), help="start no trial after this time")
+    study.add_argument("--minutes", type=float, default=float("inf"), help="the whole study within this time")
     study.add_argument("--workers", type=int, default=1, help="trials in parallel, on Ray if above 1 (1)")
     study.add_argument("--sampler", type=one_of(*SAMPLERS), default="tpe", help=f"{listed(SAMPLERS)} (tpe)")
     study.add_argument("--pruner", type=one_of(*PRUNERS), default="hyperband", help=f"{listed(PRUNERS)} (hyperband)")
