@@ -1,7 +1,6 @@
 # The lab's commands. `make` or `make help` lists them.
 PYTHON ?= python3
 VENV := .venv
-WORKERS ?= 1
 
 # PYTHON=python3.12 uses .venv, or .venv-3.12 if .venv was made with another version of Python.
 ifneq ($(origin PYTHON),file)
@@ -13,7 +12,7 @@ ifneq ($(origin PYTHON),file)
 endif
 
 BIN := $(VENV)/bin
-RAY := $(if $(filter-out 1,$(WORKERS)),$(VENV)/ray)
+RAY := $(if $(filter-out 1,$(WORKERS))$(RAY_ADDRESS),$(VENV)/ray)
 
 .DEFAULT_GOAL := help
 .PHONY: help install experiment study compare list dashboard mlflow test coverage faults bench ideas audit check constraints clean
@@ -42,11 +41,11 @@ experiment: $(VENV)/installed ## train, track and test one experiment: NAME=lstm
 
 study: $(VENV)/installed $(RAY) ## tune an experiment, confirm the winner on fresh seeds: NAME=lstm TRIALS=50 WORKERS=2 ARGS=...
 	@test -n "$(NAME)" || { echo 'name an experiment: make study NAME=lstm TRIALS=50'; exit 2; }
-	@$(BIN)/lab study $(NAME) $(ARGS) --workers $(WORKERS) $(if $(TRIALS),--trials $(TRIALS))
+	@$(BIN)/lab study $(NAME) $(ARGS) $(if $(WORKERS),--workers $(WORKERS)) $(if $(TRIALS),--trials $(TRIALS))
 
 compare: $(VENV)/installed $(RAY) ## is A better than B? compare over seeds until it is decided: NAME=activations WORKERS=2 ARGS="--seeds 5..30"
 	@test -n "$(NAME)" || { echo 'name a comparison: make compare NAME=activations'; exit 2; }
-	@$(BIN)/lab compare $(NAME) $(ARGS) --workers $(WORKERS)
+	@$(BIN)/lab compare $(NAME) $(ARGS) $(if $(WORKERS),--workers $(WORKERS))
 
 list: $(VENV)/installed ## show all experiments
 	@$(BIN)/lab list

@@ -123,7 +123,7 @@ def locked(path: Path) -> Iterator[None]:
 
 @contextmanager
 def held(path: Path, name: str, patience: float = 0.0) -> Iterator[None]:
-    """Hold an exclusive lock on a file for the driver of `name`.
+    """Hold an exclusive lock on a file, which may say who holds it, for the driver of `name`.
 
     Raises LabError where another process holds it for more than `patience` seconds, OSError where the folder is
     missing.
@@ -134,12 +134,21 @@ def held(path: Path, name: str, patience: float = 0.0) -> Iterator[None]:
     with path.open("a") as file:
         while not lock_descriptor(file.fileno(), blocking=False):
             if time.monotonic() >= deadline:
-                raise LabError(f"{name} is being run by another process; wait for it, or stop it first")
+                raise LabError(f"{name} is being run by {_holder(path)}; wait for it, or stop it first")
             time.sleep(POLL_SECONDS)
         try:
             yield
         finally:
             unlock_descriptor(file.fileno())
+
+
+def _holder(path: Path) -> str:
+    """What the lock file says, in one line."""
+    try:
+        said = path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        said = ""
+    return said.partition("\n")[0] or "another process"
 
 
 def is_locked(path: Path) -> bool:

@@ -78,7 +78,7 @@ def compare(
     varies: Sequence[OfChance] | None = None,
     folds: int | None = None,
     question: str | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     progress: bool = True,
 ) -> ComparisonResult:
     """Train the arms of a comparison seed by seed until each is decided, as `lab compare` does.
@@ -91,7 +91,7 @@ def compare(
     """
     rule = {"metric": metric, "margin": margin, "on": on, "reaches": reaches, "alpha": alpha, "varies": varies}
     given = {key: value for key, value in {"question": question, **rule, "folds": folds}.items() if value is not None}
-    if not isinstance(workers, int):
+    if not isinstance(workers, int | None):
         raise LabError(f"workers: must be a whole number, not {workers!r}")
     with calls.training("the same call continues the comparison"):
         if base is None and arms is None:

@@ -76,7 +76,7 @@ def run(
     overrides: Overrides | None = None,
     *,
     folds: int,
-    workers: int = 1,
+    workers: int | None = None,
     seed: int | None = None,
     name: str | None = None,
     progress: bool = True,
@@ -113,5 +113,5 @@ def run(
     with calls.training("the same call continues with the folds that are left"):
         chosen = experiments.chosen(experiment, overrides, seed, name)
         with folds_report.LiveTable(console) as table:
-            result = cross_validation.run(chosen, folds, 1 if workers is None else workers, table.show)
+            result = cross_validation.run(chosen, folds, workers, table.show)
         return CrossValidation(**vars(result))

@@ -78,7 +78,7 @@ def study(
     pruner: Pruner = "hyperband",
     seed: int | None = None,
     name: str | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     progress: bool = True,
 ) -> StudyResult:
     """Search the best settings, confirm them on fresh seeds and test the winner, as `lab study` does.

@@ -20,7 +20,7 @@ def register(commands: Commands) -> None:
     run = add(commands, "run", _run, "train, track and test an experiment", killed)
     arguments.experiment(run)
     run.add_argument("--folds", type=int, help="cross-validate: train it so many times, and test every sample once")
-    run.add_argument("--workers", type=int, help="of --folds: trainings in parallel, on Ray if above 1 (1)")
+    run.add_argument("--workers", type=int, help=f"of --folds: in parallel, {arguments.WORKERS}")
     add(commands, "list", _list, "list all experiments in experiments/")
     arguments.experiment(add(commands, "show", _show, "print an experiment with every setting"))
     resume = add(commands, "resume", _resume, "resume a run that was killed, failed or stopped", killed)
@@ -120,7 +120,7 @@ def _run_folds(options: argparse.Namespace) -> int:
     console = SafeConsole()
     console.print(f"[bold]{loaded.name}[/bold]  {tables.question_of(loaded)}", highlight=False)
     with report.LiveTable(console) as table:
-        result = run.run(loaded, options.folds, 1 if options.workers is None else options.workers, table.show)
+        result = run.run(loaded, options.folds, options.workers, table.show)
     console.print(report.summary(result), highlight=False, soft_wrap=True)
     return 1 if result.scores.failed else 0
 

@@ -22,7 +22,7 @@ def _register_study(commands: Commands) -> None:
     arguments.experiment(study)
     study.add_argument("--trials", type=int, default=30, help="total number of trials, earlier ones included (30)")
     study.add_argument("--minutes", type=float, default=float("inf"), help="the whole study within this time")
-    study.add_argument("--workers", type=int, default=1, help="trials in parallel, on Ray if above 1 (1)")
+    study.add_argument("--workers", type=int, help=f"trials in parallel, {arguments.WORKERS}")
     study.add_argument("--sampler", type=one_of(*SAMPLERS), default="tpe", help=f"{listed(SAMPLERS)} (tpe)")
     study.add_argument("--pruner", type=one_of(*PRUNERS), default="hyperband", help=f"{listed(PRUNERS)} (hyperband)")
     study.add_argument("--metric", help="validation metric to optimize (val/accuracy or val/rmse)")
@@ -64,7 +64,7 @@ def _register_compare(commands: Commands) -> None:
     direction.add_argument("--lower-is-better", action="store_true", help="of runs: where neither run nor name says")
     compare.add_argument("--seeds", help="minimum and maximum number of seeds, such as 5..30")
     compare.add_argument("--minutes", type=float, help="a verdict within this time: begin no seed that does not fit")
-    compare.add_argument("--workers", type=int, help="trainings in parallel, on Ray if above 1 (1)")
+    compare.add_argument("--workers", type=int, help=f"trainings in parallel, {arguments.WORKERS}")
 
 
 OF_RUNS = ("metric", "margin", "unpaired", "reduce", "higher_is_better", "lower_is_better")
@@ -102,6 +102,6 @@ def _compare(options: argparse.Namespace) -> int:
     console = SafeConsole()
     console.print(f"[bold]{loaded.name}[/bold]  {escape(loaded.question)}", highlight=False)
     with report.LiveTable(console) as table:
-        result = run.run(loaded, 1 if options.workers is None else options.workers, table.show)
+        result = run.run(loaded, options.workers, table.show)
     console.print(report.summary(result), highlight=False, soft_wrap=True)
     return 0

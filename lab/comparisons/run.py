@@ -41,14 +41,14 @@ class ComparisonResult:
     run_id: str | None
 
 
-def run(comparison: Comparison, workers: int, on_progress: OnProgress) -> ComparisonResult:
+def run(comparison: Comparison, workers: int | None, on_progress: OnProgress) -> ComparisonResult:
     """Train until every arm is decided, given up, or has the maximum of seeds, or the time is up.
 
     Continues an interrupted comparison. Raises LabError before anything is written, or once some trainings have shown
     that the time is too short; TrainingFailed if nothing could be trained, or Stopped.
     """
     began = time.monotonic()
-    if workers < 1:
+    if workers is not None and workers < 1:
         raise LabError(f"--workers: must be at least 1, not {workers}")
     comparison = _with_pinned_weights(comparison)
     known = all_directions(comparison)
@@ -57,11 +57,12 @@ def run(comparison: Comparison, workers: int, on_progress: OnProgress) -> Compar
     plan = Plan(comparison.max_seeds, comparison.min_seeds, comparison.alpha, comparison.margin)
     scores = StoredScores(name, plan)
     _check_plan(plan, scores)
+    arms = [comparison.on_fold(arm) for arm in comparison.arms]
     with driver_lock(name):
-        opened = open_workers(workers)  # before `stop_on_signals`: Ray installs signal handlers of its own
+        opened = open_workers(workers, arms)  # before `stop_on_signals`: Ray installs signal handlers of its own
         try:
             with stop_on_signals():
-                limit = TimeLimit(comparison.minutes, began, workers) if comparison.minutes else None
+                limit = TimeLimit(comparison.minutes, began, opened.capacity) if comparison.minutes else None
                 return _run(comparison, name, known, scores, opened, limit, on_progress)
         finally:
             opened.close()

@@ -25,6 +25,7 @@ ADDED: dict[str, Any] = {
     "trainer.average_decay": 0.99,
     "trainer.average_from": None,
 }
+NO_SETTINGS = ("resources", "search")  # sections
 UNKNOWN = object()
 Source = Literal["split", "init", "order", "dropout"]  # of chance
 SOURCES: tuple[Source, ...] = get_args(Source)
@@ -56,6 +57,7 @@ class Experiment:
     start_from: str | None = None
     freeze: Sequence[str] | None = None  # patterns of names
     unfreeze_at: int | None = None  # an epoch, from 1
+    resources: Mapping[str, float] = field(default_factory=dict)  # of each of many trainings at once
     search: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
     written: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # without defaults
@@ -111,16 +113,19 @@ class Experiment:
             "start_from": self.start_from,
             "freeze": None if self.freeze is None else list(self.freeze),
             "unfreeze_at": self.unfreeze_at,
+            "resources": dict(self.resources),
             "search": dict(self.search),
         }
 
     def settings(self) -> dict[str, Any]:
-        """Dotted name to value of every setting; the search space is not a setting."""
+        """Dotted name to value of every setting; the search space and the resources change no result."""
         flat: dict[str, Any] = {}
         for section, content in self.sections().items():
-            if isinstance(content, dict) and section != "search":
+            if section in NO_SETTINGS:
+                continue
+            if isinstance(content, dict):
                 flat.update({f"{section}.{name}": value for name, value in content.items()})
-            elif section != "search" and content is not None:
+            elif content is not None:
                 flat[section] = content
         for pattern, options in flat.pop(f"optimizer.{GROUPS}", {}).items():
             flat.update({f"optimizer.{GROUPS}.{pattern}.{name}": value for name, value in options.items()})

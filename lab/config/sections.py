@@ -108,6 +108,7 @@ def top_level(
     start_from: str | None = None,
     freeze: list[str] | None = None,
     unfreeze_at: PositiveInt | None = None,
+    resources: dict[str, Any] = {},  # noqa: B006
     search: dict[str, Any] = {},  # noqa: B006
 ) -> None:
     """The schema of an experiment file: its sections and their defaults.
@@ -139,6 +140,10 @@ def checkpoints(every_seconds: NonNegativeFloat = 30.0, monitor: str | None = "v
 
     `monitor` is the metric of the best epoch; null: the last epoch is kept.
     """
+
+
+def resources(cpus: PositiveFloat = 1.0, gpus: NonNegativeFloat = 0.0) -> None:
+    """What each of many trainings at once takes of a machine; `gpus: 0.25` trains four on one GPU."""
 
 
 def seeds(
@@ -184,6 +189,7 @@ def checked_sections(complete: dict[str, Any], errors: list[str]) -> dict[str, A
         supplied = SUPPLIED["early_stopping"]
         errors += schema.check(early_stopping, complete["early_stopping"], "early_stopping", supplied)
         parts["early_stopping"] = schema.defaults(early_stopping, supplied) | complete["early_stopping"]
+    errors += schema.check(resources, complete["resources"], "resources")
     errors += schema.check(seeds, complete["seeds"], "seeds")
     errors += schema.check(checkpoints, complete["checkpoints"], "checkpoints")
     parts["checkpoints"] = schema.defaults(checkpoints) | complete["checkpoints"]

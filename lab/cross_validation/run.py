@@ -51,7 +51,7 @@ class FoldsFailed(TrainingFailed):
     """Some folds could not be trained."""
 
 
-def run(experiment: Experiment, count: int, workers: int, on_progress: OnProgress) -> Result:
+def run(experiment: Experiment, count: int, workers: int | None, on_progress: OnProgress) -> Result:
     """Train and test an experiment on each of `count` folds; continues an interrupted cross-validation.
 
     `on_progress` is called with the scores so far after every epoch. Raises LabError before anything is written,
@@ -66,7 +66,7 @@ def run(experiment: Experiment, count: int, workers: int, on_progress: OnProgres
     name = f"{experiment.name}-{_fingerprint(experiment, count, built)}"
     with driver_lock(name):
         scores = StoredFoldScores(name, count)
-        opened = open_workers(workers)  # before `stop_on_signals`: Ray installs signal handlers of its own
+        opened = open_workers(workers, [first])  # before `stop_on_signals`: Ray installs signal handlers of its own
         try:
             with stop_on_signals():
                 return _run(experiment, built, scores, opened, on_progress)
@@ -74,11 +74,11 @@ def run(experiment: Experiment, count: int, workers: int, on_progress: OnProgres
             opened.close()
 
 
-def _check(experiment: Experiment, count: int, workers: int) -> None:
+def _check(experiment: Experiment, count: int, workers: int | None) -> None:
     errors = [
         f"--{name}: must be at least {least}, not {value}"
         for name, value, least in (("folds", count, 2), ("workers", workers, 1))
-        if value < least
+        if value is not None and value < least
     ]
     if experiment.fold is not None:
         errors.append(f"--folds: the experiment has fold: {experiment.fold} already; leave out one of the two")

@@ -1,10 +1,13 @@
 """A run with child runs: a study with its trials, a comparison with its replicates, the folds of an experiment."""
 
+import getpass
 import math
 import os
+import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from lab.config.experiment import Experiment
@@ -97,15 +100,25 @@ def recorded_status(outbox: Outbox, parent: Tracker) -> Iterator[None]:
 def driver_lock(name: str) -> Iterator[None]:
     """Hold the lock of a study, comparison or cross-validation while driving it.
 
-    Raises LabError where another process holds it. The lock file holds the driver's process id until the block ends
-    without an exception (see `failed_drivers`).
+    Raises LabError where another process holds it. The lock file says who drives until the block ends without an
+    exception (see `failed_drivers`).
     """
     store.root().mkdir(parents=True, exist_ok=True)
     path = driver_lock_path(name)
     with held(path, name, LOCK_TIMEOUT):
-        path.write_text(str(os.getpid()), encoding="utf-8")
+        path.write_text(this_driver(), encoding="utf-8")
         yield
         path.write_text("", encoding="utf-8")
+
+
+def this_driver(since: bool = True) -> str:
+    """Who drives: the user, the machine, the process, and since when."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a user without a name
+        user = f"user {os.getuid()}"
+    now = f", since {datetime.now().astimezone():%Y-%m-%d %H:%M}" if since else ""
+    return f"{user} on {platform.node()}, process {os.getpid()}{now}"
 
 
 def driver_lock_path(name: str) -> Path:

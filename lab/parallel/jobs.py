@@ -46,6 +46,29 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Resources:
+    """What one training takes of a machine."""
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+    @classmethod
+    def of(cls, experiments: Sequence[Experiment]) -> "Resources":
+        """What the most demanding of the experiments asks for."""
+        each = [cls(**experiment.resources) for experiment in experiments]
+        return cls(max(one.cpus for one in each), max(one.gpus for one in each))
+
+    def __str__(self) -> str:
+        cpus = f"{self.cpus:g} CPU{'s' if self.cpus != 1 else ''}"
+        return f"{cpus} and {self.gpus:g} GPU{'s' if self.gpus != 1 else ''}" if self.gpus else cpus
+
+    def fit(self, machine: Mapping[str, float]) -> int:
+        """How many trainings a machine of so many `CPU` and `GPU` has room for at once."""
+        of_gpus = [machine.get("GPU", 0.0) / self.gpus] if self.gpus else []
+        return math.floor(min([machine.get("CPU", 0.0) / self.cpus, *of_gpus]) + 1e-9)
+
+
+@dataclass(frozen=True)
 class Outcome:
     """How a job ended: `finished`, `pruned`, `failed` by its settings, or `lost` by its surroundings; and the reason.
 
@@ -75,6 +98,15 @@ def train_job(job: Job, on_epoch: OnEpoch, max_threads: int | None = None) -> Ou
     except Exception as failure:  # a setting may make any part of the training raise; the study continues
         frame = traceback.extract_tb(failure.__traceback__)[-1]
         return Outcome(job.number, "failed", f"{type(failure).__name__}: {failure} ({frame.filename}:{frame.lineno})")
+
+
+def rehearse_job(job: Job) -> str:
+    """Take a job through one batch, and return the fingerprint of its data; raises what its training would raise."""
+    silence_libraries()
+    experiment = parse(job.name, job.config)
+    data = prepared_data(experiment)
+    whole_batch.rehearse(build(experiment, data))
+    return data.fingerprint
 
 
 def _train(experiment: Experiment, job: Job, on_epoch: OnEpoch, max_threads: int | None) -> Outcome:

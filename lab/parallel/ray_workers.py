@@ -1,85 +1,244 @@
 """Workers on Ray: processes of this machine, or of the cluster that RAY_ADDRESS names."""
 
-import logging
 import os
-import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import urlsplit
 
+from lab.config.experiment import Experiment
 from lab.errors import LabError, Stopped, TrainingFailed
-from lab.parallel.jobs import Job, OnEpoch, Outcome, train_job
+from lab.parallel import cluster, rehearsal, working_folder
+from lab.parallel.cluster import Node, reason
+from lab.parallel.jobs import Job, OnEpoch, Outcome, Resources, train_job
+from lab.parallel.rehearsal import Surroundings
+from lab.parallel.workers import say
 
-POLL_SECONDS = 0.1
-CONNECT_TIMEOUT = 5.0  # seconds
-MAX_FAILURES = 3  # times the number of workers: so many may die one after the other before the study fails
-RAY_SETTINGS = {  # environment variables that Ray reads when it is imported
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_worker_niceness": "0",  # its default gives workers the lowest priority
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # its future default; silences a warning
-}
-# Without clusters Ray listens on the loopback interface alone; its argument `_node_ip_address="127.0.0.1"` is
-# replaced by the address of the network interface (Ray 2.60).
-# tests/studies/test_interrupted.py holds Ray to it.
-LOCAL_SETTINGS = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+POLL_SECONDS = 0.5  # between two looks for a signal
+REPORTS_SECONDS = 10.0  # that a worker waits for something to report
+REHEARSAL_SECONDS = 180.0  # of a node, the start of its first process included
+MOST_LOST = 3  # trainings on a node, one after the other, before it is put aside
+
+Report = tuple[int, int, dict[str, float]]  # the arguments of OnEpoch
+
+
+@dataclass(frozen=True)
+class _Busy:
+    """A worker in training, and the future of its next reports."""
+
+    worker: "_Worker"
+    job: Job
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """An actor that trains, and the node that it runs on."""
+
+    actor: Any
+    node: Node
 
 
 class RayWorkers:
     """Trains on Ray: on this machine, or on the cluster that RAY_ADDRESS names.
 
-    A worker uses as many threads as the experiment sets, but no more than its share of this machine's cores.
-    A worker that dies is replaced.
+    A cluster gets a copy of the working folder, and its nodes rehearse the experiments; one that cannot train them is
+    put aside. So is one that only loses trainings. A worker that dies is replaced. Nothing but the workers runs
+    elsewhere: the driver asks each of them for its reports.
     """
 
-    def __init__(self, count: int):
-        self.capacity = count
-        self._ray = _connect(count)
-        self._mailbox = self._ray.remote(num_cpus=0)(_Mailbox).remote()
-        self._idle = [self._new_worker() for _ in range(count)]
-        self._busy: dict[Any, tuple[Any, Job]] = {}  # by the future of the outcome
-        self._failures = 0  # workers that died since the last job that ended
+    def __init__(self, count: int | None, experiments: Sequence[Experiment]):
+        self._resources = Resources.of(experiments)
+        with TemporaryDirectory(prefix="lab-") as folder:
+            shipped = working_folder.copy(experiments, Path(folder)) if cluster.is_named() else None
+            self._ray = cluster.connect(count, self._resources, {"working_dir": folder})
+        self._busy: dict[Any, _Busy] = {}  # by the future of the outcome
+        self._reports: dict[Any, Any] = {}  # the future of the next reports of a job, and that of its outcome
+        self._idle: list[_Worker] = []
+        try:
+            self._nodes = cluster.nodes(self._ray, self._resources)
+            self._check_room(count)
+            if shipped:
+                say(str(shipped))
+                self._rehearse(experiments)
+            room = sum(node.room for node in self._nodes)
+            self._wanted = self.capacity = min(count or room, room)
+            for worker in self._idle[self._wanted :]:
+                self._end(worker)
+            self._idle = self._idle[: self._wanted]
+            self._fill()
+        except BaseException:
+            self._ray.shutdown()
+            raise
 
-    def _new_worker(self) -> Any:
-        threads = max(1, (os.cpu_count() or 1) // self.capacity)
-        return self._ray.remote(num_cpus=1)(_Worker).remote(self._mailbox, threads, str(Path.cwd()))
+    def _check_room(self, count: int | None) -> None:
+        """Raise LabError where the nodes have no room for so many workers."""
+        room = sum(node.room for node in self._nodes)
+        if count is not None and count > room:
+            raise LabError(f"--workers {count}: there is room for {room}, each with {self._resources}")
+
+    def _rehearse(self, experiments: Sequence[Experiment]) -> None:
+        """Start a worker on each node and keep those that can train the experiments; raises LabError if none can."""
+        jobs = [Job(0, each.name, each.to_yaml()) for each in experiments]
+        expected = rehearsal.here(jobs)
+        workers = [self._new_worker(node) for node in self._nodes]
+        futures = [worker.actor.rehearse.remote(jobs, self._resources.gpus) for worker in workers]
+        with _stopped_as_such():
+            self._ray.wait(futures, num_returns=len(futures), timeout=REHEARSAL_SECONDS)
+        lines = []
+        for worker, future in zip(workers, futures, strict=True):
+            different, unfit = rehearsal.difference(self._surroundings(future), expected)
+            if unfit:
+                self._nodes.remove(worker.node)
+                self._ray.kill(worker.actor)
+            else:
+                self._idle.append(worker)
+            if different:
+                lines.append(f"node {worker.node.name}{' is put aside' if unfit else ''}: {different}")
+        if not self._nodes:
+            raise LabError(*[f"{line}; no node is left" for line in lines])
+        for line in lines:
+            say(line)
+
+    def _surroundings(self, future: Any) -> Surroundings:
+        try:
+            found: Surroundings = self._ray.get(future, timeout=0.1)
+        except self._ray.exceptions.GetTimeoutError:
+            return Surroundings({}, (), f"no answer within {REHEARSAL_SECONDS:g} seconds")
+        except self._ray.exceptions.RayError as error:
+            return Surroundings({}, (), reason(error))
+        return found
+
+    def _roomiest(self) -> Node:
+        return max(self._nodes, key=lambda node: node.room - node.workers)
+
+    def _new_worker(self, node: Node) -> _Worker:
+        """Start a worker on a node, and on no other."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        node.workers += 1
+        folder = None if cluster.is_named() else str(Path.cwd())
+        actor = self._ray.remote(
+            num_cpus=self._resources.cpus,
+            num_gpus=self._resources.gpus,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
+            concurrency_groups={"reports": 2},
+        )(_Trainer)
+        return _Worker(actor.remote(self._threads(), folder), node)
+
+    def _threads(self) -> int:
+        """As many threads as a training has cores: its share of this machine, or what it asks of a cluster."""
+        if cluster.is_named():
+            return max(1, int(self._resources.cpus))
+        return max(1, (os.cpu_count() or 1) // self._wanted)
 
     def submit(self, job: Job) -> None:
         """Start a job on an idle worker."""
         worker = self._idle.pop()
-        self._busy[worker.train.remote(job)] = (worker, job)
+        outcome = worker.actor.train.remote(job)
+        self._busy[outcome] = _Busy(worker, job)
+        self._ask_for_reports(outcome)
+
+    def _ask_for_reports(self, outcome: Any) -> None:
+        busy = self._busy[outcome]
+        method = busy.worker.actor.reports.options(concurrency_group="reports")
+        self._reports[method.remote(busy.job.number)] = outcome
 
     def wait(self, on_epoch: OnEpoch) -> list[Outcome]:
-        """Forward reports until a job has ended; raises TrainingFailed when worker after worker dies."""
-        done: list[Any] = []
-        while not done:
+        """Forward reports until a job has ended; raises TrainingFailed when no node is left."""
+        while True:
             with _stopped_as_such():
-                done, _ = self._ray.wait(list(self._busy), timeout=POLL_SECONDS)
-                reports = self._ray.get(self._mailbox.take.remote())
-            for report in reports:
-                if on_epoch(*report):
-                    self._mailbox.stop.remote(report[0])
-        return [self._outcome(future) for future in done]
+                waiting = [*self._reports, *self._busy]
+                ready, _ = self._ray.wait(waiting, num_returns=1, timeout=POLL_SECONDS)
+                ready = [*ready, *self._ray.wait(waiting, num_returns=len(waiting), timeout=0)[0]] if ready else []
+            for future in [each for each in dict.fromkeys(ready) if each in self._reports]:
+                self._forward(future, on_epoch)
+            if done := [each for each in dict.fromkeys(ready) if each in self._busy]:
+                return [self._outcome(future, on_epoch) for future in done]
 
-    def _outcome(self, future: Any) -> Outcome:
-        worker, job = self._busy.pop(future)
+    def _forward(self, future: Any, on_epoch: OnEpoch) -> None:
+        """Forward the reports that have come, and ask for more; those of a dead worker are lost with its job."""
+        outcome = self._reports.pop(future)
         try:
-            outcome = self._ray.get(future)
+            with _stopped_as_such():
+                reports, last = self._ray.get(future)
+        except self._ray.exceptions.RayError:
+            return
+        if not last:
+            self._ask_for_reports(outcome)
+        for report in reports:
+            if on_epoch(*report):
+                actor = self._busy[outcome].worker.actor
+                actor.stop.options(concurrency_group="reports").remote(report[0])
+
+    def _outcome(self, future: Any, on_epoch: OnEpoch) -> Outcome:
+        """How a job ended, after all of its reports; its worker is free again, or replaced."""
+        try:
+            with _stopped_as_such():
+                outcome: Outcome = self._ray.get(future)
+            while asked := [each for each, of in self._reports.items() if of == future]:
+                self._forward(asked[0], on_epoch)
         except self._ray.exceptions.RayError as error:
-            self._failures += 1
-            if self._failures > MAX_FAILURES * self.capacity:
-                raise TrainingFailed(f"worker after worker died: {_first_line(error)}") from error
-            self._idle.append(self._new_worker())
-            return Outcome(job.number, "lost", f"its worker died: {_first_line(error)}")
-        self._failures = 0
-        self._idle.append(worker)
+            self._reports = {asked: of for asked, of in self._reports.items() if of != future}
+            busy = self._busy.pop(future)
+            self._replace(busy.worker, reason(error))
+            return Outcome(busy.job.number, "lost", f"{busy.worker.node.name}: its worker died: {reason(error)}")
+        worker = self._busy.pop(future).worker
+        if outcome.state == "lost":
+            self._count_loss(worker.node, outcome.reason)
+        else:
+            worker.node.lost = 0
+        if worker.node in self._nodes:
+            self._idle.append(worker)
+        else:
+            self._end(worker)
+        self._fill(outcome.reason)
         return outcome
+
+    def _replace(self, worker: _Worker, why: str) -> None:
+        """Replace a worker that died, on its node or another with room; without room there is one worker less."""
+        worker.node.workers -= 1
+        if not cluster.is_alive(self._ray, worker.node):
+            self._put_aside(worker.node, "it is gone")
+        else:
+            self._count_loss(worker.node, why)
+        self._fill(why)
+
+    def _count_loss(self, node: Node, why: str) -> None:
+        node.lost += 1
+        if node.lost >= MOST_LOST and cluster.is_named():
+            self._put_aside(node, f"{node.lost} trainings one after the other were lost there; the last: {why}")
+
+    def _put_aside(self, node: Node, why: str) -> None:
+        """Train on a node no more; its other trainings may end."""
+        if node not in self._nodes:
+            return
+        say(f"node {node.name} is put aside: {why}")
+        self._nodes.remove(node)
+        for worker in [each for each in self._idle if each.node is node]:
+            self._idle.remove(worker)
+            self._end(worker)
+
+    def _fill(self, why: str = "") -> None:
+        """Start as many workers as are wanted and there is room for; raises TrainingFailed where none is left."""
+        while self._nodes and len(self._idle) + len(self._busy) < self._wanted:
+            if self._roomiest().workers >= self._roomiest().room:
+                break
+            self._idle.append(self._new_worker(self._roomiest()))
+        self.capacity = len(self._idle) + len(self._busy)
+        if not self.capacity:
+            raise TrainingFailed(f"no node is left; the last: {why}")
+
+    def _end(self, worker: _Worker) -> None:
+        worker.node.workers -= 1
+        self._ray.kill(worker.actor)
 
     def close(self) -> None:
         """End the workers and disconnect; a cluster keeps running."""
-        for worker in [*self._idle, *(worker for worker, _ in self._busy.values()), self._mailbox]:
-            self._ray.kill(worker)
+        for worker in [*self._idle, *(busy.worker for busy in self._busy.values())]:
+            self._ray.kill(worker.actor)
         self._ray.shutdown()
 
 
@@ -94,75 +253,47 @@ def _stopped_as_such() -> Iterator[None]:
         raise
 
 
-class _Mailbox:
-    """A Ray actor between workers and driver: reports go to the driver, requests to stop a job to its worker."""
+class _Trainer:
+    """A Ray actor that trains one job after the other, so that it imports once and prepares data once.
 
-    def __init__(self) -> None:
-        self._reports: list[tuple[int, int, dict[str, float]]] = []
-        self._stopped: set[int] = set()
+    `reports` and `stop` are called while `train` runs.
+    """
 
-    def report(self, number: int, epoch: int, values: dict[str, float]) -> bool:
-        """Add a report; returns whether the job should stop."""
-        self._reports.append((number, epoch, values))
-        return number in self._stopped
-
-    def take(self) -> list[tuple[int, int, dict[str, float]]]:
-        """The reports since the last call."""
-        taken, self._reports = self._reports, []
-        return taken
-
-    def stop(self, number: int) -> None:
-        """Stop a job at its next report."""
-        self._stopped.add(number)
-
-
-class _Worker:
-    """A Ray actor that trains one job after the other, so that it imports once and prepares data once."""
-
-    def __init__(self, mailbox: Any, threads: int, folder: str):
-        if Path(folder).is_dir():  # another machine of a cluster may not have it
+    def __init__(self, threads: int, folder: str | None):
+        if folder:
             os.chdir(folder)
         self._threads = threads
-        self._mailbox = mailbox
+        self._changed = threading.Condition()
+        self._waiting: list[Report] = []
+        self._ended: int | None = None  # the number of the job
+        self._stopped: int | None = None
+
+    def rehearse(self, jobs: Sequence[Job], gpus: float) -> Surroundings:
+        """Whether this node can train the jobs."""
+        return rehearsal.rehearse(jobs, gpus)
 
     def train(self, job: Job) -> Outcome:
         """Train a job."""
-        import ray
+        try:
+            return train_job(job, self._report, self._threads)
+        finally:
+            with self._changed:
+                self._ended = job.number
+                self._changed.notify_all()
 
-        return train_job(job, lambda *report: ray.get(self._mailbox.report.remote(*report)), self._threads)
+    def _report(self, number: int, epoch: int, values: dict[str, float]) -> bool:
+        with self._changed:
+            self._waiting.append((number, epoch, values))
+            self._changed.notify_all()
+            return self._stopped == number
 
+    def reports(self, number: int) -> tuple[list[Report], bool]:
+        """The reports of a job since the last call, and whether they are the last; waits for one."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._ended == number, REPORTS_SECONDS)
+            taken, self._waiting = self._waiting, []
+            return taken, self._ended == number
 
-def _connect(count: int) -> Any:
-    """Ray, connected to RAY_ADDRESS, or started on this machine for `count` workers."""
-    address = os.environ.get("RAY_ADDRESS")
-    for name, value in (RAY_SETTINGS | ({} if address else LOCAL_SETTINGS)).items():
-        os.environ.setdefault(name, value)
-    try:
-        import ray
-    except ModuleNotFoundError:
-        raise LabError(
-            f"--workers {count}: needs Ray, which is not installed; use `make study ... WORKERS={count}`, "
-            "or .venv/bin/pip install -c constraints.txt -e '.[ray]'"
-        ) from None
-    try:
-        if address:
-            _check_answers(address)
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-        else:
-            ray.init(num_cpus=count, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
-        where = f"the cluster RAY_ADDRESS={address}" if address else "Ray on this machine"
-        raise LabError(f"--workers {count}: {where} does not answer: {_first_line(error)}") from None
-    return ray
-
-
-def _check_answers(address: str) -> None:
-    """Raise OSError if nothing listens at `host:port`: Ray itself would retry for minutes."""
-    url = urlsplit(address if "//" in address else f"//{address}")
-    if url.hostname and url.port:
-        socket.create_connection((url.hostname, url.port), timeout=CONNECT_TIMEOUT).close()
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:200] if lines else type(error).__name__
+    def stop(self, number: int) -> None:
+        """Stop a job at its next report."""
+        self._stopped = number

@@ -1,10 +1,15 @@
 """What trains the jobs of a study or comparison: this process, or workers on Ray."""
 
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from lab.errors import TrainingFailed
-from lab.parallel.jobs import Job, OnEpoch, Outcome, train_job
+import torch
+
+from lab.config.experiment import Experiment
+from lab.errors import LabError, TrainingFailed, printable, redacted
+from lab.parallel.jobs import Job, OnEpoch, Outcome, Resources, train_job
 from lab.signals import uninterrupted
 
 MOST_LOST = 3  # jobs one after the other, for each worker
@@ -62,13 +67,31 @@ def run_jobs(
                 raise TrainingFailed(f"{lost} trainings one after the other were lost; the last: {outcome.reason}")
 
 
-def open_workers(count: int) -> Workers:
-    """Workers in this process for one, on Ray for several; raises LabError if Ray is missing or does not answer."""
-    if count == 1:
+def open_workers(count: int | None, experiments: Sequence[Experiment]) -> Workers:
+    """Workers in this process for one, on Ray for several, which train variants of the experiments.
+
+    Without a number, as many as a cluster has room for; without a cluster, one. Raises LabError where they cannot be
+    had.
+    """
+    if count == 1 or (count is None and not os.environ.get("RAY_ADDRESS")):
+        _check_machine(Resources.of(experiments))
         return InProcess()
     from lab.parallel.ray_workers import RayWorkers
 
-    return RayWorkers(count)
+    return RayWorkers(count, experiments)
+
+
+def _check_machine(resources: Resources) -> None:
+    """Raise LabError where this machine does not have what one training asks for."""
+    machine = {"CPU": os.cpu_count() or 1, "GPU": torch.cuda.device_count()}
+    if not resources.fit(machine):
+        there = Resources(machine["CPU"], machine["GPU"])
+        raise LabError(f"resources: a training needs {resources}, and this machine has {there}")
+
+
+def say(line: str) -> None:
+    """Tell about the workers, beside the progress of what they train."""
+    print(f"lab: {printable(redacted(line))}", file=sys.stderr, flush=True)
 
 
 class InProcess:

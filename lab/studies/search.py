@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from lab.config.experiment import Experiment
 from lab.parallel.child_runs import ChildRun, ParentRun
 from lab.parallel.jobs import Job, Outcome
 from lab.parallel.workers import Workers, run_jobs
+from lab.studies.shared_lock import SharedLock
 from lab.studies.space import Space
 from lab.studies.storage import RETRIED, fail_and_retry, fail_running_trials, trial_state
 
@@ -47,6 +49,7 @@ class Context:
     study: "Study"
     objective: Objective
     parent: ParentRun
+    lock: SharedLock
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,10 @@ class Search:
         def next_job() -> Job | None:
             enough = counts(self.study).done + len(self._running) >= trials
             late = time.monotonic() + self._seconds() * (1 + after / workers.capacity) >= deadline
-            return None if enough or late else self._ask()
+            if enough or late:
+                return None
+            self.context.lock.check()
+            return self._ask()
 
         try:
             run_jobs(workers, next_job, self._on_epoch, self._tell)
@@ -104,8 +110,8 @@ class Search:
     def _enqueue_own_settings(self) -> None:
         """Make the experiment's own settings the first trial: they are the baseline of the search."""
         params = self.context.space.own_params()
-        if params and not self.study.get_trials(deepcopy=False):
-            self.study.enqueue_trial(params)
+        if params and not any(trial.params == params for trial in self.study.get_trials(deepcopy=False)):
+            self.study.enqueue_trial(params, skip_if_exists=True)
 
     def _ask(self) -> Job:
         trial = self.study.ask()
@@ -160,6 +166,22 @@ def counts(study: "Study") -> Counts:
     retried = study.user_attrs.get(RETRIED, [])
     states = [trial.state.name for trial in study.get_trials(deepcopy=False) if trial.number not in retried]
     return Counts(states.count("COMPLETE"), states.count("PRUNED"), states.count("FAIL"))
+
+
+def best(study: "Study") -> tuple[int, float] | None:
+    """The number and score of the best trial so far."""
+    try:
+        trial = study.best_trial
+    except ValueError:  # none is complete
+        return None
+    return trial.number, float(trial.value or 0.0)
+
+
+def reasons(study: "Study") -> list[str]:
+    """Why trials failed, the most frequent reason first, with how many trials."""
+    trials = study.get_trials(deepcopy=False)
+    found = Counter(reason for trial in trials if (reason := trial.user_attrs.get(REASON)))
+    return [f"{reason} ({count} trials)" if count > 1 else reason for reason, count in found.most_common()]
 
 
 def settings_key(experiment: Experiment) -> str:

@@ -11,6 +11,7 @@ from lab.config.experiment import Experiment
 from lab.errors import LabError, did_you_mean
 
 if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
     from optuna.trial import Trial
 
 RANGE_KEYS = {"low", "high", "log", "step", "when"}
@@ -48,6 +49,17 @@ class Dimension:
         """Whether a value lies in the choices or the range."""
         return value in self.choices if self.choices else _is_number(value) and self.low <= value <= self.high
 
+    def distribution(self) -> "BaseDistribution":
+        """What Optuna stores of it."""
+        from optuna import distributions
+
+        if self.choices:
+            return distributions.CategoricalDistribution([_encoded(choice) for choice in self.choices])
+        if self.integer:
+            step = 1 if self.step is None else int(self.step)
+            return distributions.IntDistribution(int(self.low), int(self.high), log=self.log, step=step)
+        return distributions.FloatDistribution(self.low, self.high, log=self.log, step=self.step)
+
     def suggest(self, trial: "Trial") -> Any:
         """Let Optuna's sampler choose a value."""
         if self.choices:
@@ -78,6 +90,15 @@ class Space:
         """The settings for stored Optuna parameters."""
         return {d.name: d.decoded(params[d.name]) for d in self.dimensions if d.name in params}
 
+    def distributions(self, params: Mapping[str, Any]) -> "dict[str, BaseDistribution] | None":
+        """What Optuna stores beside parameters that this space could have suggested; None for others."""
+        values = self.values_of(params)
+        applying = [dimension for dimension in self.dimensions if dimension.applies(values)]
+        if {dimension.name for dimension in applying} != set(params):
+            return None
+        fits = all(dimension.contains(values[dimension.name]) for dimension in applying)
+        return {dimension.name: dimension.distribution() for dimension in applying} if fits else None
+
     def own_params(self) -> dict[str, Any] | None:
         """The experiment's own settings as Optuna parameters; None if they lie outside the space."""
         settings = self.experiment.settings()
@@ -92,9 +113,14 @@ class Space:
 
     def fingerprint(self, *more: str) -> str:
         """A short hash of the space, of all settings and of the strings given."""
-        content = json.dumps(
-            [self.experiment.search, self.experiment.identity(), self.experiment.seed, more], sort_keys=True
-        )
+        return self._hash(self.experiment.search, *more)
+
+    def fingerprint_of_settings(self, *more: str) -> str:
+        """The same without the space: trials of studies that have it in common may be compared."""
+        return self._hash({}, *more)
+
+    def _hash(self, search: Mapping[str, Any], *more: str) -> str:
+        content = json.dumps([search, self.experiment.identity(), self.experiment.seed, more], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:8]
 
 

@@ -8,13 +8,15 @@ import platform
 import sqlite3
 import uuid
 import warnings
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lab import files
-from lab.errors import LabError
+from lab.errors import LabError, TrainingFailed
 from lab.parallel.child_runs import driver_lock_path
+from lab.studies.shared_lock import SharedLock, is_shared, shared_lock
 from lab.tracking import store
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ SAMPLERS: tuple[Sampler, ...] = ("tpe", "gp", "random", "cmaes")
 PRUNERS: tuple[Pruner, ...] = ("hyperband", "median", "none")
 # User attributes of a study:
 SPACE = "lab.space"  # the fingerprint of its search space
+SETTINGS = "lab.settings"  # the fingerprint of all settings but the space
 PARENT = "lab.journal"  # the tracker id of its own run
 RETRIED = "lab.retried"  # the numbers of interrupted trials that were enqueued again
 DRIVER = "lab.driver"  # the machine that runs it, and the lock file that its driver holds
@@ -63,6 +66,31 @@ def open_study(name: str, higher_is_better: bool, space: str) -> "Study":
     return study
 
 
+@contextmanager
+def study_lock(name: str) -> Iterator[SharedLock]:
+    """Hold the lock of a study where it is stored; raises LabError where another driver holds it."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    with ExitStack() as stack:
+        try:
+            lock = stack.enter_context(shared_lock(address(), name))
+        except (SQLAlchemyError, OSError, ImportError, ValueError) as error:
+            raise _unusable(error) from None
+        yield lock
+
+
+@contextmanager
+def losses_in_one_line() -> Iterator[None]:
+    """Raise TrainingFailed where the storage is lost while a study runs."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError) as error:
+        raise TrainingFailed(f"{_unusable(error)}; the same command continues the study") from error
+
+
 def load_studies() -> "list[Study]":
     """All studies of the storage; raises LabError if it cannot be read."""
     import optuna
@@ -84,7 +112,8 @@ def _storage() -> Any:
     if not os.environ.get("LAB_STUDY_STORAGE"):
         with sqlite3.connect(_database()) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
-    return optuna.storages.RDBStorage(url)
+        return optuna.storages.RDBStorage(url)
+    return optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True})  # a server may be restarted
 
 
 def address() -> str:
@@ -102,8 +131,9 @@ def _database() -> Path:
 
 
 def _unusable(error: Exception) -> LabError:
+    cause = error.__cause__ or error.__context__ if type(error).__name__ == "StorageInternalError" else None
     shown = store.without_password(address())
-    return LabError(f"the study storage {shown} cannot be used: {str(error).splitlines()[0]}")
+    return LabError(f"the study storage {shown} cannot be used: {str(cause or error).splitlines()[0]}")
 
 
 def quiet_optuna() -> None:
@@ -157,17 +187,33 @@ def retry_abandoned_trials() -> list[str]:
 
 
 def _retry_abandoned(study: "Study") -> str:
-    driver = study.user_attrs.get(DRIVER, {})
-    if driver.get("host") != platform.node() or not _running(study):
+    if not _running(study):
         return ""
-    lock = Path(str(driver.get("lock")))
     try:
-        # Without the file no driver is alive: it was removed together with its folder.
-        with files.held(lock, study.study_name) if lock.is_file() else nullcontext():
-            count = fail_running_trials(study)
+        with _without_driver(study) as dead:
+            count = fail_running_trials(study) if dead else 0
     except LabError:  # its driver is alive
         return ""
+    if not count:
+        return ""
     return f"{count} trial{'s' if count > 1 else ''} of {study.study_name} failed with the driver, will be retried"
+
+
+@contextmanager
+def _without_driver(study: "Study") -> Iterator[bool]:
+    """Keep drivers off a study, and tell whether it has none; raises LabError where it has.
+
+    Where only a lock file says so, it says nothing of other machines. Without the file no driver is alive: it was
+    removed together with its folder.
+    """
+    if is_shared(address()):
+        with shared_lock(address(), study.study_name):
+            yield True
+        return
+    driver = study.user_attrs.get(DRIVER, {})
+    lock = Path(str(driver.get("lock")))
+    with files.held(lock, study.study_name) if lock.is_file() else nullcontext():
+        yield driver.get("host") == platform.node()
 
 
 def fail_running_trials(study: "Study") -> int:

@@ -3,7 +3,6 @@
 import dataclasses
 import math
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -13,12 +12,13 @@ from lab.config.experiment import Experiment
 from lab.errors import LabError, TrainingFailed, did_you_mean
 from lab.parallel.child_runs import ParentRun, driver_lock, recorded_status
 from lab.parallel.jobs import prepared_data
-from lab.parallel.workers import Workers, open_workers
+from lab.parallel.workers import Workers, open_workers, say
 from lab.signals import stop_on_signals
-from lab.studies import confirmation, figures, storage
+from lab.studies import confirmation, earlier_trials, figures, storage
 from lab.studies.confirmation import Candidate, Confirmation, Mean, mean_of, select_candidates
 from lab.studies.importance import Importance, importance_of
-from lab.studies.search import REASON, Context, Counts, Objective, Search, counts
+from lab.studies.search import Context, Counts, Objective, Search, best, counts, reasons
+from lab.studies.shared_lock import SharedLock
 from lab.studies.space import Space, parse_space
 from lab.tracking import store
 from lab.tracking.reading import directions
@@ -51,7 +51,7 @@ class Options:
 
     trials: int = 30
     minutes: float = math.inf
-    workers: int = 1
+    workers: int | None = None  # None: as many as a cluster has room for, one without a cluster
     sampler: storage.Sampler = "tpe"
     pruner: storage.Pruner = "hyperband"
     metric: str | None = None
@@ -61,7 +61,8 @@ class Options:
     def check(self) -> None:
         """Raise LabError with a line for every number that is out of range."""
         counts = {"trials": self.trials, "workers": self.workers, "top": self.top, "seeds": self.seeds}
-        errors = [f"--{name}: must be at least 1, not {value}" for name, value in counts.items() if value < 1]
+        given = {name: value for name, value in counts.items() if value is not None}
+        errors = [f"--{name}: must be at least 1, not {value}" for name, value in given.items() if value < 1]
         if not self.minutes > 0:
             errors.append(f"--minutes: must be above 0, not {self.minutes:g}")
         if errors:
@@ -118,24 +119,31 @@ def run(experiment: Experiment, options: Options, progress: Progress) -> StudyRe
     store.check_writable()
     storage.quiet_optuna()
     name = f"{experiment.name}-{space.fingerprint(objective.metric)}"
-    with driver_lock(name):
-        workers = open_workers(options.workers)  # before `stop_on_signals`: Ray installs signal handlers of its own
+    with driver_lock(name), storage.study_lock(name) as lock:
+        # Before `stop_on_signals`: Ray installs signal handlers of its own.
+        workers = open_workers(options.workers, [experiment])
         try:
             study = _open(space, name, objective, options)
-            with stop_on_signals():
-                return _run(space, study, objective, options, workers, progress)
+            with stop_on_signals(), storage.losses_in_one_line():
+                return _run(space, study, objective, options, workers, lock, progress)
         finally:
             workers.close()
 
 
 def _run(
-    space: Space, study: "Study", objective: Objective, options: Options, workers: Workers, progress: Progress
+    space: Space,
+    study: "Study",
+    objective: Objective,
+    options: Options,
+    workers: Workers,
+    lock: SharedLock,
+    progress: Progress,
 ) -> StudyResult:
     started = time.monotonic()
     outbox = Outbox()
     tracker = outbox.tracker(study.user_attrs[storage.PARENT])
     tags = _tags(space.experiment, study.study_name) | directions.as_tag(objective.directions)
-    context = Context(space, study, objective, ParentRun(outbox, tracker.id, tags, objective.directions))
+    context = Context(space, study, objective, ParentRun(outbox, tracker.id, tags, objective.directions), lock)
     _start(context, tracker, options)
     with recorded_status(outbox, tracker):
         _search(context, options, workers, progress, started)
@@ -186,6 +194,8 @@ def _open(space: Space, name: str, objective: Objective, options: Options) -> "S
     """The stored study, with a sampler that does not repeat the choices of an earlier session."""
     experiment = space.experiment
     study = storage.open_study(name, objective.higher_is_better, space.fingerprint(objective.metric))
+    if line := earlier_trials.adopt(study, space, objective.metric):
+        say(line)
     seed = 10_000 * experiment.seed + len(study.get_trials(deepcopy=False))
     storage.record_driver(study, name)
     study.sampler = storage.make_sampler(options.sampler, options.trials, seed)
@@ -220,22 +230,6 @@ def _search(context: Context, options: Options, workers: Workers, progress: Prog
     search.run(workers, options.trials, started + 60 * options.minutes, (options.top + 2) * options.seeds + 1)
     if not counts(study).finished:
         raise TrainingFailed(_no_trial_finished(study))
-
-
-def best(study: "Study") -> tuple[int, float] | None:
-    """The number and score of the best trial so far."""
-    try:
-        trial = study.best_trial
-    except ValueError:  # none is complete
-        return None
-    return trial.number, float(trial.value or 0.0)
-
-
-def reasons(study: "Study") -> list[str]:
-    """Why trials failed, the most frequent reason first, with how many trials."""
-    trials = study.get_trials(deepcopy=False)
-    found = Counter(reason for trial in trials if (reason := trial.user_attrs.get(REASON)))
-    return [f"{reason} ({count} trials)" if count > 1 else reason for reason, count in found.most_common()]
 
 
 def _no_trial_finished(study: "Study") -> str:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("empty_workplace")
 
 def test_a_driver_that_ends_normally_leaves_no_trace() -> None:
     with child_runs.driver_lock("mine"):
-        assert child_runs.driver_lock_path("mine").read_text() == str(os.getpid())
+        assert f"process {os.getpid()}, since 20" in child_runs.driver_lock_path("mine").read_text()
         assert child_runs.failed_drivers() == []  # it is alive
     assert child_runs.failed_drivers() == []
 
@@ -35,13 +35,16 @@ def test_a_driver_that_raises_or_is_killed_is_found_until_cleared() -> None:
         assert {path.name for path in child_runs.failed_drivers()} == {".raised.lock", ".killed.lock"}
         child_runs.clear_failed_drivers()
         assert child_runs.failed_drivers() == []
-        assert child_runs.driver_lock_path("alive").read_text() == str(os.getpid())
+        assert f"process {os.getpid()}, since 20" in child_runs.driver_lock_path("alive").read_text()
 
 
 def test_two_drivers_exclude_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child_runs, "LOCK_TIMEOUT", 0.0)
     with child_runs.driver_lock("mine"):
-        with pytest.raises(LabError, match="mine is being run by another process"), child_runs.driver_lock("mine"):
+        with (
+            pytest.raises(LabError, match=f"mine is being run by .* on .*, process {os.getpid()}, since 20"),
+            child_runs.driver_lock("mine"),
+        ):
             pass
         assert child_runs.failed_drivers() == []
 

@@ -88,15 +88,16 @@ def _shortened(experiment: Experiment) -> Experiment:
     return dataclasses.replace(experiment, trainer=kept | short)
 
 
-class OptimizerCheck(Callback):
-    """Raises LabError where configure_optimizers has returned nothing."""
+class _OptimizerCheck(Callback):
+    """Refuses a module whose configure_optimizers returned nothing to train with."""
 
     def __init__(self, kind: str):
         self._kind = kind
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Look before the first step does."""
-        if not trainer.optimizers:
+        # Where it returns None, Lightning trains with an optimizer of its own that has no parameters.
+        if not any(group["params"] for optimizer in trainer.optimizers for group in optimizer.param_groups):
             raise LabError(f"module: {self._kind}.configure_optimizers returns no optimizer, so nothing can be learned")
 
 
@@ -104,7 +105,7 @@ def _train_once(trial: Built, kind: str) -> tuple[list[str], dict[str, float]]:
     """Fit, save and test; returns the parameters that were not changed, and what was recorded of the epoch."""
     before = {name: p.detach().clone() for name, p in trial.module.named_parameters() if p.requires_grad}
     records = Records(trial.observer)
-    trainer = make_trainer(trial, [records, OptimizerCheck(kind)])
+    trainer = make_trainer(trial, [records, _OptimizerCheck(kind)])
     with as_a_line("module", kind, "in its first epoch"):
         trainer.fit(trial.module, **_loaders(trial))
     if math.isnan(records.history[-1].get("gradient_norm", math.nan)):

@@ -46,12 +46,13 @@ def _of_samples(built: Built, batch: Batch) -> list[Note]:
     modes = [(layer, layer.training) for layer in network.modules()]
     network.eval()
     try:
-        together, again, alone = network(batch[0])[:FEW], network(batch[0])[:FEW], network(few)
+        together, alone = network(batch[0])[:FEW], network(few)
+        # Where the same samples differ, too, the network draws numbers or counts its calls.
+        depends = _differ(together, alone) and not _differ(together, network(batch[0])[:FEW])
     finally:
         for layer, mode in modes:
             layer.training = mode
-    # Where the same samples differ, too, the network draws numbers or counts its calls.
-    if len(batch[0]) == len(few) or _differ(together, again) or not _differ(together, alone):
+    if not depends or len(batch[0]) == len(few):
         return []
     kind = built.experiment.part("model").kind
     return [("model", f"{kind}: outputs of a sample depend on the other samples of its batch, in evaluation too")]

@@ -28,6 +28,8 @@ MISTAKES = {
     (STEP, "return self(batch[0]).mean().detach()"): "fails in its first epoch: RuntimeError: .* does not require grad",
     (STEP, "return None"): "takes no optimizer step with a gradient, so nothing can be learned",
     (STEP, "return super().training_step(batch, 0) / 0"): "fails in its first epoch: .*the loss became inf",
+    ("def configure_optimizers(self)", "return None"): "mistakes:Mistake.configure_optimizers returns no optimizer",
+    ("def configure_optimizers(self)", "return []"): "mistakes:Mistake.configure_optimizers returns no optimizer",
     ("def configure_optimizers(self)", "raise SystemExit(3)"): r"SystemExit: 3 \(mistakes.py:\d+\)",
     (
         "def train_dataloader(self)",

@@ -1,0 +1,143 @@
+"""The connection to Ray: to the cluster that RAY_ADDRESS names, or to processes of this machine."""
+
+import importlib.util
+import logging
+import math
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from lab.errors import LabError
+from lab.parallel.jobs import Resources
+
+CONNECT_TIMEOUT = 5.0  # seconds
+ANSWER_TIMEOUT = 15.0  # seconds; `ray health-check` needs two
+RAY_SETTINGS = {  # environment variables that Ray reads when it is imported
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",  # its default gives workers the lowest priority
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # its future default; silences a warning
+}
+# Without clusters Ray listens on the loopback interface alone; its argument `_node_ip_address="127.0.0.1"` is
+# replaced by the address of the network interface (Ray 2.60).
+# tests/studies/test_interrupted.py holds Ray to it.
+LOCAL_SETTINGS = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+DEFAULT_TOKEN = Path("~/.ray/auth_token")
+
+
+@dataclass
+class Node:
+    """A machine of the cluster: how many workers it has room for, and how many it has."""
+
+    id: str
+    name: str
+    room: int
+    workers: int = 0
+    lost: int = 0  # trainings since one ended there as it should
+
+
+def is_named() -> bool:
+    """Whether RAY_ADDRESS names a cluster."""
+    return bool(os.environ.get("RAY_ADDRESS"))
+
+
+def connect(count: int | None, resources: Resources, runtime_env: Mapping[str, Any]) -> Any:
+    """Ray, connected to RAY_ADDRESS, or started on this machine for `count` workers; raises LabError."""
+    address = os.environ.get("RAY_ADDRESS")
+    for name, value in (RAY_SETTINGS | (_token_settings() if address else LOCAL_SETTINGS)).items():
+        os.environ.setdefault(name, value)
+    if importlib.util.find_spec("ray") is None or sys.modules.get("ray", "") is None:
+        raise LabError(
+            f"--workers {count or 'on a cluster'}: needs Ray, which is not installed; use `make study ... "
+            f"WORKERS={count or 2}`, or .venv/bin/pip install -c constraints.txt -e '.[ray]'"
+        )
+    if address:
+        _check_answers(address)
+    import ray
+
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        if address:
+            ray.init(address=address, runtime_env=dict(runtime_env), **quiet)
+        else:
+            ray.init(num_cpus=math.ceil((count or 1) * resources.cpus), include_dashboard=False, **quiet)
+    except Exception as error:  # of Ray, of gRPC, or of the network
+        where = f"the cluster RAY_ADDRESS={address}" if address else "Ray on this machine"
+        raise LabError(f"{where} does not answer: {reason(error)}") from None
+    return ray
+
+
+def nodes(ray: Any, resources: Resources) -> list[Node]:
+    """The nodes that have room for a worker, the roomiest first; raises LabError where none has."""
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    found = [Node(node["NodeID"], _name(node, alive), resources.fit(node["Resources"])) for node in alive]
+    if not any(node.room for node in found):
+        most = max((node["Resources"].get("GPU", 0.0) for node in alive), default=0.0)
+        cores = max((node["Resources"].get("CPU", 0.0) for node in alive), default=0.0)
+        raise LabError(
+            f"resources: a training needs {resources}, which no node has; the most are {cores:g} CPUs and {most:g} GPUs"
+        )
+    return sorted((node for node in found if node.room), key=lambda node: -node.room)
+
+
+def is_alive(ray: Any, node: Node) -> bool:
+    """Whether Ray still hears from a node."""
+    return any(each["NodeID"] == node.id and each["Alive"] for each in ray.nodes())
+
+
+def reason(error: BaseException) -> str:
+    """An error of Ray as one line: that of the exception on the other machine, where there was one."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    raised = [line for line in lines if line.partition(":")[0].endswith(("Error", "Exception", "NotFound"))]
+    return [*raised[-1:], *lines, type(error).__name__][0][:200]
+
+
+def _name(node: Mapping[str, Any], all_nodes: list[Mapping[str, Any]]) -> str:
+    """What people call a node: its name, its host, or where several share it, the host and an id."""
+    host = str(node["NodeManagerHostname"])
+    if node.get("NodeName") not in (None, "", node["NodeManagerAddress"]):
+        return str(node["NodeName"])
+    shared = [each for each in all_nodes if each["NodeManagerHostname"] == host]
+    return host if len(shared) == 1 else f"{host}/{node['NodeID'][:6]}"
+
+
+def _token_settings() -> dict[str, str]:
+    """Show a token where there is one, as `ray start` does: by itself, a driver does not."""
+    there = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
+    return {"RAY_AUTH_MODE": "token"} if there or DEFAULT_TOKEN.expanduser().exists() else {}
+
+
+def _check_answers(address: str) -> None:
+    """Raise LabError if no cluster answers at `host:port`, or refuses us: Ray itself would try and warn for a minute.
+
+    A process of its own asks, since Ray writes its warnings past Python.
+    """
+    url = urlsplit(address if "//" in address else f"//{address}")
+    where = f"the cluster RAY_ADDRESS={address}"
+    try:
+        host, port = url.hostname, url.port
+    except ValueError:
+        raise LabError(f"RAY_ADDRESS: {address} is not an address; write host:port") from None
+    if not host or not port:
+        return
+    try:
+        socket.create_connection((host, port), timeout=CONNECT_TIMEOUT).close()
+    except OSError as error:
+        raise LabError(f"{where} does not answer: {error}; start it, or unset RAY_ADDRESS") from None
+    if url.scheme:  # of Ray's client, which asks by itself
+        return
+    ask = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", f"{host}:{port}"]
+    try:
+        asked = subprocess.run(ask, capture_output=True, text=True, timeout=ANSWER_TIMEOUT, check=False)
+        said, answers = asked.stderr, asked.returncode == 0
+    except subprocess.TimeoutExpired as silence:
+        said, answers = (silence.stderr or b"").decode(errors="replace"), False
+    if "AuthToken" in said or "AuthenticationError" in said:
+        raise LabError(f"{where} refuses this token; set RAY_AUTH_TOKEN to that of the cluster (ray get-auth-token)")
+    if not answers:
+        raise LabError(f"{where} does not answer as Ray does; name the head's port, by default 6379")

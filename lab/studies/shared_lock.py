@@ -1,0 +1,124 @@
+"""The lock of a study whose storage several folders or machines share: held where the study is stored.
+
+An advisory lock of PostgreSQL ends with the connection that holds it, so a driver that is killed lets go of it.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab import files
+from lab.errors import LabError, TrainingFailed
+from lab.parallel.child_runs import this_driver
+from lab.tracking import store
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+# The server drops a driver that vanished after a minute (seconds, seconds, times), instead of after two hours.
+KEEP_ALIVE = {"tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3}
+LONGEST_NAME = 63  # bytes of an application's name in PostgreSQL
+TAKE = "SELECT pg_try_advisory_lock(:key)"
+HOLDER = """
+SELECT application_name, to_char(backend_start, 'YYYY-MM-DD HH24:MI') FROM pg_stat_activity JOIN pg_locks USING (pid)
+WHERE locktype = 'advisory' AND granted AND (classid::bigint << 32) + objid::bigint = :key AND application_name <> ''
+"""
+
+
+class SharedLock:
+    """A lock that is held; `check` says whether it still is."""
+
+    def check(self) -> None:
+        """Raise TrainingFailed where another driver has the study now."""
+
+
+@contextmanager
+def shared_lock(address: str, name: str) -> Iterator[SharedLock]:
+    """Hold the lock of the study `name` at a storage; raises LabError where another driver holds it.
+
+    A storage in the working folder needs none beside that of the folder, and one of another database has none.
+    """
+    from sqlalchemy import make_url
+
+    url = make_url(address)
+    beside = Path(url.database or "").absolute().parent
+    if url.get_backend_name() == "postgresql":
+        lock = _AdvisoryLock(address, name)
+        try:
+            yield lock
+        finally:
+            lock.release()
+    elif url.get_backend_name() == "sqlite" and beside != store.root():
+        path = beside / f".{name}.lock"
+        with files.held(path, name):
+            path.write_text(this_driver(), encoding="utf-8")
+            yield SharedLock()
+    else:
+        yield SharedLock()
+
+
+def is_shared(address: str) -> bool:
+    """Whether the lock at a storage says of every machine whether a driver is alive."""
+    from sqlalchemy import make_url
+
+    url = make_url(address)
+    return url.get_backend_name() == "postgresql" or (
+        url.get_backend_name() == "sqlite" and Path(url.database or "").absolute().parent != store.root()
+    )
+
+
+class _AdvisoryLock(SharedLock):
+    """An advisory lock, on a connection of its own."""
+
+    def __init__(self, address: str, name: str):
+        self._name = name
+        self._key = int.from_bytes(hashlib.sha256(f"lab study {name}".encode()).digest()[:8], "big", signed=True)
+        self._engine = _engine(address)
+        self._connection: Connection | None = None
+        try:
+            self._take()
+        except BaseException:
+            self.release()
+            raise
+
+    def _take(self) -> None:
+        from sqlalchemy import text
+
+        self._connection = self._engine.connect()
+        if not self._connection.execute(text(TAKE), {"key": self._key}).scalar():
+            row = self._connection.execute(text(HOLDER), {"key": self._key}).first()
+            who = f"{row[0]}, since {row[1]}" if row else "another process"
+            raise LabError(f"{self._name} is being run by {who}; wait for it, or stop it first")
+
+    def check(self) -> None:
+        """Take the lock again after a restart of the server; raises TrainingFailed where somebody else was faster."""
+        from sqlalchemy import text
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            assert self._connection is not None
+            self._connection.execute(text("SELECT 1"))
+        except SQLAlchemyError:
+            try:
+                self._take()
+            except LabError as error:
+                raise TrainingFailed(f"the connection to the study storage was lost, and {error}") from None
+
+    def release(self) -> None:
+        """Let go of the lock, by closing its connection."""
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+        self._engine.dispose()
+
+
+def _engine(address: str) -> "Engine":
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    options = " ".join(f"-c {name}={value}" for name, value in KEEP_ALIVE.items())
+    shown = this_driver(since=False).encode()[:LONGEST_NAME].decode(errors="ignore")
+    arguments: dict[str, Any] = {"application_name": shown, "options": options}
+    return create_engine(address, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=arguments)
