@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 RAY := $(if $(filter-out 1,$(WORKERS))$(RAY_ADDRESS),$(VENV)/ray)
 
 .DEFAULT_GOAL := help
-.PHONY: help install experiment study compare list dashboard mlflow server docs reference test coverage faults bench audit check constraints clean
+.PHONY: help install experiment study compare list dashboard mlflow server docs reference test coverage faults bench ideas audit check constraints clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ faults: $(VENV)/installed ## inject faults into servers, files and processes (11
 
 bench: $(VENV)/installed ## measure the lab against hand-written loops; writes docs/performance.md (QUICK=1: four minutes)
 	@QUICK=$(QUICK) PYTHONPATH=tests $(BIN)/python -m benchmarks.bench $(ARGS)
+
+ideas: $(VENV)/installed ## twenty ideas to a verdict in five minutes each (ARGS="schedule table --minutes 1": some)
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.ideas $(ARGS)
 
 $(VENV)/audit: $(VENV)/installed
 	@$(BIN)/python -m venv $@ && $@/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'

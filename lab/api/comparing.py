@@ -69,6 +69,7 @@ def compare(
     base: Source | None = None,
     arms: Mapping[str, Overrides] | None = None,
     seeds: Seeds | None = None,
+    minutes: float | None = None,
     metric: str | None = None,
     margin: float | None = None,
     on: Literal["val", "test"] | None = None,
@@ -84,8 +85,9 @@ def compare(
 
     `name` is a file in experiments/comparisons/. Or `base` is an experiment (a name, a path or a mapping) and `arms`
     maps names to the settings that they change, the control first; `metric` and the rest are as in such a file.
-    `seeds` is a minimum and maximum ("5..30"), or a fixed range of seeds. The same call continues an interrupted
-    comparison. Raises LabError before anything is written, TrainingFailed or KeyboardInterrupt.
+    `seeds` is a minimum and maximum ("5..30"), or a fixed range of seeds; `minutes` limits the time. The same call
+    continues an interrupted comparison. Raises LabError before anything is written, TrainingFailed or
+    KeyboardInterrupt.
     """
     rule = {"metric": metric, "margin": margin, "on": on, "reaches": reaches, "alpha": alpha, "varies": varies}
     given = {key: value for key, value in {"question": question, **rule, "folds": folds}.items() if value is not None}
@@ -93,23 +95,28 @@ def compare(
         raise LabError(f"workers: must be a whole number, not {workers!r}")
     with calls.training("the same call continues the comparison"):
         if base is None and arms is None:
-            loaded = _of_file(name, overrides, seeds, given)
+            loaded = _of_file(name, overrides, seeds, minutes, given)
         else:
-            loaded = _of_arms(name, overrides, base, arms, seeds, given)
+            limits = {} if minutes is None else {"minutes": minutes}
+            loaded = _of_arms(name, overrides, base, arms, seeds, given | limits)
         with report.LiveTable(calls.console(progress)) as table:
             result = comparing.run(loaded, workers, table.show)
     return ComparisonResult(**vars(result))
 
 
 def _of_file(
-    name: str | None, overrides: Overrides | None, seeds: Seeds | None, given: Mapping[str, Any]
+    name: str | None,
+    overrides: Overrides | None,
+    seeds: Seeds | None,
+    minutes: float | None,
+    given: Mapping[str, Any],
 ) -> Comparison:
     if not isinstance(name, str):
         raise LabError("compare: name a file in experiments/comparisons/, or give base and arms")
     if given:
         raise LabError(*[f"{key}: {name} is a comparison file, which says it itself" for key in given])
     wanted, first = _seeds(seeds)
-    loaded = comparison.load(name, experiments.as_texts(overrides), wanted)
+    loaded = comparison.load(name, experiments.as_texts(overrides), wanted, minutes)
     return dataclasses.replace(loaded, first_seed=first)
 
 

@@ -21,7 +21,7 @@ def _register_study(commands: Commands) -> None:
     study = add(commands, "study", _study, text, "the same command continues the study")
     arguments.experiment(study)
     study.add_argument("--trials", type=int, default=30, help="total number of trials, earlier ones included (30)")
-    study.add_argument("--minutes", type=float, default=float("inf"), help="start no trial after this time")
+    study.add_argument("--minutes", type=float, default=float("inf"), help="the whole study within this time")
     study.add_argument("--workers", type=int, help=f"trials in parallel, {arguments.WORKERS}")
     study.add_argument("--sampler", type=one_of(*SAMPLERS), default="tpe", help=f"{listed(SAMPLERS)} (tpe)")
     study.add_argument("--pruner", type=one_of(*PRUNERS), default="hyperband", help=f"{listed(PRUNERS)} (hyperband)")
@@ -63,11 +63,12 @@ def _register_compare(commands: Commands) -> None:
     direction.add_argument("--higher-is-better", action="store_true", help="of runs: where neither run nor name says")
     direction.add_argument("--lower-is-better", action="store_true", help="of runs: where neither run nor name says")
     compare.add_argument("--seeds", help="minimum and maximum number of seeds, such as 5..30")
+    compare.add_argument("--minutes", type=float, help="a verdict within this time: begin no seed that does not fit")
     compare.add_argument("--workers", type=int, help=f"trainings in parallel, {arguments.WORKERS}")
 
 
 OF_RUNS = ("metric", "margin", "unpaired", "reduce", "higher_is_better", "lower_is_better")
-OF_FILES = ("seeds", "workers")
+OF_FILES = ("seeds", "minutes", "workers")
 
 
 def _refuse(options: argparse.Namespace, names: tuple[str, ...], why: str) -> None:
@@ -96,7 +97,7 @@ def _compare(options: argparse.Namespace) -> int:
         SafeConsole().print(report.of_runs(findings, options.unpaired), highlight=False, soft_wrap=True)
         return 0
     _refuse(options, OF_RUNS, f"is for runs; {options.name} is a comparison file, which says it itself")
-    loaded = comparison.load(options.name, options.overrides, options.seeds)
+    loaded = comparison.load(options.name, options.overrides, options.seeds, options.minutes)
     maintenance.start_in_background()
     console = SafeConsole()
     console.print(f"[bold]{loaded.name}[/bold]  {escape(loaded.question)}", highlight=False)

@@ -14,11 +14,13 @@ from lab.comparisons.statistics.boundaries import HORIZON
 from lab.comparisons.statistics.design import Design, Rule
 from lab.config import experiment, schema, yaml_files
 from lab.config.experiment import SOURCES, Experiment, Source
-from lab.config.types import Fold, Fraction, NonNegativeFloat, PositiveInt
+from lab.config.types import Fold, Fraction, NonNegativeFloat, PositiveFloat, PositiveInt
 from lab.errors import LabError, did_you_mean
 
 FOLDER = experiment.FOLDER / "comparisons"
 MIN_PAIRS = 3  # fewer give no usable variance
+SEEDS = "5..30"
+SEEDS_IN_TIME = "5..200"  # where only the time is limited
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Comparison:
 
     `metric` is one of the task's, without its split, or seconds_per_epoch; with `reaches`, the measure is the
     number of epochs until the metric reaches that value. With `folds`, seed after seed is trained on fold after fold.
+    With `minutes`, it ends within that time, with as many seeds as fit and no more than `max_seeds`.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Comparison:
     varies: Sequence[Source] = SOURCES
     folds: int | None = None
     first_seed: int = 1
+    minutes: float | None = None
 
     def seed(self, number: int) -> int:
         """The seed of that number; scores and pairs are numbered from 1."""
@@ -92,7 +96,7 @@ class Comparison:
         return Design(self.name, self.question, arms, self.changes, self.measure, rule, first, self.folds)
 
     def fingerprint(self) -> str:
-        """A hash of what the scores depend on: margin, error rate and number of seeds do not count."""
+        """A hash of what the scores depend on: margin, error rate, number of seeds and time do not count."""
         settings = [arm.identity() for arm in self.arms.values()]
         parts: list[Any] = [settings, self.metric, self.reaches, self.on]
         if set(self.varies) != set(SOURCES):  # earlier versions had no choice
@@ -114,13 +118,15 @@ def of_file(
     reaches: float | None = None,
     on: Literal["val", "test"] = "val",
     alpha: Fraction = 0.05,
-    seeds: str = "5..30",
+    seeds: str | None = None,
+    minutes: PositiveFloat | None = None,
     varies: list[Source] = list(SOURCES),  # noqa: B006
     folds: PositiveInt | None = None,
 ) -> None:
     """The schema of a comparison file; `settings` are overrides of the base for all arms.
 
     With `folds`, the first seed is tested on the first of so many folds, the next on the second, and so on in turn.
+    `seeds` are by default 5..30, or, with `minutes`, from 5 to as many as fit.
     """
 
 
@@ -129,13 +135,15 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
-def load(name: str, overrides: Iterable[str] = (), seeds: str | None = None) -> Comparison:
+def load(
+    name: str, overrides: Iterable[str] = (), seeds: str | None = None, minutes: float | None = None
+) -> Comparison:
     """The comparison of that name, with overrides for all arms; raises LabError with all errors."""
     if name not in names():
         raise LabError(f"no comparison '{name}' in {FOLDER}/; {did_you_mean(name, names())}")
     path = FOLDER / f"{name}.yaml"
     content, question = yaml_files.read(path)
-    return parse(name, question, content, tuple(overrides), seeds, path)
+    return parse(name, question, content, tuple(overrides), seeds, path, minutes=minutes)
 
 
 def parse(
@@ -146,17 +154,21 @@ def parse(
     seeds: str | None = None,
     path: Path | None = FOLDER,
     base: Experiment | None = None,
+    minutes: float | None = None,
 ) -> Comparison:
     """A comparison from the content of its file; raises LabError with all errors.
 
-    `base` is the experiment of that name in the content, if it is not one in experiments/.
+    `base` is the experiment of that name in the content, if it is not one in experiments/. `seeds` and `minutes` take
+    the place of those in the content.
     """
     source = f"{path}: " if path else ""
+    if minutes is not None and isinstance(content, dict):
+        content = {**content, "minutes": minutes}
     errors = schema.check(of_file, content, "")
     if errors:
         raise LabError(*[f"{source}{line}" for line in errors])
     whole = schema.defaults(of_file) | content
-    min_seeds, max_seeds = parse_seeds(seeds or whole["seeds"])
+    min_seeds, max_seeds = parse_seeds(seeds or whole["seeds"] or (SEEDS if not whole["minutes"] else SEEDS_IN_TIME))
     arms, errors = _arms(base or experiment.load(whole["base"]), whole, overrides)
     if len(whole["arms"]) < 2:
         errors.append("arms: a comparison needs at least two, the control first")
@@ -172,7 +184,7 @@ def parse(
     errors += _folds(whole["folds"], arms) + _duplicates(arms)
     if errors:
         raise LabError(*[f"{source}{line}" for line in errors])
-    rest = {key: whole[key] for key in ("metric", "reaches", "on", "margin", "alpha", "varies", "folds")}
+    rest = {key: whole[key] for key in ("metric", "reaches", "on", "margin", "alpha", "varies", "folds", "minutes")}
     return Comparison(name, question, arms, whole["arms"], min_seeds=min_seeds, max_seeds=max_seeds, **rest)
 
 

@@ -20,6 +20,8 @@ class Findings:
     design: Design
     scores: Scores
     verdicts: Mapping[str, Verdict]
+    minutes: float | None = None  # that it may take
+    planned: int = 0  # seeds that fit into them; 0 before it is known
 
     @property
     def trainings(self) -> int:
@@ -27,9 +29,18 @@ class Findings:
         return sum(len(self.scores.of(arm)) for arm in self.design.arms)
 
     @property
+    def plan(self) -> str:
+        """How many seeds fit into the time, where it is limited and known."""
+        return f"about {self.planned} seeds in {_minutes(self.minutes)}" if self.minutes and self.planned else ""
+
+    @property
     def fixed(self) -> int:
         """The number of trainings of a fixed design."""
         return FIXED_DESIGN * len(self.design.arms)
+
+
+def _minutes(minutes: float) -> str:
+    return "a minute" if minutes == 1 else f"{minutes:g} minutes"
 
 
 def sentences(findings: Findings) -> Iterator[str]:
@@ -78,21 +89,21 @@ def _undecided(findings: Findings, arm: str, verdict: Verdict) -> str:
         parts.append(f"a difference above {number(verdict.excluded)} is excluded")
     if verdict.futile:
         parts.append(f"given up, because a decision within {design.rule.most} seeds was unlikely")
-    elif verdict.rule == RULE and verdict.n == design.rule.most:
+    elif verdict.rule == RULE and (findings.minutes or verdict.n == design.rule.most):
         parts.append(_chance(findings, arm, verdict))
     return "; ".join(parts)
 
 
 def _chance(findings: Findings, arm: str, verdict: Verdict) -> str:
-    rule = findings.design.rule
+    rule, minutes = findings.design.rule, findings.minutes
     pairs = findings.scores.pairs(arm, findings.design.control)
-    chance = chances.chance_of_decision(pairs, rule, verdict.level, 2 * rule.most)
+    by_time = minutes and verdict.n < rule.most
+    chance = chances.chance_of_decision(pairs, rule, verdict.level, 2 * (verdict.n if by_time else rule.most))
+    twice = "twice the time" if by_time else "twice as many seeds"
     if chance < HOPELESS:
-        return "twice as many seeds would not decide it either"
-    return (
-        f"twice as many seeds would decide with a chance of about {percent(chance)} "
-        f"(--seeds {rule.least}..{2 * rule.most})"
-    )
+        return f"{twice} would not decide it either"
+    how = f"--minutes {2 * minutes:g}" if minutes else f"--seeds {rule.least}..{2 * rule.most}"
+    return f"{twice} would decide with a chance of about {percent(chance)} ({how})"
 
 
 def failures(findings: Findings) -> Iterator[str]:

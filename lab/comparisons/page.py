@@ -21,6 +21,7 @@ def as_json(findings: Findings) -> str:
         "higher_is_better": design.rule.higher_is_better,
         "margin": design.rule.margin,
         "alpha": design.rule.alpha,
+        "minutes": findings.minutes,
         "control": design.control,
         "changes": design.changes,
         "verdicts": {arm: vars(verdict) for arm, verdict in findings.verdicts.items()},

@@ -1,13 +1,15 @@
 """The trainings of a comparison: each arm on seed after seed, until it is decided."""
 
 import math
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.comparisons.comparison import Comparison
 from lab.comparisons.scores import Scores
 from lab.comparisons.statistics import verdicts
 from lab.comparisons.statistics.design import Design, Verdict
+from lab.comparisons.time_limit import TimeLimit
 from lab.errors import TrainingFailed
 from lab.parallel.child_runs import ChildRun, ParentRun
 from lab.parallel.jobs import Job, Outcome
@@ -23,13 +25,14 @@ class _Replicate:
     arm: str
     number: int
     child: ChildRun
+    began: float  # time.monotonic()
 
 
 class Replicates:
-    """Trains a comparison until every arm is decided, given up, or has the maximum of seeds.
+    """Trains a comparison until every arm is decided, given up, or has the maximum of seeds, or the time is up.
 
     `rises` says whether a higher value of the metric is better. `on_progress` is called with the verdicts whenever a
-    training has ended.
+    training has ended. `design` may be replaced between two calls of `run` while there was no look.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class Replicates:
         scores: Scores,
         parent: ParentRun,
         on_progress: Callable[[Mapping[str, Verdict]], None],
+        limit: TimeLimit | None = None,
     ):
         self.comparison = comparison
         self.design = design
@@ -47,16 +51,17 @@ class Replicates:
         self.scores = scores
         self.parent = parent
         self._on_progress = on_progress
+        self._limit = limit
         self._losses: dict[
             str, tuple[int, list[float | None]]
         ] = {}  # of the first training of each arm: number, epochs
         self._running: dict[int, _Replicate] = {}
         self._number = 0
 
-    def run(self, workers: Workers) -> dict[str, Verdict]:
-        """Train, and return the verdict on every arm."""
+    def run(self, workers: Workers, most: int) -> dict[str, Verdict]:
+        """Train on up to `most` seeds, and return the verdict on every arm."""
         try:
-            run_jobs(workers, self._next_job, self._on_epoch, self._on_outcome)
+            run_jobs(workers, lambda: self._next_job(most), self._on_epoch, self._on_outcome)
         finally:
             for replicate in self._running.values():
                 replicate.child.end("stopped", "the comparison was stopped")
@@ -68,17 +73,28 @@ class Replicates:
         pairs = {arm: self.scores.pairs(arm, self.design.control) for arm in self.design.challengers}
         return verdicts.decide(pairs, self.design.rule)
 
-    def _next_job(self) -> Job | None:
-        """The next training: of the lowest seed that the control or an open arm still needs."""
+    def open_arms(self) -> list[str]:
+        """The control and the arms that still need seeds, or none."""
         undecided = [arm for arm, verdict in self.verdicts().items() if not verdict.ended]
-        if not undecided:
-            return None
+        return [self.comparison.control, *undecided] if undecided else []
+
+    def _next_job(self, most: int) -> Job | None:
+        """The next training: of the lowest seed that the control or an open arm still needs."""
+        arms = self.open_arms()
         running = {(replicate.arm, replicate.number) for replicate in self._running.values()}
-        for number in range(1, self.comparison.max_seeds + 1):
-            for arm in [self.comparison.control, *undecided]:
-                if number not in self.scores.of(arm) and (arm, number) not in running:
-                    return self._start(arm, number)
+        for number in range(1, most + 1):
+            needed = [arm for arm in arms if number not in self.scores.of(arm) and (arm, number) not in running]
+            if needed:
+                return self._start(needed[0], number) if self._fits(needed, arms) else None
         return None
+
+    def _fits(self, needed: Sequence[str], arms: Sequence[str]) -> bool:
+        """Whether a seed may be begun, or ended: half a pair is no evidence. The first, too, stops when time is up."""
+        if self._limit is None:
+            return True
+        if len(needed) < len(arms):
+            return bool(self.scores.pairs(arms[1], arms[0])) or self._limit.left > 0
+        return self._limit.allows(self.scores, arms)
 
     def _start(self, arm: str, number: int) -> Job:
         experiment = self.comparison.replicate(arm, number)
@@ -86,7 +102,7 @@ class Replicates:
         name = f"{arm}, seed {experiment.seed}{fold}"
         child = self.parent.start_child(experiment, name, "replicate", arm=arm)
         self._number += 1
-        self._running[self._number] = _Replicate(arm, number, child)
+        self._running[self._number] = _Replicate(arm, number, child, time.monotonic())
         test = self.comparison.on == "test" and self.comparison.metric != "seconds_per_epoch"
         return Job(self._number, experiment.name, experiment.to_yaml(), count_dead_units=True, test=test)
 
@@ -103,6 +119,7 @@ class Replicates:
             score = score_of(self.comparison, self.rises, child, outcome) if finished else math.nan
             extras = {name: _mean(child, name) for name in EXTRAS} if child.epochs else {}
             extras |= {name: value for name, value in outcome.metrics.items() if name == "dead_fraction"}
+            extras["seconds"] = time.monotonic() - replicate.began
             self.scores.add(replicate.arm, replicate.number, score, extras)
         if outcome.metrics:
             child.tracker.metrics(outcome.metrics, child.best_epoch)

@@ -18,7 +18,9 @@ class LiveTable:
     """The table of a comparison while it runs."""
 
     def __init__(self, console: Console):
+        self._console = console
         self._screen = output.screen(console)
+        self._said = ""
 
     def __enter__(self) -> "LiveTable":
         return self
@@ -27,7 +29,10 @@ class LiveTable:
         self._screen.clear()
 
     def show(self, findings: Findings) -> None:
-        """Redraw the table."""
+        """Redraw the table; say once how many seeds fit into the time."""
+        if findings.plan != self._said:
+            self._said = findings.plan
+            self._console.print(findings.plan, highlight=False)
         self._screen.show(table(findings))
 
 
@@ -67,7 +72,8 @@ def summary(result: ComparisonResult) -> RenderableType:
     decided = f"{RULE}; error rate {rule.alpha:g} over all arms and looks, planned for {rule.horizon} seeds"
     lines = [escape(f"• {sentence}") for sentence in sentences(findings)]
     lines += ["", f"[dim]decided by[/dim]  {decided}; margin {number(rule.margin)}"]
-    lines += [f"[dim]time[/dim]        {result.seconds:.0f} s"]
+    limit = f" of {findings.minutes:g} minutes" if findings.minutes else ""
+    lines += [f"[dim]time[/dim]        {result.seconds:.0f} s{limit}"]
     if result.run_id:
         lines.append(f"[dim]run[/dim]         {result.run_id} (its artifact comparison.html shows the figures)")
     if result.delivery.pending:

@@ -1,5 +1,6 @@
 """A comparison from its file to its verdicts, tracked."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from lab.comparisons.findings import Findings
 from lab.comparisons.replicates import Replicates
 from lab.comparisons.scores import Plan, StoredScores
 from lab.comparisons.statistics.design import RULE, Verdict
+from lab.comparisons.time_limit import MEASURED, RESERVE, TimeLimit
 from lab.config.experiment import Experiment
 from lab.errors import LabError, TrainingFailed, did_you_mean
 from lab.parallel.child_runs import ParentRun, driver_lock, recorded_status
@@ -40,10 +42,12 @@ class ComparisonResult:
 
 
 def run(comparison: Comparison, workers: int | None, on_progress: OnProgress) -> ComparisonResult:
-    """Train until every arm is decided, given up, or has the maximum of seeds; continues an interrupted comparison.
+    """Train until every arm is decided, given up, or has the maximum of seeds, or the time is up.
 
-    Raises LabError before anything is written, TrainingFailed if nothing could be trained, or Stopped.
+    Continues an interrupted comparison. Raises LabError before anything is written, or once some trainings have shown
+    that the time is too short; TrainingFailed if nothing could be trained, or Stopped.
     """
+    began = time.monotonic()
     if workers is not None and workers < 1:
         raise LabError(f"--workers: must be at least 1, not {workers}")
     comparison = _with_pinned_weights(comparison)
@@ -58,7 +62,8 @@ def run(comparison: Comparison, workers: int | None, on_progress: OnProgress) ->
         opened = open_workers(workers, arms)  # before `stop_on_signals`: Ray installs signal handlers of its own
         try:
             with stop_on_signals():
-                return _run(comparison, name, known, scores, opened, on_progress)
+                limit = TimeLimit(comparison.minutes, began, opened.capacity) if comparison.minutes else None
+                return _run(comparison, name, known, scores, opened, limit, on_progress)
         finally:
             opened.close()
 
@@ -115,9 +120,10 @@ def _run(
     known: dict[str, bool],
     scores: StoredScores,
     workers: Workers,
+    limit: TimeLimit | None,
     on_progress: OnProgress,
 ) -> ComparisonResult:
-    started = time.monotonic()
+    started = limit.began if limit else time.monotonic()
     outbox = Outbox()
     tracker = outbox.tracker(scores.journal)
     control = comparison.arms[comparison.control]
@@ -130,23 +136,46 @@ def _run(
     rises = known[comparison.metric]
     step = resolution_of(comparison.metric, comparison.on_fold(comparison.control), comparison.on)
     design = comparison.design(rises, scores.plan.horizon, step)
+    planned = 0
 
     def findings(verdicts: Mapping[str, Verdict]) -> Findings:
-        return Findings(design, scores, verdicts)
+        return Findings(replicates.design, scores, verdicts, comparison.minutes, planned)
 
     def report(verdicts: Mapping[str, Verdict]) -> None:
         on_progress(findings(verdicts))
 
-    replicates = Replicates(comparison, design, rises, scores, ParentRun(outbox, tracker.id, tags, known), report)
+    parent = ParentRun(outbox, tracker.id, tags, known)
+    replicates = Replicates(comparison, design, rises, scores, parent, report, limit)
     tracker.start(control.name, f"comparison {comparison.name}", control.settings(), {**tags, "lab.kind": "comparison"})
     artifacts.keep_code(tracker)
     report(replicates.verdicts())
     with recorded_status(outbox, tracker):
-        found = findings(replicates.run(workers))
+        if limit:
+            planned = _planned(replicates, scores, limit, workers)
+            report(replicates.verdicts())
+        found = findings(replicates.run(workers, replicates.design.rule.most))
         _check_trained(found)
         _log_results(tracker, found)
     delivery = outbox.delivery
     return ComparisonResult(found, time.monotonic() - started, delivery, delivery.run_ids.get(tracker.id))
+
+
+def _planned(replicates: Replicates, scores: StoredScores, limit: TimeLimit, workers: Workers) -> int:
+    """Measure some seeds, and plan for as many as fit: before the first look, by the clock alone.
+
+    What was planned when the comparison began stays its horizon. Raises LabError where too few fit.
+    """
+    rule = replicates.design.rule
+    replicates.run(workers, MEASURED)
+    arms = replicates.open_arms()
+    known = len(scores.of(replicates.design.control))
+    fits = limit.fits(scores, arms) if arms else 0
+    planned = min(known + fits, rule.most)
+    limit.check(planned, rule.least, scores, arms)
+    horizon = scores.plan_for(planned) if known <= MEASURED else rule.horizon
+    most = min(rule.most, known + math.ceil(RESERVE * fits))
+    replicates.design = replace(replicates.design, rule=replace(rule, most=most, horizon=horizon))
+    return planned
 
 
 def _check_trained(findings: Findings) -> None:

@@ -88,6 +88,15 @@ class StoredScores(Scores):
     def add(self, arm: str, seed: int, score: float, extras: Mapping[str, float]) -> None:
         """Add a score; it is on disk when this returns."""
         super().add(arm, seed, score, extras)
+        self._write()
+
+    def plan_for(self, seeds: int) -> int:
+        """Spend the error rate over so many seeds, before the first look; returns the horizon."""
+        self.plan = replace(self.plan, horizon=max(seeds, self.plan.least))
+        self._write()
+        return self.plan.horizon
+
+    def _write(self) -> None:
         content = {"journal": self.journal, "plan": vars(self.plan), "arms": self.arms, "extras": self.extras}
         with atomic_write(self.path, durable=True) as temporary:
             temporary.write_text(to_json(content))

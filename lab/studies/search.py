@@ -80,14 +80,18 @@ class Search:
         """The number of trials in training."""
         return len(self._running)
 
-    def run(self, workers: Workers, trials: int, deadline: float) -> None:
-        """Search until `trials` are done, earlier ones included, or time.monotonic() has reached `deadline`."""
+    def run(self, workers: Workers, trials: int, deadline: float, after: int = 0) -> None:
+        """Search until `trials` are done, earlier ones included, or the time left is that of what comes after.
+
+        `deadline` is a time of time.monotonic(), `after` the number of whole trainings that follow the search.
+        """
         fail_running_trials(self.study)  # left by a driver that was killed
         self._enqueue_own_settings()
 
         def next_job() -> Job | None:
             enough = counts(self.study).done + len(self._running) >= trials
-            if enough or time.monotonic() >= deadline:
+            late = time.monotonic() + self._seconds() * (1 + after / workers.capacity) >= deadline
+            if enough or late:
                 return None
             self.context.lock.check()
             return self._ask()
@@ -96,6 +100,12 @@ class Search:
             run_jobs(workers, next_job, self._on_epoch, self._tell)
         finally:
             self._retry_interrupted()
+
+    def _seconds(self) -> float:
+        """The mean time of the trials that were trained to their end; 0 before the first."""
+        trials = [trial for trial in self.study.get_trials(deepcopy=False) if trial.state == trial_state("COMPLETE")]
+        durations = [trial.duration.total_seconds() for trial in trials if trial.duration]
+        return sum(durations) / len(durations) if durations else 0.0
 
     def _enqueue_own_settings(self) -> None:
         """Make the experiment's own settings the first trial: they are the baseline of the search."""

@@ -47,7 +47,7 @@ DEFAULT_METRICS = {
 
 @dataclass(frozen=True)
 class Options:
-    """How to run a study: `minutes` limits the search, the best `top` trials are trained again on `seeds` seeds."""
+    """How to run a study: within `minutes`, the best `top` trials trained again on `seeds` seeds."""
 
     trials: int = 30
     minutes: float = math.inf
@@ -146,7 +146,7 @@ def _run(
     context = Context(space, study, objective, ParentRun(outbox, tracker.id, tags, objective.directions), lock)
     _start(context, tracker, options)
     with recorded_status(outbox, tracker):
-        _search(context, options, workers, progress)
+        _search(context, options, workers, progress, started)
         ranked = _confirm(context, options, workers, progress)
         verdicts = confirmation.against_defaults(ranked, objective)
         progress.testing()
@@ -223,11 +223,11 @@ def _start(context: Context, tracker: Tracker, options: Options) -> None:
     artifacts.keep_code(tracker)
 
 
-def _search(context: Context, options: Options, workers: Workers, progress: Progress) -> None:
-    """Run the trials; raises TrainingFailed if none finished."""
+def _search(context: Context, options: Options, workers: Workers, progress: Progress, started: float) -> None:
+    """Run the trials, and leave time for what comes after; raises TrainingFailed if none finished."""
     study = context.study
     search = Search(context, lambda search: progress.searching(counts(study), search.running, best(study)))
-    search.run(workers, options.trials, time.monotonic() + 60 * options.minutes)
+    search.run(workers, options.trials, started + 60 * options.minutes, (options.top + 2) * options.seeds + 1)
     if not counts(study).finished:
         raise TrainingFailed(_no_trial_finished(study))
 

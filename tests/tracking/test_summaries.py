@@ -53,7 +53,7 @@ def test_what_cannot_be_ranked_is_one_line(workplace: Path) -> None:
         ("val/acc", "has 'val/acc'; did you mean --by val_acc"),  # two names that mean it
         ("wonder", "the runs do not say whether higher is better"),
         ("test_acc", "--by test_acc: test data is for the final evaluation, not for model selection; use val/acc"),
-        ("nothing", "has 'nothing'; known: val_acc, val_loss, valid_acc"),
+        ("nothing", "has 'nothing'; known: --by val_acc, --by val_loss, --by valid_acc"),
     ):
         with pytest.raises(LabError, match=message):
             ranked(by)

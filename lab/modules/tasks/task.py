@@ -48,6 +48,7 @@ class TaskModule(BlockModule):
         self.weighted = weighted
         self.scores: dict[str, EpochScores] = {}
         self._published: dict[str, float] = {}
+        self._directions: dict[str, bool] = {}
         self.test_outputs: list[dict[str, Tensor]] = []
         self.tested: list[Batch] = []  # raw outputs and targets of the test
 
@@ -99,8 +100,10 @@ class TaskModule(BlockModule):
 
     def directions(self) -> dict[str, bool]:
         """Each metric's name, without its split, and whether higher is better; the loss first."""
-        metrics = {str(name): metric for name, metric in self.new_metrics().items()}
-        return {"loss": False} | _directions_of(metrics)
+        if not self._directions:  # asked for after every epoch, and metrics are slow to make
+            metrics = {str(name): metric for name, metric in self.new_metrics().items()}
+            self._directions = {"loss": False} | _directions_of(metrics)
+        return dict(self._directions)
 
     def test_directions(self) -> dict[str, bool]:
         """The same of those that only the test has, by full name."""
@@ -219,9 +222,17 @@ class TaskModule(BlockModule):
         self._publish("test")
 
     def _publish(self, split: str) -> None:
-        """Hand the scores of an epoch to Lightning's callbacks, and to the records in full precision."""
+        """Hand the scores of an epoch to Lightning's callbacks, and to the records in full precision.
+
+        `log_dict` gives callbacks the same tensors, but took a quarter of a short training's time; the test's scores
+        are what `Trainer.test` returns, which reads no others.
+        """
         values = {f"{split}/{name}": value for name, value in self.scores[split].compute().items()}
-        self.log_dict(values, logger=False)
+        if split == "test":
+            self.log_dict(values, logger=False)
+        else:
+            tensors = {name: torch.tensor(value, device=self.device) for name, value in values.items()}
+            self.trainer.callback_metrics.update(tensors)
         self._published |= values
 
     def take_published(self) -> dict[str, float]:

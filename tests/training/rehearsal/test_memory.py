@@ -22,7 +22,7 @@ def test_a_network_that_is_too_large_for_memory_is_refused_before_memory_is_used
 
 
 def test_parameters_are_counted_while_they_are_made_and_only_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "available", lambda device: 3 * 4 * 110)  # three times the 110 weights of Linear(10, 10)
+    monkeypatch.setattr(memory, "available", lambda: 3 * 4 * 110)  # three times the 110 weights of Linear(10, 10)
     with memory.bounded_parameters("fits"):
         nn.Linear(10, 10)
         nn.LazyLinear(10)  # of a size that is not known
