@@ -97,8 +97,8 @@ def test_the_store_of_a_laptop_arrives_whole(
     local = run(load("tiny", ["trainer.max_epochs=1", "seed=5"]))
     assert [command("sync", "--to", member.uri), command("sync", "--to", member.uri)] == [0, 0]
     said = capsys.readouterr().out
-    assert f"1 runs copied to {member.uri} and verified by their hashes; 0 were there" in said
-    assert f"0 runs copied to {member.uri} and verified by their hashes; 1 were there" in said
+    assert f"runs copied to {member.uri}, each verified by its hash: 1; there already: 0" in said
+    assert f"runs copied to {member.uri}, each verified by its hash: 0; there already: 1" in said
     monkeypatch.setenv("MLFLOW_TRACKING_URI", member.uri)
     copy = stored_runs.find("latest:tiny")
     assert (copy.tags["lab.sync.source"], copy.params["seed"]) == (local.run_id, "5")

@@ -32,10 +32,10 @@ class Outcome:
     def lines(self, address: str) -> list[str]:
         """What became of the runs."""
         lines = [
-            f"{self.copied:,} runs copied to {address}, each verified by its hash; {self.there:,} were there already"
+            f"runs copied to {address}, each verified by its hash: {self.copied:,}; there already: {self.there:,}"
         ]
         if self.running:
-            lines.append(f"{self.running:,} runs are still running, or their parents are; run this again when they end")
+            lines.append(f"still running, or their parents are: {self.running:,}; run this again when they end")
         return lines + [f"run {each} is not there as it is here; run this again" for each in self.different]
 
 
