@@ -17,6 +17,7 @@ REFRESH_SECONDS = 3
 CHART_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
 PICTURE_FORMATS = ("svg", "png")
 PICTURE = "picture-format"  # a key of the session state
+DRAWN = "pictures-drawn"  # another one: whether this page has any
 VIEW = "view"  # a key of the session state and of the address
 MAX_ROWS = 5_000
 TEXT_COLOURS = {"light": "#31333F", "dark": "#FAFAFA"}  # of Streamlit's themes
@@ -91,6 +92,7 @@ def show_chart(chart: Chart, key: str, description: str, selectable: bool = Fals
 
 
 def _show_figure(chart: Chart, key: str, description: str, selectable: bool) -> list[dict[str, Any]]:
+    st.session_state[DRAWN] = True
     _darken_labels(chart)
     picture = {"format": st.session_state.get(PICTURE, PICTURE_FORMATS[0]), "filename": key}
     config = CHART_CONFIG | {"toImageButtonOptions": picture}
@@ -146,7 +148,9 @@ def select_rows(frame: pd.DataFrame, key: str) -> list[int]:
 
 
 def show_picture_format() -> None:
-    """The choice of what the camera above each picture saves."""
+    """The choice of what the camera above each picture saves, on a page that has one."""
+    if not st.session_state.pop(DRAWN, False):
+        return
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         st.caption("the camera above a picture saves", width="content")
         st.segmented_control(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lab.inference.model import load
     from lab.tracking.lightning_logger.logger import Logger
 
-__version__ = "0.6.0"
+__version__ = "0.7.0"
 __all__ = ["LabError", "Logger", "TrainingFailed", "compare", "curves", "explain", "load", "run", "runs", "study"]
 
 _MODULES = {

@@ -44,7 +44,7 @@ def page() -> None:
 
 def _show_latest(table: RunTable) -> None:
     st.info("No run is selected. These are the latest; the page Runs lists all.")
-    for run in table.ids[:LATEST]:
+    for run in run_table.select(table)[:LATEST]:
         components.link_to_run(table, run)
 
 

@@ -241,6 +241,21 @@ def test_a_link_to_a_missing_run(filled: Filled, page: str, parameter: str) -> N
         assert "cannot be found" in texts(opened_page(page, **{parameter: gone}))
 
 
+def test_without_a_run_the_latest_are_listed_but_not_the_parts_of_others(filled: Filled) -> None:
+    client = store.client()
+    make_run(client, "digits", "a seed", tags={"lab.kind": "replicate"})
+    app = opened_page("run")
+    listed = [element.proto.label for element in app.get("page_link")] + [button.label for button in app.button]
+    assert "a seed" not in listed
+    assert any("digits" in label for label in listed)
+
+
+def test_the_format_of_pictures_is_offered_where_there_are_pictures(filled: Filled) -> None:
+    assert "the camera above a picture saves" in texts(opened_page("run", run=filled.seeds[0]))
+    for page in ("run", "compare"):
+        assert "camera" not in texts(opened_page(page))
+
+
 def test_a_run_archived_while_its_page_is_open(filled: Filled) -> None:
     app = opened_page("run", run=filled.seeds[0])
     edits.archive([filled.seeds[0]])
