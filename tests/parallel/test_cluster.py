@@ -53,7 +53,7 @@ def searched(tiny: str, workplace: Path, nodes: Nodes, monkeypatch: pytest.Monke
 
 
 def start(*options: str) -> warm.Process:
-    counts = ("--trials", "4", "--workers", "2", "--top", "1", "--seeds", "1")
+    counts = ("--trials", "4", "--top", "1", "--seeds", "1")
     return warm.lab("study", "tiny", *counts, "--pruner", "none", "--sampler", "random", *options)
 
 
@@ -193,8 +193,9 @@ def uses_the_mended_node_and_loses_a_worker_a_node_and_its_driver(nodes: Nodes) 
 
 
 def loses_its_cluster(nodes: Nodes) -> None:
+    lost = lost_trials()
     process = start(*SETTINGS)
-    wait_until(lambda: trials_waiting() == 1, every=POLL)
+    wait_until(lambda: lost_trials() > lost and trials_waiting() == 1, every=POLL)  # not those of the killed driver
     nodes.kill("head")
     (line,) = told_by(process)
     assert process.returncode == 1, line
