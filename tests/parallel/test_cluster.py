@@ -197,5 +197,7 @@ def loses_its_cluster(nodes: Nodes) -> None:
     process = start(*SETTINGS)
     wait_until(lambda: lost_trials() > lost and trials_waiting() == 1, every=POLL)  # not those of the killed driver
     nodes.kill("head")
-    (line,) = told_by(process)
-    assert process.returncode == 1, line
+    lines = told_by(process)
+    assert process.returncode == 1, lines
+    assert all(line.startswith("lab: ") for line in lines), lines
+    assert len(lines) <= 2, lines  # that the node is gone, and that none is left
