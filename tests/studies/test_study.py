@@ -25,7 +25,7 @@ class TestAStudy:
 
     @pytest.fixture
     def result(self, searched: str) -> StudyResult:
-        return run(searched)
+        return run(searched, pruner="none")
 
     def test_everything_is_recorded(self, result: StudyResult) -> None:
         self.check_ranking(result)
