@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -21,9 +21,39 @@ def programs() -> Path | None:
     return next((folder for folder in reversed(found) if (folder / "initdb").exists()), None)
 
 
+class Server:
+    """A server that can be stopped and started again; with a password, role `lab` has to show it."""
+
+    def __init__(self, programs: Path, folder: Path, password: str = ""):
+        self._programs = programs
+        self._data = folder / "data"
+        self._data.mkdir()
+        self._user = _unprivileged(folder)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self.address = f"postgresql://lab{f':{password}' if password else ''}@127.0.0.1:{self._port}"
+        (folder / "password").write_text(password)
+        shown = ("-A", "scram-sha-256", "--pwfile", folder / "password") if password else ("-A", "trust")
+        self._run("initdb", "-D", self._data, "-U", "lab", "--no-sync", *shown)
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        places = f"-c listen_addresses=127.0.0.1 -c port={self._port} -c unix_socket_directories={self._data}"
+        self._run("pg_ctl", "-D", self._data, "-l", self._data / "log", "-w", "-o", f"{places} -c fsync=off", "start")
+
+    def stop(self) -> None:
+        """End all connections, and stop."""
+        self._run("pg_ctl", "-D", self._data, "-m", "immediate", "stop")
+
+    def _run(self, program: str, *arguments: object) -> None:
+        command = [*self._user, str(self._programs / program), *map(str, arguments)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+
 @contextmanager
-def server() -> Iterator[str]:
-    """The address of a running server, without a database's name; skips where there is none, but in CI fails.
+def running(password: str = "") -> Iterator[Server]:
+    """A running server; skips where there is none, but in CI fails.
 
     Its files are not among pytest's, which any other session of pytest closes to other users.
     """
@@ -33,20 +63,21 @@ def server() -> Iterator[str]:
             pytest.fail(HINT)
         pytest.skip(HINT)
     folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
-    data = folder / "data"
-    data.mkdir()
-    user = _unprivileged(folder)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    settings = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={data} -c fsync=off"
-    _run(user, found / "initdb", "-D", data, "-U", "lab", "-A", "trust", "--no-sync")
-    _run(user, found / "pg_ctl", "-D", data, "-l", data / "log", "-w", "-o", settings, "start")
+    server = Server(found, folder, password)
+    server.start()
     try:
-        yield f"postgresql://lab@127.0.0.1:{port}"
+        yield server
     finally:
-        _run(user, found / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+        with suppress(subprocess.CalledProcessError):  # a test has stopped it
+            server.stop()
         shutil.rmtree(folder)
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """The address of a running server, without a database's name."""
+    with running() as started:
+        yield started.address
 
 
 def _unprivileged(folder: Path) -> list[str]:
@@ -56,7 +87,3 @@ def _unprivileged(folder: Path) -> list[str]:
     shutil.chown(folder / "data", "postgres", "postgres")
     folder.chmod(0o755)
     return ["runuser", "-u", "postgres", "--"]
-
-
-def _run(user: list[str], *command: object) -> None:
-    subprocess.run([*user, *map(str, command)], check=True, stdout=subprocess.DEVNULL, cwd="/")

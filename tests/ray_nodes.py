@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
+import pytest
 from waiting import wait_until
 
 TOKEN = "a-token-of-these-tests-0123456789abcdef"
@@ -19,7 +20,14 @@ ENVIRONMENT = {  # also of whoever drives the cluster
     "RAY_AUTH_TOKEN": TOKEN,
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_health_check_period_ms": "1000",
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "5",  # until a driver whose cluster is gone gives up
+    "RAY_enable_worker_prestart": "0",  # of workers that a study, which has a working folder of its own, cannot use
+    "RAY_prestart_worker_first_driver": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1",  # which a study without a cluster sets to 0 in its process
+    "RAY_worker_niceness": "0",  # its default gives workers the lowest priority
 }
+NAMESPACES = (("--mount",), ("--user", "--map-root-user", "--mount"))  # as root, or where anybody may have one
+HIDE = 'mount -t tmpfs tmpfs "$0" && exec "$@"'
 RAY = str(Path(sys.executable).parent / "ray")
 
 
@@ -28,7 +36,7 @@ class Nodes:
 
     def __init__(self, folder: Path, hidden: Path):
         self._folder = folder
-        self._hidden = hidden
+        self._hide = [*hiding(folder), str(hidden)]
         self._running: dict[str, subprocess.Popen] = {}
         self.gate = folder / "gate"  # a file that all nodes see
         with socket.socket() as probe:
@@ -45,9 +53,7 @@ class Nodes:
         if name in self._running:
             return
         node = [RAY, "start", "--address", self.address]
-        hide = 'mount -t tmpfs tmpfs "$0" && exec "$@"'
-        own_mounts = ["unshare", "--mount", "sh", "-c", hide, str(self._hidden)] if os.getuid() == 0 else []
-        self._start(name, [*own_mounts, *node], environment)
+        self._start(name, [*self._hide, *node], environment)
 
     def processes(self, name: str) -> list[psutil.Process]:
         """What a node has started."""
@@ -77,7 +83,7 @@ class Nodes:
             self._running[name] = subprocess.Popen(
                 [*command, *sizes, "--block"],
                 cwd=folder,
-                env={**os.environ, **ENVIRONMENT, **environment},
+                env={**os.environ, **ENVIRONMENT, "NODE": name, **environment},
                 stdout=file,
                 stderr=subprocess.STDOUT,
             )
@@ -85,11 +91,25 @@ class Nodes:
         assert self._running[name].poll() is None, log.read_text()
 
 
+def hiding(folder: Path) -> list[str]:
+    """How to run a command that does not see the next argument, a folder; skips where nobody may hide one."""
+    if shutil.which("unshare"):
+        for namespaces in NAMESPACES:
+            hide = ["unshare", *namespaces, "sh", "-c", HIDE]
+            if subprocess.run([*hide, str(folder), "true"], capture_output=True, check=False).returncode == 0:
+                return hide
+    pytest.skip("needs mounts of its own (unshare --mount): root, or user namespaces")
+
+
 @contextmanager
 def cluster(hidden: Path) -> Iterator[Nodes]:
     """A head and a node `other`."""
     folder = Path(tempfile.mkdtemp(prefix="nodes-"))  # a path of pytest is too long for Ray's sockets
-    nodes = Nodes(folder, hidden)
+    try:
+        nodes = Nodes(folder, hidden)
+    except BaseException:
+        folder.rmdir()
+        raise
     try:
         nodes.start_head()
         nodes.add("other")

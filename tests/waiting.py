@@ -36,12 +36,12 @@ def taken(path):
 '''
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 120, every: float = 0.05) -> None:
     """Return as soon as the condition holds; fail where it does not in time, which is long for a busy machine."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 def let_pass(count: int) -> None:

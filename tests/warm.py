@@ -30,6 +30,7 @@ FORKS.set_forkserver_preload(
         "lab.comparisons.run",
     ]
 )
+LONGEST_OUTPUT = 10_000_000  # bytes
 MAIN = sys.modules["__main__"]
 store.quiet_mlflow()  # by settings which that process inherits
 
@@ -76,12 +77,15 @@ class Process:
         out, err = (self._printed(file).decode() for file in self._files)
         return out, err
 
+    def told(self) -> str:
+        """What it has written to stderr so far."""
+        return self._printed(self._files[1]).decode()
+
     def kill(self) -> None:
         self._process.kill()
 
     def _printed(self, file: Any) -> bytes:
-        file.seek(0)
-        return file.read()
+        return os.pread(file.fileno(), LONGEST_OUTPUT, 0)  # where it stands is where the process writes on
 
 
 class Sender(Process):

@@ -1,7 +1,6 @@
 """Workers on Ray: processes of this machine, or of the cluster that RAY_ADDRESS names."""
 
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,16 +12,14 @@ from lab.config.experiment import Experiment
 from lab.errors import LabError, Stopped, TrainingFailed
 from lab.parallel import cluster, rehearsal, working_folder
 from lab.parallel.cluster import Node, reason
-from lab.parallel.jobs import Job, OnEpoch, Outcome, Resources, train_job
+from lab.parallel.jobs import Job, OnEpoch, Outcome, Resources
+from lab.parallel.ray_trainer import RayTrainer
 from lab.parallel.rehearsal import Surroundings
 from lab.parallel.workers import say
 
 POLL_SECONDS = 0.5  # between two looks for a signal
-REPORTS_SECONDS = 10.0  # that a worker waits for something to report
 REHEARSAL_SECONDS = 180.0  # of a node, the start of its first process included
 MOST_LOST = 3  # trainings on a node, one after the other, before it is put aside
-
-Report = tuple[int, int, dict[str, float]]  # the arguments of OnEpoch
 
 
 @dataclass(frozen=True)
@@ -87,18 +84,21 @@ class RayWorkers:
         futures = [worker.actor.rehearse.remote(jobs, self._resources.gpus) for worker in workers]
         with _stopped_as_such():
             self._ray.wait(futures, num_returns=len(futures), timeout=REHEARSAL_SECONDS)
-        lines = []
+        lines: list[str] = []
+        unfit_nodes: dict[str, list[str]] = {}  # names by what is different
         for worker, future in zip(workers, futures, strict=True):
             different, unfit = rehearsal.difference(self._surroundings(future), expected)
             if unfit:
                 self._nodes.remove(worker.node)
                 self._ray.kill(worker.actor)
+                unfit_nodes.setdefault(different, []).append(worker.node.name)
             else:
                 self._idle.append(worker)
             if different:
                 lines.append(f"node {worker.node.name}{' is put aside' if unfit else ''}: {different}")
         if not self._nodes:
-            raise LabError(*[f"{line}; no node is left" for line in lines])
+            each = [f"{different} ({', '.join(names)})" for different, names in unfit_nodes.items()]
+            raise LabError(f"no node can train this: {'; '.join(each)}")
         for line in lines:
             say(line)
 
@@ -125,7 +125,7 @@ class RayWorkers:
             num_gpus=self._resources.gpus,
             scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
             concurrency_groups={"reports": 2},
-        )(_Trainer)
+        )(RayTrainer)
         return _Worker(actor.remote(self._threads(), folder), node)
 
     def _threads(self) -> int:
@@ -251,49 +251,3 @@ def _stopped_as_such() -> Iterator[None]:
         if isinstance(error.__cause__, Stopped):
             raise error.__cause__ from None
         raise
-
-
-class _Trainer:
-    """A Ray actor that trains one job after the other, so that it imports once and prepares data once.
-
-    `reports` and `stop` are called while `train` runs.
-    """
-
-    def __init__(self, threads: int, folder: str | None):
-        if folder:
-            os.chdir(folder)
-        self._threads = threads
-        self._changed = threading.Condition()
-        self._waiting: list[Report] = []
-        self._ended: int | None = None  # the number of the job
-        self._stopped: int | None = None
-
-    def rehearse(self, jobs: Sequence[Job], gpus: float) -> Surroundings:
-        """Whether this node can train the jobs."""
-        return rehearsal.rehearse(jobs, gpus)
-
-    def train(self, job: Job) -> Outcome:
-        """Train a job."""
-        try:
-            return train_job(job, self._report, self._threads)
-        finally:
-            with self._changed:
-                self._ended = job.number
-                self._changed.notify_all()
-
-    def _report(self, number: int, epoch: int, values: dict[str, float]) -> bool:
-        with self._changed:
-            self._waiting.append((number, epoch, values))
-            self._changed.notify_all()
-            return self._stopped == number
-
-    def reports(self, number: int) -> tuple[list[Report], bool]:
-        """The reports of a job since the last call, and whether they are the last; waits for one."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._ended == number, REPORTS_SECONDS)
-            taken, self._waiting = self._waiting, []
-            return taken, self._ended == number
-
-    def stop(self, number: int) -> None:
-        """Stop a job at its next report."""
-        self._stopped = number

@@ -39,15 +39,10 @@ def run_jobs(
 ) -> None:
     """Keep all workers busy until `next_job` returns None and the last job has ended.
 
-    Ctrl-C interrupts the training, but none of the callbacks. Raises TrainingFailed where one job after the other is
-    lost: then the environment needs fixing.
+    Ctrl-C interrupts the training, but none of the callbacks. What these raise ends the work, and is never a failure of
+    the job in training. Raises TrainingFailed where one job after the other is lost: then the environment needs fixing.
     """
     running = lost = 0
-
-    def report(number: int, epoch: int, values: dict[str, float]) -> bool:
-        with uninterrupted():
-            return on_epoch(number, epoch, values)
-
     while True:
         while running < workers.capacity:
             with uninterrupted():
@@ -58,13 +53,40 @@ def run_jobs(
             running += 1
         if not running:
             return
-        for outcome in workers.wait(report):
+        capacity = workers.capacity
+        for outcome in _wait(workers, on_epoch):
             running -= 1
             with uninterrupted():
                 on_outcome(outcome)
             lost = lost + 1 if outcome.state == "lost" else 0
+            if workers.capacity < capacity:  # the losses were those of a node that is put aside now
+                lost = 0
             if lost >= MOST_LOST * workers.capacity:
                 raise TrainingFailed(f"{lost} trainings one after the other were lost; the last: {outcome.reason}")
+
+
+def _wait(workers: Workers, on_epoch: OnEpoch) -> list[Outcome]:
+    """Wait for a job to end; raises what `on_epoch` raises."""
+
+    def report(number: int, epoch: int, values: dict[str, float]) -> bool:
+        with uninterrupted():
+            try:
+                return on_epoch(number, epoch, values)
+            except Exception as error:
+                raise _NotOfTheJob(error) from error
+
+    try:
+        return workers.wait(report)
+    except _NotOfTheJob as raised:
+        raise raised.error from raised.error.__cause__
+
+
+class _NotOfTheJob(BaseException):
+    """What a callback raised; no Exception, which a training in this process would take for one of its own."""
+
+    def __init__(self, error: Exception):
+        super().__init__(str(error))
+        self.error = error
 
 
 def open_workers(count: int | None, experiments: Sequence[Experiment]) -> Workers:

@@ -13,16 +13,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from numpy.random import SeedSequence
+
 from lab.config.experiment import Experiment
 from lab.parallel.child_runs import ChildRun, ParentRun
 from lab.parallel.jobs import Job, Outcome
 from lab.parallel.workers import Workers, run_jobs
+from lab.studies import storage
 from lab.studies.shared_lock import SharedLock
 from lab.studies.space import Space
 from lab.studies.storage import RETRIED, fail_and_retry, fail_running_trials, trial_state
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
+    from optuna.samplers import BaseSampler
 
 REASON = "lab.reason"  # user attribute of a trial: why it failed
 
@@ -67,11 +71,21 @@ class Counts:
 
 
 class Search:
-    """Runs the trials of a study."""
+    """Runs the trials of a study.
 
-    def __init__(self, context: Context, on_progress: Callable[["Search"], None]):
+    `make_sampler` takes a seed. Each trial has a sampler of its own, so that its settings follow from the experiment's
+    seed, its place in the study and the trials that are done, and not from how often the study was interrupted.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        make_sampler: Callable[[int], "BaseSampler"],
+        on_progress: Callable[["Search"], None],
+    ):
         self.context = context
         self.study = context.study
+        self._make_sampler = make_sampler
         self._on_progress = on_progress
         self._running: dict[int, tuple[Trial, ChildRun]] = {}
 
@@ -114,6 +128,9 @@ class Search:
             self.study.enqueue_trial(params, skip_if_exists=True)
 
     def _ask(self) -> Job:
+        place = storage.places_taken(self.study)
+        seed = SeedSequence([self.context.space.experiment.seed, place]).generate_state(1)[0]
+        self.study.sampler = self._make_sampler(int(seed))
         trial = self.study.ask()
         space = self.context.space
         experiment = space.experiment.varied(space.suggest(trial))
@@ -124,6 +141,7 @@ class Search:
         return Job(trial.number, experiment.name, experiment.to_yaml())
 
     def _on_epoch(self, number: int, epoch: int, values: dict[str, float]) -> bool:
+        self.context.lock.check()
         trial, child = self._running[number]
         child.record(epoch, values)
         value = values.get(self.context.objective.metric, math.nan)
@@ -133,6 +151,7 @@ class Search:
         return trial.should_prune()
 
     def _tell(self, outcome: Outcome) -> None:
+        self.context.lock.check()
         trial, child = self._running[outcome.number]
         value = child.score(self.context.objective.metric)
         state, reason = outcome.state, outcome.reason

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 # The server drops a driver that vanished after a minute (seconds, seconds, times), instead of after two hours.
 KEEP_ALIVE = {"tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3}
+CONNECT_SECONDS = 10  # for a server that does not answer
+STAY = "SET idle_session_timeout = 0"  # the lock is held by a connection that is idle while trials are trained
+HAS_IDLE_TIMEOUT = 140_000  # the version of PostgreSQL
 LONGEST_NAME = 63  # bytes of an application's name in PostgreSQL
 TAKE = "SELECT pg_try_advisory_lock(:key)"
 HOLDER = """
@@ -86,25 +89,38 @@ class _AdvisoryLock(SharedLock):
     def _take(self) -> None:
         from sqlalchemy import text
 
-        self._connection = self._engine.connect()
-        if not self._connection.execute(text(TAKE), {"key": self._key}).scalar():
-            row = self._connection.execute(text(HOLDER), {"key": self._key}).first()
+        connection = self._engine.connect()
+        if int(connection.execute(text("SHOW server_version_num")).scalar() or 0) >= HAS_IDLE_TIMEOUT:
+            connection.execute(text(STAY))
+        if not connection.execute(text(TAKE), {"key": self._key}).scalar():
+            row = connection.execute(text(HOLDER), {"key": self._key}).first()
+            connection.close()
             who = f"{row[0]}, since {row[1]}" if row else "another process"
             raise LabError(f"{self._name} is being run by {who}; wait for it, or stop it first")
+        self._connection = connection
 
     def check(self) -> None:
         """Take the lock again after a restart of the server; raises TrainingFailed where somebody else was faster."""
+        if self._is_held():
+            return
+        try:
+            self._take()
+        except LabError as error:
+            raise TrainingFailed(f"the connection to the study storage was lost, and {error}") from None
+
+    def _is_held(self) -> bool:
+        """Whether the connection that holds the lock is alive; a dead one would connect again, without the lock."""
         from sqlalchemy import text
         from sqlalchemy.exc import SQLAlchemyError
 
+        if self._connection is None:
+            return False
         try:
-            assert self._connection is not None
             self._connection.execute(text("SELECT 1"))
         except SQLAlchemyError:
-            try:
-                self._take()
-            except LabError as error:
-                raise TrainingFailed(f"the connection to the study storage was lost, and {error}") from None
+            self._connection = None
+            return False
+        return True
 
     def release(self) -> None:
         """Let go of the lock, by closing its connection."""
@@ -120,5 +136,14 @@ def _engine(address: str) -> "Engine":
 
     options = " ".join(f"-c {name}={value}" for name, value in KEEP_ALIVE.items())
     shown = this_driver(since=False).encode()[:LONGEST_NAME].decode(errors="ignore")
-    arguments: dict[str, Any] = {"application_name": shown, "options": options}
+    arguments = {"application_name": shown, "options": options, **impatience(address)}
     return create_engine(address, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=arguments)
+
+
+def impatience(address: str) -> dict[str, Any]:
+    """The arguments of a connection that give up on a server which does not answer, where the URL sets no time."""
+    from sqlalchemy import make_url
+
+    url = make_url(address)
+    given = url.get_backend_name() != "postgresql" or "connect_timeout" in url.query
+    return {} if given else {"connect_timeout": CONNECT_SECONDS}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lab import files
 from lab.errors import LabError, TrainingFailed
 from lab.parallel.child_runs import driver_lock_path
-from lab.studies.shared_lock import SharedLock, is_shared, shared_lock
+from lab.studies.shared_lock import SharedLock, impatience, is_shared, shared_lock
 from lab.tracking import store
 
 if TYPE_CHECKING:
@@ -82,11 +82,13 @@ def study_lock(name: str) -> Iterator[SharedLock]:
 @contextmanager
 def losses_in_one_line() -> Iterator[None]:
     """Raise TrainingFailed where the storage is lost while a study runs."""
-    from optuna.exceptions import StorageInternalError
+    from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
+    except UpdateFinishedTrialError:
+        raise TrainingFailed("another driver has ended a trial of this one; the same command continues") from None
     except (StorageInternalError, SQLAlchemyError) as error:
         raise TrainingFailed(f"{_unusable(error)}; the same command continues the study") from error
 
@@ -113,7 +115,8 @@ def _storage() -> Any:
         with sqlite3.connect(_database()) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
         return optuna.storages.RDBStorage(url)
-    return optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True})  # a server may be restarted
+    options = {"pool_pre_ping": True, "connect_args": impatience(url)}  # a server may be restarted
+    return optuna.storages.RDBStorage(url, engine_kwargs=options)
 
 
 def address() -> str:
@@ -228,13 +231,21 @@ def _running(study: "Study") -> list[int]:
     return [trial.number for trial in study.get_trials(deepcopy=False) if trial.state.name == "RUNNING"]
 
 
-def fail_and_retry(study: "Study", number: int) -> None:
-    """Fail a trial that was interrupted, and enqueue its settings again."""
+def places_taken(study: "Study") -> int:
+    """How many trials have been asked for, of which a retry and what it repeats are one."""
     retried = study.user_attrs.get(RETRIED, [])
-    params = study.get_trials(deepcopy=False)[number].params
+    trials = study.get_trials(deepcopy=False)
+    return sum(trial.number not in retried and trial.state.name != "WAITING" for trial in trials)
+
+
+def fail_and_retry(study: "Study", number: int) -> None:
+    """Fail a trial that was interrupted, and enqueue its settings again; may itself be interrupted and repeated."""
+    retried = study.user_attrs.get(RETRIED, [])
+    trials = study.get_trials(deepcopy=False)
+    params = trials[number].params
+    if params and not any(trial.user_attrs.get(RETRY_OF) == number for trial in trials):
+        study.enqueue_trial(params, user_attrs={RETRY_OF: number})
     if number not in retried:
-        if params:
-            study.enqueue_trial(params, user_attrs={RETRY_OF: number})
         study.set_user_attr(RETRIED, [*retried, number])
     study.tell(number, state=trial_state("FAIL"))
 

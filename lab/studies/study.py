@@ -191,15 +191,12 @@ def _default_metric(built: Built, known: Mapping[str, bool]) -> str:
 
 
 def _open(space: Space, name: str, objective: Objective, options: Options) -> "Study":
-    """The stored study, with a sampler that does not repeat the choices of an earlier session."""
-    experiment = space.experiment
+    """The stored study, with its pruner."""
     study = storage.open_study(name, objective.higher_is_better, space.fingerprint(objective.metric))
     if line := earlier_trials.adopt(study, space, objective.metric):
         say(line)
-    seed = 10_000 * experiment.seed + len(study.get_trials(deepcopy=False))
     storage.record_driver(study, name)
-    study.sampler = storage.make_sampler(options.sampler, options.trials, seed)
-    study.pruner = storage.make_pruner(options.pruner, experiment.trainer["max_epochs"])
+    study.pruner = storage.make_pruner(options.pruner, space.experiment.trainer["max_epochs"])
     return study
 
 
@@ -226,7 +223,11 @@ def _start(context: Context, tracker: Tracker, options: Options) -> None:
 def _search(context: Context, options: Options, workers: Workers, progress: Progress, started: float) -> None:
     """Run the trials, and leave time for what comes after; raises TrainingFailed if none finished."""
     study = context.study
-    search = Search(context, lambda search: progress.searching(counts(study), search.running, best(study)))
+    search = Search(
+        context,
+        lambda seed: storage.make_sampler(options.sampler, options.trials, seed),
+        lambda search: progress.searching(counts(study), search.running, best(study)),
+    )
     search.run(workers, options.trials, started + 60 * options.minutes, (options.top + 2) * options.seeds + 1)
     if not counts(study).finished:
         raise TrainingFailed(_no_trial_finished(study))

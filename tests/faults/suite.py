@@ -1,7 +1,7 @@
 """`make faults`: breaks what can break, prints what held, and writes the figures into docs/reliability.md.
 
-python tests/faults/suite.py [PART ...]; parts: outages, damage, crowd, malice, kills. With QUICK=1 outages and kills
-are fewer, and nothing is written.
+python tests/faults/suite.py [PART ...]; parts: outages, damage, crowd, malice, kills, and on a Ray cluster
+worker, node, driver, postgresql, mlflow. With QUICK=1 outages, kills and losses are fewer, and nothing is written.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ from pathlib import Path
 import crowd
 import damage
 import kills
+import losses
 import malice
 import outages
 import workplace
@@ -28,6 +29,7 @@ from rows import Row
 
 QUICK = bool(os.environ.get("QUICK"))
 KILLS, OUTAGES, EPOCHS = (24, 2, 10) if QUICK else (100, 10, 30)  # outages of each kind; epochs of their trainings
+LOSSES = 1 if QUICK else 10  # of each kind in a study, and as many in a comparison
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 MARKS = ("<!-- figures -->", "<!-- end of figures -->")
 WHAT = {
@@ -36,6 +38,7 @@ WHAT = {
     "crowd": "processes logging to one SQLite store at once",
     "malice": "malicious checkpoints, configs, names and paths; secrets",
     "kills": "kills, resumed",
+    **{name: f"{fault}, in studies and comparisons on a cluster" for name, fault in losses.FAULTS.items()},
 }
 
 
@@ -76,6 +79,8 @@ def part(name: str) -> Row:
     with tempfile.TemporaryDirectory() as folder, working_in(Path(folder)) as place:
         if name == "outages":
             return outages.run(place, OUTAGES, EPOCHS)
+        if name in losses.FAULTS:
+            return losses.run(place, name, LOSSES)
         return crowd.run(place) if name == "crowd" else kills.run(place, KILLS)
 
 

@@ -89,7 +89,7 @@ def ray_workers(driver: int) -> list[psutil.Process]:
     found = []
     for child in psutil.Process(driver).children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-            if "_Trainer" in " ".join(child.cmdline()):
+            if "RayTrainer" in " ".join(child.cmdline()):
                 found.append(child)
     return found
 

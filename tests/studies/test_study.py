@@ -25,7 +25,7 @@ class TestAStudy:
 
     @pytest.fixture
     def result(self, searched: str) -> StudyResult:
-        return run(searched)
+        return run(searched, pruner="none")
 
     def test_everything_is_recorded(self, result: StudyResult) -> None:
         self.check_ranking(result)
@@ -49,8 +49,7 @@ class TestAStudy:
         opened = stored()
         assert opened.study_name == result.name
         best = max((t.value, t.number) for t in opened.trials if t.value is not None)
-        (candidate,) = [one for one in result.ranked if one.name != "defaults"]
-        assert candidate.search_score == best[0]
+        assert max(one.search_score or 0.0 for one in result.ranked) == best[0]  # which may be the defaults
 
     def check_mlflow(self, result: StudyResult) -> None:
         (parent,) = children("study")

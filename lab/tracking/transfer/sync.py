@@ -31,9 +31,7 @@ class Outcome:
 
     def lines(self, address: str) -> list[str]:
         """What became of the runs."""
-        lines = [
-            f"runs copied to {address}, each verified by its hash: {self.copied:,}; there already: {self.there:,}"
-        ]
+        lines = [f"runs copied to {address}, each verified by its hash: {self.copied:,}; there already: {self.there:,}"]
         if self.running:
             lines.append(f"still running, or their parents are: {self.running:,}; run this again when they end")
         return lines + [f"run {each} is not there as it is here; run this again" for each in self.different]
