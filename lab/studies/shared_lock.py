@@ -4,6 +4,7 @@ An advisory lock of PostgreSQL ends with the connection that holds it, so a driv
 """
 
 import hashlib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab import files
 from lab.errors import LabError, TrainingFailed
-from lab.parallel.child_runs import this_driver
+from lab.parallel.child_runs import LOCK_TIMEOUT, this_driver
 from lab.tracking import store
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ CONNECT_SECONDS = 10  # for a server that does not answer
 STAY = "SET idle_session_timeout = 0"  # the lock is held by a connection that is idle while trials are trained
 HAS_IDLE_TIMEOUT = 140_000  # the version of PostgreSQL
 LONGEST_NAME = 63  # bytes of an application's name in PostgreSQL
+POLL_SECONDS = 0.1  # `lab runs --reap` holds the lock of a dead driver only for a moment
 TAKE = "SELECT pg_try_advisory_lock(:key)"
 HOLDER = """
 SELECT application_name, to_char(backend_start, 'YYYY-MM-DD HH24:MI') FROM pg_stat_activity JOIN pg_locks USING (pid)
@@ -92,7 +94,11 @@ class _AdvisoryLock(SharedLock):
         connection = self._engine.connect()
         if int(connection.execute(text("SHOW server_version_num")).scalar() or 0) >= HAS_IDLE_TIMEOUT:
             connection.execute(text(STAY))
-        if not connection.execute(text(TAKE), {"key": self._key}).scalar():
+        deadline = time.monotonic() + LOCK_TIMEOUT
+        while not connection.execute(text(TAKE), {"key": self._key}).scalar():
+            if time.monotonic() < deadline:
+                time.sleep(POLL_SECONDS)
+                continue
             row = connection.execute(text(HOLDER), {"key": self._key}).first()
             connection.close()
             who = f"{row[0]}, since {row[1]}" if row else "another process"
