@@ -20,7 +20,7 @@ ENVIRONMENT = {  # also of whoever drives the cluster
     "RAY_AUTH_TOKEN": TOKEN,
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_health_check_period_ms": "1000",
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "5",  # until a driver whose cluster is gone gives up
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "30",  # until a driver whose cluster is gone gives up
     "RAY_enable_worker_prestart": "0",  # of workers that a study, which has a working folder of its own, cannot use
     "RAY_prestart_worker_first_driver": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1",  # which a study without a cluster sets to 0 in its process

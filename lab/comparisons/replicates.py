@@ -52,9 +52,7 @@ class Replicates:
         self.parent = parent
         self._on_progress = on_progress
         self._limit = limit
-        self._losses: dict[
-            str, tuple[int, list[float | None]]
-        ] = {}  # of the first training of each arm: number, epochs
+        self._losses: dict[str, tuple[int, list[float | None]]] = {}  # number and epochs of each arm's first training
         self._running: dict[int, _Replicate] = {}
         self._number = 0
 

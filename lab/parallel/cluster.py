@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from lab.errors import LabError
+from lab.errors import LabError, TrainingFailed
 from lab.parallel.jobs import Resources
 
 CONNECT_TIMEOUT = 5.0  # seconds
@@ -67,8 +67,7 @@ def connect(count: int | None, resources: Resources, runtime_env: Mapping[str, A
         else:
             ray.init(num_cpus=math.ceil((count or 1) * resources.cpus), include_dashboard=False, **quiet)
     except Exception as error:  # of Ray, of gRPC, or of the network
-        where = f"the cluster RAY_ADDRESS={address}" if address else "Ray on this machine"
-        raise LabError(f"{where} does not answer: {reason(error)}") from None
+        raise LabError(f"{_where()} does not answer: {reason(error)}") from None
     return ray
 
 
@@ -86,8 +85,27 @@ def nodes(ray: Any, resources: Resources) -> list[Node]:
 
 
 def is_alive(ray: Any, node: Node) -> bool:
-    """Whether Ray still hears from a node."""
+    """Whether Ray still hears from a node; raises TrainingFailed where the cluster itself is gone."""
+    check_there(ray)
     return any(each["NodeID"] == node.id and each["Alive"] for each in ray.nodes())
+
+
+def check_there(ray: Any) -> None:
+    """Raise TrainingFailed where the head is gone, before Ray ends this process for that, which it does in a minute."""
+    if not is_there(ray):
+        raise TrainingFailed(f"{_where()} is gone")
+
+
+def is_there(ray: Any) -> bool:
+    """Whether the head still answers; asked without Ray, which would wait for it."""
+    if "://" in os.environ.get("RAY_ADDRESS", ""):  # of Ray's client, which has no other connection
+        return True
+    host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT).close()
+    except OSError:
+        return False
+    return True
 
 
 def reason(error: BaseException) -> str:
@@ -95,6 +113,11 @@ def reason(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     raised = [line for line in lines if line.partition(":")[0].endswith(("Error", "Exception", "NotFound"))]
     return [*raised[-1:], *lines, type(error).__name__][0][:200]
+
+
+def _where() -> str:
+    address = os.environ.get("RAY_ADDRESS")
+    return f"the cluster RAY_ADDRESS={address}" if address else "Ray on this machine"
 
 
 def _name(node: Mapping[str, Any], all_nodes: list[Mapping[str, Any]]) -> str:

@@ -1,6 +1,7 @@
 """Workers on Ray: processes of this machine, or of the cluster that RAY_ADDRESS names."""
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from lab.parallel.rehearsal import Surroundings
 from lab.parallel.workers import say
 
 POLL_SECONDS = 0.5  # between two looks for a signal
+CHECK_SECONDS = 5.0  # between two looks for the cluster
 REHEARSAL_SECONDS = 180.0  # of a node, the start of its first process included
 MOST_LOST = 3  # trainings on a node, one after the other, before it is put aside
 
@@ -54,6 +56,7 @@ class RayWorkers:
         self._busy: dict[Any, _Busy] = {}  # by the future of the outcome
         self._reports: dict[Any, Any] = {}  # the future of the next reports of a job, and that of its outcome
         self._idle: list[_Worker] = []
+        self._check_due = 0.0  # of whether the cluster is there
         try:
             self._nodes = cluster.nodes(self._ray, self._resources)
             self._check_room(count)
@@ -149,6 +152,7 @@ class RayWorkers:
     def wait(self, on_epoch: OnEpoch) -> list[Outcome]:
         """Forward reports until a job has ended; raises TrainingFailed when no node is left."""
         while True:
+            self._check_cluster()
             with _stopped_as_such():
                 waiting = [*self._reports, *self._busy]
                 ready, _ = self._ray.wait(waiting, num_returns=1, timeout=POLL_SECONDS)
@@ -157,6 +161,11 @@ class RayWorkers:
                 self._forward(future, on_epoch)
             if done := [each for each in dict.fromkeys(ready) if each in self._busy]:
                 return [self._outcome(future, on_epoch) for future in done]
+
+    def _check_cluster(self) -> None:
+        if time.monotonic() > self._check_due:
+            self._check_due = time.monotonic() + CHECK_SECONDS
+            cluster.check_there(self._ray)
 
     def _forward(self, future: Any, on_epoch: OnEpoch) -> None:
         """Forward the reports that have come, and ask for more; those of a dead worker are lost with its job."""
@@ -237,8 +246,9 @@ class RayWorkers:
 
     def close(self) -> None:
         """End the workers and disconnect; a cluster keeps running."""
-        for worker in [*self._idle, *(busy.worker for busy in self._busy.values())]:
-            self._ray.kill(worker.actor)
+        if cluster.is_there(self._ray):
+            for worker in [*self._idle, *(busy.worker for busy in self._busy.values())]:
+                self._ray.kill(worker.actor)
         self._ray.shutdown()
 
 

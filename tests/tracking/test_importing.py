@@ -124,7 +124,7 @@ def test_tensorboards_files_without_its_package_name_it(workplace: Path, monkeyp
             {"metrics.csv": "loss\n1\n", "hparams.yaml": "a: !!python/object:x.Y {}\n"},
             "hparams.yaml: is not plain YAML",
         ),
-        ({"run-1.wandb": ""}, "run-1.wandb: is of W&B, which has no public reader of its offline files"),
+        ({"run-1.wandb": ""}, "run-1.wandb: is of W&B, whose offline files the lab does not read"),
         ({}, "has no runs; metrics.csv"),
     ],
 )

@@ -13,12 +13,20 @@ MOST_VALUES = 20_000_000  # of all outputs together, which are kept until the en
 SAME = 1e-3  # relative difference
 
 
-def kept(parts: list[Batch], outputs: Tensor, batch: Batch) -> None:
-    """Keep the raw outputs (B, ...) of a batch with its targets and weights, while they are not too many."""
-    if sum(part[0].numel() for part in parts) + outputs.numel() <= MOST_VALUES:
-        parts.append((outputs.detach(), *batch[1:]))
-    else:
-        parts.clear()
+class TestedBatches:
+    """The raw outputs (B, ...) of tested batches with their targets and weights, none where they are too many."""
+
+    def __init__(self) -> None:
+        self.parts: list[Batch] = []
+        self._left = MOST_VALUES
+
+    def keep(self, outputs: Tensor, batch: Batch) -> None:
+        """Keep a batch."""
+        self._left -= outputs.numel()
+        if self._left >= 0:
+            self.parts.append((outputs.detach(), *batch[1:]))
+        else:
+            self.parts.clear()
 
 
 def interval(

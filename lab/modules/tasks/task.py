@@ -50,7 +50,7 @@ class TaskModule(BlockModule):
         self._published: dict[str, float] = {}
         self._directions: dict[str, bool] = {}
         self.test_outputs: list[dict[str, Tensor]] = []
-        self.tested: list[Batch] = []  # raw outputs and targets of the test
+        self.tested = loss_interval.TestedBatches()
 
     @abstractmethod
     def output(self) -> nn.Module:
@@ -168,7 +168,7 @@ class TaskModule(BlockModule):
         """Score a batch of the test split, and store its outputs for the figures and intervals."""
         outputs, loss = self.batch_loss(batch)
         self.test_outputs.append(self._collect("test", outputs, [loss], batch))
-        loss_interval.kept(self.tested, outputs, batch)
+        self.tested.keep(outputs, batch)
 
     def _score(self, split: str, batch: Batch) -> dict[str, Tensor]:
         outputs, loss = self.batch_loss(batch)
@@ -187,7 +187,7 @@ class TaskModule(BlockModule):
         scored = {name: torch.cat([part[name] for part in self.test_outputs]) for name in self.test_outputs[0]}
         metrics = self.new_metrics().to(next(iter(scored.values())).device)  # a tested module is back on the CPU
         found = bootstrap.intervals(metrics, scored, correlated)
-        tested = [tuple(tensor.to(self.device) for tensor in part) for part in self.tested]
+        tested = [tuple(tensor.to(self.device) for tensor in part) for part in self.tested.parts]
         samples = sum(len(part["target"]) for part in self.test_outputs)
         if tested and (ends := loss_interval.interval(tested, samples, self._mean_loss, correlated)) is not None:
             found["loss"] = ends

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.tracking import models
+from lab.tracking import batches, models
 from lab.tracking.transfer import content
 from lab.tracking.transfer.content import OWN_TAGS, SOURCE_TAG, Content
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel, Run
 
-METRICS_PER_CALL = 1_000  # MLflow's limits
-OTHERS_PER_CALL = 100
 NOTE_TAG = "mlflow.note.content"
 
 
@@ -65,11 +63,7 @@ def _log(run: Content, target: "MlflowClient", copied: str, tags: Mapping[str, s
     metrics = [Metric(each.key, each.value, each.timestamp, each.step) for each in run.metrics]
     params = [Param(*each) for each in run.run.data.params.items()]
     as_tags = [RunTag(*each) for each in tags.items()]
-    for first in range(0, len(metrics), METRICS_PER_CALL):
-        target.log_batch(copied, metrics=metrics[first : first + METRICS_PER_CALL])
-    for first in range(0, max(len(params), len(as_tags)), OTHERS_PER_CALL):
-        part = slice(first, first + OTHERS_PER_CALL)
-        target.log_batch(copied, params=params[part], tags=as_tags[part])
+    batches.log(target, copied, metrics, params, as_tags)
 
 
 def _copy_files(run: Content, source: "MlflowClient", target: "MlflowClient", copied: str) -> None:

@@ -17,7 +17,7 @@ STEP_COLUMNS = ("step", "epoch")  # the first that a table has numbers its rows
 EVENTS = "events.out.tfevents.*"
 NO_TENSORBOARD = "TensorBoard's files need its package, which reads them: .venv/bin/pip install tensorboard"
 WANDB = (
-    "is of W&B, which has no public reader of its offline files; bring it to its server by `wandb sync`, then write "
+    "is of W&B, whose offline files the lab does not read; bring it to its server by `wandb sync`, then write "
     'a CSV: wandb.Api().run("USER/PROJECT/ID").history().to_csv("metrics.csv")'
 )
 

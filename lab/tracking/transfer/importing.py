@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError, printable
-from lab.tracking import environment, store
+from lab.tracking import batches, environment, store
 from lab.tracking.reading import stored_runs
 from lab.tracking.transfer.foreign import Foreign, find
 from lab.tracking.writing.tracker import as_param, stored_name
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 HASH_TAG = "lab.import.hash"  # of the content: what is there is not imported again
 TOOL_TAG = "lab.import.tool"
-METRICS_PER_CALL = 1_000  # MLflow's limits
-PARAMS_PER_CALL = 100
 
 
 def import_runs(folder: Path, experiment: str | None) -> list[str]:
@@ -72,7 +70,4 @@ def _log(client: "MlflowClient", run_id: str, run: Foreign) -> None:
 
     metrics = [Metric(stored_name(each.metric), each.value, each.time, each.step) for each in run.values]
     params = [Param(stored_name(name), as_param(value)) for name, value in run.settings.items()]
-    for first in range(0, len(metrics), METRICS_PER_CALL):
-        client.log_batch(run_id, metrics=metrics[first : first + METRICS_PER_CALL])
-    for first in range(0, len(params), PARAMS_PER_CALL):
-        client.log_batch(run_id, params=params[first : first + PARAMS_PER_CALL])
+    batches.log(client, run_id, metrics, params)

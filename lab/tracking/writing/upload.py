@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from lab import files
 from lab.errors import LabError
-from lab.tracking import models, store
+from lab.tracking import batches, models, store
 from lab.tracking.writing import datasets, journal
 from lab.tracking.writing.journal import Record
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-METRICS_PER_CALL = 1_000  # MLflow's limit
-PARAMS_PER_CALL = 100  # MLflow's limit
 STATE = "sent.json"
 OWN_FILES = (journal.FILE, journal.RESERVE, STATE)  # of the folder of a journal; all others are artifacts
 RECOVERED = "recovered"  # the experiment of runs whose first record, with its name, is damaged
@@ -222,20 +220,19 @@ class Upload:
             for record in records
             for name, value in record["values"].items()
         ]
-        self.client.log_batch(self.run_id, metrics=metrics)
+        batches.log(self.client, self.run_id, metrics)
 
     def _send_params(self, records: list[Record]) -> None:
         from mlflow.entities import Param
 
         params = [Param(name, value) for record in records for name, value in record["values"].items()]
-        for first in range(0, len(params), PARAMS_PER_CALL):
-            self.client.log_batch(self.run_id, params=params[first : first + PARAMS_PER_CALL])
+        batches.log(self.client, self.run_id, params=params)
 
     def _send_tags(self, records: list[Record]) -> None:
         from mlflow.entities import RunTag
 
         values = {name: value for record in records for name, value in record["values"].items()}
-        self.client.log_batch(self.run_id, tags=[RunTag(*tag) for tag in values.items()])
+        batches.log(self.client, self.run_id, tags=[RunTag(*tag) for tag in values.items()])
 
     def _send_artifact(self, records: list[Record]) -> None:
         for name in (record["path"] for record in records):
@@ -275,7 +272,7 @@ def _batches(kind: str, entries: list[tuple[Record, int]]) -> Iterator[tuple[lis
     offset = 0
     for record, record_end in entries:
         added = len(record["values"]) if kind == "metrics" else 1
-        if batch and size + added > METRICS_PER_CALL:
+        if batch and size + added > batches.METRICS_PER_CALL:
             yield batch, offset
             batch, size = [], 0
         batch.append(record)

@@ -17,10 +17,10 @@ TARGETS = torch.randint(5, (400,), generator=torch.Generator().manual_seed(1))
 
 
 def parts(size: int = 64) -> list[tuple[Tensor, ...]]:
-    kept: list[tuple[Tensor, ...]] = []
+    kept = loss_interval.TestedBatches()
     for outputs, target in zip(OUTPUTS.split(size), TARGETS.split(size), strict=True):
-        loss_interval.kept(kept, outputs, (torch.empty(len(target), 1), target))
-    return kept
+        kept.keep(outputs, (torch.empty(len(target), 1), target))
+    return kept.parts
 
 
 def mean(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[tuple[Tensor, ...]], tuple[float, float]]:
