@@ -162,12 +162,12 @@ def parse(
     the place of those in the content.
     """
     source = f"{path}: " if path else ""
-    if minutes is not None and isinstance(content, dict):
-        content = {**content, "minutes": minutes}
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise LabError(f"--minutes: must be above 0, not {minutes:g}")
     errors = schema.check(of_file, content, "")
     if errors:
         raise LabError(*[f"{source}{line}" for line in errors])
-    whole = schema.defaults(of_file) | content
+    whole = schema.defaults(of_file) | content | ({} if minutes is None else {"minutes": minutes})
     min_seeds, max_seeds = parse_seeds(seeds or whole["seeds"] or (SEEDS if not whole["minutes"] else SEEDS_IN_TIME))
     arms, errors = _arms(base or experiment.load(whole["base"]), whole, overrides)
     if len(whole["arms"]) < 2:
