@@ -70,7 +70,7 @@ def test_minutes_on_the_command_line_are_for_files_and_take_the_place_of_those_i
     assert comparison.load("mine").minutes == 9
     assert comparison.load("mine", minutes=2.5).minutes == 2.5
     for wrong in (0.0, -1.0, math.nan, math.inf):
-        with pytest.raises(LabError, match="^--minutes: must be above 0, not "):
+        with pytest.raises(LabError, match=r"^--minutes: must be above 0, not "):
             comparison.load("mine", minutes=wrong)
     process = warm.lab("compare", "a1", "b2", "--minutes", "5")
     assert process.communicate(timeout=60)[1].startswith("lab: --minutes: is for comparison files")
