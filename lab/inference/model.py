@@ -105,7 +105,7 @@ class Model:
 
     @cached_property
     def module(self) -> nn.Module:
-        """The program as a module of encoded samples, made once: it takes longer than a small network's outputs."""
+        """The program as a module of encoded samples, made once: it takes longer than what a small network does."""
         return self.program.module()
 
     def network(self) -> nn.Module:

@@ -106,7 +106,7 @@ def test_every_sampler_runs(searched: str, sampler: str) -> None:
 
 @pytest.mark.parametrize("pruner", storage.PRUNERS)
 def test_pruned_trials_are_recorded_as_pruned_and_not_as_failed(searched: str, pruner: str) -> None:
-    trials = 6 if pruner == "none" else 12
+    trials = 4 if pruner == "none" else 8
     result = run(searched, "trainer.max_epochs=9", trials=trials, seeds=1, pruner=pruner)
     assert (result.counts.pruned > 0) == (pruner != "none")
     pruned = [run for run in children("trial") if run.data.tags["lab.trial_state"] == "pruned"]
