@@ -126,11 +126,15 @@ def _read(path: str, given: Mapping[str, Any]) -> pd.DataFrame:
 
 def _table(path: str, target: str | None, given: Mapping[str, Any], names: Sequence[str]) -> Inspection:
     settings = table_inspection.settings_of(path, target, names, given)
-    settings |= table_inspection.as_labels(settings, _read(path, given))
+    frame = _read(path, given)
+    settings |= table_inspection.as_labels(settings, frame)
+    texts = text_inspection.beside_others(frame, settings)
+    settings |= texts
     data, split = table_inspection.with_split(settings, given)
     samples = data.read()
     data.prepare()
     facts = [("rows", f"{len(samples.x):,}, {len(names)} columns"), *_without_reason(data.notes, split), *split]
+    facts += [("text", f"{', '.join(map(repr, found))}; --kind text reads texts alone") for found in texts.values()]
     facts += [("weights", hint) for hint in table_inspection.weights(samples, data)]
     facts += [*(("classes", text) for text in _balance(data)), *_order(data)]
     facts += [(kind, f"{len(found)}: {_listed(found)}") for kind, found in table_inspection.columns(data.encoding)]
