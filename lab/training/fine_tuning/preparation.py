@@ -48,8 +48,10 @@ def prepare(experiment: Experiment, data: DataModule, module: nn.Module) -> tupl
         notes += _of_size(module.architecture, data)
     if (pretrained := _pretrained_of(module)) is not None:
         experiment = _with_weights(experiment, pretrained.weights)
-        notes += [("weights", str(pretrained.loaded)), *_of_scaling(module, pretrained)]
-        tags[f"{TAG}model"] = str(pretrained.loaded)
+        if pretrained.loaded is not None:
+            notes.append(("weights", str(pretrained.loaded)))
+            tags[f"{TAG}model"] = str(pretrained.loaded)
+        notes += _of_scaling(module, pretrained)
     if experiment.start_from is not None:
         loaded, exact = start.load(module, experiment.start_from)
         experiment = dataclasses.replace(experiment, start_from=exact)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from torch import nn
 
 from lab.architectures import pretrained
+from lab.architectures.libraries import library_of
 from lab.config.experiment import Experiment
 from lab.errors import LabError
 from lab.tracking.reading import stored_runs
@@ -41,6 +42,15 @@ def pinned(experiment: Experiment) -> Experiment:
         written = {**experiment.written, "model": section}
         experiment = replace(experiment, model=model.with_settings({"weights": weights}), written=written)
     return experiment
+
+
+def of_checkpoint(experiment: Experiment) -> Experiment:
+    """The experiment for weights of its checkpoint: those that it started from are not read, and may be gone by now."""
+    model = experiment.model
+    weights = model.settings.get("weights") if model is not None and library_of(model.kind) else None
+    if model is not None and weights not in pretrained.NONE:
+        model = model.with_settings({"weights": pretrained.InCheckpoint(weights)})
+    return replace(experiment, start_from=None, model=model)
 
 
 @contextmanager
