@@ -1,5 +1,6 @@
 """`start_from:` the weights of a file or of a run, and what of them a network takes over."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,6 +10,8 @@ from torch import nn
 from lab.architectures import pretrained
 from lab.architectures.libraries import library_of
 from lab.config.experiment import Experiment
+from lab.data.base import DataModule
+from lab.data.encodings.table import TableEncoding
 from lab.errors import LabError
 from lab.tracking.reading import stored_runs
 from lab.weights import files, loading
@@ -26,6 +29,37 @@ def load(network: nn.Module, start_from: str) -> tuple[Loaded, str]:
     with _naming_the_setting():
         weights, exact = _read(start_from)
         return loading.load(network, weights, files.unpinned(exact)[0]), exact
+
+
+def other_names(start_from: str, data: DataModule) -> list[str]:
+    """A line each where the run that is started from has as many columns of a table, or classes, and these are others.
+
+    Weights fit by their shape alone. Nothing is known of a file.
+    """
+    source, _ = files.unpinned(start_from)
+    if files.is_file(source):
+        return []
+    run = stored_runs.find(source)
+    try:
+        before = json.loads(run.artifact("encoding.json").read_text(encoding="utf-8"))
+    except LabError:  # of another tool
+        return []
+    encoding = getattr(data, "encoding", None)
+    table = isinstance(encoding, TableEncoding) and before["input"]["kind"] == "table"
+    pairs = {
+        "the class": (before["output"]["class_names"], list(data.class_names)),
+        "the column": (
+            [column["name"] for column in before["input"]["columns"]] if table else [],
+            [column.name for column in encoding.columns] if isinstance(encoding, TableEncoding) else [],
+        ),
+    }
+    return [
+        f"weights fit by their shape alone: {what} '{new}' stands where run {run.id[:8]} has '{old}'"
+        for what, names in pairs.items()
+        if len(names[0]) == len(names[1])
+        for old, new in [next((pair for pair in zip(*names, strict=True) if pair[0] != pair[1]), ("", ""))]
+        if old != new
+    ]
 
 
 def pinned(experiment: Experiment) -> Experiment:
