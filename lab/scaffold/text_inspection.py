@@ -15,6 +15,7 @@ from lab.errors import LabError, did_you_mean
 from lab.scaffold.proposed_splits import overrides_split, proposal, repeats_identifiers
 from lab.scaffold.table_inspection import COMMON_TARGETS
 
+READERS = ("bag", "textcnn", "conv1d", "lstm", "gru", "transformer")
 LEAST_WORDS = 4  # in a text, on average
 LEAST_DIFFERENT = 0.5  # share of the texts
 MAX_CELLS = 2_000  # that are looked at
@@ -47,10 +48,15 @@ def _words(column: pd.Series) -> float:
     return float(cells.str.split().str.len().mean())
 
 
-def is_text(frame: pd.DataFrame, target: str | None) -> bool:
-    """Whether the rows of a table are texts: a column of them, and none beside it from which a table would predict."""
+def is_text(frame: pd.DataFrame, target: str | None, model: str | None = None) -> bool:
+    """Whether the rows of a table are texts: a column of them, and none beside it from which a table would predict.
+
+    Or a `model` is chosen that reads tokens alone.
+    """
     target = target or _common_target(frame)
     found = text_columns(frame, target)
+    if model in READERS:
+        return bool(found)
     return bool(found) and not _inputs(frame.drop(columns=[*found, target], errors="ignore"))
 
 

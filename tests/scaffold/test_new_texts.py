@@ -50,6 +50,7 @@ def test_texts_beside_other_columns_are_proposed_and_said() -> None:
         settings = inspect("reviews.csv", "label", None, given).settings
         assert settings.get("text", []) == []
     assert inspect("reviews.csv", "label", "text", {}).settings["text"] == "review"
+    assert inspect("reviews.csv", "label", None, {}, model="gru").settings["kind"] == "text"
 
 
 def test_the_recipe_of_short_texts_has_ngrams_and_pairs_for_a_bag() -> None:
