@@ -149,6 +149,13 @@ def test_wrong_options_are_refused_before_anything_is_written(
     assert not (store.root() / "optuna.db").exists()
 
 
+def test_a_loss_that_the_search_changes_is_no_objective(searched: str) -> None:
+    space = "search={loss.label_smoothing: [0.0, 0.1]}"
+    with pytest.raises(LabError, match=r"^--metric: the search changes loss.label_smoothing: val/loss is not the same"):
+        run(searched, space, "loss={kind: cross_entropy}", metric="val/loss")
+    assert not (store.root() / "optuna.db").exists()
+
+
 def test_an_unreachable_storage_is_refused(searched: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for address in (f"sqlite:///{tmp_path}/not/there.db", "nonsense", "postgresql://user:secret@127.0.0.1:9/none"):
         monkeypatch.setenv("LAB_STUDY_STORAGE", address)
