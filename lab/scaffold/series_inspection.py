@@ -20,9 +20,14 @@ LEAST_ROWS = 10  # of a series
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a table by time: of each series in order, and the share of all steps that have no row."""
+    """The rows of a table by time: of each series in order, and the share of all steps that have no row.
 
+    In `frame` the time is in one column, `time`; `columns` are those of the file, several such as a year and a quarter.
+    """
+
+    frame: pd.DataFrame
     time: str
+    columns: list[str]
     series: str | None
     arranged: Mapping[str, Arranged]
 
@@ -50,16 +55,16 @@ def is_series(frame: pd.DataFrame, target: str | None) -> bool:
         return False
     if not dated and longest.was_sorted:
         return False
-    others = frame.drop(columns=[rows.time, *([rows.series] if rows.series else [])])
-    return target != rows.time and all(pd.api.types.is_numeric_dtype(others[name].dtype) for name in others)
+    others = rows.frame.drop(columns=[rows.time, *([rows.series] if rows.series else [])])
+    return target not in rows.columns and all(pd.api.types.is_numeric_dtype(others[name].dtype) for name in others)
 
 
 def by_time(frame: pd.DataFrame, given: Mapping[str, Any]) -> Rows:
     """The rows by the time column and series that are `given` or found; raises LabError."""
-    column_types.check_names([given["time"]] if "time" in given else [], frame, "data.time")
+    column_types.check_names(times.named(given.get("time")), frame, "data.time")
     column_types.check_names([given["series"]] if given.get("series") else [], frame, "data.series")
-    time = given.get("time") or times.find(frame, given.get("series"))
-    format = times.format_of(frame[time], given.get("date_format"))
+    frame, time, parts = times.with_one(frame, given.get("time"), given.get("series"), given.get("date_format"))
+    format = times.format_of(frame[time], None if parts else given.get("date_format"))
     moments = times.to_timestamps(frame[time], format.text if format else None)
     series = given.get("series")
     if series is None and moments.duplicated().any():
@@ -69,7 +74,7 @@ def by_time(frame: pd.DataFrame, given: Mapping[str, Any]) -> Rows:
         own = moments.loc[rows.index]
         step = TimeStep.of(own.sort_values()) if own.nunique() > 1 and own.notna().all() else None
         arranged[name] = arrange(own, "interpolate", step)
-    return Rows(time, series, arranged)
+    return Rows(frame, time, parts.columns if parts else [time], series, arranged)
 
 
 def settings(frame: pd.DataFrame, target: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,18 +83,19 @@ def settings(frame: pd.DataFrame, target: str | None, given: Mapping[str, Any]) 
     chosen = target.split(",") if target else None
     column_types.check_names(chosen or [], frame, "--target")
     window, horizon = window_and_horizon(len(rows.longest.times), given.get("season") or rows.longest.season)
-    found: dict[str, Any] = {"time": rows.time}
+    found: dict[str, Any] = {"time": rows.columns if len(rows.columns) > 1 else rows.time}
     if rows.series:
         found["series"] = rows.series
     if chosen:
         found["targets"] = chosen
-    if gaps := _gaps(frame, chosen, rows):
+    if gaps := _gaps(chosen, rows):
         found["gaps"] = gaps
     return found | {"window": window, "horizon": horizon}
 
 
-def _gaps(frame: pd.DataFrame, chosen: list[str] | None, rows: Rows) -> str | None:
+def _gaps(chosen: list[str] | None, rows: Rows) -> str | None:
     """How steps without a value are treated; None if there are none."""
+    frame = rows.frame
     if rows.missing > MOST_MISSING:
         return "ignore"
     names = chosen or [str(name) for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name].dtype)]

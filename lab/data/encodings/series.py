@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lab.data.encodings.cells import numbers, refuse
 from lab.data.reading.times import columns as times
+from lab.data.reading.times.parts import JoinedTime
 from lab.data.reading.times.regular_steps import Arranged, Gaps, arrange, by_series, fill
 from lab.data.reading.times.steps import TimeStep
 from lab.errors import LabError, did_you_mean
@@ -19,9 +20,10 @@ from lab.errors import LabError, did_you_mean
 class SeriesEncoding:
     """`window` past steps of `columns`, targets first, from which the next `horizon` steps are forecast.
 
-    `time` is the time column, if any, in `format` (None: inferred), with `step` between rows (None: inferred). `gaps`
-    says what is done about steps without a value. `series` is the column that names the series, if there are several.
-    `text_encoding` is that which was set for the file, "auto" if none was.
+    `time` is the time column, if any, in `format` (None: inferred), with `step` between rows (None: inferred); it is
+    joined from `parts` if these are columns of their own. `gaps` says what is done about steps without a value.
+    `series` is the column that names the series, if there are several. `text_encoding` is that which was set for the
+    file, "auto" if none was.
     """
 
     columns: tuple[str, ...]
@@ -33,6 +35,7 @@ class SeriesEncoding:
     format: str | None = None
     step: str | None = None
     text_encoding: str = "auto"
+    parts: JoinedTime | None = None
     kind: ClassVar[str] = "series"
 
     def encode(self, raw: Any) -> NDArray[np.float32]:
@@ -46,12 +49,14 @@ class SeriesEncoding:
 
     def split(self, raw: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         """The rows of each series with its name, "" if there is one, oldest first if they have times."""
-        needed = [*self.columns, *([self.series] if self.series else [])]
+        times_of = self.parts.columns if self.parts and not raw.columns.intersection(self.parts.columns).empty else []
+        needed = [*self.columns, *([self.series] if self.series else []), *times_of]
         missing = [name for name in needed if name not in raw.columns]
         if missing:
             given = [str(name) for name in raw.columns]
             raise LabError(*[f"no column '{name}' in the data; {did_you_mean(name, given)}" for name in missing])
-        for name, rows in by_series(raw.reset_index(drop=True), self.series):
+        raw = raw.reset_index(drop=True)
+        for name, rows in by_series(self.parts.joined(raw) if self.parts and times_of else raw, self.series):
             yield name, rows.iloc[self._arranged(rows).order] if self.time in rows.columns else rows
 
     def _arranged(self, rows: pd.DataFrame) -> Arranged:
@@ -79,7 +84,8 @@ class SeriesEncoding:
 
     def as_json(self) -> dict[str, Any]:
         """All fields, as JSON types."""
-        return {"kind": self.kind} | asdict(self) | {"columns": list(self.columns)}
+        parts = self.parts.as_json() if self.parts else None
+        return {"kind": self.kind} | asdict(self) | {"columns": list(self.columns), "parts": parts}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "SeriesEncoding":
@@ -87,6 +93,8 @@ class SeriesEncoding:
         settings = {name: value for name, value in content.items() if name not in ("kind", "columns")}
         if isinstance(settings.get("gaps"), bool):
             settings["gaps"] = "ignore" if settings["gaps"] else "refuse"
+        if settings.get("parts"):
+            settings["parts"] = JoinedTime.from_json(settings["parts"])
         return cls(tuple(content["columns"]), **settings)
 
 

@@ -31,18 +31,19 @@ MAX_LISTED = 8  # names in one line
 class Series(SeriesDataModule):
     """Windows (N, C, window) of past steps, to the next `horizon` steps of each target (N, targets · horizon).
 
-    `time` is the time column, inferred by default, with its `date_format` (such as "%d/%m/%Y"); `targets` are the
-    columns to forecast, by default all numeric ones; `covariates` are inputs that are not forecast. `series` is the
-    column that names the series, if the file has several below each other. Rows are sorted by time. Steps without a
-    row or value are refused, or with `gaps` ignored (each row counts as the next step) or filled: `interpolate`
-    between neighbours, `ffill` with the last value, or `mask`: the last value and a channel that marks it. `season`
-    is the number of steps after which the series repeats, inferred by default from the time between rows.
+    `time` is the time column, or several such as [year, quarter], inferred by default, with its `date_format` (such as
+    "%d/%m/%Y"); `targets` are the columns to forecast, by default all numeric ones; `covariates` are inputs that are
+    not forecast. `series` is the column that names the series, if the file has several below each other. Rows are
+    sorted by time. Steps without a row or value are refused, or with `gaps` ignored (each row counts as the next step)
+    or filled: `interpolate` between neighbours, `ffill` with the last value, or `mask`: the last value and a channel
+    that marks it. `season` is the number of steps after which the series repeats, inferred by default from the time
+    between rows.
     """
 
     def __init__(
         self,
         path: str,
-        time: str | None = None,
+        time: str | list[str] | None = None,
         targets: str | list[str] | None = None,
         covariates: list[str] | tuple[str, ...] = (),
         window: PositiveInt = 24,
@@ -75,10 +76,9 @@ class Series(SeriesDataModule):
     def read(self) -> Steps:
         """All rows; raises LabError for invalid times or values."""
         file = table_files.read(self.path, Reading(self.separator, self.text_encoding))
-        frame = file.frame
-        self._check(frame)
-        time = self.time or times.find(frame, self.series)
-        format = times.format_of(frame[time], self.date_format)
+        self._check(file.frame)
+        frame, time, parts = times.with_one(file.frame, self.time, self.series, self.date_format)
+        format = times.format_of(frame[time], None if parts else self.date_format)
         targets = self.chosen_targets or self._numeric_columns(frame, time)
         names = (*targets, *self.covariates)
         self.notes.append(("task", f"forecasting {', '.join(targets)}: {self.horizon} steps, by '{time}'"))
@@ -103,11 +103,12 @@ class Series(SeriesDataModule):
             self.text_encoding,
             moments,
             tuple(values),
+            parts,
         )
 
     def _check(self, frame: pd.DataFrame) -> None:
         """Raise LabError for settings that do not fit the columns or each other."""
-        column_types.check_names([self.time] if self.time else [], frame, "data.time")
+        column_types.check_names(times.named(self.time), frame, "data.time")
         column_types.check_names([self.series] if self.series else [], frame, "data.series")
         column_types.check_names(self.chosen_targets or [], frame, "data.targets")
         column_types.check_names(self.covariates, frame, "data.covariates")

@@ -13,6 +13,7 @@ from lab.data.base import SPLITS, DataModule, Split, Task
 from lab.data.encodings.series import SeriesEncoding
 from lab.data.loaders import WindowDataset, window_starts
 from lab.data.preparation import Scale, fingerprint
+from lab.data.reading.times.parts import JoinedTime
 from lab.data.reading.times.regular_steps import Gaps, fill
 from lab.data.sizes import RelativeToLastValue, Sizes
 from lab.data.time_series import baselines
@@ -28,8 +29,8 @@ class Steps:
 
     `values` (C, T) holds one series, or several one after the other with their `lengths`; NaN is a gap, which is filled
     as `gaps` says. For the encoding: `time` and `series` are columns of the file, `format` and `step` those of the
-    times, `text_encoding` that set for the file. `season` is a number of steps, None if unknown. `times` (T,) and
-    `series_names` say where a step is.
+    times, `parts` the columns that the time was joined from, `text_encoding` that set for the file. `season` is a
+    number of steps, None if unknown. `times` (T,) and `series_names` say where a step is.
     """
 
     values: NDArray[Any]
@@ -45,6 +46,7 @@ class Steps:
     text_encoding: str = "auto"
     times: NDArray[Any] | None = None
     series_names: tuple[str, ...] = ()
+    parts: JoinedTime | None = None
 
 
 class SeriesDataModule(DataModule):
@@ -100,6 +102,7 @@ class SeriesDataModule(DataModule):
             steps.format,
             steps.step,
             steps.text_encoding,
+            steps.parts,
         )
         self.target_names = tuple(
             f"{name} +{step}" for name in steps.names[: self.targets] for step in range(1, self.horizon + 1)

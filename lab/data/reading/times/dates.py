@@ -4,6 +4,7 @@ It imports nothing of the lab but the errors: it is copied into the logged model
 """
 
 import re
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,28 @@ ISO, UNIX_SECONDS, UNIX_MILLISECONDS, QUARTER, WEEK = "ISO8601", "unix_s", "unix
 KEYWORDS = (ISO, UNIX_SECONDS, UNIX_MILLISECONDS, QUARTER, WEEK)  # a format is one of these or one of strptime
 BETWEEN_FORMATS = " | "  # of a column that mixes some
 UNIX_RANGE = (pd.Timestamp("1990-01-01").timestamp(), pd.Timestamp("2100-01-01").timestamp())
+# Of each language the full and the abbreviated names of the months.
+MONTHS = {
+    language: (full.split(), short.split())
+    for language, full, short in (
+        (
+            "English",
+            "January February March April May June July August September October November December",
+            "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec",
+        ),
+        (
+            "German",
+            "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+            "Jan Feb Mär Apr Mai Jun Jul Aug Sep Okt Nov Dez",
+        ),
+        (
+            "French",
+            "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+            "janv févr mars avr mai juin juil août sept oct nov déc",
+        ),
+    )
+}
+OTHER_MONTHS = {"maerz": 3, "mrz": 3, "sept": 9}
 EXAMPLE = pd.Timestamp("2024-12-31")
 QUARTERS = re.compile(
     r"(?P<year>\d{4})[-/ :]?Q(?P<number>[1-4])|Q(?P<first>[1-4])[-/ :]?(?P<last>\d{4})", re.IGNORECASE
@@ -54,6 +77,20 @@ def write(times: pd.DatetimeIndex, format: str | None, like: str) -> list[str]:
     if first in (UNIX_SECONDS, UNIX_MILLISECONDS):
         return [str(round(time.timestamp() * (1 if first == UNIX_SECONDS else 1_000))) for time in times]
     return [time.strftime(first) for time in times]
+
+
+def month_number(name: str) -> int | None:
+    """The number of a month by its name in English, German or French, with or without accents and a point behind it."""
+    plain = _without_accents(name)
+    found = {
+        _without_accents(each): n for lists in MONTHS.values() for names in lists for n, each in enumerate(names, 1)
+    }
+    return (found | OTHER_MONTHS).get(plain.rstrip("."))
+
+
+def _without_accents(text: str) -> str:
+    letters = unicodedata.normalize("NFKD", text.strip().casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def example(format: str | None) -> str:
