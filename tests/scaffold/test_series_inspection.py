@@ -75,7 +75,7 @@ def test_a_year_and_a_quarter_are_one_time() -> None:
     assert inspected(rows.drop(index=[7, 8, 70]), "y").settings["gaps"] == "interpolate"
     assert inspected(rows, "quarter").settings["kind"] == "table"
     assert inspected(rows, "y", time=["quarter", "year"]).settings["time"] == ["quarter", "year"]
-    with pytest.raises(LabError, match="data.time: no column 'years'; did you mean year?"):
+    with pytest.raises(LabError, match=r"data\.time: no column 'years'; did you mean year\?"):
         inspected(rows, "y", kind="series", time=["years", "quarter"])
 
 
@@ -93,7 +93,10 @@ def test_other_columns_are_inputs_only_on_request() -> None:
     rows = pd.DataFrame({"day": DAYS, "y": Y, "price": Y**2})
     found = inspected(rows, "y")
     assert "covariates" not in found.settings
-    assert ("unused", "price; data.covariates: [price] makes them inputs") in found.facts
+    assert (
+        "unused",
+        "price; data.covariates: [price] makes them inputs; known_ahead, if they are known in advance",
+    ) in found.facts
     assert inspected(rows, "y", covariates=["price"]).data.sizes.input_shape[0] == 2
 
 
