@@ -1,6 +1,6 @@
 """Whether the rows of a file are a time series, and the settings with which it can be forecast."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ MIN_WINDOWS = 40  # in the training split
 TRAINING_SHARE = 0.6
 MOST_MISSING = 0.5  # share of the steps without a value up to which gaps are filled and rows of dates are a series
 LEAST_ROWS = 10  # of a series
+MOST_TEXTS = 3  # columns that are no numbers: a date, a time of day, and the name of the series
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class Rows:
         return sum(each.missing for each in self.arranged.values()) / steps
 
     @property
+    def dated(self) -> bool:
+        """Whether the times are dates, not numbers."""
+        return pd.api.types.is_datetime64_any_dtype(self.longest.times.dtype)
+
+    @property
     def longest(self) -> Arranged:
         """The series with the most rows."""
         return max(self.arranged.values(), key=lambda each: len(each.times))
@@ -45,18 +51,33 @@ class Rows:
 
 def is_series(frame: pd.DataFrame, target: str | None) -> bool:
     """Whether rows have times, and else only numbers: dates of which at most half are missing, or numbers in order."""
+    rows = _with_times(frame, target)
+    if rows is None or rows.missing > (MOST_MISSING if rows.dated else 0):
+        return False
+    return rows.dated or not rows.longest.was_sorted
+
+
+def irregular(frame: pd.DataFrame, target: str | None) -> Iterator[str]:
+    """What is said where rows have dates, and else only numbers, but too few to be a series."""
+    rows = _with_times(frame, target)
+    if rows is not None and rows.dated and rows.missing > MOST_MISSING:
+        yield (
+            f"'{rows.time}' has dates, but {100 * rows.missing:.0f} % of the steps between them have no row; to "
+            "forecast from row to row, whatever the time between them: --kind series"
+        )
+
+
+def _with_times(frame: pd.DataFrame, target: str | None) -> Rows | None:
+    """The rows by time, if they have times, and else only numbers."""
+    if sum(not pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes) > MOST_TEXTS:
+        return None
     try:
         rows = by_time(frame, {})
     except LabError:
-        return False
-    longest = rows.longest
-    dated = pd.api.types.is_datetime64_any_dtype(longest.times.dtype)
-    if rows.missing > (MOST_MISSING if dated else 0) or len(longest.times) < LEAST_ROWS:
-        return False
-    if not dated and longest.was_sorted:
-        return False
+        return None
     others = rows.frame.drop(columns=[rows.time, *([rows.series] if rows.series else [])])
-    return target not in rows.columns and all(pd.api.types.is_numeric_dtype(others[name].dtype) for name in others)
+    numeric = all(pd.api.types.is_numeric_dtype(others[name].dtype) for name in others)
+    return rows if numeric and target not in rows.columns and len(rows.longest.times) >= LEAST_ROWS else None
 
 
 def by_time(frame: pd.DataFrame, given: Mapping[str, Any]) -> Rows:

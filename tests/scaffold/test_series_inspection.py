@@ -45,7 +45,12 @@ def test_missing_values_are_gaps_too() -> None:
 
 def test_where_most_days_are_missing_the_rows_are_a_table_unless_the_kind_is_given() -> None:
     rows = pd.DataFrame({"ds": DAYS, "y": Y})[DAYS.day <= 12]
-    assert inspected(rows, "y").settings["kind"] == "table"
+    table = inspected(rows, "y")
+    assert table.settings["kind"] == "table"
+    assert dict(table.facts)["time"] == (
+        "'ds' has dates, but 57 % of the steps between them have no row; to forecast from row to row, whatever the "
+        "time between them: --kind series"
+    )
     found = inspected(rows, kind="series")
     assert found.settings["gaps"] == "ignore"
     assert ("gaps", "ignored: each row counts as the next step, whatever the time between them") in found.facts
