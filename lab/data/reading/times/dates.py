@@ -38,7 +38,7 @@ MONTHS = {
     )
 }
 OTHER_MONTHS = {"%B": {"maerz": 3}, "%b": {"mrz": 3, "sept": 9}}  # in German
-WORD = re.compile(r"([^\W\d_]+)(\.(?=\s|$))?")
+MONTH_WORD = re.compile(r"([^\W\d_]+)(\.(?=\s|$))?")
 EXAMPLE = pd.Timestamp("2024-12-31")
 QUARTERS = re.compile(
     r"(?P<year>\d{4})[-/ :]?Q(?P<number>[1-4])|Q(?P<first>[1-4])[-/ :]?(?P<last>\d{4})", re.IGNORECASE
@@ -98,12 +98,12 @@ def in_english(text: str, language: str, format: str) -> str:
         number = numbers.get(_without_accents(word[1]))
         return names[number - 1] if number else word[0]
 
-    return WORD.sub(name, text)
+    return MONTH_WORD.sub(name, text)
 
 
 def languages_of(text: str) -> list[str]:
     """The languages in which a text may name its month, English first, which is that of a text without names, too."""
-    words = {_without_accents(word) for word, _ in WORD.findall(text)}
+    words = {_without_accents(word) for word, _ in MONTH_WORD.findall(text)}
     named = [each for each in MONTHS if words & (_month_numbers(each, "%B").keys() | _month_numbers(each, "%b").keys())]
     return ["English", *(language for language in named if language != "English")]
 
@@ -111,10 +111,10 @@ def languages_of(text: str) -> list[str]:
 def _from_english(text: str, language: str, format: str, like: str) -> str:
     """A text that strftime wrote with the names of months in another language, cut ones with a point as in `like`."""
     full, short = MONTHS[language]
-    point = "." * any(end for _, end in WORD.findall(like))
+    point = "." * any(end for _, end in MONTH_WORD.findall(like))
     cut = [name if name in full else name + point for name in short]
     names = dict(zip(MONTHS["English"]["%B" not in format], full if "%B" in format else cut, strict=True))
-    return WORD.sub(lambda word: names.get(word[1], word[1]) + (word[2] or ""), text)
+    return MONTH_WORD.sub(lambda word: names.get(word[1], word[1]) + (word[2] or ""), text)
 
 
 @cache
