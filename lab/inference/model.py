@@ -164,7 +164,10 @@ def forecasts(
     tables = []
     for (name, rows), forecast in zip(encoding.split(raw), values, strict=True):
         table = pd.DataFrame(forecast.T, columns=columns)
-        if encoding.time in rows.columns:
+        if encoding.parts and encoding.time in rows.columns:
+            following = _next_dates(rows[encoding.time], len(table), encoding.step)
+            table = pd.DataFrame(encoding.parts.taken_apart(following, rows)).join(table)
+        elif encoding.time in rows.columns:
             table.insert(0, str(encoding.time), following_times(rows[encoding.time], len(table), encoding))
         else:
             table.insert(0, "step", np.arange(1, len(table) + 1))

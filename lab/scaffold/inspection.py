@@ -12,6 +12,7 @@ import torch
 from lab.config import schema
 from lab.config.sections import part
 from lab.data.base import DataModule
+from lab.data.encodings.table import Date
 from lab.data.images import Images
 from lab.data.loaders import without_weights
 from lab.data.reading import class_folders, table_files
@@ -135,6 +136,8 @@ def _table(path: str, target: str | None, given: Mapping[str, Any], names: Seque
     data.prepare()
     facts = [("rows", f"{len(samples.x):,}, {len(names)} columns"), *_without_reason(data.notes, split), *split]
     facts += [("text", f"{', '.join(map(repr, found))}; --kind text reads texts alone") for found in texts.values()]
+    if any(isinstance(column, Date) for column in data.encoding.columns):
+        facts += [("time", text) for text in series_inspection.irregular(frame, target)]
     facts += [("weights", hint) for hint in table_inspection.weights(samples, data)]
     facts += [*(("classes", text) for text in _balance(data)), *_order(data)]
     facts += [(kind, f"{len(found)}: {_listed(found)}") for kind, found in table_inspection.columns(data.encoding)]
