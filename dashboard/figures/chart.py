@@ -5,6 +5,7 @@ The colours can be told apart by colour-blind readers.
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -12,6 +13,7 @@ import plotly.graph_objects as go
 COLOURS = ("#0080C8", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8C8C8C")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 MARKERS = ("circle", "square", "diamond", "cross", "triangle-up", "triangle-down", "star", "pentagon")
+SCALE = ((0.0, "#0080C8"), (0.5, "#8C8C8C"), (1.0, "#D55E00"))  # of lines: its ends show on white and on black
 HEIGHT = 420
 
 
@@ -42,6 +44,17 @@ def colour(style: int) -> str:
     return COLOURS[style % len(COLOURS)]
 
 
+def shade(place: float) -> str:
+    """The colour of the scale at a place from 0 to 1."""
+    places, colours = [at for at, _ in SCALE], np.array([_channels(colour) for _, colour in SCALE])
+    return f"rgb({','.join(f'{np.interp(place, places, channel):.0f}' for channel in colours.T)})"
+
+
+def _channels(colour: str) -> list[int]:
+    """Red, green and blue of a colour `#rrggbb`."""
+    return [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
+
+
 def dash(style: int) -> str:
     """The dash pattern of the n-th line; the first 42 lines differ in colour or pattern."""
     return DASHES[style % len(DASHES)]
@@ -57,5 +70,5 @@ def rgba(colour: str, opacity: float) -> str:
     if colour.startswith("rgb("):
         red, green, blue = (int(part) for part in colour[4:-1].split(","))
     else:
-        red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+        red, green, blue = _channels(colour)
     return f"rgba({red},{green},{blue},{opacity})"
