@@ -15,6 +15,7 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 MARKERS = ("circle", "square", "diamond", "cross", "triangle-up", "triangle-down", "star", "pentagon")
 SCALE = ((0.0, "#0080C8"), (0.5, "#8C8C8C"), (1.0, "#D55E00"))  # of lines: its ends show on white and on black
 HEIGHT = 420
+LEGEND_HEIGHT = 90  # pixels, of which more entries scroll: on a phone they would take the place of the picture
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,14 @@ def set_layout(figure: go.Figure, y: str, x: str) -> None:
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 10, "r": 10, "t": 30, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "font": {"size": 12}},
+        legend={
+            "orientation": "h",
+            "yanchor": "bottom",
+            "y": 1.02,
+            "x": 0,
+            "font": {"size": 12},
+            "maxheight": LEGEND_HEIGHT,
+        },
         xaxis_title=x,
         yaxis_title=y,
         hovermode="closest",

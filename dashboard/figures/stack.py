@@ -25,7 +25,7 @@ def stacked(charts: Sequence[tuple[str, Chart]]) -> Chart:
         ends = [1 - (row + 1) * ROW / height + GAP / height * (row + 1 < len(charts)), 1 - row * ROW / height]
         figure.layout[f"{axis[0]}axis{axis[1:]}"] = chart.figure.layout.yaxis.to_plotly_json() | {"domain": ends}
     figure.add_traces(traces)
-    figure.update_layout(height=height + FRAME, hoversubplots="axis")
+    figure.update_layout(height=height + FRAME, hoversubplots="axis", hoverdistance=-1)
     # The dotted line at the cursor crosses all rows, since they share the axis.
     spike = {"spikemode": "across", "spikesnap": "cursor", "spikethickness": 1, "spikedash": "dot"}
     figure.update_xaxes(anchor=f"y{len(charts)}", showspikes=True, **spike)
