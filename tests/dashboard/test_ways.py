@@ -105,3 +105,26 @@ def test_home_lists_the_studies_with_links(workplace: Path) -> None:
     (row,) = answers.studies(open_tables().runs()).to_dict("records")
     assert (row["study"], row["trials"], row["open"]) == ("mlp-1a2b", 3, "/studies?study=mlp-1a2b")
     assert "Studies" in [title.value for title in opened_page().subheader]
+
+
+@pytest.mark.parametrize(("view", "shown"), [("curves", True), ("verdict", False), ("results", False), ("code", False)])
+def test_controls_of_curves_are_shown_beside_curves_alone(filled: Filled, view: str, shown: bool) -> None:
+    app = opened_page("compare", runs=",".join(filled.seeds), view=view)
+    assert ("smooth" in [slider.key for slider in app.slider]) == shown
+    assert ("metric" in [choice.key for choice in app.multiselect]) == (view != "code")
+
+
+def test_each_row_of_the_results_links_to_its_run_or_to_the_runs_of_its_group(filled: Filled) -> None:
+    runs = ",".join(filled.seeds)
+    single = opened_page("compare", runs=runs, view="results").dataframe[0].value
+    assert set(single["open"]) == {f"/run?run={run[:8]}" for run in filled.seeds}
+    groups = opened_page("compare", runs=runs, view="results", group="optimizer.lr").dataframe[0].value
+    assert groups["runs"].tolist() == [3, 3]
+    assert all(address.startswith("/compare?runs=") for address in groups["open"])
+
+
+def test_a_name_on_home_has_four_digits_of_a_long_number(workplace: Path) -> None:
+    name = 'mlp optimizer.kind="adamw" optimizer.lr=0.016185805876434887 seed=3'
+    make_run(store.client(), "mlp", name, {}, {"val/loss": [1.0]})
+    shown = answers.result(open_tables().runs(), open_tables().runs().ids[0], "finished")["run"]
+    assert shown == 'mlp optimizer.kind="adamw" optimizer.lr=0.01619 seed=3'
