@@ -7,8 +7,8 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import psutil
 from benchmarks.measuring import workplace
@@ -17,7 +17,7 @@ from lab.config import experiment
 from lab.parallel.child_runs import ParentRun
 from lab.parallel.jobs import Job, OnEpoch, Outcome
 from lab.studies import storage
-from lab.studies.search import Context, Objective, Search, best, counts
+from lab.studies.search import Context, Objective, Search
 from lab.studies.shared_lock import shared_lock
 from lab.studies.space import parse_space
 from lab.tracking.writing.outbox import Outbox
@@ -48,11 +48,12 @@ class Instant:
             self._ended = None
         self.jobs.append(job)
 
-    def wait(self, on_epoch: OnEpoch) -> list[Outcome]:
+    def wait(self, on_epoch: OnEpoch, on_pause: Callable[[], None]) -> list[Outcome]:
         job = self.jobs.pop(0)
         for epoch in range(1, EPOCHS + 1):
             began = time.perf_counter()
             stops = on_epoch(job.number, epoch, {**METRICS, "val/accuracy": (job.number * 37 % 100) / 100})
+            on_pause()
             self.reports.append(time.perf_counter() - began)
             if stops:
                 break
@@ -88,20 +89,20 @@ def drive(workers: int, trials: int, sampler: storage.Sampler, pruner: storage.P
     space = parse_space(
         experiment.from_sections("mlp", shipped.question, sections | {"trainer": {"max_epochs": EPOCHS}})
     )
-    study = storage.open_study(name, True, space.fingerprint("val/accuracy"))
-    study.pruner = storage.make_pruner(pruner, EPOCHS)
+    storage.open_study(name, True, space.fingerprint("val/accuracy"))
     outbox = Outbox()
     tracker = outbox.tracker()
     tracker.start("mlp", name, {}, {})
     fake = Instant(workers)
     with shared_lock(storage.address(), name) as lock:
-        context = Context(
-            space, study, Objective("val/accuracy", True), ParentRun(outbox, tracker.id, {}, DIRECTIONS), lock
-        )
+        study, stored = storage.driven(name, lock)
+        study.pruner = storage.make_pruner(pruner, EPOCHS)
+        parent = ParentRun(outbox, tracker.id, {}, DIRECTIONS)
+        context = Context(space, study, Objective("val/accuracy", True), parent, stored)
         search = Search(
             context,
             lambda seed: storage.make_sampler(sampler, trials, seed),
-            lambda search: read_for_progress(study),
+            lambda search: None,
         )
         began, processor = time.perf_counter(), time.process_time()
         search.run(fake, trials, time.monotonic() + 3600)
@@ -111,12 +112,6 @@ def drive(workers: int, trials: int, sampler: storage.Sampler, pruner: storage.P
     return Rates(
         workers, trials, seconds, processor, statistics.median(fake.reports), statistics.median(fake.turnovers)
     )
-
-
-def read_for_progress(study: Any) -> None:
-    """What the progress of `lab study` shows."""
-    counts(study)
-    best(study)
 
 
 def main(where: str, sizes: list[int]) -> None:
