@@ -100,14 +100,13 @@ class Scheduled:
             if self.busy > self.seconds or self.ended >= max(LEAST_TRIALS, 3 * self.capacity):
                 raise Enough
             self.now = max(self.now, self._due[0][0])
-            times = []
-            while self._due and self._due[0][0] <= self.now:
+            here = self.now  # what comes later is for the next round, as on Ray
+            while self._due and self._due[0][0] <= here:
                 at, number, epoch = heapq.heappop(self._due)
-                times.append(at)
                 ended += self._report(at, number, epoch, on_epoch)
+                self.busy += self._work()
+                self.lateness.append(self.now - at)
             on_pause()
-            self.busy += self._work()
-            self.lateness += [self.now - at for at in times]
         self.ended += len(ended)
         return ended
 
