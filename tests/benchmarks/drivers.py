@@ -83,8 +83,9 @@ class Scheduled:
         self._mark = self.clock()
 
     def submit(self, job: Job) -> None:
-        self._work()
+        worked = self._work()
         if self._free_since:
+            self.busy += worked
             self.idle.append(self.now - self._free_since.pop(0))
         else:
             self.started += 1
