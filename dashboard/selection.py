@@ -101,4 +101,4 @@ def matching(names: Sequence[str], chosen: Sequence[str]) -> list[str]:
 def higher_is_better(table: RunTable, metric: str) -> bool | None:
     """Whether a higher value of the metric is better; None where neither the runs nor its name say so."""
     tags = table.tags[directions.TAG].dropna().unique() if directions.TAG in table.tags else ()
-    return directions.higher_is_better(metric, directions.recorded(tags))
+    return directions.of_tags(metric, tags)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, selection, store_reads, text
+from dashboard import components, store_reads, text
 from dashboard.editing import runs as run_edits
 from dashboard.figures.chart import Chart
 from dashboard.studies import charts as study_charts
@@ -40,7 +40,7 @@ def page() -> None:
     _show_counts(name, study)
     _show_best(name, study)
     _show_figure(name, study, components.choose_view(studies.VIEWS))
-    _show_winners(name)
+    _show_winners(name, study)
     with components.showing_errors():
         _show_note(name)
     with st.expander("All trials"):
@@ -125,7 +125,7 @@ def _show_history(name: str, study: "Study") -> None:
     """The trials by state, and a link to the run of a trial that is clicked."""
     maximize, winners = study.direction.name == "MAXIMIZE", pd.DataFrame()
     with suppress(LabError):
-        winners = _winners(name)[0]
+        winners = _winners(name, study)[0]
     chart = study_charts.history_chart(studies.trials(study), maximize, winners)
     clicked = components.show_chart(chart, "study-history", "values of the trials, and the best so far", True)
     links = _links(name)
@@ -142,11 +142,11 @@ def _show_importance(study: "Study") -> None:
     components.show_chart(Chart(importance_figure(found), (), rows), "study-importance", "importance of the settings")
 
 
-def _show_winners(name: str) -> None:
+def _show_winners(name: str, study: "Study") -> None:
     """The candidates and the defaults on fresh seeds, best first."""
     st.subheader("The winners on fresh seeds")
     try:
-        candidates, metric = _winners(name)
+        candidates, metric = _winners(name, study)
     except LabError as error:
         st.warning(text.escape_markdown(str(error), 300))
         return
@@ -158,15 +158,15 @@ def _show_winners(name: str) -> None:
         st.caption("No candidate has been trained on fresh seeds yet.")
 
 
-def _winners(name: str) -> tuple[pd.DataFrame, str]:
+def _winners(name: str, study: "Study") -> tuple[pd.DataFrame, str]:
     """The candidates on fresh seeds with their intervals, the best first, and the metric."""
     table = store_reads.runs()
     metric = study_reads.study_metric(table, name)
     candidates = studies.fresh_seeds(table, name, metric)
     if not len(candidates):
         return candidates, metric
-    higher = selection.higher_is_better(table, metric)
-    return study_charts.with_interval(candidates.sort_values("mean", ascending=not higher)), metric
+    rising = study.direction.name == "MINIMIZE"
+    return study_charts.with_interval(candidates.sort_values("mean", ascending=rising)), metric
 
 
 page()
