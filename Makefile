@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 RAY := $(if $(filter-out 1,$(WORKERS))$(RAY_ADDRESS),$(VENV)/ray)
 
 .DEFAULT_GOAL := help
-.PHONY: help install experiment study compare list dashboard mlflow server docs reference test coverage faults bench ideas audit check constraints clean
+.PHONY: help install experiment study compare list dashboard mlflow server docs reference test coverage faults bench scale ideas audit check constraints clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ faults: $(VENV)/installed ## inject faults into servers, files and processes (11
 
 bench: $(VENV)/installed ## measure the lab against hand-written loops; writes docs/performance.md (QUICK=1: four minutes)
 	@QUICK=$(QUICK) PYTHONPATH=tests $(BIN)/python -m benchmarks.bench $(ARGS)
+
+scale: $(VENV)/installed ## simulate 1 to 10,000 workers: where one driver becomes the limit (docs/scale.md; ARGS="100 1000 --sampler random")
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.drivers $(ARGS)
 
 ideas: $(VENV)/installed ## twenty ideas to a verdict in five minutes each (ARGS="schedule table --minutes 1": some)
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.ideas $(ARGS)

@@ -116,6 +116,8 @@ def redacted(text: str) -> str:
     """A text without user names and passwords in addresses, and without secrets from the environment."""
     if "://" in text:
         text = CREDENTIALS.sub("", text)
+    if len(text) < SHORTEST_SECRET:  # almost every setting: the environment is not searched for each
+        return text
     for secret in _secrets():
         text = text.replace(secret, HIDDEN)
     return text

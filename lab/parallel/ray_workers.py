@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,7 +149,7 @@ class RayWorkers:
         method = busy.worker.actor.reports.options(concurrency_group="reports")
         self._reports[method.remote(busy.job.number)] = outcome
 
-    def wait(self, on_epoch: OnEpoch) -> list[Outcome]:
+    def wait(self, on_epoch: OnEpoch, on_pause: Callable[[], None]) -> list[Outcome]:
         """Forward reports until a job has ended; raises TrainingFailed when no node is left."""
         while True:
             self._check_cluster()
@@ -159,6 +159,7 @@ class RayWorkers:
                 ready = [*ready, *self._ray.wait(waiting, num_returns=len(waiting), timeout=0)[0]] if ready else []
             for future in [each for each in dict.fromkeys(ready) if each in self._reports]:
                 self._forward(future, on_epoch)
+            on_pause()
             if done := [each for each in dict.fromkeys(ready) if each in self._busy]:
                 return [self._outcome(future, on_epoch) for future in done]
 

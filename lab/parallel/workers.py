@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 import torch
 
@@ -12,6 +12,8 @@ from lab.errors import LabError, TrainingFailed, printable, redacted
 from lab.parallel.jobs import Job, OnEpoch, Outcome, Resources, train_job
 from lab.signals import uninterrupted
 
+P = ParamSpec("P")
+T = TypeVar("T")
 MOST_LOST = 3  # jobs one after the other, for each worker
 
 
@@ -23,8 +25,11 @@ class Workers(Protocol):
     def submit(self, job: Job) -> None:
         """Start a job, or queue it."""
 
-    def wait(self, on_epoch: OnEpoch) -> list[Outcome]:
-        """Wait until at least one job has ended, and call `on_epoch` for each epoch until then."""
+    def wait(self, on_epoch: OnEpoch, on_pause: Callable[[], None]) -> list[Outcome]:
+        """Wait until at least one job has ended, and call `on_epoch` for each epoch until then.
+
+        `on_pause` is called when no further epoch is known of.
+        """
         ...
 
     def close(self) -> None:
@@ -36,6 +41,7 @@ def run_jobs(
     next_job: Callable[[], Job | None],
     on_epoch: OnEpoch,
     on_outcome: Callable[[Outcome], None],
+    on_pause: Callable[[], None] = lambda: None,
 ) -> None:
     """Keep all workers busy until `next_job` returns None and the last job has ended.
 
@@ -54,7 +60,7 @@ def run_jobs(
         if not running:
             return
         capacity = workers.capacity
-        for outcome in _wait(workers, on_epoch):
+        for outcome in _wait(workers, on_epoch, on_pause):
             running -= 1
             with uninterrupted():
                 on_outcome(outcome)
@@ -65,20 +71,23 @@ def run_jobs(
                 raise TrainingFailed(f"{lost} trainings one after the other were lost; the last: {outcome.reason}")
 
 
-def _wait(workers: Workers, on_epoch: OnEpoch) -> list[Outcome]:
-    """Wait for a job to end; raises what `on_epoch` raises."""
+def _wait(workers: Workers, on_epoch: OnEpoch, on_pause: Callable[[], None]) -> list[Outcome]:
+    """Wait for a job to end; raises what the callbacks raise."""
+    try:
+        return workers.wait(_as_callback(on_epoch), _as_callback(on_pause))
+    except _NotOfTheJob as raised:
+        raise raised.error from raised.error.__cause__
 
-    def report(number: int, epoch: int, values: dict[str, float]) -> bool:
+
+def _as_callback(call: Callable[P, T]) -> Callable[P, T]:
+    def uninterrupted_call(*arguments: P.args, **named: P.kwargs) -> T:
         with uninterrupted():
             try:
-                return on_epoch(number, epoch, values)
+                return call(*arguments, **named)
             except Exception as error:
                 raise _NotOfTheJob(error) from error
 
-    try:
-        return workers.wait(report)
-    except _NotOfTheJob as raised:
-        raise raised.error from raised.error.__cause__
+    return uninterrupted_call
 
 
 class _NotOfTheJob(BaseException):
@@ -128,9 +137,15 @@ class InProcess:
         """Queue a job."""
         self._jobs.append(job)
 
-    def wait(self, on_epoch: OnEpoch) -> list[Outcome]:
+    def wait(self, on_epoch: OnEpoch, on_pause: Callable[[], None]) -> list[Outcome]:
         """Train it."""
-        return [train_job(self._jobs.pop(), on_epoch)]
+
+        def report(number: int, epoch: int, values: dict[str, float]) -> bool:
+            stops = on_epoch(number, epoch, values)
+            on_pause()
+            return stops
+
+        return [train_job(self._jobs.pop(), report)]
 
     def close(self) -> None:
         """Nothing to release."""

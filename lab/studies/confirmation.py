@@ -128,7 +128,7 @@ class Confirmation:
         on_progress(total - len(todo), total)
 
         def next_job() -> Job | None:
-            self.context.lock.check()
+            self.context.stored.lock.check()
             return self._start(*todo.pop(0)) if todo else None
 
         def on_outcome(outcome: Outcome) -> None:

@@ -20,13 +20,14 @@ from lab.parallel.child_runs import ChildRun, ParentRun
 from lab.parallel.jobs import Job, Outcome
 from lab.parallel.workers import Workers, run_jobs
 from lab.studies import storage
-from lab.studies.shared_lock import SharedLock
 from lab.studies.space import Space
 from lab.studies.storage import RETRIED, fail_and_retry, fail_running_trials, trial_state
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
     from optuna.samplers import BaseSampler
+
+    from lab.studies.driver_storage import DriverStorage
 
 REASON = "lab.reason"  # user attribute of a trial: why it failed
 
@@ -53,7 +54,7 @@ class Context:
     study: "Study"
     objective: Objective
     parent: ParentRun
-    lock: SharedLock
+    stored: "DriverStorage"
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class Search:
         self._make_sampler = make_sampler
         self._on_progress = on_progress
         self._running: dict[int, tuple[Trial, ChildRun]] = {}
+        self.counts, self.best = counts(self.study), best(self.study)
 
     @property
     def running(self) -> int:
@@ -103,15 +105,12 @@ class Search:
         self._enqueue_own_settings()
 
         def next_job() -> Job | None:
-            enough = counts(self.study).done + len(self._running) >= trials
+            enough = self.counts.done + len(self._running) >= trials
             late = time.monotonic() + self._seconds() * (1 + after / workers.capacity) >= deadline
-            if enough or late:
-                return None
-            self.context.lock.check()
-            return self._ask()
+            return None if enough or late else self._ask()
 
         try:
-            run_jobs(workers, next_job, self._on_epoch, self._tell)
+            run_jobs(workers, next_job, self._on_epoch, self._tell, self.context.stored.flush)
         finally:
             self._retry_interrupted()
 
@@ -128,12 +127,14 @@ class Search:
             self.study.enqueue_trial(params, skip_if_exists=True)
 
     def _ask(self) -> Job:
+        self.context.stored.find_enqueued()
         place = storage.places_taken(self.study)
         seed = SeedSequence([self.context.space.experiment.seed, place]).generate_state(1)[0]
         self.study.sampler = self._make_sampler(int(seed))
         trial = self.study.ask()
         space = self.context.space
         experiment = space.experiment.varied(space.suggest(trial))
+        self.context.stored.flush()  # should this process be killed, the trial is retried with these settings
         name = f"trial {trial.number}"
         child = self.context.parent.start_child(experiment, name, "trial", trial=str(trial.number))
         self._running[trial.number] = trial, child
@@ -141,7 +142,6 @@ class Search:
         return Job(trial.number, experiment.name, experiment.to_yaml())
 
     def _on_epoch(self, number: int, epoch: int, values: dict[str, float]) -> bool:
-        self.context.lock.check()
         trial, child = self._running[number]
         child.record(epoch, values)
         value = values.get(self.context.objective.metric, math.nan)
@@ -151,7 +151,6 @@ class Search:
         return trial.should_prune()
 
     def _tell(self, outcome: Outcome) -> None:
-        self.context.lock.check()
         trial, child = self._running[outcome.number]
         value = child.score(self.context.objective.metric)
         state, reason = outcome.state, outcome.reason
@@ -169,6 +168,7 @@ class Search:
             self.study.tell(outcome.number, value)
         child.end(state, reason)
         del self._running[outcome.number]
+        self.counts, self.best = counts(self.study), best(self.study)
         self._on_progress(self)
 
     def _retry_interrupted(self) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.trial import TrialState
 
+    from lab.studies.driver_storage import DriverStorage
+
 Sampler = Literal["tpe", "gp", "random", "cmaes"]
 Pruner = Literal["hyperband", "median", "none"]
 SAMPLERS: tuple[Sampler, ...] = ("tpe", "gp", "random", "cmaes")
@@ -64,6 +66,21 @@ def open_study(name: str, higher_is_better: bool, space: str) -> "Study":
     except (OptunaError, SQLAlchemyError, OSError, ImportError, ValueError) as error:
         raise _unusable(error) from None
     return study
+
+
+def driven(name: str, lock: SharedLock) -> "tuple[Study, DriverStorage]":
+    """A stored study as the holder of its lock uses it; raises LabError if the storage cannot be read."""
+    import optuna
+    from optuna.exceptions import OptunaError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from lab.studies.driver_storage import DriverStorage
+
+    try:
+        stored = DriverStorage(_storage(), name, lock)
+    except (OptunaError, SQLAlchemyError, OSError) as error:
+        raise _unusable(error) from None
+    return optuna.load_study(study_name=name, storage=stored), stored
 
 
 @contextmanager
@@ -107,16 +124,24 @@ def load_studies() -> "list[Study]":
 
 
 def _storage() -> Any:
-    """Optuna's storage with its tables created; a local SQLite file in WAL mode, so that readers never block."""
+    """Optuna's storage with its tables created; a local SQLite file in WAL mode, so that readers never block.
+
+    A local file is not forced to the disk by each transaction: after a power failure, the last trials are repeated.
+    """
     import optuna
 
     url = address()
     if not os.environ.get("LAB_STUDY_STORAGE"):
-        with sqlite3.connect(_database()) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
-        return optuna.storages.RDBStorage(url)
+        return optuna.storages.RDBStorage(url, engine_kwargs={"creator": _open_database})
     options = {"pool_pre_ping": True, "connect_args": impatience(url)}  # a server may be restarted
     return optuna.storages.RDBStorage(url, engine_kwargs=options)
+
+
+def _open_database() -> sqlite3.Connection:
+    connection = sqlite3.connect(_database(), check_same_thread=False)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    return connection
 
 
 def address() -> str:

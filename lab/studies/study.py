@@ -17,7 +17,7 @@ from lab.signals import stop_on_signals
 from lab.studies import confirmation, earlier_trials, figures, storage
 from lab.studies.confirmation import Candidate, Confirmation, Mean, mean_of, select_candidates
 from lab.studies.importance import Importance, importance_of
-from lab.studies.search import Context, Counts, Objective, Search, best, counts, reasons
+from lab.studies.search import Context, Counts, Objective, Search, counts, reasons
 from lab.studies.shared_lock import SharedLock
 from lab.studies.space import Space, parse_space
 from lab.tracking import store
@@ -33,6 +33,8 @@ from lab.training.results import artifacts
 
 if TYPE_CHECKING:
     from optuna import Study
+
+    from lab.studies.driver_storage import DriverStorage
 
 ERRORS = ("val/rmse", "val/rmse_scaled")  # of one target, of several
 DEFAULT_METRICS = {
@@ -123,9 +125,9 @@ def run(experiment: Experiment, options: Options, progress: Progress) -> StudyRe
         # Before `stop_on_signals`: Ray installs signal handlers of its own.
         workers = open_workers(options.workers, [experiment])
         try:
-            study = _open(space, name, objective, options)
+            study, stored = _open(space, name, objective, options, lock)
             with stop_on_signals(), storage.losses_in_one_line():
-                return _run(space, study, objective, options, workers, lock, progress)
+                return _run(space, study, stored, objective, options, workers, progress)
         finally:
             workers.close()
 
@@ -133,17 +135,17 @@ def run(experiment: Experiment, options: Options, progress: Progress) -> StudyRe
 def _run(
     space: Space,
     study: "Study",
+    stored: "DriverStorage",
     objective: Objective,
     options: Options,
     workers: Workers,
-    lock: SharedLock,
     progress: Progress,
 ) -> StudyResult:
     started = time.monotonic()
     outbox = Outbox()
     tracker = outbox.tracker(study.user_attrs[storage.PARENT])
     tags = _tags(space.experiment, study.study_name) | directions.as_tag(objective.directions)
-    context = Context(space, study, objective, ParentRun(outbox, tracker.id, tags, objective.directions), lock)
+    context = Context(space, study, objective, ParentRun(outbox, tracker.id, tags, objective.directions), stored)
     _start(context, tracker, options)
     with recorded_status(outbox, tracker):
         _search(context, options, workers, progress, started)
@@ -194,14 +196,17 @@ def _default_metric(built: Built, known: Mapping[str, bool]) -> str:
     return next(name for name in DEFAULT_METRICS[built.data.task] if name in known)
 
 
-def _open(space: Space, name: str, objective: Objective, options: Options) -> "Study":
-    """The stored study, with its pruner."""
+def _open(
+    space: Space, name: str, objective: Objective, options: Options, lock: SharedLock
+) -> "tuple[Study, DriverStorage]":
+    """The stored study as its driver uses it, with its pruner."""
     study = storage.open_study(name, objective.higher_is_better, space.fingerprint(objective.metric))
     if line := earlier_trials.adopt(study, space, objective.metric):
         say(line)
     storage.record_driver(study, name)
+    study, stored = storage.driven(name, lock)
     study.pruner = storage.make_pruner(options.pruner, space.experiment.trainer["max_epochs"])
-    return study
+    return study, stored
 
 
 def _tags(experiment: Experiment, study_name: str) -> dict[str, str]:
@@ -230,7 +235,7 @@ def _search(context: Context, options: Options, workers: Workers, progress: Prog
     search = Search(
         context,
         lambda seed: storage.make_sampler(options.sampler, options.trials, seed),
-        lambda search: progress.searching(counts(study), search.running, best(study)),
+        lambda search: progress.searching(search.counts, search.running, search.best),
     )
     search.run(workers, options.trials, started + 60 * options.minutes, (options.top + 2) * options.seeds + 1)
     if not counts(study).finished:

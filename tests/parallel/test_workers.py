@@ -1,6 +1,6 @@
 """Jobs on workers of which some are lost: workers that end each job as a script says, since real ones take minutes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -20,7 +20,7 @@ class Scripted:
     def submit(self, job: Job) -> None:
         self._jobs.append(job)
 
-    def wait(self, on_epoch: OnEpoch) -> list[Outcome]:
+    def wait(self, on_epoch: OnEpoch, on_pause: Callable[[], None]) -> list[Outcome]:
         state, self.capacity = next(self._endings)
         return [Outcome(self._jobs.pop(0).number, state, "its disk is gone" if state == "lost" else "")]
 

@@ -26,8 +26,10 @@ def test_no_trial_is_begun_whose_time_the_confirmation_needs(searched: str) -> N
     study = optuna.create_study(direction="maximize")
     objective = Objective("val/accuracy", True, DIRECTIONS)
     parent: Any = SimpleNamespace(start_child=unrecorded)
-    lock: Any = SimpleNamespace(check=lambda: None)
-    search = Search(Context(space, study, objective, parent, lock), optuna.samplers.RandomSampler, lambda search: None)
+    stored: Any = SimpleNamespace(find_enqueued=lambda: None, flush=lambda: None)
+    search = Search(
+        Context(space, study, objective, parent, stored), optuna.samplers.RandomSampler, lambda search: None
+    )
     in_an_hour = time.monotonic() + 3600
     search.run(InProcess(), 50, in_an_hour, after=1_000_000)
     assert len(study.trials) == 1  # nobody knows how long a training takes before the first one
