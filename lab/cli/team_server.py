@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lab.cli import servers
-from lab.errors import LabError
+from lab.errors import LabError, install
 from lab.files import atomic_write
 from lab.tracking import store
 
@@ -20,7 +20,6 @@ ADMIN = "MLFLOW_AUTH_ADMIN_USERNAME"
 SHORTEST_PASSWORD = 12
 # What a user may do with what others made. Experiments are shared by name, so everybody must be able to add runs.
 PERMISSION = "EDIT"
-INSTALL = ".venv/bin/pip install -c constraints.txt -e '.[server]'"
 
 
 def serve(host: str, port: int, database: str | None, artifacts: str | None, names: Sequence[str]) -> None:
@@ -79,7 +78,7 @@ def _is_protected(host: str) -> bool:
     if len(password) < SHORTEST_PASSWORD:
         raise LabError(f"{PASSWORD}: {len(password)} characters are too few; use {SHORTEST_PASSWORD} or more")
     if find_spec("flask_wtf") is None:
-        raise LabError(f"passwords need the package Flask-WTF: {INSTALL}")
+        raise LabError(f"passwords need the package Flask-WTF: {install('server')}")
     return True
 
 
@@ -112,7 +111,7 @@ def _check_database(uri: str) -> None:
         engine.connect().close()
         engine.dispose()
     except ModuleNotFoundError:
-        raise LabError(f"--database: PostgreSQL needs the package psycopg: {INSTALL}") from None
+        raise LabError(f"--database: PostgreSQL needs the package psycopg: {install('server')}") from None
     except SQLAlchemyError as error:
         reason = " ".join(str(getattr(error, "orig", None) or error).split())[:160]
         raise LabError(f"--database: {store.without_password(uri)} does not answer: {reason}") from None

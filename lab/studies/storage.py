@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lab import files
-from lab.errors import LabError, TrainingFailed
+from lab.errors import LabError, TrainingFailed, see
 from lab.parallel.child_runs import driver_lock_path
 from lab.studies.shared_lock import SharedLock, impatience, is_shared, shared_lock
 from lab.tracking import store
@@ -57,6 +57,7 @@ def open_study(name: str, higher_is_better: bool, space: str) -> "Study":
             raise LabError(
                 f"{shown} holds a study {name} of another space; set LAB_STUDY_STORAGE to another "
                 f"storage, or delete it: optuna delete-study --storage {shown} --study-name {name}"
+                f"{see('study-storage')}"
             )
         if SPACE not in known:
             study.set_user_attr(SPACE, space)
@@ -136,7 +137,8 @@ def _database() -> Path:
 def _unusable(error: Exception) -> LabError:
     cause = error.__cause__ or error.__context__ if type(error).__name__ == "StorageInternalError" else None
     shown = store.without_password(address())
-    return LabError(f"the study storage {shown} cannot be used: {str(cause or error).splitlines()[0]}")
+    why = str(cause or error).splitlines()[0]
+    return LabError(f"the study storage {shown} cannot be used: {why}{see('study-storage')}")
 
 
 def quiet_optuna() -> None:
