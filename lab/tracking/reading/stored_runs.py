@@ -171,7 +171,10 @@ def _ranked(
     having = [run for run in finished if {metric, f"at_best/{metric}"} & run.data.metrics.keys()]
     higher = directions.of_runs(metric, (run.data.tags for run in having), (run.data.metrics for run in having))
     if having and higher is None:
-        raise LabError(f"--by {metric}: the runs do not say whether higher is better; choose another one with --by")
+        raise LabError(
+            f"--by {metric}: the runs do not say whether higher is better; choose another one, or train with "
+            f'lab.Logger(..., directions={{"{metric}": "min"}}), or "max"'
+        )
     values = {run: value for run, value in _values(having, metric, bool(higher)).items() if math.isfinite(value)}
     if not values:
         raise LabError(f"no run of experiment '{experiment}' {_why_none(experiment, finished, by)}")
