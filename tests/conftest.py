@@ -36,10 +36,12 @@ def no_worker_left() -> Iterator[None]:
     assert not left, f"worker processes are still running: {left}"
 
 
-@pytest.fixture(autouse=True)
-def warm_senders(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def warm_senders() -> Iterator[None]:
     """Senders start at once. As for users they start in tests that start a process which runs the lab."""
-    monkeypatch.setattr(outbox, "start_sender", warm.Sender)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outbox, "start_sender", warm.Sender)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.request import urlopen
 
+import psutil
 import psycopg
 import pytest
 
@@ -68,6 +69,13 @@ class Team:
                 return True
         except OSError:
             return False
+
+    def cpu_seconds(self) -> float:
+        """What its processes have computed so far."""
+        assert self.process is not None
+        server = psutil.Process(self.process.pid)
+        times = [process.cpu_times() for process in (server, *server.children(recursive=True))]
+        return sum(time.user + time.system for time in times)
 
     def stop(self) -> None:
         """End it."""

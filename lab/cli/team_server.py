@@ -20,6 +20,8 @@ ADMIN = "MLFLOW_AUTH_ADMIN_USERNAME"
 SHORTEST_PASSWORD = 12
 # What a user may do with what others made. Experiments are shared by name, so everybody must be able to add runs.
 PERMISSION = "EDIT"
+PASSWORD_KNOWN = 60  # seconds for which a right password is not hashed again: it takes longer than most requests
+MOST_WORKERS = 4
 
 
 def serve(host: str, port: int, database: str | None, artifacts: str | None, names: Sequence[str]) -> None:
@@ -45,7 +47,8 @@ def command(host: str, port: int, hosts: Sequence[str], artifacts: str, protecte
     guard = ["--allowed-hosts", ",".join(allowed), "--cors-allowed-origins", ",".join(origins)]
     data = ["--serve-artifacts", "--artifacts-destination", artifacts]
     app = ["--app-name", "basic-auth"] if protected else []
-    return [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), *guard, *data, *app]
+    listen = ["--host", host, "--port", str(port), "--workers", str(min(os.cpu_count() or 1, MOST_WORKERS))]
+    return [sys.executable, "-m", "mlflow", "server", *listen, *guard, *data, *app]
 
 
 def variables(name: str, port: int, database: str, protected: bool) -> str:
@@ -142,6 +145,7 @@ def _users(uri: str, folder: Path) -> Path:
         "default_permission": PERMISSION,
         "database_uri": place.replace("%", "%%"),  # MLflow's reader takes % as the start of a variable
         "authorization_function": "mlflow.server.auth:authenticate_request_basic_auth",
+        "auth_cache_ttl_seconds": str(PASSWORD_KNOWN),
     }
     path = folder / "users.ini"
     path.touch(mode=0o600)
