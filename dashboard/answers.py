@@ -1,17 +1,21 @@
-"""What the page Home answers: the best result of each experiment beside its baselines, and what needs attention."""
+"""What the page Home answers: the best of each experiment beside its baselines, studies, what needs attention."""
 
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import pandas as pd
 
 from dashboard import selection, text
 from lab.tracking.reading import baselines, run_frame, run_table
+from lab.tracking.reading.metric_names import TEST, VALIDATION, is_curve, split_of
 from lab.tracking.reading.run_table import PARTS, RunTable
 from lab.tracking.store import INCOMPLETE_TAG
 
+FIRST_METRICS = ("test/accuracy", "test/rmse")
 LOWEST_LOSS = ("at_best/val/loss", "best/val/loss")
 MAX_EXPERIMENTS = 20
-MAX_LISTED = 8  # runs that need attention
+LATEST = 10  # runs of an experiment that one link compares
+MAX_LISTED = 8  # runs that need attention, and studies
 
 
 def best_results(table: RunTable) -> pd.DataFrame:
@@ -25,7 +29,7 @@ def best_results(table: RunTable) -> pd.DataFrame:
     for experiment, info in table.info[finished].groupby("experiment", sort=False):
         best = _best(table, info.index)
         if best is not None:
-            rows.append(_row(table, str(experiment), best, len(info)))
+            rows.append(_row(table, str(experiment), best, list(info.index)))
         if len(rows) == MAX_EXPERIMENTS:
             break
     return pd.DataFrame(rows)
@@ -47,7 +51,7 @@ def _main_metric(table: RunTable, run: str) -> str:
     return baselines.main_metric(dict(table.tags.loc[run]))
 
 
-def _row(table: RunTable, experiment: str, run: str, count: int) -> dict[str, object]:
+def _row(table: RunTable, experiment: str, run: str, runs: list[str]) -> dict[str, object]:
     metrics = dict(table.metrics.loc[run].dropna())
     found = baselines.standing_of(dict(table.tags.loc[run]), metrics)
     main = _main_metric(table, run)
@@ -62,14 +66,59 @@ def _row(table: RunTable, experiment: str, run: str, count: int) -> dict[str, ob
         "95 %": f"[{text.number(low)}, {text.number(high)}]" if low is not None and high is not None else "",
         "baseline": _number(metrics.get(f"{baselines.TRIVIAL}{name}")),
         "quick baseline": _number(metrics.get(f"{baselines.QUICK}{name}")),
-        "best run": table.info.at[run, "name"],
-        "of runs": count,
-        "open": f"/run?run={selection.format_ids([run], table)}",
+        "best run": text.short_numbers(table.info.at[run, "name"]),
+        "of runs": len(runs),
+        "compare": selection.compare_address(table, runs[:LATEST], view="results") if len(runs) > 1 else None,
+        "open": selection.run_address(table, run),
     }
 
 
 def _number(value: float | None) -> str:
     return "" if value is None else text.number(value)
+
+
+def studies(table: RunTable) -> pd.DataFrame:
+    """A row per study, the latest first: its experiment, the number of its trials, and a link to its page."""
+    tags = table.tags
+    if not {"lab.kind", "lab.study"} <= set(tags):
+        return pd.DataFrame()
+    trials = tags["lab.study"][tags["lab.kind"] == "trial"].value_counts()
+    names = tags["lab.study"][tags["lab.kind"] == "study"].dropna()
+    rows = [
+        {
+            "study": name,
+            "experiment": table.info.at[run, "experiment"],
+            "trials": int(trials.get(name, 0)),
+            "when": text.age(table.info.at[run, "started"]),
+            "open": f"/studies?{urlencode({'study': name})}",
+        }
+        for run, name in names[~names.duplicated()].items()
+    ]
+    return pd.DataFrame(rows[:MAX_LISTED])
+
+
+def result(table: RunTable, run: str, state: str) -> dict[str, object]:
+    """The main metric of a run and of its baseline: a test metric, else a validation metric, else any."""
+    metrics = table.metrics.loc[run]
+    names = sorted(table.recorded(run), key=_rank)
+    main = next((name for name in FIRST_METRICS if name in names), next(iter(names), ""))
+    return {
+        "run": text.short_numbers(table.info.at[run, "name"]),
+        "state": state,
+        "metric": main,
+        "value": text.number(metrics[main]) if main else None,  # as text: a table shows an empty cell for NaN
+        "baseline": text.number(metrics[f"baseline/{main}"]) if f"baseline/{main}" in names else None,
+        "when": text.age(table.info.at[run, "ended"]),
+        "open": selection.run_address(table, run),
+    }
+
+
+def _rank(metric: str) -> tuple[int, str]:
+    """A sort key: test metrics, best validation metrics, last ones, others; summaries and the machine's load last."""
+    if is_curve(metric):
+        return {TEST: 0, VALIDATION: 3}.get(split_of(metric)[0], 4), metric
+    kind, _, rest = metric.partition("/")
+    return ({"best": 1, "at_best": 2}.get(kind, 5) if split_of(rest)[0] == VALIDATION else 5), metric
 
 
 def attention(table: RunTable) -> pd.DataFrame:
@@ -78,11 +127,11 @@ def attention(table: RunTable) -> pd.DataFrame:
     for run, problem, reason in _problems(table):
         rows.append(
             {
-                "run": table.info.at[run, "name"],
+                "run": text.short_numbers(table.info.at[run, "name"]),
                 "problem": problem,
                 "reason": text.truncate(reason, 120),
                 "when": text.age(table.info.at[run, "started"]),
-                "open": f"/run?run={selection.format_ids([run], table)}",
+                "open": selection.run_address(table, run),
             }
         )
         if len(rows) == MAX_LISTED:

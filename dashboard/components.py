@@ -1,14 +1,13 @@
-"""What every page uses: charts and tables, links to runs, automatic refresh, and errors shown as messages."""
+"""What every page uses: charts and tables, automatic refresh, and errors shown as messages."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import selection, store_reads, text
+from dashboard import store_reads, text
 from dashboard.figures.chart import HEIGHT, Chart
 from lab.errors import LabError
 from lab.tracking.reading.run_table import RunTable
@@ -20,6 +19,7 @@ PICTURE = "picture-format"  # a key of the session state
 DRAWN = "pictures-drawn"  # another one: whether this page has any
 VIEW = "view"  # a key of the session state and of the address
 MAX_ROWS = 5_000
+LINKS = {"open", "compare"}  # columns of tables
 TEXT_COLOURS = {"light": "#31333F", "dark": "#FAFAFA"}  # of Streamlit's themes
 
 
@@ -106,21 +106,23 @@ def _darken_labels(chart: Chart) -> None:
     colour = TEXT_COLOURS["dark" if st.context.theme.type == "dark" else "light"]
     for update in (chart.figure.update_xaxes, chart.figure.update_yaxes):
         update(tickfont_color=colour, title_font_color=colour)
+    fonts = {f"{part}font_color": colour for part in ("label", "tick", "range")}
+    chart.figure.update_traces(selector={"type": "parcoords"}, line_colorbar_tickfont_color=colour, **fonts)
 
 
 def show_table(frame: pd.DataFrame, name: str = "", rows: int | None = None) -> None:
     """A table as high as its rows, at most as high as a chart; of more than `rows` it scrolls.
 
-    Missing values are blank, numbers have four digits, and a column `open` holds links. Its corner has a CSV download;
-    with a name it can be downloaded as LaTeX, too.
+    Missing values are blank, numbers have four digits, and a column `open` or `compare` holds links. Its corner has a
+    CSV download; with a name it can be downloaded as LaTeX, too.
     """
     height = table_height(min(len(frame), rows or len(frame)))
-    config: dict = {name: st.column_config.NumberColumn(format="%.4g") for name in frame.select_dtypes("float")}
-    if "open" in frame:
-        config["open"] = st.column_config.LinkColumn("", display_text="open", width="small")
+    config: dict = {column: st.column_config.NumberColumn(format="%.4g") for column in frame.select_dtypes("float")}
+    for link in LINKS & set(frame):
+        config[link] = st.column_config.LinkColumn("", display_text=link, width="small")
     st.dataframe(frame, hide_index=True, height=height, placeholder="", column_config=config)
     if name:
-        shown = frame.drop(columns="open", errors="ignore")
+        shown = frame.drop(columns=list(LINKS), errors="ignore")
         st.download_button(
             "LaTeX",
             lambda: text.latex(shown),
@@ -166,34 +168,3 @@ def show_picture_format() -> None:
 def table_height(rows: int) -> int:
     """The height in pixels of a table with so many rows, at most that of a chart."""
     return min(HEIGHT, 38 + 35 * max(1, rows))
-
-
-def runs_from_url(table: RunTable, parameter: str) -> list[str]:
-    """The ids of the runs that a query parameter names; warns about those that are not found."""
-    found, missing = selection.parse_ids(table, st.query_params.get(parameter, ""))
-    if missing:
-        entries = ", ".join(text.escape_markdown(entry) for entry in missing[:10])
-        st.warning(f"{text.count(len(missing), 'run')} of this link cannot be found, deleted or archived: {entries}")
-    return found
-
-
-def link_to_run(table: RunTable, run: str, label: str | None = None) -> None:
-    """A link to the page of a run, labelled with the run's name by default."""
-    label = label or table.info.at[run, "name"] or run[: selection.SHORT_ID]
-    query = {"run": selection.format_ids([run], table)}
-    _link("run", text.escape_markdown(label), query)
-
-
-def link_to_compare(table: RunTable, ids: Sequence[str], label: str, icon: str | None = None) -> None:
-    """A link to the page Compare with these runs."""
-    query = {"runs": selection.format_ids(ids, table)}
-    _link("compare", label, query, icon)
-
-
-def _link(page: str, label: str, query: dict[str, str], icon: str | None = None) -> None:
-    """A link to a page; from a page to itself a button, since Streamlit's link would leave the address as it is."""
-    if urlsplit(st.context.url or "").path.strip("/") == page:
-        key = f"to-{','.join(query.values())}"
-        st.button(label, key=key, icon=icon, type="tertiary", on_click=st.query_params.from_dict, args=(query,))
-    else:
-        st.page_link(f"app_pages/{page}.py", label=label, icon=icon, query_params=query)

@@ -2,8 +2,11 @@
 
 import fnmatch
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlencode
 
 import pandas as pd
 
@@ -39,8 +42,25 @@ def parse_ids(table: RunTable, ids: str) -> tuple[list[str], list[str]]:
 
 def format_ids(ids: Iterable[str], table: RunTable) -> str:
     """A comma-separated list of ids for a URL, each as short as is unique."""
+    ambiguous = _ambiguous(table)
+    return ",".join(run if run[:SHORT_ID] in ambiguous else run[:SHORT_ID] for run in ids)
+
+
+@lru_cache(maxsize=2)  # a page may link to many of 10,000 runs
+def _ambiguous(table: RunTable) -> frozenset[str]:
+    """The beginnings of ids that several runs share."""
     counts = Counter(run[:SHORT_ID] for run in table.ids)
-    return ",".join(run[:SHORT_ID] if counts[run[:SHORT_ID]] == 1 else run for run in ids)
+    return frozenset(short for short, count in counts.items() if count > 1)
+
+
+def run_address(table: RunTable, run: str) -> str:
+    """The address of the page of a run, below that of the dashboard."""
+    return f"/run?run={format_ids([run], table)}"
+
+
+def compare_address(table: RunTable, ids: Sequence[str], **view: str) -> str:
+    """The address of the page Compare with these runs, such as with `view="results"`."""
+    return f"/compare?{urlencode({'runs': format_ids(ids, table), **view}, safe=',')}"
 
 
 def differing_settings(params: pd.DataFrame) -> list[str]:
@@ -48,16 +68,18 @@ def differing_settings(params: pd.DataFrame) -> list[str]:
     return [name for name in params if params[name].nunique(dropna=False) > 1]
 
 
-def run_labels(table: RunTable) -> dict[str, str]:
+@lru_cache(maxsize=4)
+def run_labels(table: RunTable) -> Mapping[str, str]:
     """A label for each run: the settings in which it differs, plus its experiment, name or id where they do not do."""
     names = [name for name in differing_settings(table.params) if not name.startswith("search.")]
     several_experiments = table.info["experiment"].nunique() > 1
     chosen = _most_common(table.params[names], MAX_SETTINGS)
     short = short_names(chosen)
     found = {}
+    settings = table.params[chosen].astype(object).to_dict("index")
     for run in table.ids:
         parts = [table.info.at[run, "experiment"]] if several_experiments else []
-        parts.append(format_settings(table.params.loc[run, chosen], short))
+        parts.append(format_settings(settings[run], short))
         label = text.truncate(" ".join(part for part in parts if part), MAX_LABEL)
         found[run] = label or table.info.at[run, "name"] or run[:SHORT_ID]
     counts = Counter(found.values())
@@ -75,7 +97,7 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
     return {name: last if counts[last := name.rpartition(".")[2]] == 1 else name for name in names}
 
 
-def format_settings(values: pd.Series, names: dict[str, str]) -> str:
+def format_settings(values: Mapping[Any, object] | pd.Series, names: dict[str, str]) -> str:
     """The settings of one run, such as `lr=0.01 hidden=64`."""
     present = {name: value for name, value in values.items() if not pd.isna(value)}
     return " ".join(f"{names[str(name)]}={_short_value(value)}" for name, value in present.items())
@@ -101,4 +123,4 @@ def matching(names: Sequence[str], chosen: Sequence[str]) -> list[str]:
 def higher_is_better(table: RunTable, metric: str) -> bool | None:
     """Whether a higher value of the metric is better; None where neither the runs nor its name say so."""
     tags = table.tags[directions.TAG].dropna().unique() if directions.TAG in table.tags else ()
-    return directions.higher_is_better(metric, directions.recorded(tags))
+    return directions.of_tags(metric, tags)

@@ -11,6 +11,7 @@ from lab.display.numbers import duration as duration
 from lab.tracking.reading.run_table import STALE, last_report, seconds
 
 MAX_LENGTH = 80  # characters of a name on a page
+LONG_NUMBER = re.compile(r"(?<![\w.])\d+\.\d{6,}(?:e[-+]?\d+)?(?![\w.])")
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$:~&=^])")
 
 
@@ -49,9 +50,22 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
+def short_numbers(name: str) -> str:
+    """A name with four significant digits of its long decimal numbers, such as a trial gives its run."""
+    return LONG_NUMBER.sub(lambda found: number(float(found[0])), name)
+
+
 def count(amount: int, noun: str) -> str:
     """An amount and its noun, with an s in the plural."""
     return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
+
+
+def numbers_first(value: str) -> tuple[float, str]:
+    """A sort key: numbers by value, then other text."""
+    try:
+        return float(value), value
+    except ValueError:
+        return math.inf, value
 
 
 def describe_state(info: pd.Series, state: str) -> str:

@@ -4,37 +4,33 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import components, selection, store_reads, text
-from dashboard.compare import code, comparison, controls, export, fairness, verdict, views
+from dashboard import components, links, selection, store_reads, text
+from dashboard.compare import code, comparison, controls, export, fairness, suggestions, verdict, views
 from dashboard.compare.comparison import CurveOptions, Group
 from dashboard.figures.chart import Chart
 from dashboard.figures.curves import MAX_IN_LEGEND
 from dashboard.outcome import compared
-from lab.tracking.reading import run_frame
-from lab.tracking.reading.run_table import PARTS, RunTable
+from lab.tracking.reading.run_table import RunTable
 
 VIEWS = ("curves", "verdict", "results", "scatter", "parallel", "time", "confusion", "code")
-WHOLES = ("study", "comparison", "cross-validation")  # runs that stand for others
 MAX_RUNS = 500
-MAX_EXPERIMENTS = 10
-LATEST = 10
 
 
 def page() -> None:
     """Compare the runs that the URL names."""
     st.title("Compare")
     all_runs = store_reads.runs()
-    ids = components.runs_from_url(all_runs, "runs")
+    ids = links.runs_from_url(all_runs, "runs")
     if not ids:
         _suggest_runs(all_runs)
         return
     if len(ids) > MAX_RUNS:
         st.warning(f"Only the first {MAX_RUNS} of {len(ids):,} runs are compared.")
-    table = all_runs.only(ids[:MAX_RUNS])
+    table = comparison.chosen_runs(all_runs, tuple(ids[:MAX_RUNS]))
     components.rerun_on_change(all_runs, table.ids)
     view = components.choose_view(VIEWS)
     above_controls = st.container()
-    metrics, group_by, options = controls.show(table, view == "curves")
+    metrics, group_by, options = controls.show(table, view)
     groups = comparison.group_runs(table, group_by)
     if view == "curves" and len(groups) > MAX_IN_LEGEND:
         options = replace(options, colour_by=controls.colour_by(table))
@@ -48,15 +44,10 @@ def page() -> None:
 
 
 def _suggest_runs(table: RunTable) -> None:
-    """Links to the page Runs and to the latest runs of each experiment."""
+    """Links to the page Runs, and to runs of each experiment that are worth comparing."""
     st.info("No runs are selected. Select some on the page Runs, then press Compare.")
     st.page_link("app_pages/runs.py", label="Select runs", icon=":material/table_rows:")
-    single_runs = ~run_frame.kinds(table).isin((*PARTS, *WHOLES))
-    for experiment in table.info["experiment"].unique()[:MAX_EXPERIMENTS]:
-        runs = table.info.index[(table.info["experiment"] == experiment) & single_runs]
-        if len(runs) > 1:
-            label = f"the latest {min(LATEST, len(runs))} runs of {experiment}"
-            components.link_to_compare(table, runs[:LATEST], text.escape_markdown(label))
+    suggestions.show(table)
 
 
 def _show_groups(all_runs: RunTable, table: RunTable, groups: list[Group]) -> None:
@@ -80,10 +71,14 @@ def _show_groups(all_runs: RunTable, table: RunTable, groups: list[Group]) -> No
 def _show_settings(all_runs: RunTable, table: RunTable, groups: list[Group]) -> None:
     """What differs, with a link to the run of each row, or to the runs of each group."""
     rows = comparison.settings_by_group(table, groups)
-    pages = [("run?run" if len(group.ids) == 1 else "compare?runs") for group in groups]
-    ids = [selection.format_ids(group.ids, all_runs) for group in groups]
-    links = [f"/{page}={named}" for page, named in zip(pages, ids, strict=True)]
-    components.show_table(rows.assign(open=links), "settings")
+    components.show_table(rows.assign(open=[_address(all_runs, group) for group in groups]), "settings")
+
+
+def _address(table: RunTable, group: Group) -> str:
+    """The address of a run, or of the runs of a group."""
+    if len(group.ids) == 1:
+        return selection.run_address(table, group.ids[0])
+    return selection.compare_address(table, group.ids)
 
 
 def _show_view(
@@ -99,7 +94,9 @@ def _show_view(
     elif view == "verdict":
         verdict.show(table, metric)
     elif view == "results":
-        components.show_table(export.results(table, groups, metrics), "results")
+        results = export.results(table, groups, metrics)
+        addresses = {group.label: _address(table, group) for group in groups}
+        components.show_table(results.assign(open=results[results.columns[0]].map(addresses)), "results")
     elif view == "scatter":
         return views.show_scatter(table, labels, metric)
     elif view == "parallel":

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import answers, components, selection, store_reads, text, verdicts
+from dashboard import answers, components, links, store_reads, text, verdicts
 from dashboard.editing import runs as run_edits
 from dashboard.editing import saved_views as view_links
 from dashboard.figures.chart import Chart
@@ -11,7 +11,7 @@ from dashboard.figures.curves import Line, curve_chart
 from lab.comparisons import figures
 from lab.errors import LabError
 from lab.tracking.reading import run_frame, run_table
-from lab.tracking.reading.metric_names import TEST, TRAIN, VALIDATION, chart_of, is_curve, split_of
+from lab.tracking.reading.metric_names import TRAIN, VALIDATION, chart_of, is_curve, split_of
 from lab.tracking.reading.run_table import PARTS, RunTable
 
 FIRST_STEPS = """
@@ -20,11 +20,11 @@ make experiment NAME=gru                     # another, to compare it with
 make study NAME=mlp TRIALS=20                # tune an experiment, confirm the winner on fresh seeds
 """
 MAX_RESULTS = 12
+LATEST = 10  # of these results, which one link compares
 MAX_RUNNING = 6
 MAX_COMPARISONS = 10  # of which the latest one that has ended is shown
 VERDICT_HEIGHT = 280
 LIVE_HEIGHT = 200
-FIRST_METRICS = ("test/accuracy", "test/rmse")
 
 
 def page() -> None:
@@ -45,6 +45,7 @@ def page() -> None:
     _show_verdict(table)
     _show_best(table)
     _show_attention(table)
+    _show_studies(table)
     _show_pinned(table, states)
     view_links.show_list()
     _show_latest(table, states)
@@ -113,15 +114,22 @@ def _show_attention(table: RunTable) -> None:
         components.show_table(problems)
 
 
+def _show_studies(table: RunTable) -> None:
+    studies = answers.studies(table)
+    if len(studies):
+        st.subheader("Studies")
+        components.show_table(studies)
+
+
 def _show_pinned(table: RunTable, states: pd.Series) -> None:
     if pinned := run_edits.pinned_runs(table):
         st.subheader("Pinned")
-        components.show_table(pd.DataFrame([_result(table, run, states[run]) for run in pinned[:MAX_RESULTS]]))
+        components.show_table(pd.DataFrame([answers.result(table, run, states[run]) for run in pinned[:MAX_RESULTS]]))
 
 
 def _show_progress(table: RunTable, run: str) -> None:
     """The progress bar and the loss curves of a running run."""
-    components.link_to_run(table, run)
+    links.link_to_run(table, run)
     metrics = table.recorded(run)
     losses = [name for name in metrics if is_curve(name) and _is_loss(name)]
     shown = losses or [name for name in metrics if not name.startswith("system/")][:1]
@@ -150,43 +158,19 @@ def _show_latest(table: RunTable, states: pd.Series) -> None:
     st.subheader("Latest results")
     part_of_study = run_frame.kinds(table).isin(PARTS)
     shown = table.info.index[(table.info["status"] != "RUNNING") & ~part_of_study][:MAX_RESULTS]
-    rows = pd.DataFrame([_result(table, run, states[run]) for run in shown])
+    rows = pd.DataFrame([answers.result(table, run, states[run]) for run in shown])
     chosen = components.select_rows(rows, f"latest-{len(table.ids)}")
     if chosen:
         ids = [str(shown[row]) for row in chosen]
-        components.link_to_compare(
-            table, ids, f"Compare {text.count(len(ids), 'run')}", ":material/stacked_line_chart:"
-        )
-    st.page_link("app_pages/runs.py", label=f"All {len(table.ids):,} runs", icon=":material/table_rows:")
-
-
-def _result(table: RunTable, run: str, state: str) -> dict[str, object]:
-    """The main metric of a run and of its baseline: a test metric, else a validation metric, else any."""
-    metrics = table.metrics.loc[run]
-    names = sorted(table.recorded(run), key=_rank)
-    main = next((name for name in FIRST_METRICS if name in names), next(iter(names), ""))
-    return {
-        "run": table.info.at[run, "name"],
-        "state": state,
-        "metric": main,
-        "value": _cell(metrics.get(main)) if main else None,
-        "baseline": _cell(metrics.get(f"baseline/{main}")) if f"baseline/{main}" in names else None,
-        "when": text.age(table.info.at[run, "ended"]),
-        "open": f"/run?run={selection.format_ids([run], table)}",
-    }
-
-
-def _cell(value: float) -> str:
-    """A value with four significant digits; as text, since a table shows an empty cell for NaN."""
-    return text.number(value)
-
-
-def _rank(metric: str) -> tuple[int, str]:
-    """A sort key: test metrics, best validation metrics, last ones, others; summaries and the machine's load last."""
-    if is_curve(metric):
-        return {TEST: 0, VALIDATION: 3}.get(split_of(metric)[0], 4), metric
-    kind, _, rest = metric.partition("/")
-    return ({"best": 1, "at_best": 2}.get(kind, 5) if split_of(rest)[0] == VALIDATION else 5), metric
+        with st.container(horizontal=True):
+            links.link_to_views(table, ids, f"Compare {text.count(len(ids), 'run')}")
+    with st.container(horizontal=True):
+        if len(shown) > 1:
+            latest = list(shown[:LATEST])
+            links.link_to_compare(
+                table, latest, f"Compare the latest {len(latest)}", links.COMPARE_ICON, view="results"
+            )
+        st.page_link("app_pages/runs.py", label=f"All {len(table.ids):,} runs", icon=":material/table_rows:")
 
 
 page()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import components, store_reads, text
+from dashboard import components, links, store_reads, text
 from dashboard.editing import runs as run_edits
 from dashboard.outcome import view as outcome
 from dashboard.run_page import explanation, files, summary, views
@@ -26,7 +26,7 @@ LATEST = 10
 def page() -> None:
     """Show the run that the URL names."""
     table = store_reads.runs()
-    ids = components.runs_from_url(table, "run")
+    ids = links.runs_from_url(table, "run")
     if not ids:
         st.title("Run")
         _show_latest(table)
@@ -45,7 +45,7 @@ def page() -> None:
 def _show_latest(table: RunTable) -> None:
     st.info("No run is selected. These are the latest; the page Runs lists all.")
     for run in run_table.select(table)[:LATEST]:
-        components.link_to_run(table, run)
+        links.link_to_run(table, run)
 
 
 def _show_heading(table: RunTable, run: str) -> None:
@@ -74,9 +74,9 @@ def _show_related_runs(table: RunTable, run: str) -> None:
     parents = table.tags["mlflow.parentRunId"]
     children = [child for child in table.ids if parents[child] == run]
     if parents[run] in table.info.index:
-        components.link_to_run(table, parents[run], f"part of {table.info.at[parents[run], 'name']}")
+        links.link_to_run(table, parents[run], f"part of {table.info.at[parents[run], 'name']}")
     if children:
-        components.link_to_compare(table, children, f"compare its {len(children)} runs")
+        links.link_to_compare(table, children, f"compare its {len(children)} runs")
     if isinstance(study := table.tags.loc[run].get("lab.study"), str):
         st.page_link("app_pages/studies.py", label="the study", query_params={"study": study})
 

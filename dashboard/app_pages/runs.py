@@ -5,7 +5,7 @@ import hashlib
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, run_list, selection, store_reads, text
+from dashboard import components, links, run_list, selection, store_reads, text
 from dashboard.editing import runs as run_edits
 from dashboard.editing import saved_views as view_links
 from dashboard.run_list import Filters
@@ -14,6 +14,7 @@ from lab.tracking.reading import run_frame, run_table
 from lab.tracking.reading.run_table import RunTable
 
 TABLE_HEIGHT = 620
+MAX_COMPARED = 100  # filtered runs that one link compares, without selecting them
 
 
 def page() -> None:
@@ -38,7 +39,7 @@ def page() -> None:
         _show_table(table, ids, run_list.with_nan(table, run_frame.to_frame(table, ids, columns)))
     else:
         st.info("No run matches these filters.")
-    selected = components.runs_from_url(table, "select")
+    selected = links.runs_from_url(table, "select")
     with actions:
         _show_actions(table, ids, selected, archived, columns)
     if not archived:
@@ -111,9 +112,11 @@ def _show_actions(table: RunTable, ids: list[str], selected: list[str], archived
         help_text = "Select runs with the boxes at the left of the table."
         st.markdown(f"**{len(selected)}** selected" if selected else help_text)
         if selected and not archived:
-            components.link_to_compare(table, selected, "Compare", ":material/stacked_line_chart:")
+            links.link_to_views(table, selected, "Compare")
             if len(selected) == 1:
-                components.link_to_run(table, selected[0], "Open")
+                links.link_to_run(table, selected[0], "Open")
+        elif not archived and 1 < len(ids) <= MAX_COMPARED:
+            links.link_to_views(table, ids, f"Compare these {len(ids)}")
         if selected:
             run_edits.show_controls(table, selected, archived)
             st.button("Clear", on_click=_clear_selection, icon=":material/close:")

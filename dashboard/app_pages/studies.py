@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, selection, store_reads, text
+from dashboard import components, links, store_reads, text
 from dashboard.editing import runs as run_edits
 from dashboard.figures.chart import Chart
+from dashboard.figures.curves import MAX_IN_LEGEND
 from dashboard.studies import charts as study_charts
 from dashboard.studies import reads as study_reads
 from dashboard.studies import stored as studies
@@ -24,6 +25,7 @@ VIEWS_OF_SETTINGS = ("slices", "contour", "parallel")
 DEFAULT_SETTINGS = 6
 MAX_LINKED_RUNS = 100
 MAX_CLICKED = 5
+MAX_COLOURS = 6  # settings by which the curves of the trials can be coloured with one click
 
 
 def page() -> None:
@@ -40,7 +42,7 @@ def page() -> None:
     _show_counts(name, study)
     _show_best(name, study)
     _show_figure(name, study, components.choose_view(studies.VIEWS))
-    _show_winners(name)
+    _show_winners(name, study)
     with components.showing_errors():
         _show_note(name)
     with st.expander("All trials"):
@@ -60,7 +62,7 @@ def _show_counts(name: str, study: "Study") -> None:
     better = "higher" if maximize else "lower"
     st.markdown(" · ".join([f"**best {best}** ({better} is better)", text.count(len(trials), "trial"), *by_state]))
     with components.showing_errors():
-        _show_link(store_reads.runs(), name)
+        _show_links(store_reads.runs(), study)
 
 
 def _show_best(name: str, study: "Study") -> None:
@@ -85,19 +87,27 @@ def _show_note(name: str) -> None:
         run_edits.show_note_control(table, run)
 
 
-def _show_link(table: RunTable, name: str) -> None:
-    """A link to the runs of the study."""
-    if "lab.study" in table.tags:
-        of_study = table.tags["lab.study"] == name
-        kinds = run_frame.kinds(table).isin(["trial", "fresh seed", "tested seed", "winner"])
-        runs = list(table.info.index[of_study & kinds])
-        if runs:
-            components.link_to_compare(table, runs[:MAX_LINKED_RUNS], f"compare its {len(runs)} runs")
+def _show_links(table: RunTable, study: "Study") -> None:
+    """Links to the runs of the study, and to the curves of its trials coloured by each setting."""
+    if "lab.study" not in table.tags:
+        return
+    of_study, kinds = table.tags["lab.study"] == study.study_name, run_frame.kinds(table)
+    runs = list(table.info.index[of_study & kinds.isin(["trial", "fresh seed", "tested seed", "winner"])])
+    trials = list(table.info.index[of_study & (kinds == "trial")])[:MAX_LINKED_RUNS]
+    if not runs:
+        return
+    with st.container(horizontal=True):
+        links.link_to_compare(table, runs[:MAX_LINKED_RUNS], f"compare its {len(runs)} runs")
+        if len(trials) > MAX_IN_LEGEND:  # fewer have a legend, and no scale of colours
+            st.markdown("trials coloured by", width="content")
+            for setting in study_charts.numeric_settings(studies.trials(study))[:MAX_COLOURS]:
+                links.link_to_compare(table, trials, text.escape_markdown(setting), colour=setting)
 
 
 def _show_figure(name: str, study: "Study", view: str) -> None:
     params = studies.searched_settings(study)
     chosen: list[str] = []
+    place = st.container()
     if view in VIEWS_OF_SETTINGS:
         limit = 2 if view == "contour" else None
         default = params[: limit or DEFAULT_SETTINGS]
@@ -118,14 +128,15 @@ def _show_figure(name: str, study: "Study", view: str) -> None:
         st.info("There are too few trials for this plot yet.")
         return
     figure.update_layout(title=None, margin={"t": 40})
-    components.show_chart(Chart(figure, (), studies.trials(study)), f"study-{view}", f"{view} of the study")
+    with place:
+        components.show_chart(Chart(figure, (), studies.trials(study)), f"study-{view}", f"{view} of the study")
 
 
 def _show_history(name: str, study: "Study") -> None:
     """The trials by state, and a link to the run of a trial that is clicked."""
     maximize, winners = study.direction.name == "MAXIMIZE", pd.DataFrame()
     with suppress(LabError):
-        winners = _winners(name)[0]
+        winners = _winners(name, study)[0]
     chart = study_charts.history_chart(studies.trials(study), maximize, winners)
     clicked = components.show_chart(chart, "study-history", "values of the trials, and the best so far", True)
     links = _links(name)
@@ -142,11 +153,11 @@ def _show_importance(study: "Study") -> None:
     components.show_chart(Chart(importance_figure(found), (), rows), "study-importance", "importance of the settings")
 
 
-def _show_winners(name: str) -> None:
+def _show_winners(name: str, study: "Study") -> None:
     """The candidates and the defaults on fresh seeds, best first."""
     st.subheader("The winners on fresh seeds")
     try:
-        candidates, metric = _winners(name)
+        candidates, metric = _winners(name, study)
     except LabError as error:
         st.warning(text.escape_markdown(str(error), 300))
         return
@@ -158,15 +169,15 @@ def _show_winners(name: str) -> None:
         st.caption("No candidate has been trained on fresh seeds yet.")
 
 
-def _winners(name: str) -> tuple[pd.DataFrame, str]:
+def _winners(name: str, study: "Study") -> tuple[pd.DataFrame, str]:
     """The candidates on fresh seeds with their intervals, the best first, and the metric."""
     table = store_reads.runs()
     metric = study_reads.study_metric(table, name)
     candidates = studies.fresh_seeds(table, name, metric)
     if not len(candidates):
         return candidates, metric
-    higher = selection.higher_is_better(table, metric)
-    return study_charts.with_interval(candidates.sort_values("mean", ascending=not higher)), metric
+    rising = study.direction.name == "MINIMIZE"
+    return study_charts.with_interval(candidates.sort_values("mean", ascending=rising)), metric
 
 
 page()

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, store_reads, text, verdicts
+from dashboard import components, links, store_reads, text, verdicts
 from dashboard.editing import runs as run_edits
 from dashboard.figures.chart import Chart
 from lab.comparisons import figures
@@ -56,7 +56,7 @@ def _show_link(table: RunTable, parent: str) -> None:
     replicates = run_frame.kinds(table) == "replicate"
     runs = list(table.info.index[children.reindex(table.info.index, fill_value=False) & replicates])
     if runs:
-        components.link_to_compare(table, runs[:MAX_LINKED_RUNS], f"compare its {len(runs)} runs")
+        links.link_to_compare(table, runs[:MAX_LINKED_RUNS], f"compare its {len(runs)} runs")
 
 
 page()

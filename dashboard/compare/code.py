@@ -1,6 +1,7 @@
 """The view `code` of the page Compare: what differs in the code and the configuration of two runs."""
 
 import difflib
+from collections.abc import Mapping
 
 import streamlit as st
 
@@ -10,7 +11,7 @@ from lab.errors import LabError
 from lab.tracking.reading.run_table import RunTable
 
 
-def show(table: RunTable, labels: dict[str, str]) -> None:
+def show(table: RunTable, labels: Mapping[str, str]) -> None:
     """The differences in code and configuration between two runs."""
     if len(table.ids) < 2:
         st.info("This view compares two runs; choose at least two.")

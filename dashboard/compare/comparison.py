@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -36,6 +37,12 @@ class CurveOptions:
     colour_by: str = ""  # a setting or metric, where there are too many groups for a legend
 
 
+@lru_cache(maxsize=2)
+def chosen_runs(table: RunTable, ids: tuple[str, ...]) -> RunTable:
+    """These runs alone; the same object at each rerun of the page, so that what is made of them is made once."""
+    return table.only(ids)
+
+
 def group_runs(table: RunTable, by: Sequence[str]) -> list[Group]:
     """The runs grouped by the values of these settings; a group for each run if none is given."""
     if not by:
@@ -67,7 +74,8 @@ def colour_choices(table: RunTable) -> list[str]:
 def colour_values(table: RunTable, groups: Sequence[Group], name: str) -> dict[str, float]:
     """The mean value of a setting or metric over the runs of each group, by label."""
     column = scatter_columns(table)[name].astype(float)
-    return {group.label: float(column.loc[list(group.ids)].mean()) for group in groups}
+    labels = {run: group.label for group in groups for run in group.ids}
+    return column.groupby(column.index.map(labels)).mean().to_dict()
 
 
 def settings_by_group(table: RunTable, groups: Sequence[Group]) -> pd.DataFrame:
@@ -91,8 +99,9 @@ def _join_values(column: Sequence[object]) -> str:
 def results_by_group(table: RunTable, groups: Sequence[Group], metrics: Sequence[str]) -> pd.DataFrame:
     """The mean and the standard deviation of the last value of each metric, one row per group."""
     rows = []
+    several = any(len(group.ids) > 1 for group in groups)
     for group in groups:
-        row: dict[str, object] = {"group": group.label, "runs": len(group.ids)}
+        row: dict[str, object] = {"group": group.label, "runs": len(group.ids)} if several else {"run": group.label}
         for metric in metrics:
             if metric in table.metrics:
                 values = table.metrics.loc[list(group.ids), metric].dropna()
@@ -104,6 +113,7 @@ def results_by_group(table: RunTable, groups: Sequence[Group], metrics: Sequence
     return pd.DataFrame(rows)
 
 
+@lru_cache(maxsize=4)
 def scatter_columns(table: RunTable) -> pd.DataFrame:
     """What a scatter plot can show: settings that differ, last values of metrics, and the duration in seconds."""
     settings = table.params[selection.differing_settings(table.params)].apply(run_frame.to_numeric)

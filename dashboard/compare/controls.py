@@ -1,5 +1,8 @@
 """The controls of the page Compare: metrics, groups, and how curves are drawn."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from dashboard import selection, store_reads
@@ -8,15 +11,25 @@ from dashboard.compare.comparison import ALL_BUT_SEED, CurveOptions
 from dashboard.figures import curve_math, group_curves
 from lab.tracking.reading.run_table import RunTable
 
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+CURVES = "curves"  # a view
+WITHOUT_METRICS = ("scatter", "confusion", "code")  # views
 NO_SCALE = "nothing: a legend"
 
 
-def show(table: RunTable, show_range: bool) -> tuple[list[str], list[str], CurveOptions]:
-    """The metrics, the settings to group by, and how curves are drawn."""
+def show(table: RunTable, view: str) -> tuple[list[str], list[str], CurveOptions]:
+    """The metrics, the settings to group by, and how curves are drawn; of these what has an effect in the view."""
     names = views.metric_names(table)
-    differing = selection.differing_settings(table.params)
-    first, second, third, fourth, fifth = st.columns([3, 3, 2, 2, 1.3], vertical_alignment="bottom")
-    chosen = first.multiselect(
+    columns = st.columns([3, 3, 2, 2, 1.3] if view == CURVES else 2, vertical_alignment="bottom")
+    metrics = names[:1] if view in WITHOUT_METRICS else _metrics(columns[0], names)
+    group_by = _group_by(columns[0 if view in WITHOUT_METRICS else 1], table)
+    return metrics, group_by, _curve_options(columns[2:], table, metrics, names) if view == CURVES else CurveOptions()
+
+
+def _metrics(place: "DeltaGenerator", names: list[str]) -> list[str]:
+    chosen = place.multiselect(
         "Metrics",
         names,
         default=names[:1],
@@ -25,18 +38,28 @@ def show(table: RunTable, show_range: bool) -> tuple[list[str], list[str], Curve
         accept_new_options=True,
         help="with `*` several: `val/*`",
     )
-    metrics = selection.matching(names, chosen)
+    return selection.matching(names, chosen)
+
+
+def _group_by(place: "DeltaGenerator", table: RunTable) -> list[str]:
+    differing = selection.differing_settings(table.params)
     choices = [ALL_BUT_SEED, *differing, *(str(name) for name in table.params if name not in differing)]
-    group_by = second.multiselect(
+    return place.multiselect(
         "Group by", choices, key="group", bind="query-params", placeholder="no groups: one line per run"
     )
+
+
+def _curve_options(
+    columns: "Sequence[DeltaGenerator]", table: RunTable, metrics: list[str], names: list[str]
+) -> CurveOptions:
+    third, fourth, fifth = columns
     axis = third.selectbox("x axis", [*curve_math.AXES, *names], key="axis", bind="query-params")
     smoothing = fourth.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key="smooth", bind="query-params")
     gaussian = fifth.toggle("Gaussian", key="gaussian", bind="query-params", help="smoothing that does not lag")
     log = fifth.toggle("log y", key="log", bind="query-params")
     robust = fifth.toggle("no outliers", key="robust", bind="query-params", help="a y range from most of the values")
-    x_range = _x_range(table, metrics, axis) if show_range else None
-    return metrics, group_by, CurveOptions(axis, smoothing, "Gaussian" if gaussian else "average", log, x_range, robust)
+    x_range = _x_range(table, metrics, axis)
+    return CurveOptions(axis, smoothing, "Gaussian" if gaussian else "average", log, x_range, robust)
 
 
 def colour_by(table: RunTable) -> str:

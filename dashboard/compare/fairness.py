@@ -29,7 +29,9 @@ def _differences(table: RunTable) -> list[str]:
         found.append(f"{len(data)} different versions of the data (data.fingerprint)")
     budgets = _distinct(table.params, "trainer.max_epochs")
     if len(budgets) > 1:
-        found.append(f"different epoch budgets (trainer.max_epochs: {', '.join(sorted(budgets, key=_numeric_first))})")
+        found.append(
+            f"different epoch budgets (trainer.max_epochs: {', '.join(sorted(budgets, key=text.numbers_first))})"
+        )
     commits = _distinct(table.tags, COMMIT)
     if len(commits) > 1:
         found.append(f"{len(commits)} versions of the code ({', '.join(commit[:7] for commit in commits[:4])})")
@@ -48,11 +50,3 @@ def _repeated_seeds(table: RunTable) -> list[str]:
 
 def _distinct(frame: pd.DataFrame, name: str) -> list[str]:
     return [text.truncate(str(value), 40) for value in frame[name].dropna().unique()] if name in frame else []
-
-
-def _numeric_first(value: str) -> tuple[float, str]:
-    """A sort key: numbers by value, then other text."""
-    try:
-        return float(value), value
-    except ValueError:
-        return float("inf"), value

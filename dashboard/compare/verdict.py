@@ -19,13 +19,14 @@ from lab.tracking.reading.run_table import RunTable
 EXPERIMENT = "lab.experiment"
 SEEDS = "5..30"
 NAME = "mine"
+CONTROL = "control"  # a key of the session state and of the address
 
 
 def show(table: RunTable, metric: str) -> None:
-    """The verdict on each group of runs against the group of the last run, and the commands to go on with."""
+    """The verdict on each group of runs against one of them, the oldest by default, and the commands to go on with."""
     unpaired = st.toggle("unpaired", key="unpaired", bind="query-params", help="Welch's test, for runs without seeds")
     how = _how(table, metric, unpaired)
-    ids = _with_metric(table, metric)
+    ids = _control_first(table, _with_metric(table, metric))
     if missing := len(table.ids) - len(ids):
         st.caption(f"{text.count(missing, 'run')} without {text.escape_markdown(metric)} left out")
     try:
@@ -39,6 +40,16 @@ def show(table: RunTable, metric: str) -> None:
         st.caption("More seeds until it is decided: save this file as it is called, then run its last line")
         st.code(f"# experiments/comparisons/{NAME}.yaml\n{content}\n# make compare NAME={NAME}", "yaml")
         st.download_button("Download", content, f"{NAME}.yaml", "text/yaml", on_click="ignore")
+
+
+def _control_first(table: RunTable, ids: list[str]) -> list[str]:
+    """The runs with the group first against which the others are compared, which can be chosen among several."""
+    groups = {group.label: group.ids for group in comparison.group_runs(table.only(ids), [comparison.ALL_BUT_SEED])}
+    if len(groups) < 3:
+        return ids
+    oldest = next(label for label, members in groups.items() if ids[0] in members)
+    control = st.pills("against", list(groups), default=oldest, required=True, key=CONTROL, bind="query-params")
+    return sorted(ids, key=lambda run: run not in groups[control or oldest])
 
 
 def said(table: RunTable, metric: str, unpaired: bool) -> list[str]:

@@ -1,19 +1,20 @@
 """The views of the page Compare."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, selection, store_reads, text
+from dashboard import components, links, selection, store_reads, text
 from dashboard.compare import comparison
 from dashboard.compare.comparison import CurveOptions, Group
 from dashboard.figures import group_curves
 from dashboard.figures.chart import Chart
 from dashboard.figures.parallel import parallel_coordinates
 from dashboard.figures.scatter import scatter
+from dashboard.figures.stack import stacked
 from lab.tracking.reading import run_table, summaries
 from lab.tracking.reading.metric_names import SYSTEM, TEST, VALIDATION, is_curve, split_of
 from lab.tracking.reading.run_table import RunTable
@@ -40,8 +41,8 @@ def with_best_values(table: RunTable) -> RunTable:
 def show_curves(
     table: RunTable, groups: Sequence[Group], metrics: Sequence[str], options: CurveOptions
 ) -> list[tuple[str, Chart]]:
-    """A chart for each metric; returns the metrics with their charts, for the report."""
-    shown = []
+    """The curves of each metric, of several over one x axis; returns the metrics with their charts, for the report."""
+    shown, without = [], []
     for metric in metrics:
         run_curves = store_reads.metric_curves(table, table.ids, metric, options.axis)
         if not run_curves:
@@ -49,12 +50,15 @@ def show_curves(
             continue
         values = comparison.colour_values(table, groups, options.colour_by) if options.colour_by else None
         chart = group_curves.group_chart(run_curves, groups, metric, options, values)
-        components.show_chart(chart, f"curves-{metric}", f"curves of {metric}")
         if missing := len(table.ids) - len(run_curves):
-            st.caption(
-                f"{text.count(missing, 'run')} of {len(table.ids):,} did not record {text.escape_markdown(metric)}"
-            )
+            without.append(f"{text.count(missing, 'run')} of {len(table.ids):,} did not record {metric}")
         shown.append((metric, chart))
+    if len(shown) > 1:
+        components.show_chart(stacked(shown), "curves", f"curves of {', '.join(metric for metric, _ in shown)}")
+    elif shown:
+        components.show_chart(shown[0][1], f"curves-{shown[0][0]}", f"curves of {shown[0][0]}")
+    for sentence in without:
+        st.caption(text.escape_markdown(sentence, 200))
     return shown
 
 
@@ -62,7 +66,7 @@ def _show_unrecorded(metric: str) -> None:
     st.info(f"None of these runs recorded {text.escape_markdown(metric)}.")
 
 
-def show_scatter(table: RunTable, labels: dict[str, str], metric: str) -> list[tuple[str, Chart]]:
+def show_scatter(table: RunTable, labels: Mapping[str, str], metric: str) -> list[tuple[str, Chart]]:
     """Any setting or metric against any other."""
     columns = comparison.scatter_columns(table)
     names = [str(name) for name in columns]
@@ -74,7 +78,7 @@ def show_scatter(table: RunTable, labels: dict[str, str], metric: str) -> list[t
     return _scatter(table, columns, x, y, labels, "scatter")
 
 
-def show_time(table: RunTable, labels: dict[str, str], metric: str) -> list[tuple[str, Chart]]:
+def show_time(table: RunTable, labels: Mapping[str, str], metric: str) -> list[tuple[str, Chart]]:
     """A metric against the training time, with the Pareto front."""
     columns = comparison.scatter_columns(table)
     if metric not in columns:
@@ -99,7 +103,7 @@ def _scatter(
     columns: pd.DataFrame,
     x: str,
     y: str,
-    labels: dict[str, str],
+    labels: Mapping[str, str],
     key: str,
     higher: bool | None = None,
     unfinished: Sequence[str] = (),
@@ -118,7 +122,7 @@ def _scatter(
     title = f"{y} against {x}"
     for point in components.show_chart(chart, key, title, selectable=True)[:MAX_CLICKED]:
         if (run := point.get("customdata")) in labels:
-            components.link_to_run(table, str(run))
+            links.link_to_run(table, str(run))
     return [(title, chart)]
 
 

@@ -5,6 +5,7 @@ The colours can be told apart by colour-blind readers.
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -12,7 +13,9 @@ import plotly.graph_objects as go
 COLOURS = ("#0080C8", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8C8C8C")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 MARKERS = ("circle", "square", "diamond", "cross", "triangle-up", "triangle-down", "star", "pentagon")
+SCALE = ((0.0, "#0080C8"), (0.5, "#8C8C8C"), (1.0, "#D55E00"))  # of lines: its ends show on white and on black
 HEIGHT = 420
+LEGEND_HEIGHT = 90  # pixels, of which more entries scroll: on a phone they would take the place of the picture
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,14 @@ def set_layout(figure: go.Figure, y: str, x: str) -> None:
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 10, "r": 10, "t": 30, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "font": {"size": 12}},
+        legend={
+            "orientation": "h",
+            "yanchor": "bottom",
+            "y": 1.02,
+            "x": 0,
+            "font": {"size": 12},
+            "maxheight": LEGEND_HEIGHT,
+        },
         xaxis_title=x,
         yaxis_title=y,
         hovermode="closest",
@@ -40,6 +50,17 @@ def set_layout(figure: go.Figure, y: str, x: str) -> None:
 def colour(style: int) -> str:
     """The colour of the n-th line."""
     return COLOURS[style % len(COLOURS)]
+
+
+def shade(place: float) -> str:
+    """The colour of the scale at a place from 0 to 1."""
+    places, colours = [at for at, _ in SCALE], np.array([_channels(colour) for _, colour in SCALE])
+    return f"rgb({','.join(f'{np.interp(place, places, channel):.0f}' for channel in colours.T)})"
+
+
+def _channels(colour: str) -> list[int]:
+    """Red, green and blue of a colour `#rrggbb`."""
+    return [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
 
 
 def dash(style: int) -> str:
@@ -57,5 +78,5 @@ def rgba(colour: str, opacity: float) -> str:
     if colour.startswith("rgb("):
         red, green, blue = (int(part) for part in colour[4:-1].split(","))
     else:
-        red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+        red, green, blue = _channels(colour)
     return f"rgba({red},{green},{blue},{opacity})"

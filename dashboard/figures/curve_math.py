@@ -78,12 +78,8 @@ def smooth(y: np.ndarray, weight: float, by: Smoothing = "average") -> np.ndarra
         return y
     if by == "Gaussian":
         return _gaussian(y, weight / (1 - weight))
-    result = y.copy()
-    total = norm = 0.0
-    for index in np.flatnonzero(np.isfinite(y)):
-        total = weight * total + (1 - weight) * y[index]
-        norm = weight * norm + (1 - weight)
-        result[index] = total / norm
+    result, finite = y.copy(), np.isfinite(y)
+    result[finite] = pd.Series(y[finite]).ewm(alpha=1 - weight, adjust=True).mean()
     return result
 
 
@@ -117,6 +113,24 @@ def downsample(y: np.ndarray, max_points: int) -> np.ndarray:
     rows = np.arange(bins)
     extremes = np.concatenate([binned[rows, values.argmin(axis=1)], binned[rows, values.argmax(axis=1)]])
     return np.unique(np.concatenate([extremes, finite[[0, -1]], non_finite]))
+
+
+def envelope(data: pd.DataFrame, bins: int) -> pd.DataFrame:
+    """The mean (y), minimum (low) and maximum (high) of the finite y in bins of equally many values.
+
+    `data` has columns x and y, and more finite values than bins; others, at most `bins` of them, are kept as they are.
+    The first and the last x are kept.
+    """
+    finite = np.isfinite(data["y"].to_numpy())
+    x, y = data["x"].to_numpy(float)[finite], data["y"].to_numpy(float)[finite]
+    edges = np.linspace(0, len(y), bins + 1).astype(int)
+    starts, sizes = edges[:-1], np.diff(edges)
+    middle = x[starts + sizes // 2]
+    middle[0], middle[-1] = x[0], x[-1]
+    low, high = np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts)
+    binned = pd.DataFrame({"x": middle, "y": np.add.reduceat(y, starts) / sizes, "low": low, "high": high})
+    others = data.loc[~finite, ["x", "y"]].head(bins)
+    return pd.concat([binned, others]).sort_values("x", kind="stable", ignore_index=True) if len(others) else binned
 
 
 def robust_range(y: np.ndarray) -> tuple[float, float] | None:

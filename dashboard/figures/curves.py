@@ -7,19 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.colors import sample_colorscale
 
 from dashboard import text
 from dashboard.figures import curve_math
-from dashboard.figures.chart import Chart, colour, dash, marker, rgba, set_layout
+from dashboard.figures.chart import SCALE, Chart, colour, dash, marker, rgba, set_layout, shade
 
 MAX_POINTS = 20_000  # in one figure; a browser draws this many without a noticeable delay
 MAX_POINTS_PER_CURVE = 800
 MIN_POINTS_PER_CURVE = 100
 MAX_POINTS_WITH_MARKERS = 40
 MAX_IN_LEGEND = 10  # lines whose legend stands above the figure; of more it stands beside it, and scrolls
-SCALE = "Viridis"
 BAND_OPACITY = 0.18
+ENVELOPE_OPACITY = 0.35  # more, so that a single value far from the others is seen
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Line:
     @property
     def colour(self) -> str:
         """The colour of the line."""
-        return colour(self.style) if self.shade is None else str(sample_colorscale(SCALE, [self.shade])[0])
+        return colour(self.style) if self.shade is None else shade(self.shade)
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,8 @@ def curve_chart(
     `bar` explains the shades of the lines in place of a legend.
     """
     max_points = max(MIN_POINTS_PER_CURVE, min(MAX_POINTS_PER_CURVE, MAX_POINTS // max(1, len(lines))))
-    thinned = [_downsample(line.data, max_points) for line in lines]
+    with_envelope = len(lines) <= MAX_IN_LEGEND
+    thinned = [_thin(line, max_points, with_envelope) for line in lines]
     # One call on plain dictionaries: 500 traces made one by one (go.Scatter, add_trace) take twice as long.
     figure = go.Figure(
         [trace for line, data in zip(lines, thinned, strict=True) for trace in _traces(line, data, max_points)]
@@ -78,6 +78,8 @@ def curve_chart(
         figure.update_yaxes(type="log")
     shown, total = sum(len(data) for data in thinned), sum(len(line.data) for line in lines)
     notes = [f"{shown:,} of {text.count(total, 'point')}"] if shown < total else []
+    if any("low" in data and "low" not in line.data for line, data in zip(lines, thinned, strict=True)):
+        notes.append("line: the mean of neighbouring points, band: from their minimum to their maximum")
     table = pd.concat([line.data.assign(curve=line.label) for line in lines]) if lines else pd.DataFrame()
     return Chart(figure, (*notes, *_notes_on_missing(lines, log)), table)
 
@@ -90,6 +92,14 @@ def _bar_trace(bar: ColourBar) -> dict[str, Any]:
     return {"type": "scatter", "x": [None], "y": [None], "mode": "markers", "marker": marker, "hoverinfo": "skip"}
 
 
+def _thin(line: Line, max_points: int, with_envelope: bool) -> pd.DataFrame:
+    """At most `max_points` points of a line: means with an envelope from minimum to maximum, else the extremes."""
+    has_band = "low" in line.data or line.shade is not None
+    if with_envelope and not has_band and int(np.isfinite(line.data["y"]).sum()) > max_points:
+        return curve_math.envelope(line.data, max_points // 2)
+    return _downsample(line.data, max_points)
+
+
 def _downsample(data: pd.DataFrame, max_points: int) -> pd.DataFrame:
     return data.iloc[curve_math.downsample(data["y"].to_numpy(), max_points)]
 
@@ -99,7 +109,8 @@ def _traces(line: Line, data: pd.DataFrame, max_points: int) -> Iterator[dict[st
     if line.raw is not None:
         yield _raw_trace(line, _downsample(line.raw, max_points))
     if "low" in data and data["low"].notna().any():
-        yield _band_trace(line, data[data["low"].notna()])
+        opacity = BAND_OPACITY if "low" in line.data else ENVELOPE_OPACITY
+        yield _band_trace(line, data[data["low"].notna()], opacity)
     yield _line_trace(line, data)
     if (non_finite := ~np.isfinite(data["y"])).any() and not non_finite.all():
         yield _non_finite_trace(line, data, non_finite)
@@ -135,12 +146,12 @@ def _raw_trace(line: Line, data: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _band_trace(line: Line, data: pd.DataFrame) -> dict[str, Any]:
+def _band_trace(line: Line, data: pd.DataFrame, opacity: float) -> dict[str, Any]:
     return _background_trace(line) | {
         "x": np.concatenate([data["x"], data["x"][::-1]]),
         "y": np.concatenate([data["high"], data["low"][::-1]]),
         "fill": "toself",
-        "fillcolor": rgba(line.colour, BAND_OPACITY),
+        "fillcolor": rgba(line.colour, opacity),
         "line": {"width": 0},
     }
 

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard import text
-from dashboard.figures.chart import HEIGHT, Chart
+from dashboard.figures.chart import HEIGHT, SCALE, Chart
 
 UNSET = "unset"
 BELOW = 0.15  # of the range of an axis, where the tick of rows without the setting lies
@@ -27,7 +27,7 @@ def parallel_coordinates(values: pd.DataFrame, metric: str) -> Chart:
         {"label": text.escape_html(str(name), 24), **(_numbers(column) if _is_number(column) else _names(column))}
         for name, column in values.items()
     ]
-    line = {"color": values[metric].to_numpy(float), "colorscale": "Cividis", "showscale": True}
+    line = {"color": values[metric].to_numpy(float), "colorscale": SCALE, "showscale": True}
     figure = go.Figure(go.Parcoords(dimensions=dimensions, line=line))
     figure.update_layout(height=HEIGHT, margin={"l": 70, "r": 40, "t": 60, "b": 30})
     return Chart(figure, (), values.reset_index())

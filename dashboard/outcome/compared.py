@@ -1,5 +1,7 @@
 """The confusion matrices of several runs, and the difference of two."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from dashboard import components, text
@@ -10,7 +12,7 @@ from lab.tracking.reading.run_table import RunTable
 MAX_MATRICES = 12
 
 
-def show_confusion_matrices(table: RunTable, labels: dict[str, str]) -> list[tuple[str, Chart]]:
+def show_confusion_matrices(table: RunTable, labels: Mapping[str, str]) -> list[tuple[str, Chart]]:
     """The difference of two confusion matrices, then all of them side by side; returns them for the report."""
     shown = _show_difference(table, labels)
     columns = st.columns(min(3, max(1, len(table.ids))))
@@ -33,7 +35,7 @@ def show_confusion_matrices(table: RunTable, labels: dict[str, str]) -> list[tup
     return shown
 
 
-def _show_difference(table: RunTable, labels: dict[str, str]) -> list[tuple[str, Chart]]:
+def _show_difference(table: RunTable, labels: Mapping[str, str]) -> list[tuple[str, Chart]]:
     """The second of two chosen runs minus the first, where they have the same classes."""
     found = {run: matrix for run in table.ids[:MAX_MATRICES] if (matrix := reads.confusion_matrix(run))}
     if len(found) < 2:

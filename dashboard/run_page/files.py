@@ -10,6 +10,7 @@ from lab.tracking.reading.run_table import RunTable
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 TEXT_SUFFIXES = (".txt", ".yaml", ".yml", ".json", ".csv", ".diff", ".md", ".log", ".py")
+SHOWN_SUFFIXES = (*IMAGE_SUFFIXES, *TEXT_SUFFIXES)
 LANGUAGES = {".json": "json", ".yaml": "yaml", ".yml": "yaml", ".diff": "diff", ".py": "python"}
 MAX_DOWNLOAD = 500_000_000  # bytes
 
@@ -24,7 +25,8 @@ def show_files(table: RunTable, run: str) -> None:
     with left:
         components.show_table(pd.DataFrame({"file": list(sizes), "bytes": list(sizes.values())}))
     with right:
-        path = st.selectbox("File", list(sizes), key="file", bind="query-params")
+        shown = next((number for number, name in enumerate(sizes) if name.endswith(SHOWN_SUFFIXES)), 0)
+        path = st.selectbox("File", list(sizes), shown, key="file", bind="query-params")
         if path:
             _show_file(run, path, sizes[path])
 

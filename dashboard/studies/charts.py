@@ -34,6 +34,13 @@ def best_trials(trials: pd.DataFrame, maximize: bool, links: Mapping[int, str]) 
     return found.assign(open=[links.get(int(number)) for number in best["number"]])
 
 
+def numeric_settings(trials: pd.DataFrame) -> list[str]:
+    """The searched settings that are numbers and differ, those of the optimizer first."""
+    names = [str(name) for name in trials if name not in BESIDE_SETTINGS]
+    varied = [name for name in names if pd.api.types.is_numeric_dtype(trials[name]) and trials[name].nunique() > 1]
+    return sorted(varied, key=lambda name: not name.startswith("optimizer."))
+
+
 def history_chart(trials: pd.DataFrame, maximize: bool, winners: pd.DataFrame | None = None) -> Chart:
     """The value of every trial by its state, and the best so far; of trials that ended early, their last value.
 

@@ -72,7 +72,7 @@ def runs_of_trials(table: RunTable, study: str) -> dict[int, str]:
     runs = tags.index[(tags["lab.kind"] == "trial") & (tags["lab.study"] == study)]
     numbers = pd.to_numeric(tags.loc[runs, "lab.trial"], errors="coerce").dropna()
     pairs = [(int(number), str(run)) for run, number in numbers.items()]
-    return {number: f"/run?run={selection.format_ids([run], table)}" for number, run in reversed(pairs)}
+    return {number: selection.run_address(table, run) for number, run in reversed(pairs)}
 
 
 def run_of_study(table: RunTable, study: str) -> str | None:

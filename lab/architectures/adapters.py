@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
+PADDING = 0  # the token after the last one of a text
 MAX_DEVIATION = 10.0  # standard deviations; a value further from the mean is more often an error than a measurement
 
 
@@ -15,20 +16,31 @@ class Embedded(nn.Module):
 
     `embedded` maps the index of each such column to (number of known categories, width of the embedding). The code
     after the last known category stands for every unknown one; its embedding is the mean of the known ones. The
-    other columns come first, clipped to ±10 standard deviations.
+    other columns come first, clipped to ±10 standard deviations. `texts` maps the first column of a text and the one
+    after its last to (number of tokens, width): of its tokens, 0 after the last one, the mean of the embeddings is
+    taken (Joulin et al. 2016, arXiv 1607.01759).
     Shapes: (N, columns) to the output of `architecture` for (N, width).
     """
 
     plain: Tensor
 
-    def __init__(self, architecture: nn.Module, columns: int, embedded: Mapping[int, tuple[int, int]]):
+    def __init__(
+        self,
+        architecture: nn.Module,
+        columns: int,
+        embedded: Mapping[int, tuple[int, int]],
+        texts: Mapping[tuple[int, int], tuple[int, int]] | None = None,
+    ):
         super().__init__()
-        plain = [index for index in range(columns) if index not in embedded]
+        self.texts = list(texts or {})
+        others = {*embedded, *(index for first, end in self.texts for index in range(first, end))}
+        plain = [index for index in range(columns) if index not in others]
         self.register_buffer("plain", torch.tensor(plain, dtype=torch.int64), persistent=False)
         self.indices = list(embedded)
         self.embeddings = nn.ParameterList(
             nn.Parameter(torch.randn(categories, width) / width**0.5) for categories, width in embedded.values()
         )
+        self.tokens = nn.ModuleList(MeanEmbedding(*sizes) for sizes in (texts or {}).values())
         self.architecture = architecture
 
     def forward(self, x: Tensor) -> Tensor:
@@ -37,7 +49,24 @@ class Embedded(nn.Module):
         for index, known in zip(self.indices, self.embeddings, strict=True):
             with_unknown = torch.cat([known, known.mean(0, keepdim=True)])
             parts.append(with_unknown[x[:, index].long()])
+        for (first, end), tokens in zip(self.texts, self.tokens, strict=True):
+            parts.append(tokens(x[:, first:end].long()))
         return self.architecture(torch.cat(parts, dim=1))
+
+
+class MeanEmbedding(nn.Module):
+    """Token numbers (N, L) to the mean of their embeddings (N, width); PADDING does not count."""
+
+    def __init__(self, tokens: int, width: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(tokens, width) / width)  # tokens never seen say next to nothing
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """(N, L) to (N, width)."""
+        if not torch.compiler.is_exporting():  # in ONNX it would be a loop over the samples
+            return embedding_bag(numbers, self.weight, mode="mean", padding_idx=PADDING)
+        real = (numbers != PADDING).unsqueeze(2)
+        return (self.weight[numbers] * real).sum(1) / real.sum(1)
 
 
 class TokenEmbedding(nn.Module):

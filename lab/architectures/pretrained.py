@@ -23,12 +23,19 @@ CHANNELS = 3  # red, green and blue, of which pretrained weights are
 
 @dataclass(frozen=True)
 class Pretrained:
-    """What was loaded from which weights, with their hash; and the mean and deviation that they expect of pixels."""
+    """What was loaded from which weights, with their hash; and the mean and deviation that they expect of pixels.
 
-    loaded: Loaded
+    `loaded` is None where a checkpoint has the weights.
+    """
+
+    loaded: Loaded | None
     weights: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+
+class InCheckpoint(str):
+    """A setting `weights` of a network whose checkpoint is loaded next: they are not read, and may be gone by now."""
 
 
 class Normalised(nn.Module):
@@ -94,13 +101,15 @@ def network_of(module_name: str, name: str) -> Callable[..., nn.Module]:
 
 
 def _loaded(library: Library, name: str, network: nn.Module, weights: str, normalise: str) -> Pretrained:
+    mean, std = library.statistics(name) if normalise == "weights" else ((), ())
+    if isinstance(weights, InCheckpoint):
+        return Pretrained(None, str(weights), mean, std)
     state, pinned = _read(library, name, weights)
     first = _first_convolution(network)
     if first is not None:
         state = _with_channels(state, f"{first[0]}.weight", first[1].in_channels // first[1].groups)
     with _naming_the_setting():
         loaded = loading.load(network, state, files.unpinned(pinned)[0])
-    mean, std = library.statistics(name) if normalise == "weights" else ((), ())
     return Pretrained(loaded, pinned, mean, std)
 
 

@@ -221,7 +221,7 @@ def _promote(options: argparse.Namespace) -> int:
     if note := models.undecided(run):
         print(note)
     print(f"\nexport MLFLOW_TRACKING_URI={store.without_password(store.tracking_uri())}")
-    print(f"python -c 'import mlflow; print(mlflow.pyfunc.load_model(\"{version.uri}\"))'")
+    print(f".venv/bin/python -c 'import mlflow; print(mlflow.pyfunc.load_model(\"{version.uri}\"))'")
     return 0
 
 

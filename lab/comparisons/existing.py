@@ -12,7 +12,7 @@ from lab.comparisons.statistics import verdicts
 from lab.comparisons.statistics.design import Design, Rule, Verdict
 from lab.errors import LabError, did_you_mean
 from lab.tracking import store
-from lab.tracking.reading import directions, stored_runs
+from lab.tracking.reading import definitions, directions, stored_runs
 from lab.tracking.reading.metric_names import TEST, split_of
 from lab.tracking.reading.stored_runs import StoredRun
 from lab.tracking.reading.summaries import best_value
@@ -69,12 +69,16 @@ def _check_metric(runs: Sequence[StoredRun], metric: str) -> None:
     known = {name.removeprefix("at_best/") for run in runs for name in run.metrics}
     if metric not in known:
         raise LabError(f"--metric: run {runs[0].id[:8]} has no '{metric}'; {did_you_mean(metric, known)}")
+    if setting := definitions.differing(metric, [run.params for run in runs]):
+        raise LabError(f"--metric: these runs differ in {setting}: {metric} is not the same in each; choose another")
 
 
 def _direction(runs: Sequence[StoredRun], how: How) -> bool:
     """Whether a higher value is better: as the runs say, else as a known name says, else as the user says."""
     recorded = directions.of_runs(how.metric, [run.tags for run in runs], [run.metrics for run in runs])
     said = how.higher_is_better
+    if directions.contradictory(how.metric, [run.tags.get(directions.TAG) for run in runs]):
+        raise LabError(f"--metric: a higher {how.metric} is better in some of these runs and worse in others")
     if recorded is None and said is None:
         raise LabError(
             f"--metric: nothing says whether a higher {how.metric} is better; "

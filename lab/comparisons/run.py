@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from lab.comparisons import page
 from lab.comparisons.comparison import Comparison
@@ -19,7 +20,7 @@ from lab.parallel.jobs import prepared_data, resolution_of
 from lab.parallel.workers import Workers, open_workers
 from lab.signals import stop_on_signals
 from lab.tracking import store
-from lab.tracking.reading import directions
+from lab.tracking.reading import definitions, directions
 from lab.tracking.writing.outbox import Delivery, Outbox
 from lab.tracking.writing.tracker import Tracker
 from lab.training import provenance
@@ -29,6 +30,7 @@ from lab.training.rehearsal import whole_batch
 from lab.training.results import artifacts
 
 OnProgress = Callable[[Findings], None]
+IN_EVERY_RUN = {"seconds_per_epoch": False}  # whatever the metrics of its task
 
 
 @dataclass(frozen=True)
@@ -97,21 +99,41 @@ def _check_plan(plan: Plan, scores: StoredScores) -> None:
 def all_directions(comparison: Comparison) -> dict[str, bool]:
     """The metrics of all arms, and whether higher is better; rehearses every arm, raises LabError with all errors."""
     errors: list[str] = []
-    found = {"seconds_per_epoch": False}
+    arms: dict[str, _Measured] = {}
     for name in comparison.arms:
         try:
             arm = comparison.on_fold(name)
             built = build(arm, prepared_data(arm))
             whole_batch.rehearse(built)
-            found |= built.observer.directions()
+            arms[name] = _Measured(built.experiment.settings(), {**IN_EVERY_RUN, **built.observer.directions()})
         except LabError as error:
             errors += [f"arms.{name}: {line}" for line in error.lines]
     if errors:
         raise LabError(*errors)
-    if comparison.metric not in found:
-        near = did_you_mean(comparison.metric, found)
-        raise LabError(f"metric: the runs have no '{comparison.metric}'; {near}")
-    return found
+    _check_measure(comparison.metric, arms)
+    return {metric: up for each in arms.values() for metric, up in each.directions.items()}
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """The settings of an arm, and its metrics with whether higher is better."""
+
+    settings: dict[str, Any]
+    directions: dict[str, bool]
+
+
+def _check_measure(metric: str, arms: Mapping[str, _Measured]) -> None:
+    """Raise LabError where the metric is not measured in every arm, or is not the same in all of them."""
+    known = {name for arm in arms.values() for name in arm.directions}
+    without = [name for name, arm in arms.items() if metric not in arm.directions]
+    if metric not in known:
+        raise LabError(f"metric: the runs have no '{metric}'; {did_you_mean(metric, known)}")
+    if without:
+        raise LabError(f"metric: {', '.join(without)} {'has' if len(without) == 1 else 'have'} no '{metric}'")
+    if len({arm.directions[metric] for arm in arms.values()}) > 1:
+        raise LabError(f"metric: a higher {metric} is better in some arms and worse in others")
+    if setting := definitions.differing(metric, [arm.settings for arm in arms.values()]):
+        raise LabError(f"metric: the arms differ in {setting}: {metric} is not the same in each; choose another")
 
 
 def _run(

@@ -1,7 +1,7 @@
 """What an architecture has to know of the data: the shape of a sample, and layers that it needs in front."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -69,13 +69,15 @@ class Sizes:
 
 @dataclass(frozen=True)
 class EmbeddedColumns:
-    """Input adapter: some of the input's `columns` hold category codes and are embedded.
+    """Input adapter: some of the input's `columns` hold category codes or the tokens of a text, and are embedded.
 
-    `categories` maps the index of each such column to its number of known categories.
+    `categories` maps the index of each column of codes to its number of known categories; `texts` the first column of
+    a text and the one after its last to (number of tokens, width of the embedding). Of a text the mean is taken.
     """
 
     columns: int
     categories: Mapping[int, int]
+    texts: Mapping[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
 
     def embeddings(self) -> dict[int, tuple[int, int]]:
         """Index of the column to (number of categories, width of the embedding)."""
@@ -84,7 +86,9 @@ class EmbeddedColumns:
     @property
     def width(self) -> int:
         """The number of features that the architecture sees."""
-        return self.columns - len(self.categories) + sum(width for _, width in self.embeddings().values())
+        tokens = sum(end - first for first, end in self.texts)
+        widths = sum(width for _, width in (*self.embeddings().values(), *self.texts.values()))
+        return self.columns - len(self.categories) - tokens + widths
 
 
 @dataclass(frozen=True)

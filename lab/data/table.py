@@ -1,5 +1,6 @@
-"""Tables from CSV or Parquet files: numbers, categories and dates, with missing values."""
+"""Tables from CSV or Parquet files: numbers, categories, dates and texts, with missing values."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -19,6 +20,7 @@ from lab.data.reading.targets import targets
 from lab.data.reading.times import dates
 from lab.data.sizes import EmbeddedColumns
 from lab.data.splitting.split_columns import TableSplits
+from lab.data.text import columns
 from lab.display.numbers import counted
 from lab.errors import LabError
 
@@ -33,7 +35,8 @@ class Table(SampleDataModule):
 
     `path` is relative to the working directory. `drop` lists columns to ignore, `keep` columns that look like
     identifiers but are features, `categorical` numeric columns to treat as categories. A categorical column is
-    one-hot encoded up to 10 categories and embedded above that, unless `categories` says otherwise.
+    one-hot encoded up to 10 categories and embedded above that, unless `categories` says otherwise. Of the columns of
+    `text`, words, pairs of words and n-grams are embedded, and their mean is an input beside the others.
 
     Rows with the same value in the column `group`, such as a patient's, are on one side of every split; with
     `order_by`, such as a date, the last rows are the test; `split` is a column that says train, val or test;
@@ -61,6 +64,7 @@ class Table(SampleDataModule):
         keep: list[str] | tuple[str, ...] = (),
         categorical: list[str] | tuple[str, ...] = (),
         categories: column_types.CategoryChoice = "auto",
+        text: list[str] | tuple[str, ...] = (),
         group: str | None = None,
         order_by: str | None = None,
         split: str | None = None,
@@ -89,6 +93,7 @@ class Table(SampleDataModule):
         self.keep = keep
         self.categorical = categorical
         self.categories = categories
+        self.free_texts = text
         self.weight = weight
         self.rows = TableSplits(group, order_by, split, {"val": val_path, "test": test_path})
         self.missing = marks_of(missing)
@@ -98,8 +103,9 @@ class Table(SampleDataModule):
         self._samples: Samples | None = None
         self.date_format = None if date_format is None else dates.check(date_format)
         self.lists = self.predicted if task == "multilabel" and len(self.predicted) == 1 else []  # of labels
-        texts = [*categorical, *self.lists]
+        texts = [*categorical, *text, *self.lists]
         self.reading = Reading(separator, text_encoding, decimal, thousands, self.missing, skip_rows, texts)
+        self.reading = replace(self.reading, long_texts=bool(text))
 
     def read(self) -> Samples:
         """All rows, without the target; read once, and kept until they are prepared."""
@@ -136,6 +142,7 @@ class Table(SampleDataModule):
         self.settings = column_types.Settings(
             self.categorical,
             self.keep,
+            self.free_texts,
             number_formats.Choice(self.reading.decimal, self.reading.thousands, file.usual_marks()),
             self.missing,
             file.decimal,
@@ -159,17 +166,16 @@ class Table(SampleDataModule):
                     raise LabError(f"data.{setting}: '{name}' is the target; leave it out of the list")
         for setting, name in self.rows.columns.items():
             column_types.check_names([name], frame, f"data.{setting}")
-        if self.weight is not None:
-            self._check_weight(self.weight, frame)
-        return frame
-
-    def _check_weight(self, name: str, frame: pd.DataFrame) -> None:
-        """Raise LabError where the weights are in no column, or in one that has another use."""
-        column_types.check_names([name], frame, "data.weight")
         uses = {"target": self.predicted, **{setting: [column] for setting, column in self.rows.columns.items()}}
         uses |= {setting: list(getattr(self, setting)) for setting in ("drop", "keep", "categorical")}
-        if other := next((setting for setting, columns in uses.items() if name in columns), None):
-            raise LabError(f"data.weight: '{name}' is named by data.{other} too; a column has one use")
+        if self.weight is not None:
+            _check_single_use("weight", self.weight, frame, uses | {"text": list(self.free_texts)})
+        for name in self.free_texts:
+            _check_single_use("text", name, frame, uses)
+            columns.check(frame[name])
+            if list(self.free_texts).count(name) > 1:
+                raise LabError(f"data.text: '{name}' is named twice; name it once")
+        return frame
 
     def _with_target(self, frame: pd.DataFrame, given: NDArray[np.str_]) -> tuple[pd.DataFrame, NDArray[np.str_]]:
         """The rows that have a target, where those without are to be skipped."""
@@ -255,14 +261,23 @@ class Table(SampleDataModule):
             raise LabError(f"data.date_format: no column has dates such as {dates.example(chosen)} in all cells")
 
     def scale(self, x: NDArray[np.float32], train: NDArray[np.int64]) -> Scale:
-        """Statistics of every column; category codes are not scaled."""
+        """Statistics of every column; category codes and tokens are not scaled."""
         scale = super().scale(x, train)
-        codes = list(self.encoding.embedded())
+        tokens = [index for first, end in self.encoding.texts() for index in range(first, end)]
+        codes = [*self.encoding.embedded(), *tokens]
         scale.mean[codes], scale.std[codes] = 0.0, 1.0
         return scale
 
     def _prepare(self) -> None:
         super()._prepare()
         self._samples = None
-        self.input_adapter = EmbeddedColumns(len(self.encoding.names()), self.encoding.embedded())
+        texts = {place: (tokens, columns.WIDTH) for place, tokens in self.encoding.texts().items()}
+        self.input_adapter = EmbeddedColumns(len(self.encoding.names()), self.encoding.embedded(), texts)
         self.sizes = replace(self.sizes, input_shape=(self.input_adapter.width,))
+
+
+def _check_single_use(setting: str, name: str, frame: pd.DataFrame, uses: Mapping[str, Sequence[str]]) -> None:
+    """Raise LabError for a name that is no column, or one that has another use."""
+    column_types.check_names([name], frame, f"data.{setting}")
+    if other := next((other for other, columns in uses.items() if name in columns), None):
+        raise LabError(f"data.{setting}: '{name}' is named by data.{other} too; a column has one use")

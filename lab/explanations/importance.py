@@ -122,9 +122,8 @@ def _features(data: DataModule) -> Iterator[Part]:
 
 def _series_parts(encoding: SeriesEncoding) -> Iterator[Part]:
     """Each channel with all its lags, if there are several; then each block of lags, of all channels together."""
-    channels = [*encoding.columns, *(["missing values"] if encoding.gaps == "mask" else [])]
-    if len(channels) > 1:
-        for number, name in enumerate(channels):
+    if len(encoding.channels) > 1:
+        for number, name in enumerate(encoding.channels):
             yield Part(name, "channel", (slice(None), number))
     for block in reversed(np.array_split(np.arange(encoding.window), min(LAG_BLOCKS, encoding.window))):
         first, last = encoding.window - int(block[-1]), encoding.window - int(block[0])

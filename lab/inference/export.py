@@ -127,7 +127,7 @@ def _safetensors_outputs(model: Model, path: Path) -> Callable[[Outputs], Output
     """The original's graph with the weights in the file."""
     from safetensors.torch import load_file
 
-    network, prefix = model.program.module(), _prefix(model)
+    network, prefix = model.module, _prefix(model)
     loaded = load_file(path)
     weights = {
         name: loaded[name.removeprefix(prefix)] if name.startswith(prefix) else original

@@ -2,8 +2,9 @@
 
 import json
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,11 +98,15 @@ class Model:
 
     def outputs(self, encoded: NDArray[Any]) -> NDArray[np.float32]:
         """Probabilities (N, classes) or values (N, T) for encoded samples (N, ...)."""
-        network: Callable[[torch.Tensor], torch.Tensor] = self.program.module()
         together = max(MOST_VALUES // encoded.shape[1], 1) if self.encoding.kind == "text" else BATCH_SIZE
         with torch.inference_mode():
-            parts = [network(part).numpy() for part in torch.from_numpy(encoded).split(together)]
+            parts = [self.module(part).numpy() for part in torch.from_numpy(encoded).split(together)]
         return np.concatenate(parts)
+
+    @cached_property
+    def module(self) -> nn.Module:
+        """The program as a module of encoded samples, made once: it takes longer than what a small network does."""
+        return self.program.module()
 
     def network(self) -> nn.Module:
         """The trained network alone, without gradients: standardised inputs (N, ...) to raw outputs, such as logits.
@@ -159,7 +164,10 @@ def forecasts(
     tables = []
     for (name, rows), forecast in zip(encoding.split(raw), values, strict=True):
         table = pd.DataFrame(forecast.T, columns=columns)
-        if encoding.time in rows.columns:
+        if encoding.parts and encoding.time in rows.columns:
+            following = _next_dates(rows[encoding.time], len(table), encoding.step)
+            table = pd.DataFrame(encoding.parts.taken_apart(following, rows)).join(table)
+        elif encoding.time in rows.columns:
             table.insert(0, str(encoding.time), following_times(rows[encoding.time], len(table), encoding))
         else:
             table.insert(0, "step", np.arange(1, len(table) + 1))

@@ -26,10 +26,9 @@ def write(model: Model, prompt: str, length: int = 200, temperature: float = 1.0
     encoding.check(prompt, "--prompt")
     random = np.random.default_rng(seed)
     tokens = encoding.numbers(prompt).tolist()
-    network = model.program.module()
     with torch.inference_mode():
         for _ in range(length):
-            probabilities = _next(network, tokens[-encoding.length :], encoding.length)
+            probabilities = _next(model.module, tokens[-encoding.length :], encoding.length)
             tokens.append(_drawn(probabilities, temperature, random))
     return "".join(encoding.vocabulary[token - 1] for token in tokens)
 

@@ -88,7 +88,7 @@ def mixing_for(kind: Kind | None, alpha: float, data: DataModule) -> Mixing | No
     if data.sizes.padded:
         raise LabError("data.mix: sequences of unequal lengths have no mixture")
     if isinstance(data.input_adapter, EmbeddedColumns):
-        raise LabError("data.mix: some columns hold categories, and half of one and half of another is none")
+        raise LabError("data.mix: some columns hold categories or texts, and half of one and half of another is none")
     if kind == "cutmix" and data.task != "classification":
         raise LabError(f"data.mix: cutmix is for classes; use mixup for {data.task}")
     if kind == "cutmix" and len(data.sizes.input_shape) < 2:

@@ -12,6 +12,7 @@ import torch
 from lab.config import schema
 from lab.config.sections import part
 from lab.data.base import DataModule
+from lab.data.encodings.table import Date
 from lab.data.images import Images
 from lab.data.loaders import without_weights
 from lab.data.reading import class_folders, table_files
@@ -67,7 +68,7 @@ def inspect(
         raise LabError(f"data: must be a mapping, not {given!r}")
     for name in OPTIONS.keys() & given.keys():
         raise LabError(f"data.{name}: use {OPTIONS[name]} instead")
-    kind, names = (kind, None) if kind not in (None, "table") else kind_and_names(path, target, given, kind)
+    kind, names = (kind, None) if kind not in (None, "table") else kind_and_names(path, target, given, kind, model)
     if kind == "table":
         return _table(path, target, given, names or [])
     if kind == "text":
@@ -83,7 +84,7 @@ def check_kind(kind: str | None) -> None:
 
 
 def kind_and_names(
-    path: str, target: str | None, given: Mapping[str, Any], chosen: str | None
+    path: str, target: str | None, given: Mapping[str, Any], chosen: str | None, model: str | None = None
 ) -> tuple[str, list[str] | None]:
     """The kind of data at a path, unless it is chosen, and the names of the columns, if it has rows.
 
@@ -105,7 +106,7 @@ def kind_and_names(
         return "images", names
     if series_inspection.is_series(frame, target):
         return "series", names
-    return ("text" if text_inspection.is_text(frame, target) else "table"), names
+    return ("text" if text_inspection.is_text(frame, target, model) else "table"), names
 
 
 def _has_texts(folder: Path) -> bool:
@@ -126,11 +127,17 @@ def _read(path: str, given: Mapping[str, Any]) -> pd.DataFrame:
 
 def _table(path: str, target: str | None, given: Mapping[str, Any], names: Sequence[str]) -> Inspection:
     settings = table_inspection.settings_of(path, target, names, given)
-    settings |= table_inspection.as_labels(settings, _read(path, given))
+    frame = _read(path, given)
+    settings |= table_inspection.as_labels(settings, frame)
+    texts = text_inspection.beside_others(frame, settings)
+    settings |= texts
     data, split = table_inspection.with_split(settings, given)
     samples = data.read()
     data.prepare()
     facts = [("rows", f"{len(samples.x):,}, {len(names)} columns"), *_without_reason(data.notes, split), *split]
+    facts += [("text", f"{', '.join(map(repr, found))}; --kind text reads texts alone") for found in texts.values()]
+    if any(isinstance(column, Date) for column in data.encoding.columns):
+        facts += [("time", text) for text in series_inspection.irregular(frame, target)]
     facts += [("weights", hint) for hint in table_inspection.weights(samples, data)]
     facts += [*(("classes", text) for text in _balance(data)), *_order(data)]
     facts += [(kind, f"{len(found)}: {_listed(found)}") for kind, found in table_inspection.columns(data.encoding)]

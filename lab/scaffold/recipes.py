@@ -12,6 +12,7 @@ from lab.scaffold.inspection import Inspection
 FEW_ROWS = 2_000  # training samples below which regularization matters more than size
 STEPS = 2_000  # optimizer steps of a whole training
 STEPS_FOR_FEW_ROWS = 1_500
+STEPS_FOR_WORDS = 500  # of a table with texts: more of them learn the words of each row by heart
 MIN_EPOCHS, MAX_EPOCHS = 5, 150
 
 
@@ -27,12 +28,14 @@ def choose(inspection: Inspection, model: str | None) -> Choice:
     """A starting point; `model` overrides the architecture; raises LabError if there is no such architecture."""
     if model is not None and ":" not in model and "." not in model and model not in SHIPPED["model"]:
         raise LabError(f"--model: no such kind '{model}'; {did_you_mean(model, SHIPPED['model'])}")
-    few = inspection.rows < FEW_ROWS
+    words = inspection.settings["kind"] == "table" and bool(inspection.settings.get("text"))
+    few = inspection.rows < FEW_ROWS or words
     section, why = _architecture(inspection, few)
     if model not in (None, section["kind"]):
         section, why = {"kind": model}, "Chosen with --model."
     batch_size = _batch_size(inspection.rows)
-    epochs = _epochs(inspection.rows, batch_size, STEPS_FOR_FEW_ROWS if few else STEPS)
+    steps = STEPS_FOR_FEW_ROWS if few else STEPS
+    epochs = _epochs(inspection.rows, batch_size, STEPS_FOR_WORDS if words else steps)
     rate, decay = (0.003, 0.1) if inspection.data.task == "language" else (0.005, 0.5 if few else 0.1)
     sections: dict[str, Any] = {
         "data": {**inspection.settings, "batch_size": batch_size},
@@ -46,12 +49,16 @@ def choose(inspection: Inspection, model: str | None) -> Choice:
     much = "Strong" if decay > 0.1 else "Some"
     reasons = {
         "model": why,
-        "optimizer": f"{much} weight decay, since there are {inspection.rows:,} training samples.",
+        "optimizer": f"{much} weight decay, since there are {_why_decay(inspection, words)}.",
         "scheduler": "The learning rate rises, then falls to 0, so that the last epochs converge.",
         "trainer": f"About {math.ceil(inspection.rows / batch_size) * epochs:,} steps in total.",
         "search": "What `lab study` searches.",
     }
     return Choice(sections, reasons)
+
+
+def _why_decay(inspection: Inspection, words: bool) -> str:
+    return "texts, whose words are many" if words else f"{inspection.rows:,} training samples"
 
 
 def _architecture(inspection: Inspection, few: bool) -> tuple[dict[str, Any], str]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from lab.config.sections import part
 from lab.data.encodings.table import Category, Date, Number, TableEncoding
+from lab.data.encodings.text import FreeText
 from lab.data.loaders import without_weights
 from lab.data.reading import column_types
 from lab.data.reading.targets import label_lists
@@ -121,7 +122,13 @@ def columns(encoding: TableEncoding) -> Iterator[tuple[str, list[str]]]:
         if isinstance(column, Category)
     ]
     dates = [column.name for column in encoding.columns if isinstance(column, Date)]
-    for kind, found in (("numbers", numbers), ("categories", categories), ("dates", dates)):
+    texts = [
+        f"{text.name} ({len(text.tokenizer.vocabulary):,} words)"
+        for text in encoding.columns
+        if isinstance(text, FreeText)
+    ]
+    kinds = {"numbers": numbers, "categories": categories, "dates": dates, "texts": texts}
+    for kind, found in kinds.items():
         if found:
             yield kind, found
 

@@ -1,24 +1,22 @@
 """Inspection of texts: which column of a table has them, and what to watch out for."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from lab.data.encodings.text import TEXT_FILE
 from lab.data.reading import column_types, table_files
 from lab.data.splitting import given_splits
+from lab.data.text import fitting
 from lab.data.text.texts import Text
 from lab.errors import LabError, did_you_mean
 from lab.scaffold.proposed_splits import overrides_split, proposal, repeats_identifiers
 from lab.scaffold.table_inspection import COMMON_TARGETS
 
+READERS = ("bag", "textcnn", "conv1d", "lstm", "gru", "transformer")
 LEAST_WORDS = 4  # in a text, on average
-MANY_WORDS = 8  # on average: no names or addresses
-SHORT = 60  # words up to which n-grams of all words are few enough
-FEW_TEXTS, BUCKETS, MANY_BUCKETS = 2_000, 10_000, 50_000
 LEAST_DIFFERENT = 0.5  # share of the texts
 MAX_CELLS = 2_000  # that are looked at
 
@@ -50,13 +48,27 @@ def _words(column: pd.Series) -> float:
     return float(cells.str.split().str.len().mean())
 
 
-def is_text(frame: pd.DataFrame, target: str | None) -> bool:
-    """Whether the rows of a table are texts: a column of long ones, or of short ones beside the target alone."""
+def is_text(frame: pd.DataFrame, target: str | None, model: str | None = None) -> bool:
+    """Whether the rows of a table are texts: a column of them, and none beside it from which a table would predict.
+
+    Or a `model` is chosen that reads tokens alone.
+    """
     target = target or _common_target(frame)
     found = text_columns(frame, target)
-    if not found:
-        return False
-    return _words(frame[found[0]]) >= MANY_WORDS or not _inputs(frame.drop(columns=[found[0], target], errors="ignore"))
+    if model in READERS:
+        return bool(found)
+    return bool(found) and not _inputs(frame.drop(columns=[*found, target], errors="ignore"))
+
+
+def beside_others(frame: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The columns of free text of a table, as `data.text`, that the settings do not use otherwise."""
+    used = {name for value in settings.values() for name in ([value] if isinstance(value, str) else _as_list(value))}
+    found = [name for name in text_columns(frame) if name not in used]
+    return {"text": found} if found and "text" not in settings else {}
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else []
 
 
 def _inputs(frame: pd.DataFrame) -> list[str]:
@@ -96,14 +108,18 @@ def for_a_bag(data: Text, given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a tokenizer whose tokens need no order, unless the user has chosen one."""
     if {"tokenizer", "ngrams", "pairs", "buckets"} & given.keys():
         return {}
-    short = {"ngrams": "all"} if usual_words(data.texts) <= SHORT else {}
-    return short | {"pairs": True, "buckets": MANY_BUCKETS if len(data.texts) > FEW_TEXTS else BUCKETS}
+    found = fitting.for_a_bag(data.texts)
+    short = {"ngrams": found.ngrams} if found.ngrams != fitting.Settings().ngrams else {}
+    return short | {"pairs": found.pairs, "buckets": found.buckets}
 
 
 def facts(data: Text) -> Iterator[tuple[str, str]]:
     """How many texts there are, and how long they are."""
     longest = max(len(text.split()) for text in data.texts)
-    yield "texts", f"{len(data.texts):,}, of {usual_words(data.texts):.0f} words in the median, {longest:,} at most"
+    yield (
+        "texts",
+        f"{len(data.texts):,}, of {fitting.usual_words(data.texts):.0f} words in the median, {longest:,} at most",
+    )
 
 
 def warnings(data: Text) -> list[str]:
@@ -115,8 +131,3 @@ def warnings(data: Text) -> list[str]:
         return []
     texts = f"{count:,} validation or test texts are" if count > 1 else "one validation or test text is"
     return [f"{texts} in the training split too: copies inflate the test score; remove them unless they are real"]
-
-
-def usual_words(texts: Sequence[str]) -> float:
-    """The median number of words of a text."""
-    return float(np.median([len(text.split()) for text in texts]))

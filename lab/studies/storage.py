@@ -91,7 +91,7 @@ def losses_in_one_line() -> Iterator[None]:
     except UpdateFinishedTrialError:
         raise TrainingFailed("another driver has ended a trial of this one; the same command continues") from None
     except (StorageInternalError, SQLAlchemyError) as error:
-        raise TrainingFailed(f"{_unusable(error)}; the same command continues the study") from error
+        raise TrainingFailed(str(_unusable(error, "; the same command continues the study"))) from error
 
 
 def load_studies() -> "list[Study]":
@@ -134,11 +134,11 @@ def _database() -> Path:
     return store.root() / "optuna.db"
 
 
-def _unusable(error: Exception) -> LabError:
+def _unusable(error: Exception, then: str = "") -> LabError:
     cause = error.__cause__ or error.__context__ if type(error).__name__ == "StorageInternalError" else None
     shown = store.without_password(address())
     why = str(cause or error).splitlines()[0]
-    return LabError(f"the study storage {shown} cannot be used: {why}{see('study-storage')}")
+    return LabError(f"the study storage {shown} cannot be used: {why}{then}{see('study-storage')}")
 
 
 def quiet_optuna() -> None:

@@ -21,7 +21,7 @@ from lab.studies.search import Context, Counts, Objective, Search, best, counts,
 from lab.studies.shared_lock import SharedLock
 from lab.studies.space import Space, parse_space
 from lab.tracking import store
-from lab.tracking.reading import directions
+from lab.tracking.reading import definitions, directions
 from lab.tracking.writing.outbox import Outbox
 from lab.tracking.writing.tracker import Tracker
 from lab.training import provenance
@@ -177,6 +177,10 @@ def choose_objective(experiment: Experiment, metric: str | None) -> Objective:
     if metric not in known:
         why = "test data is for the winner alone" if metric.startswith("test/") else f"no such metric '{metric}'"
         raise LabError(f"--metric: {why}; {did_you_mean(metric, known)}")
+    if searched := definitions.defining(metric, experiment.search):
+        raise LabError(
+            f"--metric: the search changes {searched[0]}: {metric} is not the same in each trial; choose another"
+        )
     return Objective(metric, known[metric], built.observer.directions())
 
 

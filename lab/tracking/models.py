@@ -1,10 +1,9 @@
 """The model of a run as an MLflow LoggedModel, which predicts without the lab, and in MLflow's registry."""
 
 import ast
-import json
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.metadata import version
@@ -28,11 +27,14 @@ NO_MODEL = {
     "RUNNING": "the model is logged when the run has finished",
     "FINISHED": "runs of `lab run` and winners of studies log their model, trials and arms do not",
 }
+OUTPUTS = "data/encodings/outputs.py"
+SOURCE = "row_model.py"  # of a model from code, which returns what `lab predict` writes
+TEXTS = ("data/encodings/cells.py", "data/encodings/text.py")
 # The class of an encoding, and its source files, which become one file with the model that predicts rows.
 SOURCES = {
-    "table": ("TableEncoding", ("data/reading/times/dates.py", "data/encodings/cells.py", "data/encodings/table.py")),
-    "text": ("TextEncoding", ("data/encodings/cells.py", "data/encodings/text.py")),
-    "sequence": ("SequenceEncoding", ("data/encodings/array.py", "data/encodings/sequence.py")),
+    "table": ("TableEncoding", "data/reading/times/dates.py", *TEXTS, "data/encodings/table.py"),
+    "text": ("TextEncoding", *TEXTS),
+    "sequence": ("SequenceEncoding", "data/encodings/array.py", "data/encodings/sequence.py"),
 }
 
 
@@ -69,31 +71,59 @@ def save_for_rows(
     example. The model returns the table that `lab predict` writes.
     """
     store.quiet_mlflow()
+    from mlflow.types.schema import AnyType, ColSpec, Schema
+
+    columns = _columns(encoding["input"])
+    # MLflow checks neither types nor missing columns: the encoding does, with better messages.
+    inputs = Schema([ColSpec(AnyType(), column, required=False) for column in columns])
+    kind, *names = SOURCES[encoding["input"]["kind"]]
+    code = _code(("errors.py", *names, OUTPUTS), f"from_json = {kind}.from_json\n", "row_model.py")
+    packages = ("pandas", *_packages(encoding["input"]))
+    _save_from_code(predictor, encoding, encoded, folder, code, inputs, rows[columns], packages)
+
+
+def save_deciding(predictor: "nn.Module", encoding: dict[str, Any], example: "np.ndarray", folder: Path) -> None:
+    """As `save`, of a model with decision thresholds: it returns the table that `lab predict` writes."""
+    store.quiet_mlflow()
+    from mlflow.models import infer_signature
+
+    code = _code((OUTPUTS,), "", "array_model.py")
+    inputs = infer_signature(example).inputs
+    _save_from_code(predictor, encoding, example, folder, code, inputs, example, ("pandas",))
+
+
+def _save_from_code(
+    predictor: "nn.Module",
+    encoding: dict[str, Any],
+    encoded: "np.ndarray",
+    folder: Path,
+    code: str,
+    inputs: Any,
+    example: Any,
+    packages: Sequence[str],
+) -> None:
+    """Write a model whose source is `code`, which loads the encoding and the network, exported for any N."""
     import mlflow.pyfunc
     import torch
     from mlflow.models import ModelSignature
-    from mlflow.types.schema import AnyType, ColSpec, Schema
 
     with tempfile.TemporaryDirectory() as name:
         files = Path(name)
         (files / "encoding.json").write_text(to_json(encoding), encoding="utf-8")
-        (files / "row_model.py").write_text(_row_model_code(encoding["input"]["kind"]), encoding="utf-8")
+        (files / SOURCE).write_text(code, encoding="utf-8")
         shapes = {0: torch.export.Dim("batch", min=1)}
         if encoding["input"].get("longest") == 0:  # sequences of any length
             shapes[2] = torch.export.Dim("length", min=1)
         with torch.no_grad():
             program = torch.export.export(predictor, (torch.from_numpy(encoded),), dynamic_shapes=(shapes,))
         torch.export.save(program, files / "network.pt2")
-        columns = _columns(encoding["input"])
-        # MLflow checks neither types nor missing columns: the encoding does, with better messages.
-        inputs = Schema([ColSpec(AnyType(), column, required=False) for column in columns])
         mlflow.pyfunc.save_model(
             folder,
-            python_model=files / "row_model.py",
+            python_model=files / SOURCE,
             artifacts={"encoding": str(files / "encoding.json"), "network": str(files / "network.pt2")},
             signature=ModelSignature(inputs=inputs),
-            input_example=rows[columns],
-            pip_requirements=_requirements("mlflow", "torch", "numpy", "pandas", *_packages(encoding["input"])),
+            input_example=example,
+            pip_requirements=_requirements("mlflow", "torch", "numpy", *packages),
         )
 
 
@@ -109,12 +139,10 @@ def _packages(encoding: dict[str, Any]) -> tuple[str, ...]:
     return ("tokenizers",) if encoding["kind"] == "text" and encoding["tokenizer"]["kind"] == "bpe" else ()
 
 
-def _row_model_code(kind: str) -> str:
-    """The source files of the model for rows with an encoding of that kind as one text, without their own imports."""
-    encoding, names = SOURCES[kind]
-    files = ("errors.py", *names, "data/encodings/outputs.py", "tracking/row_model.py")
-    texts = [(resources.files("lab") / name).read_text(encoding="utf-8") for name in files]
-    texts.insert(-1, f"from_json = {encoding}.from_json\n")
+def _code(names: Sequence[str], between: str, model: str) -> str:
+    """The source files of a model as one text, without their own imports; `between` stands above the model's own."""
+    texts = [(resources.files("lab") / name).read_text(encoding="utf-8") for name in (*names, f"tracking/{model}")]
+    texts.insert(-1, between)
     return "\n".join(line for text in texts for line in _without_imports(text)) + "\n"
 
 
@@ -185,11 +213,14 @@ def logged_model_id(run: StoredRun) -> str:
 
 
 def undecided(run: StoredRun, exported: bool = False) -> str:
-    """A line on the thresholds of a run, where its logged or exported model gives probabilities alone; else ""."""
+    """A line on the thresholds of a run, where its exported or logged model gives probabilities alone; else "".
+
+    So does an exported one, and one of arrays or images that was logged by an earlier version.
+    """
     said = run.tags.get(store.THRESHOLD_TAG, "")
     if said and not exported:
-        content = json.loads(run.artifact("encoding.json").read_text(encoding="utf-8"))
-        said = "" if content["input"]["kind"] in SOURCES else said
+        files = run.client.list_logged_model_artifacts(logged_model_id(run))
+        said = "" if any(file.path == SOURCE for file in files) else said
     return f"it gives probabilities, on which you decide: {said}" if said else ""
 
 

@@ -252,7 +252,7 @@ def with_input_adapter(architecture: nn.Module, adapter: InputAdapter | None, le
     """The architecture, which gives `levels` outputs for each value, behind the input adapter of the data."""
     match adapter:
         case EmbeddedColumns():
-            return Embedded(architecture, adapter.columns, adapter.embeddings())
+            return Embedded(architecture, adapter.columns, adapter.embeddings(), adapter.texts)
         case RelativeToLastValue():
             return FromLastValue(architecture, adapter.targets, adapter.horizon, adapter.channels, levels)
         case EmbeddedTokens():

@@ -12,6 +12,7 @@ from lab.errors import LabError, is_own_file, see
 from lab.tracking import environment
 from lab.tracking.reading.stored_runs import StoredRun
 from lab.training.building import Built
+from lab.training.fine_tuning import start
 
 COMMIT = environment.COMMIT
 DIRTY = environment.DIRTY
@@ -49,7 +50,7 @@ def recorded_experiment(run: StoredRun) -> Experiment:
 
 def evaluated_experiment(run: StoredRun) -> Experiment:
     """As `recorded_experiment`, for the weights of its checkpoint: those it started from may be gone by now."""
-    return dataclasses.replace(recorded_experiment(run), start_from=None)
+    return start.of_checkpoint(recorded_experiment(run))
 
 
 def check_same_data(run: StoredRun, built: Built) -> None:

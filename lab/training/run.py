@@ -25,6 +25,7 @@ from lab.training.baselines.quick_baseline import QuickBaseline
 from lab.training.building import Built, build
 from lab.training.checkpoints.best_epoch import best_by
 from lab.training.checkpoints.callback import BestAndLast
+from lab.training.fine_tuning.start import of_checkpoint
 from lab.training.records import Records
 from lab.training.rehearsal import whole_batch
 from lab.training.results import artifacts, scores
@@ -159,7 +160,7 @@ def _built(experiment: Experiment, start: StartingPoint) -> Built:
     """The parts of a run; a checkpoint has its weights, so those that it started from may be gone by now."""
     if start.checkpoint is None:
         return build(experiment)
-    built = build(dataclasses.replace(experiment, start_from=None))
+    built = build(of_checkpoint(experiment))
     recorded = dataclasses.replace(built.experiment, start_from=experiment.start_from)
     return dataclasses.replace(built, experiment=recorded)
 

@@ -15,6 +15,7 @@ from lab.errors import LabError, Unavailable, described, did_you_mean
 
 Weights = Mapping[str, Tensor]
 PICKLED = (".pth", ".pt", ".ckpt", ".bin")  # as torch.save writes them
+PICKLE = b"\x80"  # its first byte, in every version that torch has written
 SUFFIXES = (".safetensors", *PICKLED)
 INSIDE = ("state_dict", "model_state_dict", "model_state", "model", "net")  # keys below which a training saves them
 NETWORK = "architecture."  # the network in a checkpoint of the lab, beside what belongs to the loss
@@ -63,12 +64,17 @@ def _pickled(path: Path, source: str) -> Weights:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the unpickler raises many kinds for bytes that are no pickle
-        if isinstance(error, pickle.UnpicklingError) and (zipfile.is_zipfile(path) or "Unsupported" in str(error)):
+        if isinstance(error, pickle.UnpicklingError) and (zipfile.is_zipfile(path) or _is_pickle(path)):
             raise LabError(
                 f"{source}: holds a whole pickled model, which could run any code; save its state_dict() instead"
             ) from None
         raise LabError(f"{source}: is no file of weights ({', '.join(SUFFIXES)}), or is damaged") from None
     return _tensors_in(content)
+
+
+def _is_pickle(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(1) == PICKLE
 
 
 def _tensors_in(content: Any) -> Weights:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from lab.errors import LabError
+from lab.errors import LabError, did_you_mean
 from lab.weights.files import Weights
 
 WRAPPERS = ("architecture.", "model.", "module.", "_orig_mod.")  # of the lab, a LightningModule, DDP, torch.compile
 SHOWN = 6  # names in a list
+MOST_NAMES = 12  # where one has to be chosen
 
 
 @dataclass(frozen=True)
@@ -77,3 +78,11 @@ def _plain(name: str) -> str:
 def shown(names: Sequence[str], most: int = SHOWN) -> str:
     """Names as a list, shortened."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def none_matches(pattern: str, names: Sequence[str]) -> str:
+    """The end of a message on a pattern that matches no name: which there are, and patterns that are similar."""
+    layers = {name.rsplit(".", depth)[0] for name in names for depth in range(1, name.count(".") + 1)}
+    near = did_you_mean(pattern, [*names, *(f"{layer}.*" for layer in layers if not layer[-1].isdigit())])
+    hint = f"; {near}" if near.startswith("did") else ""
+    return f"there are {shown(names, MOST_NAMES)}{hint}"

@@ -65,6 +65,41 @@ def test_filter_select_and_compare(page: Any, address: str, filled: Filled) -> N
     assert "runs=" in page.url
 
 
+def test_the_legend_of_ten_lines_leaves_most_of_the_picture_to_them_on_a_phone(
+    page: Any, address: str, filled: Filled
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{address}/compare?runs={','.join([*filled.seeds, filled.evil, filled.broken, filled.running])}")
+    wait_for_curves(page, 10)  # and the crosses of values that are not finite
+    settle(page)
+    assert page.locator(".legend .bg").first.bounding_box()["height"] <= 95
+    assert page.locator(".nsewdrag").first.bounding_box()["height"] > 150
+
+
+def test_the_chosen_view_is_readable_in_the_dark(browser: Any, address: str, filled: Filled) -> None:
+    page = browser.new_page(color_scheme="dark")
+    page.goto(f"{address}/run?run={filled.seeds[0]}")
+    chosen = "[data-testid=stButtonGroup] [aria-checked=true] p"
+    page.locator(chosen).first.wait_for()
+    settle(page)
+    colour = page.evaluate(f"getComputedStyle(document.querySelector('{chosen}')).color")
+    assert colour == "rgb(255, 138, 149)"  # on the dark background 7 : 1; Streamlit's own colour has 3.7 : 1
+    page.close()
+
+
+def test_several_metrics_share_the_x_axis_and_the_cursor(page: Any, address: str, filled: Filled) -> None:
+    page.goto(f"{address}/compare?runs={','.join(filled.seeds[:2])}&metric=val/loss&metric=train/loss")
+    wait_for_curves(page, 4)
+    settle(page)
+    assert page.locator("[data-testid=stPlotlyChart]").count() == 1
+    box = page.locator("[data-testid=stPlotlyChart]").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 4)
+    page.wait_for_selector(".spikeline", state="attached")
+    page.wait_for_function(
+        "document.querySelector('.hoverlayer').textContent.split('seed=1').length == 3"
+    )  # both metrics
+
+
 def test_group_by_seed_from_a_link(page: Any, address: str, filled: Filled) -> None:
     runs = ",".join(run[:8] for run in filled.seeds)
     page.goto(f"{address}/compare?runs={runs}")
@@ -169,12 +204,16 @@ def test_html_in_names_is_not_executed(page: Any, address: str, filled: Filled) 
 def test_pages_do_not_scroll_sideways_and_make_no_external_requests(page: Any, address: str, filled: Filled) -> None:
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
-    page.set_viewport_size({"width": 800, "height": 900})
-    for path in ("", "/runs", f"/run?run={filled.seeds[0]}", f"/compare?runs={','.join(filled.seeds)}", "/studies"):
+    page.set_viewport_size({"width": 390, "height": 844})
+    compared = f"/compare?runs={','.join(filled.seeds)}"
+    for path in ("", "/runs", f"/run?run={filled.seeds[0]}", compared, "/studies", "/concepts"):
         page.goto(f"{address}{path}")
         page.get_by_role("heading").first.wait_for()
         settle(page)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert page.evaluate(
+            "(main => main.scrollWidth <= main.clientWidth)(document.querySelector('[data-testid=stMain]'))"
+        )
     assert [url for url in requests if not url.startswith((address, "data:", "blob:"))] == []
 
 

@@ -155,6 +155,44 @@ def test_an_unknown_metric_is_refused() -> None:
         run.all_directions(parsed(metric="acuracy"))
 
 
+SMOOTH = {"kind": "cross_entropy", "label_smoothing": 0.1}
+KAPPA = "torchmetrics.classification:MulticlassCohenKappa"
+
+
+@pytest.mark.parametrize(
+    ("metric", "arms", "message"),
+    [
+        ("loss", ({}, {"loss": SMOOTH}), "metric: the arms differ in loss.label_smoothing: loss is not the same in"),
+        ("loss", ({}, {"loss": {"kind": "torch.nn:CrossEntropyLoss"}}), "metric: the arms differ in loss.kind"),
+        ("kappa", ({}, {"metrics": {"kappa": {"kind": KAPPA}}}), "metric: a has no 'kappa'"),
+        (
+            "kappa",
+            ({"metrics": {"kappa": {"kind": KAPPA}}}, {"metrics": {"kappa": {"kind": KAPPA, "weights": "linear"}}}),
+            "metric: the arms differ in metrics.kappa",
+        ),
+        (
+            "mine",
+            (
+                {"metrics": {"mine": {"kind": KAPPA}}},
+                {"metrics": {"mine": {"kind": "torchmetrics.classification:MulticlassHingeLoss"}}},
+            ),
+            "metric: a higher mine is better in some arms and worse in others",
+        ),
+    ],
+)
+def test_a_metric_that_is_not_the_same_in_every_arm_decides_nothing(
+    metric: str, arms: tuple[dict[str, Any], ...], message: str
+) -> None:
+    with pytest.raises(LabError) as error:
+        run.all_directions(parsed(metric=metric, arms=dict(zip("ab", arms, strict=True))))
+    assert str(error.value).startswith(message)
+
+
+def test_a_metric_that_the_arms_share_may_be_that_of_different_losses() -> None:
+    arms = {"a": {}, "b": {"loss": SMOOTH}}
+    assert run.all_directions(parsed(metric="f1", arms=arms))["f1"]
+
+
 def test_an_unknown_comparison_suggests_similar_names() -> None:
     with pytest.raises(LabError, match=r"no comparison 'activation' in .*; did you mean activations?"):
         comparison.load("activation")

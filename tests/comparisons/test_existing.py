@@ -9,6 +9,7 @@ from lab.comparisons.existing import How
 from lab.config.experiment import load
 from lab.errors import LabError
 from lab.tracking import store
+from lab.tracking.reading import directions
 from lab.tracking.writing.outbox import Outbox
 
 
@@ -147,6 +148,26 @@ class TestRunsOfOtherTools:
     def test_a_direction_that_contradicts_the_known_one_is_refused(self, tiny: str) -> None:
         with pytest.raises(LabError, match="val/loss is better when it is lower; leave out the option"):
             existing.compare(by_rate("val/loss", *SEPARATE), How("val/loss", reduce="last", higher_is_better=True))
+
+    def test_runs_that_contradict_each_other_are_refused_whatever_is_said(self, tiny: str) -> None:
+        runs = by_rate("val/wonder", *SEPARATE)
+        for run, up in zip(runs, (True, False) * len(NOISE), strict=True):
+            store.client().set_tag(run, directions.TAG, directions.as_tag({"wonder": up})[directions.TAG])
+        for said in (None, True, False):
+            with pytest.raises(LabError, match=r"^--metric: a higher val/wonder is better in some of these runs and"):
+                existing.compare(runs, How("val/wonder", reduce="last", higher_is_better=said))
+
+    @pytest.mark.parametrize(
+        ("metric", "setting"), [("val/loss", "loss.kind"), ("val_loss", "loss.delta"), ("val/kappa", "metrics.kappa")]
+    )
+    def test_a_metric_that_means_something_else_in_some_runs_is_refused(
+        self, tiny: str, metric: str, setting: str
+    ) -> None:
+        runs = by_rate(metric, *SEPARATE)
+        for run, value in zip(runs, (*"a" * 6, *"b" * 6), strict=True):
+            store.client().log_param(run, setting, value)
+        with pytest.raises(LabError, match=f"^--metric: these runs differ in {setting}: {metric} is not the same in"):
+            existing.compare(runs, How(metric, reduce="last"))
 
     def test_without_seeds_only_unpaired(self, tiny: str) -> None:
         runs = foreign(*(({"lr": rate}, {"val/loss": [value]}) for rate, value in ((1, 0.5), (1, 0.6), (2, 3), (2, 4))))

@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lab.data.encodings import from_json
 from lab.data.encodings.series import SeriesEncoding
+from lab.data.reading.times import parts
+from lab.errors import LabError
 from lab.inference.model import following_times, forecasts
 
 
@@ -24,6 +27,18 @@ def test_each_series_continues_with_its_own_times() -> None:
         "day": ["01.01.2024", "02.01.2024", "04.01.2024", "05.01.2024"],
         "prediction": [21, 22, 4, 5],
     }
+
+
+def test_a_time_in_several_columns_continues_in_these_columns() -> None:
+    rows = pd.DataFrame({"year": [2023.0, 2023.0, 2024.0], "quarter": [2, 4, 1], "sales": [1.0, 3.0, 4.0]})
+    time = parts.of_columns(rows, ["year", "quarter"])
+    encoding = SeriesEncoding(("sales",), 4, 2, time.name, "interpolate", step="3 months", parts=time)
+    assert from_json(encoding.as_json()) == encoding
+    assert encoding.encode(rows[::-1]).tolist() == [[[1, 2, 3, 4]]]  # the third quarter is filled
+    found = forecasts(rows[::-1], np.array([[5, 6]], dtype=np.float32), encoding)
+    assert found.to_dict("list") == {"year": [2024, 2024], "quarter": [2, 3], "prediction": [5, 6]}
+    with pytest.raises(LabError, match="no column 'quarter' in the data"):
+        encoding.encode(rows.drop(columns="quarter"))
 
 
 def test_several_targets_and_rows_without_times() -> None:

@@ -1,5 +1,6 @@
 """Models of labels, of ordered classes, and with a threshold: every way to predict says what the test measured."""
 
+import asyncio
 import json
 import shutil
 from contextlib import chdir
@@ -10,12 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from made_data import draw
 from sklearn.metrics import cohen_kappa_score, f1_score
 
 import lab
 from lab.cli import main
 from lab.config.experiment import load
-from lab.inference import export
+from lab.inference import export, serving
 from lab.modules.tasks.thresholds import best
 from lab.tracking import models, store
 from lab.tracking.reading import stored_runs
@@ -32,7 +34,12 @@ EXPERIMENTS = {
     "drop: [tags, bought]}",
     "bought": "data: {kind: table, path: rows.csv, target: bought, drop: [tags, grade]}\nthreshold: balanced_accuracy",
 }
-OF_ARRAYS = {"points": "data: {kind: arrays, path: points.npz}\nthreshold: 0.3"}
+OF_ARRAYS = {
+    "points": "data: {kind: arrays, path: points.npz}\nthreshold: 0.9",
+    "steps": "data: {kind: arrays, path: steps.npz}\nthreshold: balanced_accuracy",
+    "pictures": "data: {kind: images, path: pictures, batch_size: 8}\nthreshold: 0.1",
+}
+MODELS = {"steps": "{kind: conv1d, channels: 4, layers: 1}", "pictures": "{kind: conv2d, channels: 4}"}
 LABELS = ("blue", "green", "red")
 
 
@@ -62,8 +69,11 @@ def results(tmp_path_factory: pytest.TempPathFactory, prepared_store: Path) -> d
         rows().to_csv("rows.csv", index=False)
         x = rows()[["a", "b", "c"]].to_numpy(dtype=np.float32)
         np.savez("points.npz", x=x, y=np.where(x[:, 0] > 0, "yes", "no"))
+        np.savez("steps.npz", x=x.repeat(4, 1).reshape(-1, 3, 4), y=np.where(x[:, 0] > 1, "yes", "no"))
+        draw(Path("pictures"), 20)
         for name, text in (EXPERIMENTS | OF_ARRAYS).items():
-            rest = "model: {kind: mlp, hidden: 8, layers: 1}\noptimizer: {kind: adamw, lr: 0.03}"
+            model = MODELS.get(name, "{kind: mlp, hidden: 8, layers: 1}")
+            rest = f"model: {model}\noptimizer: {{kind: adamw, lr: 0.03}}"
             Path("experiments", f"{name}.yaml").write_text(f"# {name}?\n{text}\n{rest}\ntrainer: {{max_epochs: 4}}\n")
         outbox = Outbox()
         found = {name: training.train(load(name), outbox.tracker()) for name in EXPERIMENTS | OF_ARRAYS}
@@ -161,18 +171,60 @@ def test_the_logged_model_predicts_the_same(name: str) -> None:
     pd.testing.assert_frame_equal(predicted, logged, check_dtype=False, atol=1e-6)
 
 
-def test_a_model_that_gives_probabilities_alone_says_the_threshold(
+@pytest.mark.parametrize("name", OF_ARRAYS)
+def test_a_served_model_of_arrays_or_images_says_the_same_by_its_threshold(name: str) -> None:
+    import mlflow
+
+    model = lab.load(f"latest:{name}")
+    raw, x = samples_of(name)
+    predicted = model.predict(raw)
+    (limit,) = output_of(name)["thresholds"]
+    probability = predicted.iloc[:, 2].to_numpy()
+    assert (np.asarray(predicted["prediction"] == predicted.columns[2][15:]) == (probability > np.float32(limit))).all()
+    assert ((probability > 0.5) != (probability > limit)).any()  # the threshold changes what is said
+    logged = mlflow.pyfunc.load_model(f"runs:/{stored(name).id}/model").predict(x)
+    pd.testing.assert_frame_equal(predicted, logged, check_dtype=False, atol=1e-6)
+    answer = asyncio.run(answered(models.download(stored(name)), {"inputs": x.tolist()}))
+    assert [row["prediction"] for row in answer["predictions"]] == predicted["prediction"].tolist()
+    assert models.undecided(stored(name)) == ""
+
+
+async def answered(folder: Path, body: dict[str, Any]) -> Any:
+    """What the scoring server of a model answers."""
+    headers = [(b"host", b"here"), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/invocations", "query_string": b"", "headers": headers}
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": json.dumps(body).encode()}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await serving.app(folder, ("here",))(scope, receive, send)
+    return json.loads(b"".join(message.get("body", b"") for message in sent))
+
+
+def samples_of(name: str) -> tuple[Any, np.ndarray]:
+    """New samples as a person has them, and as the served model takes them."""
+    if name == "pictures":
+        paths = sorted(Path("pictures").rglob("*.png"))
+        return paths, lab.load(f"latest:{name}").encoding.encode(paths)
+    x = np.load(f"{name}.npz")["x"]
+    return x, x
+
+
+def test_an_exported_model_gives_probabilities_alone_and_says_the_threshold(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = "it gives probabilities, on which you decide: yes above 0.3 (set by threshold)"
-    assert [models.undecided(stored(name)) for name in ("points", "bought", "tags")] == [said, "", ""]
-    for arguments in (
-        ["promote", "latest:points", "--as", "points"],
-        ["export", "latest:points", "--to", "torch", "-o", str(tmp_path / "points.pt2")],
+    said = "it gives probabilities, on which you decide: yes above 0.9 (set by threshold)"
+    for arguments, printed in (
+        (["promote", "latest:points", "--as", "points"], False),
+        (["export", "latest:points", "--to", "torch", "-o", str(tmp_path / "points.pt2")], True),
     ):
         with pytest.raises(SystemExit):
             main.main(arguments)
-        assert said in capsys.readouterr().out.splitlines()
+        assert (said in capsys.readouterr().out.splitlines()) == printed
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

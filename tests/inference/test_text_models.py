@@ -23,7 +23,10 @@ NEW = ["A lovely film, really.", "the dreadful story", "zyzzyva", ""]
 
 @pytest.fixture(scope="module")
 def texts(tmp_path_factory: pytest.TempPathFactory, prepared_store: Path) -> Path:
-    """A folder with a run of each tokenizer: `words` in folders of files for a bag, `bpe` for a regression."""
+    """A folder with a run of each tokenizer: `words` in folders of files for a bag, `bpe` for a regression.
+
+    And one of a table that has texts beside numbers: `mixed`.
+    """
     return made_once.with_store(tmp_path_factory, "texts", prepared_store, _train)
 
 
@@ -32,8 +35,9 @@ def _train() -> None:
     write_folders(reviews(300), Path("reviews"))
     writing.new("words", "reviews", overrides=["trainer.max_epochs=8"])
     small = ["data.tokenizer=bpe", "data.vocabulary=300", "data.length=8", "model.layers=1", "trainer.max_epochs=2"]
-    writing.new("bpe", "reviews.csv", "stars", model="gru", overrides=small)
-    made_once.train({}, ("words", ()), ("bpe", ()))
+    writing.new("bpe", "reviews.csv", "stars", model="gru", kind="text", overrides=small)
+    writing.new("mixed", "reviews.csv", "label", overrides=["trainer.max_epochs=12", "data.batch_size=16"])
+    made_once.train({}, ("words", ()), ("bpe", ()), ("mixed", ()))
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +69,41 @@ def test_a_cell_of_json_that_is_no_text_is_refused_in_one_line() -> None:
     assert len(error.value.lines) == 1
 
 
-@pytest.mark.parametrize("name", ["words", "bpe"])
+def test_a_row_with_a_text_is_predicted_alone_as_among_others_and_without_the_lab(tmp_path: Path) -> None:
+    import mlflow
+
+    loaded = lab.load("mixed")
+    rows = pd.DataFrame({"stars": [4.8, 0.2, None, 2.5], "review": [NEW[0], NEW[1], NEW[2], None], "else": 1})
+    together = loaded.predict(rows)
+    assert list(together["prediction"][:2]) == ["good", "bad"]
+    ways = [pd.concat([loaded.predict(rows.iloc[[row]]) for row in range(4)]), loaded.predict(rows[::-1])[::-1]]
+    plain = mlflow.pyfunc.load_model(str(models.download(stored_runs.find("mixed"))))
+    ways += [plain.predict(rows), plain.predict(pd.DataFrame(json.loads(rows.to_json(orient="records"))))]
+    rows.to_csv(tmp_path / "new.csv", index=False)
+    ways.append(loaded.predict(files.read([str(tmp_path / "new.csv")], loaded.encoding, print)))
+    for way in ways:
+        pd.testing.assert_frame_equal(way, together, check_dtype=False, rtol=1e-5, atol=1e-6)
+    metrics = stored_runs.find("mixed").client.get_run(stored_runs.find("mixed").id).data.metrics
+    assert metrics["quick_baseline/test/accuracy"] > 0.9
+    assert stored_runs.find("mixed").tags["lab.quick_baseline"] == "TF-IDF and logistic regression"
+
+
+def test_a_file_without_the_text_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("stars,reviews\n3.5,a film\n")
+    loaded = lab.load("mixed")
+    with pytest.raises(LabError, match="no column 'review' in the data; did you mean reviews") as error:
+        loaded.predict(files.read([str(tmp_path / "new.csv")], loaded.encoding, print))
+    assert len(error.value.lines) == 1
+
+
+def test_a_column_of_texts_is_explained_as_a_whole() -> None:
+    found = explain("mixed")
+    assert found.importance is not None
+    assert {part.name for part in found.importance.parts} == {"review", "stars"}
+    assert set(found.samples[0]["row"]) == {"review", "stars"}
+
+
+@pytest.mark.parametrize("name", ["words", "bpe", "mixed"])
 def test_token_numbers_go_into_onnx(name: str, tmp_path: Path) -> None:
     loaded = model.load(name)
     path, difference = export.export(loaded, "onnx", tmp_path / "model.onnx")

@@ -142,7 +142,10 @@ def test_a_monthly_series(workplace: Path) -> None:
     assert found(made)["season"] == "12 steps"
     settings = made.inspection.settings
     assert (settings["kind"], settings["targets"]) == ("series", ["sales"])
-    assert found(made)["unused"] == "price; data.covariates: [price] makes them inputs"
+    assert (
+        found(made)["unused"]
+        == "price; data.covariates: [price] makes them inputs; known_ahead, if they are known in advance"
+    )
     assert "# Can the next 12 steps of sales be forecast?" in made.path.read_text()
     assert one_epoch("sales").metrics["test/rmse"] > 0
     assert new("rows", "sales.csv", "sales", kind="table").inspection.settings["kind"] == "table"

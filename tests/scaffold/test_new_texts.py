@@ -26,8 +26,9 @@ def kind_of(frame: pd.DataFrame, target: str | None = None) -> str:
 def test_free_texts_are_recognised() -> None:
     rows = reviews(200)
     assert kind_of(rows[["review", "label"]]) == "text"
-    assert kind_of(rows, "label") == "text"
+    assert kind_of(rows.drop(columns="stars"), "label") == "text"
     assert kind_of(rows.assign(number=range(200))[["number", "review", "label"]]) == "text"
+    assert kind_of(rows, "label") == "table"
 
 
 def test_names_and_codes_are_no_texts() -> None:
@@ -37,8 +38,23 @@ def test_names_and_codes_are_no_texts() -> None:
     assert kind_of(people.assign(name=names), "city") == "table"
 
 
+def test_texts_beside_other_columns_are_proposed_and_said() -> None:
+    reviews(200).assign(title=[f"number {row}" for row in range(200)]).to_csv("reviews.csv", index=False)
+    found = inspect("reviews.csv", "label", None, {})
+    assert (found.settings["kind"], found.settings["text"]) == ("table", ["review"])
+    facts = dict(found.facts)
+    assert (facts["numbers"], facts["texts"].split(" (")[0]) == ("1: stars", "1: review")
+    assert "--kind text" in facts["text"]
+    assert facts["dropped"].startswith("title: ")
+    for given in ({"drop": ["review"]}, {"categorical": ["review"]}, {"text": []}):
+        settings = inspect("reviews.csv", "label", None, given).settings
+        assert settings.get("text", []) == []
+    assert inspect("reviews.csv", "label", "text", {}).settings["text"] == "review"
+    assert inspect("reviews.csv", "label", None, {}, model="gru").settings["kind"] == "text"
+
+
 def test_the_recipe_of_short_texts_has_ngrams_and_pairs_for_a_bag() -> None:
-    reviews(200).to_csv("reviews.csv", index=False)
+    reviews(200).drop(columns="stars").to_csv("reviews.csv", index=False)
     found = inspect("reviews.csv", "label", None, {})
     assert isinstance(found.data, Text)
     assert {name: found.settings[name] for name in ("kind", "text", "target", "ngrams", "pairs")} == {
@@ -53,14 +69,14 @@ def test_the_recipe_of_short_texts_has_ngrams_and_pairs_for_a_bag() -> None:
 
 
 def test_a_column_that_says_the_split_is_used() -> None:
-    rows = reviews(200)
+    rows = reviews(200).drop(columns="stars")
     rows["part"] = np.where(np.arange(200) < 150, "train", "test")
     rows.to_csv("reviews.csv", index=False)
     assert inspect("reviews.csv", "label", None, {}).settings["split"] == "part"
 
 
 def test_copies_between_the_splits_are_warned_of() -> None:
-    pd.concat([reviews(100)] * 2).to_csv("reviews.csv", index=False)
+    pd.concat([reviews(100).drop(columns="stars")] * 2).to_csv("reviews.csv", index=False)
     assert "in the training split too" in inspect("reviews.csv", "label", None, {}).warnings[0]
 
 

@@ -45,7 +45,12 @@ def test_missing_values_are_gaps_too() -> None:
 
 def test_where_most_days_are_missing_the_rows_are_a_table_unless_the_kind_is_given() -> None:
     rows = pd.DataFrame({"ds": DAYS, "y": Y})[DAYS.day <= 12]
-    assert inspected(rows, "y").settings["kind"] == "table"
+    table = inspected(rows, "y")
+    assert table.settings["kind"] == "table"
+    assert dict(table.facts)["time"] == (
+        "'ds' has dates, but 57 % of the steps between them have no row; to forecast from row to row, whatever the "
+        "time between them: --kind series"
+    )
     found = inspected(rows, kind="series")
     assert found.settings["gaps"] == "ignore"
     assert ("gaps", "ignored: each row counts as the next step, whatever the time between them") in found.facts
@@ -61,11 +66,42 @@ def test_numbers_that_are_called_a_time_and_count_in_order_are_one() -> None:
         inspected(amounts, kind="series")
 
 
+def test_a_year_and_a_quarter_are_one_time() -> None:
+    quarters = pd.date_range("1960-01-01", periods=200, freq="QS")
+    rows = pd.DataFrame({"year": quarters.year, "quarter": quarters.quarter, "y": Y})
+    found = inspected(rows, "y")
+    assert {name: found.settings.get(name) for name in ("kind", "time")} == {
+        "kind": "series",
+        "time": ["year", "quarter"],
+    }
+    assert ("rows", "200, from 1960-01-01 to 2009-10-01") in found.facts
+    assert ("season", "4 steps") in found.facts
+    assert ("task", "forecasting y: 4 steps, by 'year, quarter'") in found.facts
+    assert inspected(rows.drop(index=[7, 8, 70]), "y").settings["gaps"] == "interpolate"
+    assert inspected(rows, "quarter").settings["kind"] == "table"
+    assert inspected(rows, "y", time=["quarter", "year"]).settings["time"] == ["quarter", "year"]
+    with pytest.raises(LabError, match=r"data\.time: no column 'years'; did you mean year\?"):
+        inspected(rows, "y", kind="series", time=["years", "quarter"])
+
+
+def test_stores_below_each_other_may_have_their_times_in_two_columns() -> None:
+    months = pd.date_range("2000-01-01", periods=100, freq="MS")
+    store = pd.DataFrame({"Year": months.year, "Month": months.strftime("%B"), "y": Y[:100]})
+    found = inspected(pd.concat([store.assign(store="Oslo"), store.assign(store="Moss")]))
+    assert {name: found.settings.get(name) for name in ("time", "series")} == {
+        "time": ["Year", "Month"],
+        "series": "store",
+    }
+
+
 def test_other_columns_are_inputs_only_on_request() -> None:
     rows = pd.DataFrame({"day": DAYS, "y": Y, "price": Y**2})
     found = inspected(rows, "y")
     assert "covariates" not in found.settings
-    assert ("unused", "price; data.covariates: [price] makes them inputs") in found.facts
+    assert (
+        "unused",
+        "price; data.covariates: [price] makes them inputs; known_ahead, if they are known in advance",
+    ) in found.facts
     assert inspected(rows, "y", covariates=["price"]).data.sizes.input_shape[0] == 2
 
 

@@ -106,7 +106,7 @@ def test_every_sampler_runs(searched: str, sampler: str) -> None:
 
 @pytest.mark.parametrize("pruner", storage.PRUNERS)
 def test_pruned_trials_are_recorded_as_pruned_and_not_as_failed(searched: str, pruner: str) -> None:
-    trials = 6 if pruner == "none" else 12
+    trials = 4 if pruner == "none" else 8
     result = run(searched, "trainer.max_epochs=9", trials=trials, seeds=1, pruner=pruner)
     assert (result.counts.pruned > 0) == (pruner != "none")
     pruned = [run for run in children("trial") if run.data.tags["lab.trial_state"] == "pruned"]
@@ -146,6 +146,13 @@ def test_wrong_options_are_refused_before_anything_is_written(
     with pytest.raises(LabError) as error:
         run(searched, **options)
     assert error.value.lines[0].startswith(message)
+    assert not (store.root() / "optuna.db").exists()
+
+
+def test_a_loss_that_the_search_changes_is_no_objective(searched: str) -> None:
+    space = "search={loss.label_smoothing: [0.0, 0.1]}"
+    with pytest.raises(LabError, match=r"^--metric: the search changes loss.label_smoothing: val/loss is not the same"):
+        run(searched, space, "loss={kind: cross_entropy}", metric="val/loss")
     assert not (store.root() / "optuna.db").exists()
 
 

@@ -49,3 +49,18 @@ def test_a_run_without_the_tag_shows_the_direction_by_its_best_value() -> None:
     assert directions.of_runs("val/wonder", [{}], [same, {}]) is None
     tag = directions.as_tag({"wonder": False})
     assert directions.of_runs("val/wonder", [tag], [rising]) is False
+
+
+def test_runs_that_contradict_each_other_say_nothing_together() -> None:
+    up, down, other = (directions.as_tag({name: way})[directions.TAG] for name, way in TAGGED)
+    assert directions.of_tags("val/score", [up, up, None]) is True
+    assert directions.of_tags("val/score", [up, other]) is True
+    assert directions.of_tags("val/score", [up, down]) is None
+    assert directions.of_tags("val/score", []) is None
+    assert directions.of_tags("val/loss", [None, up]) is False  # a known name
+    assert [directions.contradictory(name, [up, down, other]) for name in ("val/score", "val/loss")] == [True, False]
+    runs = [{directions.TAG: up}, {directions.TAG: down}]
+    assert directions.of_runs("val/score", runs, [{"at_best/val/score": 0.5, "best/val/score": 0.7}]) is None
+
+
+TAGGED = (("score", True), ("val/score", False), ("other", False))

@@ -53,10 +53,26 @@ def test_what_cannot_be_ranked_is_one_line(workplace: Path) -> None:
         ("val/acc", "has 'val/acc'; did you mean --by val_acc"),  # two names that mean it
         ("wonder", r'the runs do not say whether higher is better; .*lab.Logger.*directions={"wonder": "min"}'),
         ("test_acc", "--by test_acc: test data is for the final evaluation, not for model selection; use val/acc"),
+        ("low/test/acc", "--by low/test/acc: test data is for the final evaluation, not for model selection"),
         ("nothing", "has 'nothing'; known: --by val_acc, --by val_loss, --by valid_acc"),
     ):
         with pytest.raises(LabError, match=message):
             ranked(by)
+
+
+def test_runs_whose_metric_is_not_the_same_are_not_ranked(workplace: Path) -> None:
+    for name, up in (("a", True), ("b", False)):
+        params = {"seed": "1", "loss.kind": "mse", "loss.delta": name}
+        metrics = {"val/wonder": [0.5], "val/loss": [1.0], "val/mae": [2.0]}
+        tags = directions.as_tag({"wonder": up})
+        make_run(store.client(), "elsewhere", name, params, metrics, tags, "FINISHED")
+    for by, message in (
+        ("val/loss", "--by val/loss: the runs differ in loss.delta: it is not the same in each; choose another"),
+        ("val/wonder", "--by val/wonder: the runs contradict each other on whether higher is better; choose another"),
+    ):
+        with pytest.raises(LabError, match=message):
+            ranked(by)
+    assert [name for name, _ in ranked("val/mae")] == ["b", "a"]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from lab.data.encodings.cells import (
     numbers,
     refuse,
 )
+from lab.data.encodings.text import FreeText, Words
 from lab.data.reading.times.dates import parse
 from lab.errors import LabError, did_you_mean
 
@@ -144,8 +145,8 @@ class Date:
             out[:, -1] = missing
 
 
-Column = Number | Category | Date
-COLUMNS: dict[str, type[Column]] = {"number": Number, "category": Category, "date": Date}
+Column = Number | Category | Date | FreeText
+COLUMNS: dict[str, type[Column]] = {"number": Number, "category": Category, "date": Date, "text": FreeText}
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,16 @@ class TableEncoding:
             index += len(column.names())
         return found
 
+    def texts(self) -> dict[tuple[int, int], int]:
+        """The encoded columns that hold the tokens of a text: first and after the last, to number of tokens."""
+        found, index = {}, 0
+        for column in self.columns:
+            width = len(column.names())
+            if isinstance(column, FreeText):
+                found[index, index + width] = column.tokenizer.tokens
+            index += width
+        return found
+
     def as_texts(self) -> list[str]:
         """The columns that have to be read from a file as they are written: all but plain numbers."""
         return [column.name for column in self.columns if not (isinstance(column, Number) and column.format.plain)]
@@ -216,6 +227,8 @@ class TableEncoding:
             kind = COLUMNS[settings.pop("kind")]
             if isinstance(settings.get("format"), dict):
                 settings["format"] = NumberFormat(**_with_tuples(settings["format"]))
+            if isinstance(settings.get("tokenizer"), dict):
+                settings["tokenizer"] = Words(**_with_tuples(settings["tokenizer"]))
             columns.append(kind(**settings))
         missing = content.get("missing")
         marks = None if missing is None else tuple(missing)

@@ -128,11 +128,7 @@ class TextEncoding:
 
     def padded(self, texts: Sequence[list[int]]) -> NDArray[np.int32]:
         """The tokens of whole texts as (N, length): cut or padded at the end, at least one of each text."""
-        encoded = np.full((len(texts), self.length), PAD, dtype=np.int32)
-        for row, numbers in enumerate(texts):
-            kept = numbers[: self.length] or [UNKNOWN]
-            encoded[row, : len(kept)] = kept
-        return encoded
+        return padded(texts, self.length)
 
     def as_texts(self) -> list[str]:
         """The columns that have to be read from a file as they are written."""
@@ -157,27 +153,54 @@ class TextEncoding:
         return cls(content["column"], content["length"], tokenizer, marks, content.get("text_encoding", "auto"))
 
 
+@dataclass(frozen=True)
+class FreeText:
+    """A column of texts in a table: the numbers of the first `length` tokens of each, padded with PAD at the end."""
+
+    name: str
+    length: int
+    tokenizer: Words
+    kind: ClassVar[str] = "text"
+
+    def names(self) -> list[str]:
+        """The names of the encoded columns."""
+        return [f"{self.name} token {number}" for number in range(1, self.length + 1)]
+
+    def write(self, column: pd.Series, marks: Marks, out: NDArray[np.float32]) -> None:
+        """Write the encoded columns into `out` (N, length)."""
+        out[:] = padded(self.tokenizer.numbers(texts_in(column, marks)), self.length)
+
+
+def padded(texts: Sequence[list[int]], length: int) -> NDArray[np.int32]:
+    """The tokens of whole texts as (N, length): cut or padded at the end, at least one of each text."""
+    encoded = np.full((len(texts), length), PAD, dtype=np.int32)
+    for row, numbers in enumerate(texts):
+        kept = numbers[:length] or [UNKNOWN]
+        encoded[row, : len(kept)] = kept
+    return encoded
+
+
 def texts_of(raw: Any, column: str, missing: Iterable[str] | None = None, text_encoding: str = "auto") -> Sequence[str]:
     """The texts in a column of a table, in files, or as they are given; "" for a missing one."""
+    marks = Marks.of(None if missing is None else list(missing))
     if isinstance(raw, pd.DataFrame):
         given = [str(name) for name in raw.columns]
         if column not in given:
             hint = did_you_mean(column, given)  # MLflow hands over no column that it does not know
             wanted = hint if hint.startswith("did") else f"it takes the texts in '{column}'"
             raise LabError(f"no column '{column}' in the data; {wanted}")
-        return _cells(raw.set_axis(given, axis=1)[column], missing)
+        return texts_in(raw.set_axis(given, axis=1)[column], marks)
     if isinstance(raw, str):
         raise LabError("a list of texts is expected, not a single text")
     read = [read_text(item, text_encoding) if isinstance(item, Path) else item for item in raw]
-    return _cells(pd.Series(read, name=column, dtype=object), missing)
+    return texts_in(pd.Series(read, name=column, dtype=object), marks)
 
 
-def _cells(cells: pd.Series, missing: Iterable[str] | None) -> list[str]:
-    nested = cells.map(
-        lambda cell: isinstance(cell, list | dict)
-    )  # which JSON may hold, and are no marks of a missing one
+def texts_in(cells: pd.Series, marks: Marks) -> list[str]:
+    """The texts in the cells of a column, "" for a missing one; raises LabError, with the row, for anything else."""
+    nested = cells.map(lambda cell: isinstance(cell, list | dict))  # which JSON may hold, and are no missing marks
     refuse(nested, cells, "is not text", "give it as text, or leave the cell empty")
-    found = known(cells.astype(object), Marks.of(None if missing is None else list(missing)))
+    found = known(cells.astype(object), marks)
     absent = found.isna()
     other = ~absent & ~found.map(lambda cell: isinstance(cell, str))
     refuse(other, found, "is not text", "give it as text, or leave the cell empty")

@@ -15,6 +15,7 @@ from lab.data.reading import number_formats
 from lab.data.reading.number_formats import Choice
 from lab.data.reading.times import date_formats
 from lab.data.reading.times.dates import ISO, read
+from lab.data.text import columns
 from lab.errors import LabError, did_you_mean
 
 Kind = Literal["number", "category", "date", "identifier", "text", "constant"]
@@ -44,7 +45,7 @@ class Finding:
     @property
     def dropped(self) -> bool:
         """Whether the column is not an input of the network."""
-        return self.kind in ("identifier", "text", "constant")
+        return bool(self.why)
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Settings:
 
     categorical: Collection[str] = ()
     keep: Collection[str] = ()
+    texts: Collection[str] = ()
     numbers: Choice = field(default_factory=Choice)
     missing: Collection[str] | None = None
     decimal: str = "."  # of the columns that were read as numbers
@@ -71,7 +73,8 @@ def number_formats_of(frame: pd.DataFrame, settings: Settings) -> dict[str, Numb
     """
     for name in frame.columns:
         _check_cells(frame[name])
-    columns = [frame[name] for name in frame.columns if str(name) not in settings.categorical and is_text(frame[name])]
+    others = {*settings.categorical, *settings.texts}
+    columns = [frame[name] for name in frame.columns if str(name) not in others and is_text(frame[name])]
     return number_formats.of_columns([_measured(column, settings.marks) for column in columns], settings.numbers)
 
 
@@ -123,6 +126,8 @@ def _check_cells(column: pd.Series) -> None:
 def _inferred(column: pd.Series, format: NumberFormat | None, settings: Settings) -> Finding:
     name, present = str(column.name), column.dropna()
     keep = name in settings.keep
+    if name in settings.texts:
+        return Finding(name, "text")
     if not len(present):
         return Finding(name, "constant", "is empty")
     if (present == present.iloc[0]).all() and (len(present) == len(column) or not keep):
@@ -215,6 +220,8 @@ def _fitted(column: pd.Series, finding: Finding, categories: CategoryChoice, mar
         fill = 0.0 if missing.all() else float(np.nanmedian(values))
         words = bool(np.isin(values[~missing], (0, 1)).all())
         return Number(finding.name, fill, bool(missing.any()), replace(finding.numbers, words=words))
+    if finding.kind == "text":
+        return columns.fit(column, marks)
     if finding.kind == "date":
         times = dates(column, finding.format, marks)
         origin = times.min()

@@ -25,6 +25,8 @@ MAX_TITLES = 20  # lines above the names of the columns
 MAX_LONE_FIELDS = 5  # lines of a single field that may stand below a table
 AS_WRITTEN = re.compile(r"0\d+|[+-]?0[xX].*|\d{1,2}:\d\d.*")  # 001 is not 1; Arrow reads 0x1A as 26, 12:30 as a time
 
+WHOLE = re.compile(r"[+-]?\d+")
+
 
 def read_csv(path: Path, reading: Reading) -> RawTable:
     """The rows of a CSV file; raises LabError with the line."""
@@ -57,6 +59,11 @@ def _read_csv(path: Path, reading: Reading) -> RawTable:
     )
     try:
         table = pa.csv.read_csv(path, read, parse, convert)
+        if not reading.fitted and (marked := _marked_later(table, cells, reading)):
+            texts |= marked
+            lone.clear()
+            convert.column_types = dict.fromkeys(texts, pa.string())
+            table = pa.csv.read_csv(path, read, parse, convert)
     except pa.ArrowInvalid as error:
         raise LabError(f"{path}: {_csv_error(path, error, encoding, separator, header)}") from None
     if reading.new_rows and lone:
@@ -87,6 +94,14 @@ def _is_open(cells: list[str], reading: Reading) -> bool:
         return False
     chosen = reading.thousands not in ("auto", "none") and any(reading.thousands in cell for cell in known)
     return chosen or any(AS_WRITTEN.fullmatch(cell) for cell in known) or may_be_grouped(known)
+
+
+def _marked_later(table: pa.Table, cells: dict[str, list[str]], reading: Reading) -> set[str]:
+    """The columns of whole numbers in the sample in which marks follow below it: 1.150 may be 1150."""
+    marks = reading.marks(numbers=True)
+    floating = {field.name for field in table.schema if pa.types.is_floating(field.type)}
+    known = {name: [cell for cell in column if cell not in marks] for name, column in cells.items() if name in floating}
+    return {name for name, column in known.items() if column and all(map(WHOLE.fullmatch, column))}
 
 
 def text_encoding_of_new_rows(path: Path, fitted: str) -> str:

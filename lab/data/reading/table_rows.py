@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from lab.data.encodings.cells import are_plain_numbers
 from lab.data.reading import number_formats
+from lab.data.reading.number_formats import may_be_grouped
 from lab.display.numbers import counted
 
 ENGLISH = ("total", "totals", "grand total", "subtotal", "sum", "average", "mean")
@@ -22,9 +23,10 @@ def samples_of(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[str, str]]
         frame = frame[~empty]
         notes.append(("skipped", counted(int(empty.sum()), "empty row")))
     while (name := _total_in_last_row(frame)) is not None:
-        frame = frame.iloc[:-1]
+        made_text = [column for column, cell in frame.iloc[-1].items() if isinstance(cell, str)]
+        frame = frame.iloc[:-1].copy()
         notes.append(("skipped", f"the last row, '{name}', which sums up the others"))
-        frame = frame.apply(_as_plain_numbers)
+        frame[made_text] = frame[made_text].apply(_as_plain_numbers)
     return frame, notes
 
 
@@ -56,9 +58,9 @@ def _values(column: pd.Series) -> NDArray[np.float64] | None:
 
 
 def _as_plain_numbers(column: pd.Series) -> pd.Series:
-    """A column of texts as numbers, if all are plain ones now that the total is gone."""
+    """A column of texts as numbers, if all are plain ones now that the total is gone; 1.234 may be 1234."""
     known = column.dropna()
-    plain = _are_texts(known) and are_plain_numbers(known.unique())
+    plain = _are_texts(known) and are_plain_numbers(known.unique()) and not may_be_grouped(known.unique())
     return pd.to_numeric(column) if plain else column
 
 

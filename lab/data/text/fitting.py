@@ -18,6 +18,8 @@ LEAST_PAIRS = 256 + FIRST_TOKEN  # every byte, padding, unknown
 LEAST_COUNT = 2  # of a word or pair in the training texts
 LONGEST = 256  # tokens up to which no text is cut by default
 KEPT = 0.95  # share of longer training texts that are kept whole, by default
+SHORT = 60  # words up to which n-grams of all words are few enough
+FEW_TEXTS, BUCKETS, MANY_BUCKETS = 2_000, 10_000, 50_000
 SPECIAL = ["<padding>", "<unknown>"]  # in the order of PAD and UNKNOWN
 
 
@@ -38,6 +40,17 @@ class Settings:
             for name in ("ngrams", "pairs", "buckets"):
                 if getattr(self, name) != getattr(default, name):
                     raise LabError(f"data.{name}: is for tokenizer: words; leave it out")
+
+
+def for_a_bag(texts: Sequence[str]) -> Settings:
+    """Settings that suit a bag of tokens, which knows no other order than that of pairs."""
+    buckets = MANY_BUCKETS if len(texts) > FEW_TEXTS else BUCKETS
+    return Settings(ngrams="all" if usual_words(texts) <= SHORT else "rare", pairs=True, buckets=buckets)
+
+
+def usual_words(texts: Sequence[str]) -> float:
+    """The median number of words of a text."""
+    return float(np.median([len(text.split()) for text in texts]))
 
 
 def fit(settings: Settings, texts: Sequence[str]) -> Tokenizer:

@@ -13,7 +13,6 @@ from torch.utils.data import Dataset
 
 from lab.config.types import Count, Fraction, PositiveInt
 from lab.data.base import SampleDataModule, Samples, Split
-from lab.data.encodings.cells import PLAIN_NUMBER
 from lab.data.encodings.text import PAD, Ngrams, TextEncoding, read_text, texts_of
 from lab.data.preparation import Scale, file_fingerprint
 from lab.data.reading import class_folders, column_types, number_formats
@@ -23,7 +22,7 @@ from lab.data.sequences.buckets import SequenceDataset
 from lab.data.sizes import EmbeddedTokens
 from lab.data.splitting import given_splits
 from lab.data.table import EXAMPLE_ROWS, Table
-from lab.data.text import fitting
+from lab.data.text import columns, fitting
 from lab.display.numbers import counted
 from lab.errors import LabError
 
@@ -167,11 +166,7 @@ class Text(Table):
         ]
         if unused := [str(name) for name in frame.columns if name not in used]:
             self.notes.append(("not used", f"the columns {', '.join(unused)}"))
-        cells = frame[self.text].dropna()
-        if not len(cells):
-            raise LabError(f"data.text: column '{self.text}' has no text in any row")
-        if not column_types.is_text(cells) or all(PLAIN_NUMBER.fullmatch(str(cell)) for cell in cells):
-            raise LabError(f"data.text: column '{self.text}' holds numbers such as {cells.iloc[0]}, not texts")
+        columns.check(frame[self.text])
         return frame[list(dict.fromkeys(used))]
 
     def encode(self, raw: pd.DataFrame, train: NDArray[np.int64]) -> NDArray[Any]:

@@ -13,6 +13,7 @@ from lab.data.base import SPLITS, DataModule, Split, Task
 from lab.data.encodings.series import SeriesEncoding
 from lab.data.loaders import WindowDataset, window_starts
 from lab.data.preparation import Scale, fingerprint
+from lab.data.reading.times.parts import JoinedTime
 from lab.data.reading.times.regular_steps import Gaps, fill
 from lab.data.sizes import RelativeToLastValue, Sizes
 from lab.data.time_series import baselines
@@ -28,8 +29,9 @@ class Steps:
 
     `values` (C, T) holds one series, or several one after the other with their `lengths`; NaN is a gap, which is filled
     as `gaps` says. For the encoding: `time` and `series` are columns of the file, `format` and `step` those of the
-    times, `text_encoding` that set for the file. `season` is a number of steps, None if unknown. `times` (T,) and
-    `series_names` say where a step is.
+    times, `parts` the columns that the time was joined from, `text_encoding` that set for the file. `season` is a
+    number of steps, None if unknown. `times` (T,) and `series_names` say where a step is. The last `known_ahead`
+    channels are known for the steps to forecast, too.
     """
 
     values: NDArray[Any]
@@ -45,6 +47,8 @@ class Steps:
     text_encoding: str = "auto"
     times: NDArray[Any] | None = None
     series_names: tuple[str, ...] = ()
+    parts: JoinedTime | None = None
+    known_ahead: int = 0
 
 
 class SeriesDataModule(DataModule):
@@ -54,8 +58,9 @@ class SeriesDataModule(DataModule):
     architecture sees each channel relative to its last value and forecasts the difference from those of the targets.
     (With three covariates of quarterly US data, statsmodels' macrodata, relative covariates gave a test RMSE of 0.93
     for unemp, 1.29 for tbilrate and 153 for realinv; absolute ones 1.14, 1.40 and 176; none 0.66, 1.16 and 159.)
-    The trivial baseline is the better, on the validation split, of the last value and the last season. A subclass only
-    needs to implement `read`.
+    The trivial baseline is the better, on the validation split, of the last value and the last season. Columns that are
+    known ahead have two channels, as they are: their values of the past steps, and, the last ones of all, those
+    `horizon` steps later. A subclass only needs to implement `read`.
     """
 
     task: Task = "forecasting"
@@ -100,6 +105,9 @@ class SeriesDataModule(DataModule):
             steps.format,
             steps.step,
             steps.text_encoding,
+            steps.parts,
+            steps.names[len(steps.names) - steps.known_ahead :],
+            steps.targets,
         )
         self.target_names = tuple(
             f"{name} +{step}" for name in steps.names[: self.targets] for step in range(1, self.horizon + 1)
@@ -109,14 +117,30 @@ class SeriesDataModule(DataModule):
         for split in SPLITS:
             self.split_indices[split] = np.concatenate([np.arange(*part.span(split)) for part in parts])
         self.input_scale, self.target_scale = self._scales(series[:, torch.from_numpy(self.split_indices["train"])])
+        if steps.known_ahead:
+            series = self._with_ahead(series, slice(len(steps.names) - steps.known_ahead, len(steps.names)), parts)
         series = self.input_scale.apply(series)
         for split, starts in self._starts(parts, steps.gaps).items():
             self.splits[split] = WindowDataset(series, self.window, self.horizon, starts, self.targets)
         self.sizes = Sizes((len(series), self.window), self.targets * self.horizon)
         self.input_adapter = (
-            RelativeToLastValue(self.targets, self.horizon, len(steps.names)) if self.relative else None
+            RelativeToLastValue(self.targets, self.horizon, len(steps.names) - steps.known_ahead)
+            if self.relative
+            else None
         )
         self._choose_baseline(steps.season)
+
+    def _with_ahead(self, series: torch.Tensor, known: slice, parts: list["_Part"]) -> torch.Tensor:
+        """Series (C, T) and the `known` channels `horizon` steps later, in the same scale.
+
+        The last steps of a series repeat its last value; no window has them.
+        """
+        later = [
+            (np.arange(first, last) + self.horizon).clip(max=last - 1) for first, last in (p.whole() for p in parts)
+        ]
+        scale = self.input_scale
+        self.input_scale = Scale(*(torch.cat([each, each[known]]) for each in (scale.mean, scale.std)))
+        return torch.cat([series, series[known][:, torch.from_numpy(np.concatenate(later))]])
 
     def _parts(self, steps: Steps) -> Iterator["_Part"]:
         """Each series with its gaps filled, and the bounds of its splits."""
@@ -227,6 +251,10 @@ class _Part:
     any_filled: NDArray[np.bool_]
     bounds: Bounds
     offset: int
+
+    def whole(self) -> tuple[int, int]:
+        """First and last (exclusive) step, counted over all series."""
+        return self.offset, self.offset + self.values.shape[1]
 
     def span(self, split: Split) -> tuple[int, int]:
         """First and last (exclusive) step of a split, counted over all series."""

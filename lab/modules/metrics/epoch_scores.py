@@ -1,6 +1,7 @@
 """Loss and metrics of an epoch, the lab's own metrics, and those that an experiment names."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from lab.modules.class_weights import WeightedBCE
 
 # Rows kept before they are handed to the metrics: one update costs as much as many rows do.
 BUFFERED_ROWS = 8_192
+PREDICTED = ("preds", "quantiles", "nats")  # what the tasks score that comes from a network
 
 
 class EpochScores:
@@ -32,6 +34,7 @@ class EpochScores:
         self._samples = 0
         self._buffer: list[dict[str, Tensor]] = []
         self._buffered = 0
+        self._undefined = False
 
     def add(self, losses: list[Tensor], weights: list[float], scored: dict[str, Tensor]) -> None:
         """One or several batches: mean loss and weight of each (see `weighted`), and what the metrics take of them.
@@ -51,7 +54,9 @@ class EpochScores:
         return {name: torch.cat([part[name] for part in self._buffer]) for name in names}
 
     def _flush(self) -> None:
-        self.metrics.update(**self._joined_buffer())
+        joined = self._joined_buffer()
+        self._undefined |= has_nan(joined)
+        self.metrics.update(**joined)
         self._buffer, self._buffered = [], 0
 
     def state_dict(self) -> dict[str, Any]:
@@ -61,6 +66,7 @@ class EpochScores:
             "weights": torch.tensor(self._weights, dtype=torch.float64),
             "samples": self._samples,
             "buffer": self._joined_buffer(),
+            "undefined": self._undefined,
             "metrics": self.metrics.state_dict(),
         }
 
@@ -76,6 +82,7 @@ class EpochScores:
         buffer = {name: rows.to(device) for name, rows in state["buffer"].items()}
         self._buffer = [buffer] if buffer else []
         self._buffered = len(buffer["target"]) if buffer else 0
+        self._undefined = state.get("undefined", False)
         self.metrics.load_state_dict(state["metrics"])
         self.metrics.to(device)
 
@@ -87,10 +94,29 @@ class EpochScores:
         losses = torch.stack(self._losses).double().cpu()
         values = {"loss": float((losses * weights).sum() / weights.sum())}
         self.samples = self._samples
-        values |= as_floats(self.metrics.compute())
+        values |= _measured(self.metrics, self._undefined)
         self.metrics.reset()
         self._clear()
         return values
+
+
+def measured(metrics: MetricCollection, scored: Iterable[Mapping[str, Tensor]]) -> dict[str, float]:
+    """The metrics, which are new, over all parts of what was scored; NaN where a prediction is."""
+    undefined = False
+    for part in scored:
+        undefined |= has_nan(part)
+        metrics.update(**part)
+    return _measured(metrics, undefined)
+
+
+def _measured(metrics: MetricCollection, undefined: bool) -> dict[str, float]:
+    values = as_floats(metrics.compute())
+    return dict.fromkeys(values, math.nan) if undefined else values
+
+
+def has_nan(scored: Mapping[str, Tensor]) -> bool:
+    """Whether a prediction is NaN: a metric of it says nothing, but many would take it for the first class or a no."""
+    return any(bool(scored[name].isnan().any()) for name in PREDICTED if name in scored)
 
 
 def as_floats(values: dict[str, Tensor]) -> dict[str, float]:

@@ -11,6 +11,7 @@ from lab.data.loaders import Batch
 from lab.data.preparation import Scale
 from lab.data.time_series import baselines
 from lab.modules.metrics import coverage, value_metrics
+from lab.modules.metrics.epoch_scores import has_nan
 from lab.modules.tasks.conformal import UnscaledInterval
 from lab.modules.tasks.task import TaskModule
 
@@ -94,6 +95,8 @@ class RegressionModule(TaskModule):
         if correlated > 1 or self.weighted or not self.test_outputs:
             return found
         scored = {name: torch.cat([part[name] for part in self.test_outputs]) for name in self.test_outputs[0]}
+        if has_nan(scored):
+            return found
         return found | coverage.binomial_intervals(self.new_metrics("test").to(self.device), scored)
 
     def bands(self) -> list[str]:

@@ -11,7 +11,7 @@ from torchmetrics import Metric, MetricCollection
 
 from lab.data.loaders import Batch
 from lab.modules.metrics import bootstrap, loss_interval
-from lab.modules.metrics.epoch_scores import EpochScores, as_floats, weighted
+from lab.modules.metrics.epoch_scores import EpochScores, has_nan, measured, weighted
 from lab.modules.sample_weights import weighted_loss
 from lab.modules.training_step import BlockModule
 
@@ -123,10 +123,7 @@ class TaskModule(BlockModule):
         return self._scores_of(lambda batch: self.scored(model(batch[0]), batch), batches)
 
     def _scores_of(self, scored: Callable[[Batch], dict[str, Tensor]], batches: Iterable[Batch]) -> dict[str, float]:
-        metrics = self.new_metrics()
-        for batch in batches:
-            metrics.update(**scored(batch))
-        return as_floats(metrics.compute())
+        return measured(self.new_metrics(), map(scored, batches))
 
     def batch_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Raw outputs (B, ...) and mean loss () of a batch."""
@@ -185,6 +182,8 @@ class TaskModule(BlockModule):
     def test_intervals(self, correlated: int) -> dict[str, tuple[float, float]]:
         """The interval of each test metric and of the loss, by full name; `correlated` neighbours are alike."""
         scored = {name: torch.cat([part[name] for part in self.test_outputs]) for name in self.test_outputs[0]}
+        if has_nan(scored):
+            return {}
         metrics = self.new_metrics().to(next(iter(scored.values())).device)  # a tested module is back on the CPU
         found = bootstrap.intervals(metrics, scored, correlated)
         tested = [tuple(tensor.to(self.device) for tensor in part) for part in self.tested.parts]

@@ -8,13 +8,15 @@ from lab.tracking.reading.metric_names import SUMMARIES, split_of, without_endin
 TAG = "lab.directions"  # of a run: its metrics, whole or without their split, and whether higher is better
 # Names in use outside the lab: nothing is guessed from a part of a name.
 HIGHER = """
-    acc accuracy balanced_accuracy top1 top5 f1 f1_score fbeta auc auroc roc_auc prauc auprc average_precision map
-    precision recall sensitivity specificity r2 r2_score explained_variance kappa mcc matthews iou jaccard dice bleu
-    rouge skill psnr ssim reward log_likelihood samples_per_second
+    acc accuracy balanced_accuracy balanced_acc subset_accuracy top1 top5 f1 f1_score f1_macro macro_f1 f1_micro
+    micro_f1 fbeta auc auroc roc_auc prauc auprc average_precision map precision recall sensitivity specificity lrap r2
+    r2_score r2score explained_variance kappa mcc matthews iou jaccard dice bleu rouge skill psnr ssim reward
+    log_likelihood samples_per_second
 """
 LOWER = """
     loss mae mse rmse rmsle mape smape wape mase msle nll bce cross_entropy crossentropy log_loss logloss brier ece
-    perplexity ppl error err error_rate wer cer fid hinge huber kl kld mae_scaled rmse_scaled seconds_per_epoch
+    perplexity ppl error err error_rate wer cer fid hinge huber kl kld hamming_loss pinball mae_scaled rmse_scaled
+    pinball_scaled seconds_per_epoch
 """
 
 
@@ -67,11 +69,28 @@ def _shorter(metric: str) -> Iterator[str]:
         name = rest
 
 
+def of_tags(metric: str, tags: Iterable[object]) -> bool | None:
+    """The same, from the tags of some runs; None where nobody says so, or where they contradict each other."""
+    said = _answers(metric, tags)
+    return None if len(said) > 1 else next(iter(said), higher_is_better(metric, {}))
+
+
+def contradictory(metric: str, tags: Iterable[object]) -> bool:
+    """Whether a higher value of a metric is better in some runs and worse in others, as their tags say."""
+    return len(_answers(metric, tags)) > 1
+
+
+def _answers(metric: str, tags: Iterable[object]) -> set[bool]:
+    """What the tags of runs say of a metric, each by itself: a name may mean something else in another experiment."""
+    each = [recorded([tag]) for tag in set(tags)]
+    return {said[name] for said in each if (name := _said(metric, said)) is not None}
+
+
 def of_runs(metric: str, tags: Iterable[Mapping[str, str]], metrics: Iterable[Mapping[str, float]]) -> bool | None:
-    """The same for some runs, from their tags and metrics; None where nobody says so."""
-    said = recorded(each.get(TAG) for each in tags)
-    shown = None if _said(metric, said) else _shown(metric, metrics)
-    return higher_is_better(metric, said) if shown is None else shown
+    """The same for some runs, from their tags and metrics; None where nobody says so, or where they contradict."""
+    said = [each.get(TAG) for each in tags]
+    shown = None if _answers(metric, said) else _shown(metric, metrics)
+    return of_tags(metric, said) if shown is None else shown
 
 
 def _shown(metric: str, metrics: Iterable[Mapping[str, float]]) -> bool | None:

@@ -37,6 +37,11 @@ def without_ending(name: str) -> str:
     return ENDINGS.sub("", name)
 
 
+def without_summary(name: str) -> str:
+    """A name without what the lab puts before a summary: `low/test/accuracy` as `test/accuracy`."""
+    return name.removeprefix(next((summary for summary in SUMMARIES if name.startswith(summary)), ""))
+
+
 def chart_of(name: str) -> str:
     """The name of the chart that a metric shares with those of other splits: `loss` for train_loss_epoch and val_loss.
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from lab.config import experiment as experiment_files
 from lab.errors import LabError, did_you_mean
 from lab.tracking import server, store
-from lab.tracking.reading import directions
-from lab.tracking.reading.metric_names import TEST, VALIDATION, is_curve, split_of
+from lab.tracking.reading import definitions, directions
+from lab.tracking.reading.metric_names import TEST, VALIDATION, is_curve, split_of, without_summary
 from lab.tracking.reading.summaries import best_value, same_metric
 from lab.tracking.reading.tables import open_tables
 
@@ -163,18 +163,14 @@ def _ranked(
     The value is that of a run's best epoch where the run says which that is, else the best of all. Raises LabError
     where there are none, and for test metrics, which must not be used for model selection.
     """
-    split, name = split_of(by)
+    split, name = split_of(without_summary(by))
     if split == TEST:
         raise LabError(f"--by {by}: test data is for the final evaluation, not for model selection; use val/{name}")
     finished = list(_tested_runs(client, _experiment(experiments, experiment), "attributes.status = 'FINISHED'"))
     metric = same_metric(by, {name.removeprefix("at_best/") for run in finished for name in run.data.metrics})
     having = [run for run in finished if {metric, f"at_best/{metric}"} & run.data.metrics.keys()]
     higher = directions.of_runs(metric, (run.data.tags for run in having), (run.data.metrics for run in having))
-    if having and higher is None:
-        raise LabError(
-            f"--by {metric}: the runs do not say whether higher is better; choose another one, or train with "
-            f'lab.Logger(..., directions={{"{metric}": "min"}}), or "max"'
-        )
+    _check_comparable(metric, having, higher)
     values = {run: value for run, value in _values(having, metric, bool(higher)).items() if math.isfinite(value)}
     if not values:
         raise LabError(f"no run of experiment '{experiment}' {_why_none(experiment, finished, by)}")
@@ -183,6 +179,19 @@ def _ranked(
         (run for run in having if run.info.run_id in values), key=lambda run: sign * values[run.info.run_id]
     )
     return metric, [(run, values[run.info.run_id]) for run in ranked]
+
+
+def _check_comparable(metric: str, runs: "list[Run]", higher: bool | None) -> None:
+    """Raise LabError where a metric cannot rank runs: its direction is unknown, or it is not the same in all."""
+    if runs and higher is None:
+        opposite = directions.contradictory(metric, [run.data.tags.get(directions.TAG) for run in runs])
+        what = "contradict each other on" if opposite else "do not say"
+        say = "" if opposite else f', or train with lab.Logger(..., directions={{"{metric}": "min"}}), or "max"'
+        raise LabError(f"--by {metric}: the runs {what} whether higher is better; choose another one with --by{say}")
+    if setting := definitions.differing(metric, [run.data.params for run in runs]):
+        raise LabError(
+            f"--by {metric}: the runs differ in {setting}: it is not the same in each; choose another with --by"
+        )
 
 
 def _values(runs: "list[Run]", metric: str, higher_is_better: bool) -> dict[str, float]:

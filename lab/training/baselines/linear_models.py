@@ -1,7 +1,7 @@
 """Linear models by scikit-learn, fitted in about a second: what a network must beat to be worth its trouble."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +13,6 @@ from torch import Tensor
 Matrix = NDArray[np.float64]
 ClassWeights = Literal["balanced"] | dict[int, float] | None
 MOST_ITERATIONS = 100
-MOST_CATEGORIES = 50  # that are one-hot encoded; of more, the frequency of each
 
 
 @dataclass(frozen=True)
@@ -26,51 +25,6 @@ class Linear:
     def __call__(self, features: Matrix) -> Tensor:
         """The raw outputs."""
         return torch.from_numpy(features @ self.weight.T + self.bias)
-
-
-@dataclass(frozen=True)
-class Features:
-    """Inputs of a network (N, ...) as features (N, F): flattened, and columns of category codes expanded.
-
-    `shares` maps the index of such a column to the share of each code among the training rows, the last one that of
-    unknown categories. A column of up to 50 categories is one-hot encoded, another is replaced by the shares,
-    standardised.
-    """
-
-    shares: Mapping[int, Matrix]
-
-    @classmethod
-    def fit(cls, x: Matrix, categories: Mapping[int, int]) -> "Features":
-        """From training rows; `categories` maps the index of each column of codes to its number of known ones."""
-        counts = {index: np.bincount(x[:, index].astype(int), minlength=n + 1) for index, n in categories.items()}
-        return cls({index: count / len(x) for index, count in counts.items()})
-
-    def __call__(self, x: Matrix) -> Matrix:
-        """The features of inputs."""
-        flat = x.reshape(len(x), -1)
-        if not self.shares:
-            return flat
-        plain = np.delete(flat, list(self.shares), axis=1)
-        return np.concatenate([plain, *(self._expanded(flat, index) for index in self.shares)], axis=1)
-
-    def _expanded(self, x: Matrix, index: int) -> Matrix:
-        codes, shares = x[:, index].astype(int), self.shares[index]
-        if len(shares) - 1 <= MOST_CATEGORIES:
-            return np.eye(len(shares))[codes]
-        mean = np.square(shares).sum()  # over the rows
-        deviation = np.sqrt((shares * np.square(shares - mean)).sum())
-        return ((shares[codes] - mean) / (deviation or 1.0))[:, None]
-
-
-def summaries(x: Matrix) -> Matrix:
-    """Sequences (N, C, L) with NaN after their end as (N, 6·C + 1) numbers: what a linear model takes of any length.
-
-    Mean, standard deviation, first, last, smallest and largest value of each channel; and the logarithm of the length.
-    """
-    lengths = (~np.isnan(x[:, 0])).sum(1)
-    last = np.take_along_axis(x, lengths[:, None, None] - 1, 2)[:, :, 0]
-    parts = [np.nanmean(x, 2), np.nanstd(x, 2), x[:, :, 0], last, np.nanmin(x, 2), np.nanmax(x, 2)]
-    return np.concatenate([*parts, np.log(lengths)[:, None]], axis=1)
 
 
 def logistic_regression(

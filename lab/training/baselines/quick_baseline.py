@@ -22,17 +22,15 @@ from lab.modules.tasks.task import TaskModule
 from lab.modules.tasks.thresholds import ThresholdModule
 from lab.tracking.reading.baselines import QUICK
 from lab.tracking.writing.tracker import Tracker
+from lab.training.baselines.features import MOST_CATEGORIES, Features, Span, summaries
 from lab.training.baselines.linear_models import (
-    MOST_CATEGORIES,
-    Features,
     logistic_regression,
     one_vs_rest,
     quantile_regression,
     ridge_regression,
-    summaries,
 )
 from lab.training.baselines.ngram import NGrams
-from lab.training.baselines.text_models import TfIdf
+from lab.training.baselines.text_models import WEAK_PENALTY, TfIdf, most_terms
 from lab.training.building import Built
 from lab.training.own_modules.own_module import OwnObserver
 
@@ -86,7 +84,8 @@ def name_of(built: Built) -> str:
         return f"TF-IDF and {NAMES[built.data.task]}" if built.data.task in OF_TEXTS else ""
     if isinstance(built.judge, QuantileRegression):
         return QUANTILES
-    return NAMES.get(built.data.task, "")
+    name = NAMES.get(built.data.task, "")
+    return f"TF-IDF and {name}" if texts_of(built.data) else name
 
 
 def measure(built: Built) -> QuickBaseline:
@@ -114,6 +113,8 @@ def _measured(built: Built, name: str) -> QuickBaseline:
     if width > MOST_FEATURES or rows < ROWS_PER_CLASS * max(classes, 1):
         size = f"{width:,} inputs and {classes} classes" if classes else f"{width:,} inputs"
         return QuickBaseline(name, note=f"no {name}: {size} take longer than a second or two")
+    if texts_of(data) and isinstance(built.judge, QuantileRegression):
+        return QuickBaseline(name, note=f"no {name}: the words of texts take longer than a second or two")
     x, y, *weight = _that_count(training_rows(data, rows))
     if classes and (y == y[:1]).all():
         return QuickBaseline(name, note=f"no {name}: the training split has a single class")
@@ -196,15 +197,18 @@ def _of_class(built: Built) -> Any:
 
 def _fitted(built: Built, x: Tensor, y: Tensor, weight: Any) -> Callable[[Tensor], Tensor]:
     """The model of training rows x (N, ...) and y, with their weights (N,) or None: inputs (B, ...) to raw outputs."""
-    features = summaries if built.data.sizes.padded else Features.fit(_array(x), categories_of(built.data))
+    classes = built.data.sizes.classes or built.data.sizes.labels
+    texts = dict.fromkeys(texts_of(built.data), most_terms(classes))
+    features = summaries if built.data.sizes.padded else Features.fit(_array(x), categories_of(built.data), texts)
+    penalty = WEAK_PENALTY if texts else 1.0
     if isinstance(built.judge, QuantileRegression):
         model = quantile_regression(features(_array(x)), _array(y), built.judge.levels, weight)
     elif built.data.task == "regression":
         model = ridge_regression(features(_array(x)), _array(y), weight)
     elif built.data.task == "multilabel":
-        model = one_vs_rest(features(_array(x)), y.numpy(), weight)
+        model = one_vs_rest(features(_array(x)), y.numpy(), weight, penalty)
     else:
-        model = logistic_regression(features(_array(x)), y.numpy(), built.data.sizes.classes, _of_class(built), weight)
+        model = logistic_regression(features(_array(x)), y.numpy(), classes, _of_class(built), weight, penalty)
     if built.data.task == "ordinal":
         return lambda inputs: cumulative_logits(model(features(_array(inputs))))
     return lambda inputs: model(features(_array(inputs)))
@@ -215,13 +219,19 @@ def features_of(data: DataModule) -> int:
     if data.sizes.padded:
         return 6 * data.sizes.input_shape[0] + 1
     codes = categories_of(data)
-    plain = int(np.prod(data.first_samples(1).shape[1:])) - len(codes)
+    tokens = sum(end - first for first, end in texts_of(data))  # sparse, and fast in any number
+    plain = int(np.prod(data.first_samples(1).shape[1:])) - len(codes) - tokens
     return plain + sum(count + 1 if count <= MOST_CATEGORIES else 1 for count in codes.values())
 
 
 def categories_of(data: DataModule) -> dict[int, int]:
     """The columns of category codes, with the number of known categories."""
     return dict(data.input_adapter.categories) if isinstance(data.input_adapter, EmbeddedColumns) else {}
+
+
+def texts_of(data: DataModule) -> list[Span]:
+    """The columns of the tokens of each text."""
+    return list(data.input_adapter.texts) if isinstance(data.input_adapter, EmbeddedColumns) else []
 
 
 def rows_for(features: int, classes: int) -> int:

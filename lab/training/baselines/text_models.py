@@ -39,7 +39,7 @@ class TfIdf:
     ):
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        most = min(MOST_TERMS, MOST_WEIGHTS // max(classes, 1))
+        most = most_terms(classes)
         self.terms = TfidfVectorizer(analyzer=_words_and_pairs, sublinear_tf=True, max_features=most, dtype=np.float64)
         features = self.terms.fit_transform(texts)
         self.model: Linear
@@ -53,6 +53,11 @@ class TfIdf:
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """The raw outputs (N, out_features) of a network for the same task."""
         return self.model(self.terms.transform(texts))
+
+
+def most_terms(classes: int) -> int:
+    """How many terms are used for so many classes or labels, 0 for values."""
+    return min(MOST_TERMS, MOST_WEIGHTS // max(classes, 1))
 
 
 def _words_and_pairs(text: str) -> list[str]:

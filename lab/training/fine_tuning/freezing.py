@@ -1,6 +1,6 @@
 """`freeze:` and `unfreeze_at:` parameters that are not trained, for the whole run or up to an epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -10,7 +10,7 @@ from torch import nn
 
 from lab.display.numbers import counted
 from lab.errors import LabError
-from lab.weights.loading import plain_names, shown
+from lab.weights.loading import none_matches, plain_names, shown
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,12 @@ class Freezing(Callback):
         """Unfreeze at the start of the epoch that is named."""
         self.apply(pl_module, trainer.current_epoch)
 
+    def new(self, module: nn.Module, loaded: Collection[str]) -> list[str]:
+        """The frozen parameters that no weights were loaded into; `loaded` are names without wrappers."""
+        plain = plain_names(module.state_dict())
+        frozen = [plain[name] for name, _ in module.named_parameters() if name in self.frozen.parameters]
+        return [name for name in frozen if name not in loaded]
+
     def note(self, module: nn.Module) -> str:
         """What is frozen, and how long."""
         sizes = [p.numel() for name, p in module.named_parameters() if name in self.frozen.parameters]
@@ -98,7 +104,7 @@ def _matched(pattern: str, plain: dict[str, str]) -> list[str]:
     """The names that match a pattern, with or without the wrappers in front; raises LabError where none does."""
     found = [name for name, short in plain.items() if fnmatchcase(short, pattern) or fnmatchcase(name, pattern)]
     if not found:
-        raise LabError(f"freeze: '{pattern}' matches no parameter; there are {shown([*plain.values()], 12)}")
+        raise LabError(f"freeze: '{pattern}' matches no parameter; {none_matches(pattern, [*plain.values()])}")
     return found
 
 

@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 
 from lab.config.sections import Part
 from lab.errors import LabError
-from lab.weights.loading import plain_names, shown
+from lab.weights.loading import none_matches, plain_names
 
 REST = ""
 
@@ -44,7 +44,7 @@ def _members(part: Part, network: nn.Module) -> dict[str, list[nn.Parameter]]:
         members[_pattern_of(part, name, names[name])].append(parameter)
     if empty := next((pattern for pattern in part.groups if not members[pattern]), None):
         taken = any(_matches(empty, name, plain) for name, plain in names.items())
-        why = "earlier groups have all that it matches" if taken else f"there are {shown([*names.values()], 12)}"
+        why = "earlier groups have all that it matches" if taken else none_matches(empty, [*names.values()])
         raise LabError(f"optimizer.groups.{empty}: matches no parameter that is left; {why}")
     return {pattern: found for pattern, found in members.items() if found}
 

@@ -14,6 +14,7 @@ from lab.data.base import DataModule
 from lab.modules.tasks.task import TaskModule
 from lab.training.fine_tuning import start
 from lab.training.fine_tuning.freezing import Freezing, freezing_of
+from lab.weights.loading import shown
 
 TAG = "lab.weights."  # of a run: what was loaded, by setting
 SMALL = "a larger data.size, or a network with fewer strides, suits them better"
@@ -44,21 +45,28 @@ def prepare(experiment: Experiment, data: DataModule, module: nn.Module) -> tupl
     """Load and freeze as the experiment says; returns it with the hashes of the weights. Raises LabError."""
     notes: list[tuple[str, str]] = []
     tags: dict[str, str] = {}
+    taken: set[str] = set()
     if isinstance(module, TaskModule) and library_of(experiment.part("model").kind):
         notes += _of_size(module.architecture, data)
     if (pretrained := _pretrained_of(module)) is not None:
         experiment = _with_weights(experiment, pretrained.weights)
-        notes += [("weights", str(pretrained.loaded)), *_of_scaling(module, pretrained)]
-        tags[f"{TAG}model"] = str(pretrained.loaded)
+        if pretrained.loaded is not None:
+            notes.append(("weights", str(pretrained.loaded)))
+            tags[f"{TAG}model"] = str(pretrained.loaded)
+            taken |= set(pretrained.loaded.loaded)
+        notes += _of_scaling(module, pretrained)
     if experiment.start_from is not None:
         loaded, exact = start.load(module, experiment.start_from)
         experiment = dataclasses.replace(experiment, start_from=exact)
-        notes.append(("start_from", str(loaded)))
+        notes += [("start_from", line) for line in (str(loaded), *start.other_names(exact, data))]
+        taken |= set(loaded.loaded)
         tags[f"{TAG}start_from"] = str(loaded)
     epochs = experiment.trainer["max_epochs"]
     freezing = freezing_of(experiment.freeze, experiment.unfreeze_at, epochs, module)
     if freezing is not None:
         notes.append(("freeze", freezing.note(module)))
+        if taken and (new := freezing.new(module, taken)):
+            notes.append(("freeze", f"frozen with random weights, since none were loaded: {shown(new)}"))
     return experiment, FineTuning(freezing, notes, tags)
 
 

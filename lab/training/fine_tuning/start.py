@@ -1,5 +1,6 @@
 """`start_from:` the weights of a file or of a run, and what of them a network takes over."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -7,7 +8,10 @@ from dataclasses import replace
 from torch import nn
 
 from lab.architectures import pretrained
+from lab.architectures.libraries import library_of
 from lab.config.experiment import Experiment
+from lab.data.base import DataModule
+from lab.data.encodings.table import TableEncoding
 from lab.errors import LabError
 from lab.tracking.reading import stored_runs
 from lab.weights import files, loading
@@ -27,6 +31,37 @@ def load(network: nn.Module, start_from: str) -> tuple[Loaded, str]:
         return loading.load(network, weights, files.unpinned(exact)[0]), exact
 
 
+def other_names(start_from: str, data: DataModule) -> list[str]:
+    """A line each where the run that is started from has as many columns of a table, or classes, and these are others.
+
+    Weights fit by their shape alone. Nothing is known of a file.
+    """
+    source, _ = files.unpinned(start_from)
+    if files.is_file(source):
+        return []
+    run = stored_runs.find(source)
+    try:
+        before = json.loads(run.artifact("encoding.json").read_text(encoding="utf-8"))
+    except LabError:  # of another tool
+        return []
+    encoding = getattr(data, "encoding", None)
+    table = isinstance(encoding, TableEncoding) and before["input"]["kind"] == "table"
+    pairs = {
+        "the class": (before["output"]["class_names"], list(data.class_names)),
+        "the column": (
+            [column["name"] for column in before["input"]["columns"]] if table else [],
+            [column.name for column in encoding.columns] if isinstance(encoding, TableEncoding) else [],
+        ),
+    }
+    return [
+        f"weights fit by their shape alone: {what} '{new}' stands where run {run.id[:8]} has '{old}'"
+        for what, names in pairs.items()
+        if len(names[0]) == len(names[1])
+        for old, new in [next((pair for pair in zip(*names, strict=True) if pair[0] != pair[1]), ("", ""))]
+        if old != new
+    ]
+
+
 def pinned(experiment: Experiment) -> Experiment:
     """The experiment with the run and the hash of its weights, by which comparisons and studies are recognized."""
     if (start_from := experiment.start_from) is not None:
@@ -41,6 +76,15 @@ def pinned(experiment: Experiment) -> Experiment:
         written = {**experiment.written, "model": section}
         experiment = replace(experiment, model=model.with_settings({"weights": weights}), written=written)
     return experiment
+
+
+def of_checkpoint(experiment: Experiment) -> Experiment:
+    """The experiment for weights of its checkpoint: those that it started from are not read, and may be gone by now."""
+    model = experiment.model
+    weights = model.settings.get("weights") if model is not None and library_of(model.kind) else None
+    if model is not None and weights not in pretrained.NONE:
+        model = model.with_settings({"weights": pretrained.InCheckpoint(weights)})
+    return replace(experiment, start_from=None, model=model)
 
 
 @contextmanager

@@ -95,8 +95,9 @@ class OwnObserver(Callback):
     def directions(self) -> dict[str, bool]:
         """Each metric that has a known direction, without its split: declared, or that of the metric logged."""
         names = [name.partition("/")[2] for name in self.logged]
-        known = {name: higher_is_better(name, self._directions) for name in names}
-        return {name: up for name, up in (self._directions | known).items() if up is not None}
+        said = (self.task_scores.directions() if self.task_scores else {}) | self._directions
+        known = {name: higher_is_better(name, said) for name in names}
+        return {name: up for name, up in (said | known).items() if up is not None}
 
     def test_directions(self) -> dict[str, bool]:
         """Nothing: `directions` has them."""

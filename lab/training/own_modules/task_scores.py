@@ -16,7 +16,7 @@ from lab.data.base import DataModule
 from lab.data.lightning_data import LightningData
 from lab.data.loaders import Batch
 from lab.data.sizes import Sizes
-from lab.modules.metrics.epoch_scores import as_floats
+from lab.modules.metrics.epoch_scores import measured
 from lab.modules.tasks.regression import RegressionModule
 from lab.modules.tasks.task import TaskModule
 from lab.training.task_modules import task_module
@@ -54,17 +54,15 @@ class TaskScores:
         chosen = self.task.main_metric if self.task.main_metric in self.names else next(iter(self.names), "")
         return self.names.get(chosen, "")
 
-    @property
-    def higher_is_better(self) -> bool:
-        """Whether a high value of the main metric is good."""
-        return not any(self.names.get(metric) == self.main_metric for metric in IN_UNITS)
+    def directions(self) -> dict[str, bool]:
+        """Whether higher is better, for the names of the module."""
+        known = self.task.directions()
+        return {name: known[metric] for metric, name in self.names.items() if metric in known}
 
     def compare(self, tested: Mapping[str, float], batches: Iterable[Batch]) -> None:
         """Keep the metrics that the module has `tested`, by full name, which are those of its outputs."""
         scored = self._outputs(batches)
-        metrics = self.task.new_metrics()
-        metrics.update(**{name: torch.cat([part[name] for part in scored]) for name in scored[0]})
-        own, logged = as_floats(metrics.compute()), dict(self.names)
+        own, logged = measured(self.task.new_metrics(), scored), dict(self.names)
         found = {metric: self._factor(metric, tested.get(f"test/{name}"), own) for metric, name in logged.items()}
         self.factors = {metric: factor for metric, factor in found.items() if factor is not None}
         self.names = _each_once({metric: logged[metric] for metric in self.factors})

@@ -224,5 +224,7 @@ def write_model(built: Built, folder: Path) -> None:
     elif isinstance(encoding, SequenceEncoding):
         rows = pd.DataFrame({"x": encoding.as_lists(example)})
         models.save_for_rows(built.predictor(), encoding_of(built), example, rows, folder)
+    elif isinstance(built.module, ThresholdModule) and built.module.described:
+        models.save_deciding(built.predictor(), encoding_of(built), example, folder)
     else:
         models.save(built.predictor(), example, folder)

@@ -103,8 +103,7 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
     """Size, time, device and paths, as (label, text)."""
     run_id = result.run_id
     yield from ((label, escape(text)) for label, text in result.notes)
-    monitor = result.experiment.checkpoints["monitor"]
-    yield "best epoch", f"{result.best_epoch} of {result.epochs}, {f'by {monitor}' if monitor else 'the last one'}"
+    yield "best epoch", f"{result.best_epoch} of {result.epochs}, {_chosen_by(result)}"
     frozen = f", {result.frozen:,} of them frozen" if result.frozen else ""
     yield "model", f"{result.experiment.network}, {result.parameters:,} parameters{frozen}"
     threads = result.experiment.threads
@@ -128,6 +127,15 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
         yield "checkpoint", _checkpoint_path(result.experiment.name, run_id)
     if result.delivery.pending:
         yield "tracking", f"[yellow]{result.delivery.message}[/yellow]"
+
+
+def _chosen_by(result: Result) -> str:
+    """How the best epoch was chosen: where what is monitored was never a number, it was not."""
+    monitor = result.experiment.checkpoints["monitor"]
+    if monitor is None:
+        return "the last one"
+    known = math.isfinite(result.metrics.get(monitor, 0.0))  # of that epoch, the best of all
+    return f"by {monitor}" if known else f"the last one: {monitor} was never a finite number"
 
 
 def _next_commands(result: Result) -> Iterator[tuple[str, str]]:

@@ -66,7 +66,10 @@ def test_targets_come_first_and_covariates_are_inputs_only() -> None:
     data = series(frame(), targets="visits", covariates=["sales"])
     assert data.encoding.columns == ("visits", "sales")
     assert (data.sizes.input_shape, data.sizes.out_features) == ((2, 12), 3)
-    assert ("unused", "price; data.covariates: [price] makes them inputs") in data.notes
+    assert (
+        "unused",
+        "price; data.covariates: [price] makes them inputs; known_ahead, if they are known in advance",
+    ) in data.notes
 
 
 def test_a_window_is_followed_by_its_targets_channel_by_channel() -> None:

@@ -3,17 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from lab.modules.tasks.classification import Probabilities
-from lab.training.baselines.linear_models import (
-    MOST_CATEGORIES,
-    Features,
-    logistic_regression,
-    one_vs_rest,
-    ridge_regression,
-    summaries,
-)
+from lab.training.baselines.features import MOST_CATEGORIES, Features, TokenWeights, summaries
+from lab.training.baselines.linear_models import logistic_regression, one_vs_rest, ridge_regression
 
 RANDOM = np.random.default_rng(1)
 X = RANDOM.normal(size=(200, 4))
@@ -81,3 +76,24 @@ def test_sequences_of_any_length_are_summed_up() -> None:
     found = summaries(np.array([[[4.0, 1.0, 3.0, np.nan]], [[2.0, np.nan, np.nan, np.nan]]]))
     deviation = np.std([4, 1, 3])
     np.testing.assert_allclose(found, [[8 / 3, deviation, 4, 3, 1, 4, np.log(3)], [2, 0, 2, 2, 2, 2, 0]])
+
+
+@pytest.mark.parametrize("most", [1_000, 20])
+def test_tokens_of_texts_have_the_tf_idf_weights_of_scikit_learn(most: int) -> None:
+    tokens = RANDOM.integers(1, 40, size=(60, 12)) * (RANDOM.random((60, 12)) < 0.7)
+    texts = [" ".join(f"t{token}" for token in row if token) for row in tokens]
+    with_token = np.bincount(np.concatenate([np.unique(row) for row in tokens[:50]]), minlength=40)
+    kept = sorted(range(1, 40), key=lambda token: (-with_token[token], token))[:most]
+    reference = TfidfVectorizer(sublinear_tf=True, vocabulary=[f"t{token}" for token in sorted(kept)])
+    expected = reference.fit(texts[:50]).transform(texts).toarray()
+    found = TokenWeights(tokens[:50].astype(float), most)(tokens.astype(float)).toarray()
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_features_with_texts_are_the_numbers_the_categories_and_the_weights_of_tokens() -> None:
+    numbers, codes = RANDOM.normal(size=(30, 2)), RANDOM.integers(3, size=(30, 1))
+    tokens = RANDOM.integers(5, size=(30, 4))
+    x = np.concatenate([numbers, tokens, codes], axis=1).astype(float)
+    found = Features.fit(x, {6: 3}, {(2, 6): 100})(x).toarray()
+    weights = TokenWeights(tokens.astype(float), 100)(tokens.astype(float)).toarray()
+    np.testing.assert_allclose(found, np.concatenate([numbers, np.eye(4)[codes[:, 0]], weights], axis=1))

@@ -1,15 +1,19 @@
 """`start_from:` a run or a file, recorded so that whatever comes later knows the weights."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from made_data import draw
 from own_modules import write_own_modules
 from safetensors.torch import load_file, save_file
+from torch import nn
 
+from lab.architectures.libraries import LIBRARIES, Library, Statistics
 from lab.comparisons import comparison
 from lab.comparisons import run as comparing
-from lab.config.experiment import Experiment, load
+from lab.config.experiment import Experiment, from_sections, load
 from lab.errors import LabError
 from lab.inference import export, model
 from lab.tracking.reading import stored_runs
@@ -17,6 +21,7 @@ from lab.training import reproduce, resume
 from lab.training import run as training
 from lab.training.building import build
 from lab.training.fine_tuning import start
+from lab.weights.files import Weights
 
 SMALL = ("data.batch_size=256", "model.channels=8", "model.layers=2", "trainer.max_epochs=1")
 OTHER = (*SMALL, "data.classes=[3,5,7]", "data.per_class=100")
@@ -100,6 +105,49 @@ def test_a_run_is_tested_again_without_the_file_that_it_started_from(workplace: 
     run = stored_runs.find(str(longer.run_id))
     assert run.params["start_from"] == stored_runs.find(result.run_id).params["start_from"]
     assert "tensors are those of digits.pth" in run.tags["lab.weights.start_from"]
+
+
+class OneNetwork(Library):
+    """Stands for a library of image networks where none is installed."""
+
+    short, module_name = "timm", "timm"
+
+    def names(self) -> list[str]:
+        return ["one"]
+
+    def build(self, name: str, channels: int, outputs: int, settings: dict[str, Any]) -> nn.Module:
+        layers = [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, outputs)]
+        return nn.Sequential(*layers)
+
+    def download(self, name: str, weights: str) -> Weights:
+        raise OSError("no network")
+
+    def statistics(self, name: str) -> Statistics:
+        return (0.4, 0.5, 0.6), (0.2, 0.3, 0.2)
+
+
+def test_a_run_is_tested_and_resumed_without_the_file_of_its_pretrained_network(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(LIBRARIES, "timm", OneNetwork())
+    draw(Path("shades"), 12)
+    torch.save(OneNetwork().build("one", 3, 9, {}).state_dict(), "one.pth")
+    sections = {
+        "data": {"kind": "images", "path": "shades", "batch_size": 8},
+        "model": {"kind": "timm:one", "weights": "one.pth"},
+        "trainer": {"max_epochs": 1},
+    }
+    result = training.run(from_sections("shades", "?", sections))
+    Path("one.pth").unlink()
+    again, logged = reproduce.test_again(str(result.run_id))
+    assert again == logged
+    longer = resume.resume(str(result.run_id), ["trainer.max_epochs=2"], [], print)
+    first, run = stored_runs.find(str(result.run_id)), stored_runs.find(str(longer.run_id))
+    assert run.params["model.weights"] == first.params["model.weights"]
+    assert run.tags["lab.weights.model"] == first.tags["lab.weights.model"]
+    assert "tensors are those of one.pth" in run.tags["lab.weights.model"]
+    with pytest.raises(LabError, match=r"^model.weights: one.pth: no such file"):
+        reproduce.reproduce(str(result.run_id), [], print)
 
 
 @pytest.mark.usefixtures("empty_workplace")

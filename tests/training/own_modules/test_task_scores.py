@@ -4,16 +4,22 @@ import io
 from pathlib import Path
 
 import pytest
+import torch
+from modules.made_modules import task
 from own_modules import write_mistake
 from rich.console import Console
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import balanced_accuracy_score, root_mean_squared_error
 
 from lab.config.experiment import load
+from lab.data.preparation import Scale
+from lab.modules.tasks.regression import RegressionModule
 from lab.tracking.reading import stored_runs
 from lab.tracking.reading.baselines import standing_of
 from lab.training import run as training
 from lab.training.building import build
+from lab.training.own_modules.own_module import OwnObserver
+from lab.training.own_modules.task_scores import TaskScores
 from lab.training.results.report import outcome
 
 pytestmark = pytest.mark.usefixtures("workplace")
@@ -139,3 +145,17 @@ def test_the_error_of_values_is_compared_in_the_units_in_which_it_is_logged(work
     assert low < result.metrics["test/rmse"] < high
     assert not lines(result).startswith("No better than the training mean")
     assert result.quick_baseline["test/rmse"] < result.baseline["test/rmse"]
+
+
+def test_a_metric_of_the_task_has_the_direction_that_it_has_there() -> None:
+    columns = {"mass": slice(0, 1), "length": slice(1, 2)}
+    scale = Scale(torch.zeros(2), torch.ones(2))
+    of_task = TaskScores(RegressionModule(scale, columns, **task(torch.nn.MSELoss())), {"mae_mass": "mae_mass"})
+    observer = OwnObserver({}, 0, 0)
+    observer.logged["test/mae_mass"] = "test_mae_mass"  # a name that no table knows
+    assert observer.directions() == {}
+    observer.task_scores = of_task
+    assert (observer.main_metric, observer.directions()) == ("mae_mass", {"mae_mass": False})
+    declared = OwnObserver({"mae_mass": True}, 0, 0)
+    declared.task_scores = of_task
+    assert declared.directions() == {"mae_mass": True}

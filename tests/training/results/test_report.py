@@ -53,6 +53,13 @@ def test_a_class_that_the_test_does_not_have_is_named_and_not_ranked() -> None:
     assert "recall      of each class in the test, the lowest first: c 0.200, a 0.900; not in the test: b" in text
 
 
+def test_an_epoch_that_nothing_chose_is_not_said_to_be_the_best_by_a_metric() -> None:
+    result = trained(noise(np.resize(["a", "b", "c"], 400)), epochs=1)
+    assert "best epoch  1 of 1, by val/loss" in as_text(report.outcome(result))
+    broken = dataclasses.replace(result, metrics=result.metrics | {"val/loss": float("nan")})
+    assert "best epoch  1 of 1, the last one: val/loss was never a finite number" in as_text(report.outcome(broken))
+
+
 def test_values_that_a_line_explains_are_no_better_than_ridge_regression() -> None:
     frame = noise(0.0)
     frame["y"] = 3 * frame["a"] - frame["b"] + 0.1 * RANDOM.normal(size=400)

@@ -1,6 +1,7 @@
 """The time column of a series: found by its values, and read as timestamps or numbers."""
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,9 +9,10 @@ import pandas as pd
 from lab.data.encodings.cells import numbers
 from lab.data.encodings.table import dates
 from lab.data.reading.targets import label_lists
-from lab.data.reading.times import date_formats
+from lab.data.reading.times import date_formats, parts
 from lab.data.reading.times.date_formats import Format
 from lab.data.reading.times.dates import check
+from lab.data.reading.times.parts import JoinedTime
 from lab.errors import LabError
 
 TIME_NAME = re.compile(
@@ -19,10 +21,30 @@ TIME_NAME = re.compile(
 REGULAR = 0.5  # share of equal steps from which numbers may be times
 
 
-def find(frame: pd.DataFrame, series: str | None = None) -> str:
+def with_one(
+    frame: pd.DataFrame, time: str | Sequence[str] | None, series: str | None = None, date_format: str | None = None
+) -> tuple[pd.DataFrame, str, JoinedTime | None]:
+    """The table with its time in one column, the name of that, and how it was joined if it is in several columns.
+
+    `time` None finds it; raises LabError where there is none.
+    """
+    names = named(time) or named(find(frame, series))
+    if len(names) == 1:
+        return frame, names[0], None
+    joined = parts.of_columns(frame, names, date_format)
+    return joined.joined(frame).drop(columns=names), joined.name, joined
+
+
+def named(time: str | Sequence[str] | None) -> list[str]:
+    """The columns that a setting of the time names."""
+    return [time] if isinstance(time, str) else list(time or ())
+
+
+def find(frame: pd.DataFrame, series: str | None = None) -> str | list[str]:
     """The name of the time column: dates, or regular numbers that are called a time; raises LabError if there is none.
 
-    The first that has another time in each row, of each of the `series` named by that column; else the first of dates.
+    The first that has another time in each row, of each of the `series` named by that column; else several that are a
+    time together, such as a year and a quarter; else the first of dates.
     """
     names = [str(name) for name in frame.columns if name != series]
     dated = [name for name in names if _has_dates(frame[name])]
@@ -30,6 +52,8 @@ def find(frame: pd.DataFrame, series: str | None = None) -> str:
     for name in [*dated, *counted]:
         if not frame.duplicated([name] if series is None else [series, name]).any():
             return name
+    if together := parts.find(frame[names]):
+        return together
     for name in dated:
         return name
     raise LabError(

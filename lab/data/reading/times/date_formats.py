@@ -19,6 +19,8 @@ from lab.data.reading.times.dates import (
     UNIX_SECONDS,
     WEEK,
     WEEKS,
+    in_english,
+    languages_of,
     read,
 )
 
@@ -29,7 +31,7 @@ LEAST_COMPACT, LEAST_MONTHS = 3, 13  # different values of digits alone from whi
 COMPACT_YEARS = (1900, 2100)  # of dates written as digits alone
 MANY_MORE_YEARS = 3  # than days of the month: 21-03-05 is then of 2021
 MUCH_MORE_EVEN = 0.5  # ratio of the spreads of the time between rows
-MONTH = r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+MONTH = r"(?i:jan|feb|f[ée]v|m[aä]r|mrz|maer|a[pv]r|ma[iy]|ju[nil]|a[uo][gû]|aout|sep|o[ck]t|nov|d[eé][cz])"
 DATE_LIKE = re.compile(rf"\d.*[-/. :QqWwT].*\d|[Qq][1-4].*\d|\d[QqWw]\d|\d{{6,14}}|{MONTH}.*\d|\d.*{MONTH}")
 ISO_LIKE = re.compile(
     r"\d{4}-\d\d(-\d\d([T ]\d\d(:?\d\d(:?\d\d([.,]\d+)?)?)?)?( ?(Z|[+-]\d\d:?(\d\d)?))?)?|\d{8}T\d{4}.*"
@@ -250,7 +252,11 @@ def _candidates(text: str) -> Iterator[str]:
         yield WEEK
     else:
         before, text, after = _around(text)
-        yield from (before + shape + after for shape in SHAPES if _is_date(text, shape))
+        for language in languages_of(text):
+            named = "" if language == "English" else f"{language}: "
+            for shape in SHAPES:
+                if _is_date(in_english(text, language, shape) if named else text, shape):
+                    yield named + before + shape + after
 
 
 def _around(text: str) -> tuple[str, str, str]:

@@ -172,3 +172,42 @@ def test_a_year_of_two_digits_is_in_front_where_else_there_were_more_years_than_
     found = infer(column(days.strftime("%d-%m-%y")))
     assert found is not None
     assert found.text == "%d-%m-%y"
+
+
+SOME_DAYS = pd.date_range("2023-01-17", periods=24, freq="23D")
+MONTH_NAMES = {
+    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "cut de": "Jan Feb Mär Apr Mai Jun Jul Aug Sep Okt Nov Dez",
+    "cut fr": "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.",
+}
+
+
+@pytest.mark.parametrize(
+    ("names", "written", "format"),
+    [
+        ("de", "{0.day}. {1} {0.year}", "German: %d. %B %Y"),
+        ("de", "{1} {0.year}", "German: %B %Y"),
+        ("fr", "{0.day} {1} {0.year}", "French: %d %B %Y"),
+        ("cut fr", "{0.day} {1} {0.year}", "French: %d %b %Y"),
+        ("cut de", "{0.day:02}-{1}-{0.year} 12:30", "German: %d-%b-%Y %H:%M"),
+    ],
+)
+def test_months_may_be_named_in_german_and_french(names: str, written: str, format: str) -> None:
+    cells = pd.Series([written.format(day, MONTH_NAMES[names].split()[day.month - 1]) for day in SOME_DAYS])
+    found = infer(cells)
+    assert found is not None
+    assert found.text == format
+    expected = [day if "%d" in format else day.replace(day=1) for day in SOME_DAYS]
+    moments = dates.read(cells, found.text)
+    assert moments.dt.normalize().tolist() == expected
+    again = dates.write(pd.DatetimeIndex(moments), found.text, cells[0])
+    assert [text.lstrip("0") for text in again] == [cell.lstrip("0") for cell in cells]
+    assert dates.check(format) == format
+
+
+def test_english_months_are_read_as_before() -> None:
+    for cells, format in ((SOME_DAYS.strftime("%d %B %Y"), "%d %B %Y"), (SOME_DAYS.strftime("%b %d, %Y"), "%b %d, %Y")):
+        found = infer(pd.Series(cells))
+        assert found is not None
+        assert found.text == format
