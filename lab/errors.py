@@ -19,6 +19,7 @@ INSTALLED = tuple(f"{folder}{os.sep}" for folder in (sys.prefix, sys.base_prefix
 CONTROL = ("Cc", "Cf", "Cs", "Zl", "Zp")  # of Unicode
 ALLOCATION = re.compile(r"[Tt]ried to allocate ([\d.]+) ?(bytes|[KMGT]iB)")  # torch, on a CPU and on a GPU
 UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+REMEDIES = "docs/troubleshooting.md"
 LONGEST_LINE = 2_000  # characters of a message
 LONGEST_VALUE = 80  # characters of a value inside a message
 LEAST_SIMILAR = 0.6  # ratio of difflib
@@ -55,6 +56,16 @@ class Stopped(BaseException):
     def __init__(self, signal_number: int):
         super().__init__(f"stopped by signal {signal_number}")
         self.signal_number = signal_number
+
+
+def see(section: str) -> str:
+    """The end of a message whose remedy is longer than a line: the section that has it."""
+    return f"; see {REMEDIES}#{section}"
+
+
+def install(extra: str) -> str:
+    """The command that installs an optional package, as the end of a message."""
+    return f".venv/bin/pip install -c constraints.txt -e '.[{extra}]'{see('missing-package')}"
 
 
 def did_you_mean(name: str, names: Iterable[str], path: str = "") -> str:
@@ -106,9 +117,8 @@ def described(error: BaseException) -> str:
         text = "(its message cannot be read)"
     if found := ALLOCATION.search(text):
         wanted = float(found[1]) * UNITS[found[2]]
-        return (
-            f"not enough memory: {wanted / 1e9:.3g} GB more are needed; a smaller network or data.batch_size needs less"
-        )
+        more = f"{wanted / 1e9:.3g} GB more are needed"
+        return f"not enough memory: {more}; a smaller network or data.batch_size needs less{see('memory')}"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
-from lab.errors import LabError
+from lab.errors import LabError, see
 
 TEMPORARY = ".new"  # suffix of the temporary folders of atomic_write
 LONGEST_NAME = 200  # characters; file systems take 255 bytes
@@ -134,7 +134,8 @@ def held(path: Path, name: str, patience: float = 0.0) -> Iterator[None]:
     with path.open("a") as file:
         while not lock_descriptor(file.fileno(), blocking=False):
             if time.monotonic() >= deadline:
-                raise LabError(f"{name} is being run by {_holder(path)}; wait for it, or stop it first")
+                busy = f"{name} is being run by {_holder(path)}; wait for it, or stop it first"
+                raise LabError(f"{busy}{see('already-running')}")
             time.sleep(POLL_SECONDS)
         try:
             yield

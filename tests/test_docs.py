@@ -64,3 +64,33 @@ def test_the_messages_in_troubleshooting_are_those_of_the_lab() -> None:
     for message in messages:
         for part in re.split(r"'?\.\.\.'?|'x'|\d{4}|;", message):
             assert part.strip() in code, message
+
+
+def test_the_map_of_the_code_names_every_package_and_none_that_is_gone() -> None:
+    text = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    listed = {name.rstrip("/") for name in re.findall(r"`((?:lab|dashboard)/[\w/]*)`", text)} | {"lab"}
+    folders = {path.parent.relative_to(PROJECT).as_posix() for path in PROJECT.glob("*/**/__init__.py")}
+    assert {folder for folder in folders if folder.startswith(("lab", "dashboard"))} <= listed
+    assert not {name for name in listed if not (PROJECT / name).is_dir()}
+
+
+def test_the_map_of_the_code_says_which_file_to_open_first() -> None:
+    text = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for packages, files in re.findall(r"^\| (`(?:lab|dashboard|tests)/.*?) \| .* \| (.*?) \|$", text, re.MULTILINE):
+        for name in re.findall(r"`([\w/.]+)`", files):
+            folders = re.findall(r"`([\w/]+)`", packages)
+            assert any((PROJECT / folder / name).is_file() for folder in folders), (packages, name)
+
+
+def test_the_picture_of_the_way_of_a_run_names_packages_that_exist() -> None:
+    picture = (PROJECT / "docs" / "architecture.svg").read_text(encoding="utf-8")
+    names = re.findall(r">(lab\.[\w.]+|dashboard)\b", picture)
+    assert len(names) > 10
+    for name in names:
+        assert (PROJECT / name.replace(".", "/")).is_dir(), name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_picture_is_drawn_by_a_script_from_the_network(page: Path) -> None:
+    """The site, which loads nothing from outside, would show its source."""
+    assert "```mermaid" not in page.read_text(encoding="utf-8")

@@ -6,11 +6,10 @@ from typing import Any
 
 from torch import nn
 
-from lab.errors import LabError, Unavailable, described, did_you_mean
+from lab.errors import LabError, Unavailable, described, did_you_mean, install
 from lab.weights.files import Weights
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation of each channel
-INSTALL = ".venv/bin/pip install '.[vision]'"
 DEFAULT = "DEFAULT"
 
 
@@ -26,7 +25,7 @@ class Library(ABC):
         try:
             return importlib.import_module(self.module_name)
         except ModuleNotFoundError:
-            raise Unavailable(f"model.kind: {self.short} is not installed: {INSTALL}") from None
+            raise Unavailable(f"model.kind: {self.short} is not installed: {install('vision')}") from None
         except Exception as error:  # a build for another torch fails in many ways
             raise Unavailable(
                 f"model.kind: {self.short} cannot be imported beside this torch ({described(error)}); install the "

@@ -67,7 +67,7 @@ def _layers(layers: Mapping[str, float | None]) -> Table:
     for name, norm in rows:
         table.add_row(escape(name), norm)
     if 0.0 in layers.values():
-        table.caption = "0 in the first step, as below a layer that starts at zero; not so from the second step on"
+        table.caption = "0 in the first step, as below a layer that starts at zero;\nnot so from the second step on"
         table.caption_justify = "left"
     return table
 

@@ -51,7 +51,7 @@ def _new(options: argparse.Namespace) -> int:
     made = writing.new(
         options.name, options.data, options.target, options.model, options.kind, options.yes, options.overrides
     )
-    SafeConsole().print(tables.scaffold(made), highlight=False, soft_wrap=True)
+    SafeConsole().tell(tables.scaffold(made))
     return 0
 
 
@@ -64,7 +64,7 @@ def _check(options: argparse.Namespace) -> int:
     if options.name is None:
         return _check_all()
     found = check.check(experiment.load(options.name, options.overrides))
-    SafeConsole().print(check_report.findings(found), highlight=False, soft_wrap=True)
+    SafeConsole().tell(check_report.findings(found))
     return 0
 
 
@@ -103,7 +103,7 @@ def _run(options: argparse.Namespace) -> int:
     console = SafeConsole()
     console.print(f"[bold]{loaded.name}[/bold]  {tables.question_of(loaded)}", highlight=False)
     result = training.run(loaded, [ProgressBar(console)])
-    console.print(report.summary(result), highlight=False, soft_wrap=True)
+    console.tell(report.summary(result))
     return 0
 
 
@@ -121,7 +121,7 @@ def _run_folds(options: argparse.Namespace) -> int:
     console.print(f"[bold]{loaded.name}[/bold]  {tables.question_of(loaded)}", highlight=False)
     with report.LiveTable(console) as table:
         result = run.run(loaded, options.folds, options.workers, table.show)
-    console.print(report.summary(result), highlight=False, soft_wrap=True)
+    console.tell(report.summary(result))
     return 1 if result.scores.failed else 0
 
 
@@ -134,7 +134,7 @@ def _resume(options: argparse.Namespace) -> int:
     console = SafeConsole()
     say = functools.partial(console.print, highlight=False, soft_wrap=True, markup=False)
     result = resume.resume(options.run, options.overrides, [ProgressBar(console)], say)
-    console.print(report.summary(result), highlight=False, soft_wrap=True)
+    console.tell(report.summary(result))
     return 0
 
 
@@ -147,7 +147,7 @@ def _reproduce(options: argparse.Namespace) -> int:
     console = SafeConsole()
     say = functools.partial(console.print, highlight=False, soft_wrap=True, markup=False)
     reproduction = reproduce.reproduce(options.run, [ProgressBar(console)], say)
-    console.print(report.summary(reproduction.result), highlight=False, soft_wrap=True)
+    console.tell(report.summary(reproduction.result))
     say("\n" + "\n".join(reproduce.as_lines(reproduction)))
     return 1 if reproduction.verdict == "DIFFERS" else 0
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lab.cli import arguments
 from lab.cli.arguments import Commands, add, listed, one_of
-from lab.errors import LabError, printable
+from lab.errors import LabError, printable, see
 
 if TYPE_CHECKING:
     from lab.inference.model import Model
@@ -61,7 +61,8 @@ def _runs(options: argparse.Namespace) -> int:
     console.print(tables.runs_table(table, first, best, len(ids) - options.limit, console.width), highlight=False)
     if not options.reap and (stale := run_table.select(table, state="stale", parts=True)):
         count = f"{len(stale)} run{'s' if len(stale) > 1 else ''}"
-        console.print(f"{count} stopped reporting: `lab runs --reap` closes those whose process is dead")
+        line = f"{count} stopped reporting: `lab runs --reap` closes those whose process is dead"
+        console.tell(f"{line}{see('interrupted-runs')}")
     return 0 if complete else 1
 
 
@@ -78,7 +79,7 @@ def _best(options: argparse.Namespace) -> int:
     from lab.tracking.reading import stored_runs
 
     ranking = stored_runs.ranking(options.name, options.by, options.top)
-    SafeConsole().print(tables.best_runs(ranking), highlight=False, soft_wrap=True)
+    SafeConsole().tell(tables.best_runs(ranking))
     return 0
 
 
@@ -99,7 +100,7 @@ def _explain(options: argparse.Namespace) -> int:
     from lab.explanations.explain import explain
 
     found = explain(options.run, options.split, options.seed, options.by)
-    SafeConsole().print(report.outcome(found), highlight=False, soft_wrap=True)
+    SafeConsole().tell(report.outcome(found))
     return 0
 
 

@@ -45,8 +45,8 @@ def _study(options: argparse.Namespace) -> int:
     console = SafeConsole()
     with ProgressLine(console, chosen) as line:
         result = study.run(loaded, chosen, line)
-    console.print(report.summary(result), highlight=False, soft_wrap=True)
-    console.print(report.write_winner(result, options.yes), highlight=False, soft_wrap=True)
+    console.tell(report.summary(result))
+    console.tell(report.write_winner(result, options.yes))
     return 0
 
 
@@ -94,7 +94,7 @@ def _compare(options: argparse.Namespace) -> int:
         metric = options.metric or existing.How.metric
         how = existing.How(metric, options.margin or 0.0, options.unpaired, options.reduce, higher)
         findings = existing.compare(run_ids, how)
-        SafeConsole().print(report.of_runs(findings, options.unpaired), highlight=False, soft_wrap=True)
+        SafeConsole().tell(report.of_runs(findings, options.unpaired))
         return 0
     _refuse(options, OF_RUNS, f"is for runs; {options.name} is a comparison file, which says it itself")
     loaded = comparison.load(options.name, options.overrides, options.seeds, options.minutes)
@@ -103,5 +103,5 @@ def _compare(options: argparse.Namespace) -> int:
     console.print(f"[bold]{loaded.name}[/bold]  {escape(loaded.question)}", highlight=False)
     with report.LiveTable(console) as table:
         result = run.run(loaded, options.workers, table.show)
-    console.print(report.summary(result), highlight=False, soft_wrap=True)
+    console.tell(report.summary(result))
     return 0

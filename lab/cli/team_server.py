@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lab.cli import servers
-from lab.errors import LabError
+from lab.errors import LabError, install
 from lab.files import atomic_write
 from lab.tracking import store
 
@@ -22,7 +22,6 @@ SHORTEST_PASSWORD = 12
 PERMISSION = "EDIT"
 PASSWORD_KNOWN = 60  # seconds for which a right password is not hashed again: it takes longer than most requests
 MOST_WORKERS = 4
-INSTALL = ".venv/bin/pip install -c constraints.txt -e '.[server]'"
 
 
 def serve(host: str, port: int, database: str | None, artifacts: str | None, names: Sequence[str]) -> None:
@@ -82,7 +81,7 @@ def _is_protected(host: str) -> bool:
     if len(password) < SHORTEST_PASSWORD:
         raise LabError(f"{PASSWORD}: {len(password)} characters are too few; use {SHORTEST_PASSWORD} or more")
     if find_spec("flask_wtf") is None:
-        raise LabError(f"passwords need the package Flask-WTF: {INSTALL}")
+        raise LabError(f"passwords need the package Flask-WTF: {install('server')}")
     return True
 
 
@@ -115,7 +114,7 @@ def _check_database(uri: str) -> None:
         engine.connect().close()
         engine.dispose()
     except ModuleNotFoundError:
-        raise LabError(f"--database: PostgreSQL needs the package psycopg: {INSTALL}") from None
+        raise LabError(f"--database: PostgreSQL needs the package psycopg: {install('server')}") from None
     except SQLAlchemyError as error:
         reason = " ".join(str(getattr(error, "orig", None) or error).split())[:160]
         raise LabError(f"--database: {store.without_password(uri)} does not answer: {reason}") from None

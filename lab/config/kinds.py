@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from lab.errors import LabError, Unavailable, described, did_you_mean, place_of
+from lab.errors import LabError, Unavailable, described, did_you_mean, place_of, see
 from lab.files import same_folder
 
 SHIPPED = {
@@ -227,6 +227,7 @@ def _imported(path: str, module_name: str, name: str) -> Callable[..., Any]:
     except ModuleNotFoundError as error:
         raise Unavailable(
             f"{path}: no module '{error.name}'; kind: {module_name}:{name} is looked up from {here}"
+            f"{see('module-not-found')}"
         ) from None
     except (Exception, SystemExit) as error:  # importing a user's file may raise anything
         raise LabError(f"{path}: importing {module_name} failed: {described(error)}{place_of(error)}") from error

@@ -2,9 +2,11 @@
 
 import html
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
 from rich.segment import Segment
@@ -13,6 +15,8 @@ from rich.text import Text
 
 from lab.errors import printable
 
+LABEL = re.compile(r".{0,20}?\s{2,}")  # of a line of facts, with the blanks behind it
+COMMANDS = ("make ", "lab ", ".venv/bin/")
 WIDTH = 120  # characters of a result as text, in which no column is cut off
 TABLE = '<table class="dataframe">'  # the class that notebooks style, for light and dark themes
 LINE = '<div style="font-family: monospace; white-space: pre-wrap">'  # labels and texts in columns
@@ -29,6 +33,45 @@ class SafeConsole(Console):
         for segment in super().render(renderable, options):
             text = segment.text if segment.control else printable(segment.text, lines=True)
             yield segment if text == segment.text else Segment(text, segment.style, segment.control)
+
+    def tell(self, renderable: RenderableType) -> None:
+        """Print a result: in a terminal its lines are folded at words; a file gets whole lines."""
+        self.print(_folded(renderable, self.width) if self.is_terminal else renderable, highlight=False, soft_wrap=True)
+
+
+def _folded(renderable: RenderableType, width: int) -> RenderableType:
+    """The lines of a group with none wider than `width`, except commands and paths, which people copy."""
+    if isinstance(renderable, Group):
+        return Group(*(_folded(part, width) for part in renderable.renderables))
+    if not isinstance(renderable, str):
+        return renderable
+    return Text("\n").join(part for line in Text.from_markup(renderable).split() for part in _parts(line, width))
+
+
+def _parts(line: Text, width: int) -> Iterator[Text]:
+    """A line in parts, the later ones below the text that follows its label."""
+    label = LABEL.match(line.plain)
+    indent = label.end() if label else 0
+    if line.plain[indent:].startswith(COMMANDS):
+        yield line
+        return
+    first, *others = line.divide(_breaks(line.plain, indent, width))
+    first.rstrip()
+    yield first
+    for part in others:
+        part.rstrip()
+        yield Text(" " * indent) + part
+
+
+def _breaks(text: str, indent: int, width: int) -> list[int]:
+    """Where the words begin that open a new line; a word longer than a line stays whole."""
+    found: list[int] = []
+    begin, room = 0, width
+    for word in re.finditer(r"\S+", text):
+        if word.start() > max(begin, indent) and cell_len(text[begin : word.end()]) > room:
+            found.append(word.start())
+            begin, room = word.start(), width - indent
+    return found
 
 
 class Screen(Protocol):

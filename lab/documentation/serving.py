@@ -6,7 +6,7 @@ import sys
 
 from lab.cli import servers
 from lab.documentation.site import DOCS, PROJECT
-from lab.errors import LabError
+from lab.errors import LabError, install
 
 REQUIRED = ("mkdocs", "material")  # material: the theme mkdocs-material
 
@@ -20,7 +20,7 @@ def serve(port: int) -> None:
         raise LabError("docs: its pages are not installed with the package; they are in docs/ of a clone of the lab")
     if any(importlib.util.find_spec(name) is None for name in REQUIRED):
         print(f"the pages are in {DOCS}; {PROJECT / 'README.md'} links to all of them")
-        print("as a site, with a search: pip install -c constraints.txt -e '.[docs]', then lab docs")
+        print(f"as a site, with a search, by `lab docs`: {install('docs')}")
         return
     servers.check_address(servers.HOST, port, "--port ")
     print(f"the documentation on http://{servers.HOST}:{port} in a few seconds (Ctrl-C ends it)", flush=True)

@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lab.errors import install
 from lab.explanations.trained import Trained
 
 STEPS = 100  # of the integral
 TOGETHER, OCCLUDED = 256, 16  # samples that go through the network at once
 PARTS = 10  # occluded windows along a side, without their overlaps
-HINT = "captum is not installed: .venv/bin/pip install -c constraints.txt '.[explain]'"
+HINT = f"captum is not installed: {install('explain')}"
 
 
 @dataclass(frozen=True)

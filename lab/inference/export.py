@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch.func import functional_call
 
 from lab.data.encodings.sequence import SequenceEncoding
-from lab.errors import LabError, TrainingFailed
+from lab.errors import LabError, TrainingFailed, install
 from lab.files import atomic_output, may_replace, to_json
 from lab.inference.model import Model
 
@@ -34,9 +34,7 @@ def check_packages(format: Format) -> None:
     """Raise LabError where a package that the format needs is not installed."""
     missing = [name for name in PACKAGES[format] if find_spec(name) is None]
     if missing:
-        raise LabError(
-            f"--to {format} needs {', '.join(missing)}: .venv/bin/pip install -c constraints.txt '.[export]'"
-        )
+        raise LabError(f"--to {format} needs {', '.join(missing)}: {install('export')}")
 
 
 def export(model: Model, format: Format, path: Path | None = None, yes: bool = False) -> tuple[Path, float]:

@@ -51,6 +51,7 @@ def read(paths: Sequence[str], encoding: Encoding, say: Callable[[str], None]) -
     ending = Path(paths[0]).suffix.lower()
     known = INPUT_ENDINGS[encoding.kind]
     if ending not in known:
+        existing_file(paths[0])
         raise LabError(f"{paths[0]}: this model takes {', '.join(known)} files")
     if ending in ARRAYS:
         return _read_array(existing_file(paths[0]), encoding)

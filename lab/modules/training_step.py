@@ -35,7 +35,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lab.data.loaders import Batch, derived_seed, seed_generators
-from lab.errors import TrainingFailed
+from lab.errors import TrainingFailed, see
 from lab.modules.averaging import WeightAverage
 from lab.modules.diagnostics import GradientSamples
 from lab.modules.mixing import Mixing
@@ -222,7 +222,7 @@ class BlockModule(L.LightningModule):
             f"(epoch {self.current_epoch + 1}, batch {batch + 1}); the last finite loss was "
             f"{self.losses[-1] if self.losses else math.nan:.4g}\n"
             "try: a lower optimizer.lr (a tenth), trainer.gradient_clip_val=1.0, "
-            "trainer.precision=32-true, or look for NaN in the data"
+            f"trainer.precision=32-true, or look for NaN in the data{see('diverged')}"
         )
 
     @property

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from lab.errors import LabError, TrainingFailed
+from lab.errors import LabError, TrainingFailed, install, see
 from lab.parallel.jobs import Resources
 
 CONNECT_TIMEOUT = 5.0  # seconds
@@ -54,7 +54,7 @@ def connect(count: int | None, resources: Resources, runtime_env: Mapping[str, A
     if importlib.util.find_spec("ray") is None or sys.modules.get("ray", "") is None:
         raise LabError(
             f"--workers {count or 'on a cluster'}: needs Ray, which is not installed; use `make study ... "
-            f"WORKERS={count or 2}`, or .venv/bin/pip install -c constraints.txt -e '.[ray]'"
+            f"WORKERS={count or 2}`, or {install('ray')}"
         )
     if address:
         _check_answers(address)
@@ -67,7 +67,7 @@ def connect(count: int | None, resources: Resources, runtime_env: Mapping[str, A
         else:
             ray.init(num_cpus=math.ceil((count or 1) * resources.cpus), include_dashboard=False, **quiet)
     except Exception as error:  # of Ray, of gRPC, or of the network
-        raise LabError(f"{_where()} does not answer: {reason(error)}") from None
+        raise LabError(f"{_where()} does not answer: {reason(error)}{see('cluster')}") from None
     return ray
 
 
@@ -93,7 +93,7 @@ def is_alive(ray: Any, node: Node) -> bool:
 def check_there(ray: Any) -> None:
     """Raise TrainingFailed where the head is gone, before Ray ends this process for that, which it does in a minute."""
     if not is_there(ray):
-        raise TrainingFailed(f"{_where()} is gone")
+        raise TrainingFailed(f"{_where()} is gone{see('cluster')}")
 
 
 def is_there(ray: Any) -> bool:
@@ -151,7 +151,7 @@ def _check_answers(address: str) -> None:
     try:
         socket.create_connection((host, port), timeout=CONNECT_TIMEOUT).close()
     except OSError as error:
-        raise LabError(f"{where} does not answer: {error}; start it, or unset RAY_ADDRESS") from None
+        raise LabError(f"{where} does not answer: {error}; start it, or unset RAY_ADDRESS{see('cluster')}") from None
     if url.scheme:  # of Ray's client, which asks by itself
         return
     ask = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", f"{host}:{port}"]
@@ -161,6 +161,7 @@ def _check_answers(address: str) -> None:
     except subprocess.TimeoutExpired as silence:
         said, answers = (silence.stderr or b"").decode(errors="replace"), False
     if "AuthToken" in said or "AuthenticationError" in said:
-        raise LabError(f"{where} refuses this token; set RAY_AUTH_TOKEN to that of the cluster (ray get-auth-token)")
+        remedy = f"set RAY_AUTH_TOKEN to that of the cluster (ray get-auth-token){see('cluster')}"
+        raise LabError(f"{where} refuses this token; {remedy}")
     if not answers:
-        raise LabError(f"{where} does not answer as Ray does; name the head's port, by default 6379")
+        raise LabError(f"{where} does not answer as Ray does; name the head's port, by default 6379{see('cluster')}")

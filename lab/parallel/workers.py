@@ -8,7 +8,7 @@ from typing import ParamSpec, Protocol, TypeVar
 import torch
 
 from lab.config.experiment import Experiment
-from lab.errors import LabError, TrainingFailed, printable, redacted
+from lab.errors import LabError, TrainingFailed, printable, redacted, see
 from lab.parallel.jobs import Job, OnEpoch, Outcome, Resources, train_job
 from lab.signals import uninterrupted
 
@@ -68,7 +68,8 @@ def run_jobs(
             if workers.capacity < capacity:  # the losses were those of a node that is put aside now
                 lost = 0
             if lost >= MOST_LOST * workers.capacity:
-                raise TrainingFailed(f"{lost} trainings one after the other were lost; the last: {outcome.reason}")
+                why = f"the last: {outcome.reason}{see('lost-trainings')}"
+                raise TrainingFailed(f"{lost} trainings one after the other were lost; {why}")
 
 
 def _wait(workers: Workers, on_epoch: OnEpoch, on_pause: Callable[[], None]) -> list[Outcome]:

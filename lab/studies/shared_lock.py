@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab import files
-from lab.errors import LabError, TrainingFailed
+from lab.errors import LabError, TrainingFailed, see
 from lab.parallel.child_runs import LOCK_TIMEOUT, this_driver
 from lab.tracking import store
 
@@ -102,7 +102,7 @@ class _AdvisoryLock(SharedLock):
             row = connection.execute(text(HOLDER), {"key": self._key}).first()
             connection.close()
             who = f"{row[0]}, since {row[1]}" if row else "another process"
-            raise LabError(f"{self._name} is being run by {who}; wait for it, or stop it first")
+            raise LabError(f"{self._name} is being run by {who}; wait for it, or stop it first{see('already-running')}")
         self._connection = connection
 
     def check(self) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lab import files
-from lab.errors import LabError, TrainingFailed
+from lab.errors import LabError, TrainingFailed, see
 from lab.parallel.child_runs import driver_lock_path
 from lab.studies.shared_lock import SharedLock, impatience, is_shared, shared_lock
 from lab.tracking import store
@@ -59,6 +59,7 @@ def open_study(name: str, higher_is_better: bool, space: str) -> "Study":
             raise LabError(
                 f"{shown} holds a study {name} of another space; set LAB_STUDY_STORAGE to another "
                 f"storage, or delete it: optuna delete-study --storage {shown} --study-name {name}"
+                f"{see('study-storage')}"
             )
         if SPACE not in known:
             study.set_user_attr(SPACE, space)
@@ -107,7 +108,7 @@ def losses_in_one_line() -> Iterator[None]:
     except UpdateFinishedTrialError:
         raise TrainingFailed("another driver has ended a trial of this one; the same command continues") from None
     except (StorageInternalError, SQLAlchemyError) as error:
-        raise TrainingFailed(f"{_unusable(error)}; the same command continues the study") from error
+        raise TrainingFailed(str(_unusable(error, "; the same command continues the study"))) from error
 
 
 def load_studies() -> "list[Study]":
@@ -158,10 +159,11 @@ def _database() -> Path:
     return store.root() / "optuna.db"
 
 
-def _unusable(error: Exception) -> LabError:
+def _unusable(error: Exception, then: str = "") -> LabError:
     cause = error.__cause__ or error.__context__ if type(error).__name__ == "StorageInternalError" else None
     shown = store.without_password(address())
-    return LabError(f"the study storage {shown} cannot be used: {str(cause or error).splitlines()[0]}")
+    why = str(cause or error).splitlines()[0]
+    return LabError(f"the study storage {shown} cannot be used: {why}{then}{see('study-storage')}")
 
 
 def quiet_optuna() -> None:

@@ -4,7 +4,7 @@ import os
 import sys
 from functools import cache
 
-from lab.errors import LabError
+from lab.errors import LabError, see
 
 SECONDS = 5.0  # for an answer
 OLDEST = (3, 0)  # MLflow's version with logged models, which the lab records
@@ -20,7 +20,7 @@ def check_before_training(uri: str) -> None:
     if silence := check(uri):
         print(
             f"lab: the tracking server {_shown(uri)} does not answer ({silence}); records are kept in mlruns/journal "
-            "and sent when it does, or by `lab sync`",
+            f"and sent when it does, or by `lab sync`{see('records-pending')}",
             file=sys.stderr,
         )
 
@@ -32,7 +32,7 @@ def failure(uri: str, reason: str) -> LabError:
             check(uri)
     except LabError as refused:
         return refused
-    return LabError(f"the store {_shown(uri)} does not answer: {reason}")
+    return LabError(f"the store {_shown(uri)} does not answer: {reason}{see('no-answer')}")
 
 
 def check(uri: str) -> str:
@@ -64,18 +64,19 @@ def _refuse(uri: str, status: int, text: str, user: str | None) -> None:
         who = f"the password of '{user}'" if user else "anybody without a password"
         raise LabError(
             f"MLFLOW_TRACKING_URI: the server {address} does not take {who}; set MLFLOW_TRACKING_USERNAME and "
-            "MLFLOW_TRACKING_PASSWORD to those that its admin gave you"
+            f"MLFLOW_TRACKING_PASSWORD to those that its admin gave you{see('server-refuses')}"
         )
     if status == FORBIDDEN:
         reason = " ".join(text.split())[:80]
         raise LabError(
             f"MLFLOW_TRACKING_URI: the server {address} refuses this name of it, or this user ({reason}); "
-            "start `lab server` there with --name and the name that you use"
+            f"start `lab server` there with --name and the name that you use{see('server-refuses')}"
         )
     version = _version(text) if status != NOT_FOUND else None
     if version is not None and version < OLDEST:
         raise LabError(
             f"MLFLOW_TRACKING_URI: the server {address} runs MLflow {text.strip()}; the lab needs 3.0 or newer there"
+            f"{see('server-refuses')}"
         )
 
 

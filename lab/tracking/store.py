@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from lab.errors import LabError
+from lab.errors import LabError, see
 from lab.files import locked
 from lab.tracking import server
 
@@ -83,7 +83,8 @@ def check_writable(folder: Path | None = None) -> None:
         with suppress(OSError):
             probe.unlink()
         path = error.filename or probe
-        raise LabError(f"{path}: cannot be written: {error.strerror}; free space or change permissions") from None
+        why = f"{path}: cannot be written: {error.strerror}; free space or change permissions"
+        raise LabError(f"{why}{see('disk-full')}") from None
 
 
 def tracking_uri() -> str:

@@ -4,7 +4,7 @@ import contextlib
 import errno
 import traceback
 
-from lab.errors import Stopped, TrainingFailed, described, place_of
+from lab.errors import Stopped, TrainingFailed, described, place_of, see
 from lab.tracking.writing.tracker import Tracker
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -44,10 +44,11 @@ def _reason(error: BaseException) -> str:
 
 def _of_a_file(error: OSError, experiment: str, tracker: Tracker) -> str:
     """What became of a run that could not read or write a file."""
+    full = error.errno in DISK_FULL
     lines = [
-        f"{error.filename or tracker.folder}: {error.strerror}",
+        f"{error.filename or tracker.folder}: {error.strerror}{see('disk-full') if full else ''}",
         "the run was stopped; what it recorded until then is kept, and runs finished before are untouched",
     ]
-    if error.errno in DISK_FULL:
+    if full:
         lines.append(f"free some space, then resume it: lab resume latest:{experiment}")
     return "\n".join(lines)

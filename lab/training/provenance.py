@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from lab.config.experiment import Experiment, parse
-from lab.errors import LabError, is_own_file
+from lab.errors import LabError, is_own_file, see
 from lab.tracking import environment
 from lab.tracking.reading.stored_runs import StoredRun
 from lab.training.building import Built
@@ -63,7 +63,7 @@ def check_same_data(run: StoredRun, built: Built) -> None:
         if run.tags.get(name, value) != value:
             raise LabError(
                 f"the data is not what run {run.id} was trained on: {name.partition('.')[2]} {value}, "
-                f"recorded {run.tags[name]}"
+                f"recorded {run.tags[name]}{see('data-changed')}"
             )
 
 

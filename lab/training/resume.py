@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import Callback
 
 from lab.config import schema
 from lab.config.experiment import Experiment, from_sections
-from lab.errors import LabError
+from lab.errors import LabError, see
 from lab.tracking import store
 from lab.tracking.reading import stored_runs
 from lab.tracking.reading.metric_names import SUMMARIES
@@ -135,7 +135,7 @@ def _check_extension(run: StoredRun, experiment: Experiment, state: State | None
     """Raise LabError where the first epochs of the longer run would have differed from the shorter one."""
     epochs = experiment.trainer["max_epochs"]
     if state is None:
-        raise LabError(f"run {run.id} has no undamaged checkpoint to resume from")
+        raise LabError(f"run {run.id} has no undamaged checkpoint to resume from{see('interrupted-runs')}")
     if epochs <= state.epoch:
         raise LabError(f"{EPOCHS}: run {run.id} has {state.epoch} epochs already, so it must be above that")
     if state.stopped_early:

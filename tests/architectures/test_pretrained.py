@@ -15,7 +15,7 @@ from torch import nn
 
 from lab.architectures.pretrained import Normalised, Pretrained, for_channels
 from lab.config.experiment import Experiment, from_sections
-from lab.errors import LabError
+from lab.errors import LabError, install
 from lab.training.building import Built, build
 from lab.weights.loading import Loaded
 
@@ -81,7 +81,7 @@ def test_a_missing_library_is_one_line(library: str, monkeypatch: pytest.MonkeyP
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, library, None)
     module = {"torchvision": "torchvision.models"}.get(library, library)
-    assert refusal(f"{module}:resnet18") == f"model.kind: {library} is not installed: .venv/bin/pip install '.[vision]'"
+    assert refusal(f"{module}:resnet18") == f"model.kind: {library} is not installed: {install('vision')}"
 
 
 @with_torchvision

@@ -43,6 +43,35 @@ def test_a_table_becomes_an_html_table_escaped_and_styled() -> None:
     assert shown.count("<tr>") == 3
 
 
+def told(*lines: str, terminal: bool = True) -> list[str]:
+    console = output.SafeConsole(file=io.StringIO(), width=40, force_terminal=terminal, color_system=None)
+    console.tell(Group(*lines))
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+
+
+def test_a_terminal_folds_a_line_at_its_words_below_its_label() -> None:
+    facts = "[dim]recall    [/dim]  of each class, the lowest first: [bold]seven[/bold] 0.927, two 0.944"
+    assert told(facts, "[green]Better than the majority class and logistic regression.[/]") == [
+        "recall      of each class, the lowest",
+        "            first: seven 0.927, two",
+        "            0.944",
+        "Better than the majority class and",
+        "logistic regression.",
+    ]
+
+
+def test_what_is_copied_stays_whole_a_command_and_a_path() -> None:
+    command = 'next        make experiment NAME=lstm ARGS="optimizer.lr=0.01 seed=1"'
+    path = f"checkpoint  {'mlruns/' * 8}best.ckpt"
+    again = "            .venv/bin/lab predict 8e51be33 new-rows.csv -o predicted.csv"
+    assert told(command, path, again) == [command, path, again]
+
+
+def test_a_file_gets_whole_lines() -> None:
+    line = "word " * 20 + "end"
+    assert told(line, terminal=False) == [line]
+
+
 def test_lines_become_lines_and_empty_ones_vanish() -> None:
     shown = output.as_html(Group("", "[dim]run[/dim]  <x>", "two"))
     assert shown == f"{output.LINE}{output.DIM}run</span>  &lt;x&gt;</div>{output.LINE}two</div>"

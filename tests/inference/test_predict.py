@@ -135,6 +135,7 @@ def test_images_are_predicted_by_file_or_by_folder(folder: Path, capsys: pytest.
     [
         (("shpo", "rows.csv"), "no run 'shpo': did you mean shop?"),
         (("shop", "rwos.csv"), "rwos.csv: no such file"),
+        (("shop", "new-data"), "new-data: no such file; looked up from"),
         (("shop", "lacking.csv"), "no column 'city' in the data"),
         (("shop", "text.csv"), "column 'age', row 3: 'old' is not a number"),
         (("shop", "flat.npy"), "this model takes .csv"),

@@ -176,7 +176,7 @@ def test_a_study_outlives_restarts_of_the_server_and_is_that_of_an_undisturbed_o
         assert driver.returncode == 1
         (line,) = told.splitlines()
         assert line.startswith("lab: the study storage postgresql://")
-        assert line.endswith("; the same command continues the study")
+        assert "; the same command continues the study; see docs" in line
         server.start()
         driver = warm.lab(*COMMAND)
         wait_until(trials_waiting)

@@ -51,7 +51,7 @@ def test_what_cannot_be_ranked_is_one_line(workplace: Path) -> None:
     record("one", val_loss=[1.0], val_acc=[0.5], valid_acc=[0.4], wonder=[3.0], test_acc=[1.0])
     for by, message in (
         ("val/acc", "has 'val/acc'; did you mean --by val_acc"),  # two names that mean it
-        ("wonder", "the runs do not say whether higher is better"),
+        ("wonder", r'the runs do not say whether higher is better; .*lab.Logger.*directions={"wonder": "min"}'),
         ("test_acc", "--by test_acc: test data is for the final evaluation, not for model selection; use val/acc"),
         ("low/test/acc", "--by low/test/acc: test data is for the final evaluation, not for model selection"),
         ("nothing", "has 'nothing'; known: --by val_acc, --by val_loss, --by valid_acc"),

@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lab.data.encodings.cells import Marks, known, refuse
-from lab.errors import LabError, did_you_mean
+from lab.errors import LabError, did_you_mean, install
 
 Ngrams = Literal["none", "rare", "all"]
 
@@ -245,5 +245,5 @@ def _tokenizer(json: str) -> Any:
     try:
         from tokenizers import Tokenizer as HuggingFace
     except ImportError:
-        raise LabError("tokenizer bpe needs the package tokenizers: .venv/bin/pip install '.[text]'") from None
+        raise LabError(f"tokenizer bpe needs the package tokenizers: {install('text')}") from None
     return HuggingFace.from_str(json)

@@ -67,7 +67,7 @@ def existing_file(path: str | Path) -> Path:
     if path.is_dir():
         raise LabError(f"{path}: is a folder, not a file")
     if not path.exists():
-        near = [str(other) for other in path.parent.glob("*") if other.is_file()] if path.parent.is_dir() else []
+        near = [str(other) for other in path.parent.glob(f"*{path.suffix}") if other.is_file() and path.suffix]
         hint = did_you_mean(str(path), near) if near else f"looked up from {Path.cwd()}"
         raise Unavailable(f"{path}: no such file; {hint}")
     if not path.stat().st_size:

@@ -9,7 +9,7 @@ import numpy as np
 
 from lab.data.encodings.text import FIRST_TOKEN, BytePairs, Ngrams, Tokenizer, Words, words_of
 from lab.display.numbers import counted, percent
-from lab.errors import LabError
+from lab.errors import LabError, install
 
 Kind = Literal["words", "bpe"]
 MOST_WORDS = 20_000  # the default size of a vocabulary of words
@@ -103,9 +103,7 @@ def _new_tokenizer() -> Any:
     try:
         import tokenizers
     except ImportError:
-        raise LabError(
-            "data.tokenizer: bpe needs the package tokenizers: .venv/bin/pip install -c constraints.txt '.[text]'"
-        ) from None
+        raise LabError(f"data.tokenizer: bpe needs the package tokenizers: {install('text')}") from None
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token=SPECIAL[1]))
     tokenizer.normalizer = tokenizers.normalizers.Sequence(
         [tokenizers.normalizers.NFKC(), tokenizers.normalizers.Lowercase()]

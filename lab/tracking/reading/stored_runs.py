@@ -186,7 +186,8 @@ def _check_comparable(metric: str, runs: "list[Run]", higher: bool | None) -> No
     if runs and higher is None:
         opposite = directions.contradictory(metric, [run.data.tags.get(directions.TAG) for run in runs])
         what = "contradict each other on" if opposite else "do not say"
-        raise LabError(f"--by {metric}: the runs {what} whether higher is better; choose another one with --by")
+        say = "" if opposite else f', or train with lab.Logger(..., directions={{"{metric}": "min"}}), or "max"'
+        raise LabError(f"--by {metric}: the runs {what} whether higher is better; choose another one with --by{say}")
     if setting := definitions.differing(metric, [run.data.params for run in runs]):
         raise LabError(
             f"--by {metric}: the runs differ in {setting}: it is not the same in each; choose another with --by"

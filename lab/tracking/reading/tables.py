@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from lab.errors import LabError
+from lab.errors import LabError, install
 from lab.tracking import server, store
 from lab.tracking.mlflow_internals import EXPERIMENTS, LATEST_METRICS, METRICS, PARAMS, RUNS, TAGS
 from lab.tracking.reading.run_table import RunTable, history_from_rows, table_from_rows
@@ -144,7 +144,7 @@ def _engine(uri: str) -> Engine:
         timeout = {"connect_timeout": SECONDS_TO_WAIT}
         return create_engine(url, pool_pre_ping=True, connect_args=timeout, **options)
     except ModuleNotFoundError as error:
-        extra = "; .venv/bin/pip install -c constraints.txt -e '.[postgresql]'" if postgresql else ""
+        extra = f": {install('postgresql')}" if postgresql else ""
         raise LabError(f"the store {store.without_password(uri)} needs the package {error.name}{extra}") from None
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.errors import see
 from lab.tracking import store
 from lab.tracking.writing import journal, sender
 from lab.tracking.writing.tracker import Recorded, Tracker
@@ -38,7 +39,8 @@ class Delivery:
         """What the user is told about pending records."""
         server = f"the tracking server {store.without_password(store.tracking_uri())}"
         where = "mlruns/mlflow.db" if store.is_local() else server
-        return f"{self.pending:,} records are pending for {where}; they are sent when it answers, or by `lab sync`"
+        when = "they are sent when it answers, or by `lab sync`"
+        return f"{self.pending:,} records are pending for {where}; {when}{see('records-pending')}"
 
 
 class Outbox:

@@ -18,7 +18,7 @@ from torchmetrics import Metric
 
 from lab.data.lightning_data import tensors_in
 from lab.data.loaders import Batch, derived_seed, seed_generators
-from lab.errors import LabError, TrainingFailed
+from lab.errors import LabError, TrainingFailed, see
 from lab.modules.diagnostics import GradientSamples
 from lab.tracking.reading.directions import higher_is_better
 from lab.tracking.reading.metric_names import split_of
@@ -159,7 +159,8 @@ class OwnObserver(Callback):
         if not math.isfinite(loss):
             before = self.losses[-1] if self.losses else math.nan
             where = f"epoch {trainer.current_epoch + 1}, batch {self.batches_done}"
-            raise TrainingFailed(f"the loss became {loss} in {where}; the last finite loss was {before:.4g}")
+            last = f"the last finite loss was {before:.4g}"
+            raise TrainingFailed(f"the loss became {loss} in {where}; {last}{see('diverged')}")
         self.losses.append(loss)
 
     def steps(self, outputs: Any) -> dict[int, dict[str, float]]:

@@ -153,7 +153,8 @@ def _check_monitor(setting: str, monitor: str | None, observer: OwnObserver, kin
         return
     logged = [name for name in observer.logged if not name.startswith("test/")]
     if monitor not in logged:
-        near = did_you_mean(monitor, logged) if logged else "it logs nothing"
+        beside = [name for name in logged if name.partition("/")[0] == monitor.partition("/")[0]]  # of the same split
+        near = did_you_mean(monitor, beside or logged) if logged else "it logs nothing"
         last = "; null keeps the last epoch" if setting == "checkpoints.monitor" else ""
         raise LabError(f"{setting}: {kind} logs no '{monitor}'; {near}{last}")
     name = monitor.partition("/")[2]

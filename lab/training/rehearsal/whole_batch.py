@@ -18,7 +18,7 @@ from torchmetrics import MetricCollection
 
 from lab.data.lightning_data import LightningData
 from lab.data.loaders import Batch
-from lab.errors import LabError, did_you_mean
+from lab.errors import LabError, did_you_mean, see
 from lab.training.building import Built
 from lab.training.checkpoints.best_epoch import best_by
 from lab.training.rehearsal import memory, own_module_rehearsal, sanity_checks
@@ -208,7 +208,7 @@ def _check_outputs(model: str, outputs: Any, expected: tuple[int, ...]) -> None:
     if not outputs.is_floating_point():
         raise LabError(f"model: {model} must return floating-point numbers, but returns {_name(outputs.dtype)}")
     if not bool(torch.isfinite(outputs).all()):
-        raise LabError(f"model: {model} returns infinite or NaN outputs for its first batch")
+        raise LabError(f"model: {model} returns infinite or NaN outputs for its first batch{see('diverged')}")
 
 
 def _check_loss(kind: str, loss: Any) -> None:
@@ -217,7 +217,7 @@ def _check_loss(kind: str, loss: Any) -> None:
     if loss.ndim:
         raise LabError(f"loss: {kind} must return one number, but returns {tuple(loss.shape)}; take its mean")
     if not bool(torch.isfinite(loss)):
-        raise LabError(f"loss: {kind} is {float(loss.detach())} for the first batch")
+        raise LabError(f"loss: {kind} is {float(loss.detach())} for the first batch{see('diverged')}")
 
 
 def _without_gradient(model: str, loss: str, network: nn.Module, outputs: Tensor) -> str:

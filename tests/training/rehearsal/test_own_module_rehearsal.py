@@ -38,6 +38,9 @@ MISTAKES = {
     ("def validation_step(self, batch, batch_idx)", "self.log('val_los', 0.0)"): (
         "checkpoints.monitor: mistakes:Mistake logs no 'val/loss'; did you mean val/los"
     ),
+    ("def validation_step(self, batch, batch_idx)", "self.log('val_gap', 0.0)"): (
+        "logs no 'val/loss'; known: val/gap; null keeps the last epoch"
+    ),
     ("def on_save_checkpoint(self, checkpoint)", "checkpoint['x'] = nn.ReLU()"): (
         "the checkpoint of mistakes:Mistake holds more than tensors and plain values"
     ),
