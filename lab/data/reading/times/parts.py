@@ -5,8 +5,9 @@ at midnight.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from itertools import permutations
 from typing import Any, Literal
 
@@ -53,6 +54,8 @@ COMBINATIONS: tuple[tuple[Unit, ...], ...] = (
 )
 CLOCK = re.compile(r"(\d{1,2})([:.])(\d\d)(?:[:.](\d\d))?")
 QUARTER = re.compile(r"[QqTt] ?([1-4])")
+UNNAMED = ("date", "clock")  # units that are known by their values alone
+FIRST_CELLS = 100
 LEAST = 2  # different values of a part that is no year
 
 
@@ -150,8 +153,9 @@ class JoinedTime:
 
 def find(frame: pd.DataFrame) -> list[str] | None:
     """The columns that are a time together, by their names and their values; None if there are none."""
+    first_column = cache(lambda unit: _first_column(frame, unit))
     for combination in COMBINATIONS:
-        found = [_first_column(frame, unit) for unit in combination]
+        found = [first_column(unit) for unit in combination]
         columns = [name for name in found if name is not None]
         if len(set(columns)) == len(combination):
             return columns
@@ -191,22 +195,27 @@ def _part(column: pd.Series, unit: Unit, date_format: str | None) -> Part:
 
 def _first_column(frame: pd.DataFrame, unit: Unit) -> str | None:
     for name in frame.columns:
-        varies = unit == "year" or frame[name].nunique() >= LEAST
-        if varies and _is_called(str(name), unit) and _fits(frame[name], unit):
+        fits = _is_called(str(name), unit) and _may_fit(frame[name], unit) and _fits(frame[name], unit)
+        if fits and (unit == "year" or frame[name].nunique() >= LEAST):
             return str(name)
     return None
 
 
+def _may_fit(column: pd.Series, unit: Unit) -> bool:
+    """Whether the first cells may be of a unit: of one that has no name, all columns are asked."""
+    return unit not in UNNAMED or _fits(column.dropna().iloc[:FIRST_CELLS], unit)
+
+
 def _is_called(name: str, unit: Unit) -> bool:
     """Whether a name says the unit; dates and times of day are known by their values."""
-    return unit in ("date", "clock") or bool(re.search(rf"(^|[\W_])({NAMES[unit]})$", name.strip().casefold()))
+    return unit in UNNAMED or bool(re.search(rf"(^|[\W_])({NAMES[unit]})$", name.strip().casefold()))
 
 
 def _fits(column: pd.Series, unit: Unit) -> bool:
     """Whether all values of a column, missing ones aside, are of a unit."""
     known = column.dropna()
-    if not len(known) or pd.api.types.is_bool_dtype(known.dtype):
-        return False
+    if not len(known) or pd.api.types.is_bool_dtype(known.dtype) or not isinstance(known.iloc[0], Hashable):
+        return False  # lists are no times
     if unit == "date":
         found = date_formats.infer(known)
         return found is not None and bool((moments := dates(known, found.text)).eq(moments.dt.normalize()).all())
