@@ -6,6 +6,8 @@ Each name is imported when it is first used, so that `import lab` stays light.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from lab.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from lab.api.comparing import compare
     from lab.api.explaining import explain
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from lab.inference.model import load
     from lab.tracking.lightning_logger.logger import Logger
 
-__version__ = "0.7.0"
 __all__ = ["LabError", "Logger", "TrainingFailed", "compare", "curves", "explain", "load", "run", "runs", "study"]
 
 _MODULES = {

@@ -9,6 +9,7 @@ import traceback
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 CREDENTIALS = re.compile(r"(?<=://)[^\s/@'\"<>]+@")
 SECRET_NAME = re.compile(r"PASSW|SECRET|TOKEN|CREDENTIAL|(API|ACCESS|PRIVATE)_?KEY|_KEY$|^PGPASS", re.IGNORECASE)
@@ -122,6 +123,14 @@ def described(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+def without_password(uri: str) -> str:
+    """An address without its user name and password."""
+    parts = urlsplit(uri)
+    if "@" not in parts.netloc:
+        return uri
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 def redacted(text: str) -> str:
     """A text without user names and passwords in addresses, and without secrets from the environment."""
     if "://" in text:
@@ -165,3 +174,8 @@ def _secrets() -> list[str]:
     """The secrets in the environment, longest first, since one may contain another."""
     found = {value for name, value in os.environ.items() if SECRET_NAME.search(name) and len(value) >= SHORTEST_SECRET}
     return sorted((value for value in found if not os.path.exists(value)), key=len, reverse=True)  # noqa: PTH110
+
+
+def say(line: str) -> None:
+    """Print a line beside what goes on, such as the progress of trainings."""
+    print(f"lab: {printable(redacted(line))}", file=sys.stderr, flush=True)

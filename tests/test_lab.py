@@ -1,7 +1,10 @@
 """What `import lab` offers, and what it costs."""
 
+import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
 
 import pytest
 
@@ -32,3 +35,27 @@ def test_every_name_is_there_documented_and_listed() -> None:
 def test_other_names_are_unknown() -> None:
     with pytest.raises(AttributeError, match="module 'lab' has no attribute 'runn'"):
         lab.runn  # noqa: B018
+
+
+def test_imports_point_one_way() -> None:
+    """Late imports and those for types alone count too; `prepare` raises CycleError for a circle."""
+    top = Path(lab.__file__).parent
+    files = {_module(path, top): path for path in top.rglob("*.py")}
+    graph = {module: _imported(path, files.keys() - {module}) for module, path in files.items()}
+    TopologicalSorter(graph).prepare()
+    assert "lab.errors" in graph["lab.training.run"]
+
+
+def _module(path: Path, top: Path) -> str:
+    return ".".join(path.relative_to(top.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _imported(path: Path, others: set[str]) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module:
+            submodules = {f"{node.module}.{name.name}" for name in node.names}
+            found |= submodules & others or {node.module}
+    return found & others

@@ -9,9 +9,8 @@ import pandas as pd
 
 from dashboard import selection
 from dashboard.figures.parallel import parallel_coordinates
-from lab.errors import LabError
+from lab.errors import LabError, without_password
 from lab.studies import storage
-from lab.tracking import store
 from lab.tracking.reading.run_table import RunTable
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def _query(query: Callable[[Any, Any], Any]) -> Any:
         raise LabError("there is no such study; it may have been deleted") from None
     except (OptunaError, SQLAlchemyError, OSError, ImportError, ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
-        raise LabError(f"the study storage {store.without_password(address)} cannot be read: {reason}") from None
+        raise LabError(f"the study storage {without_password(address)} cannot be read: {reason}") from None
 
 
 def _exists(address: str) -> bool:

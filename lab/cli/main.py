@@ -5,9 +5,9 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import NoReturn
 
-from lab import __version__
 from lab.cli import experiments, runs, services, studies
 from lab.errors import LabError, Stopped, TrainingFailed, described, did_you_mean, place_of, printable, redacted
+from lab.version import __version__
 
 GROUPS = (experiments, studies, runs, services)
 

@@ -7,7 +7,7 @@ import sys
 import time
 from importlib.metadata import version
 
-from lab.errors import LabError
+from lab.errors import LabError, without_password
 from lab.tracking import store
 from lab.tracking.writing import leftovers
 
@@ -66,7 +66,7 @@ def machine_facts() -> dict[str, str]:
     found["device"] = f"cuda, {torch.cuda.get_device_name()}" if cuda else "cpu"
     found["precisions"] = ", ".join(["32-true", "64-true", "bf16-mixed", *(["16-mixed"] if cuda else [])])
     found["threads"] = f"1 of {os.cpu_count()} cores, unless an experiment sets `threads: 2`"
-    found["store"] = store.without_password(store.tracking_uri())
+    found["store"] = without_password(store.tracking_uri())
     found["store answers"] = _store_answer()
     pending = sorted(store.journals().glob("*/*/records.jsonl"))
     if pending:

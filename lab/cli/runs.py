@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lab.cli import arguments
 from lab.cli.arguments import Commands, add, listed, one_of
-from lab.errors import LabError, printable, see
+from lab.errors import LabError, printable, see, without_password
 
 if TYPE_CHECKING:
     from lab.inference.model import Model
@@ -220,7 +220,7 @@ def _promote(options: argparse.Namespace) -> int:
     print(f"{version.uri} is version {version.number} of {version.name}{previous}")
     if note := models.undecided(run):
         print(note)
-    print(f"\nexport MLFLOW_TRACKING_URI={store.without_password(store.tracking_uri())}")
+    print(f"\nexport MLFLOW_TRACKING_URI={without_password(store.tracking_uri())}")
     print(f".venv/bin/python -c 'import mlflow; print(mlflow.pyfunc.load_model(\"{version.uri}\"))'")
     return 0
 

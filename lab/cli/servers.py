@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from lab.errors import LabError, printable
+from lab.errors import LabError, printable, without_password
 from lab.files import to_json
 from lab.tracking import models, store
 from lab.tracking.reading.stored_runs import StoredRun
@@ -64,7 +64,7 @@ def _warm_up(read: Callable[[], object]) -> None:
 def serve_mlflow(port: int, host: str = HOST) -> None:
     """Replace this process by MLflow's server of the local store; raises LabError if there is nothing to serve."""
     if not store.is_local():
-        raise LabError(f"runs are stored at {store.without_password(store.tracking_uri())}: open that address")
+        raise LabError(f"runs are stored at {without_password(store.tracking_uri())}: open that address")
     if not store.database().exists():
         raise LabError(f"no runs yet: there is no {store.database()}; make one with `make experiment NAME=lstm`")
     check_address(host, port)

@@ -3,6 +3,7 @@
 import argparse
 
 from lab.cli.arguments import Commands, add
+from lab.errors import without_password
 
 HOST = "127.0.0.1"
 
@@ -51,11 +52,10 @@ def _sync(options: argparse.Namespace) -> int:
     if options.to is None:
         print("\n".join(lines))
         return 0 if complete else 1
-    from lab.tracking import store
     from lab.tracking.transfer.sync import sync
 
     outcome = sync(options.to)
-    print("\n".join(outcome.lines(store.without_password(options.to))))
+    print("\n".join(outcome.lines(without_password(options.to))))
     return 1 if outcome.different or outcome.running or not complete else 0
 
 

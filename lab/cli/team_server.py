@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lab.cli import servers
-from lab.errors import LabError, install
+from lab.errors import LabError, install, without_password
 from lab.files import atomic_write
 from lab.tracking import store
 
@@ -60,7 +60,7 @@ def variables(name: str, port: int, database: str, protected: bool) -> str:
             "export MLFLOW_TRACKING_PASSWORD=...",
         ]
     if database.startswith("postgresql"):
-        place = store.without_password(database).partition("://")[2].rpartition("/")[0]
+        place = without_password(database).partition("://")[2].rpartition("/")[0]
         lines.append(f"export LAB_STUDY_STORAGE=postgresql://USER:PASSWORD@{place}/studies")
     return "\n".join(["# what everybody in the team sets, to record here (Ctrl-C ends the server):", *lines])
 
@@ -97,7 +97,7 @@ def _database(given: str | None, folder: Path) -> str:
     scheme, separator, rest = uri.partition("://")
     if scheme.partition("+")[0] not in ("postgresql", "sqlite") or not separator:
         raise LabError(
-            f"--database: '{store.without_password(uri)}' is not a database; write "
+            f"--database: '{without_password(uri)}' is not a database; write "
             "postgresql://user:password@host/name or sqlite:////path/mlflow.db"
         )
     return f"postgresql+psycopg://{rest}" if scheme == "postgresql" else uri
@@ -117,7 +117,7 @@ def _check_database(uri: str) -> None:
         raise LabError(f"--database: PostgreSQL needs the package psycopg: {install('server')}") from None
     except SQLAlchemyError as error:
         reason = " ".join(str(getattr(error, "orig", None) or error).split())[:160]
-        raise LabError(f"--database: {store.without_password(uri)} does not answer: {reason}") from None
+        raise LabError(f"--database: {without_password(uri)} does not answer: {reason}") from None
 
 
 def _environment(uri: str, folder: Path, protected: bool) -> dict[str, str]:

@@ -10,13 +10,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from lab.config.experiment import Experiment
-from lab.errors import LabError, Stopped, TrainingFailed
+from lab.errors import LabError, Stopped, TrainingFailed, say
 from lab.parallel import cluster, rehearsal, working_folder
 from lab.parallel.cluster import Node, reason
 from lab.parallel.jobs import Job, OnEpoch, Outcome, Resources
 from lab.parallel.ray_trainer import RayTrainer
 from lab.parallel.rehearsal import Surroundings
-from lab.parallel.workers import say
 
 POLL_SECONDS = 0.5  # between two looks for a signal
 CHECK_SECONDS = 5.0  # between two looks for the cluster

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from lab.config.experiment import parse
 from lab.errors import described
 from lab.parallel.jobs import Job, prepared_data, rehearse_job
+from lab.version import __version__
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,4 @@ def difference(there: Surroundings, expected: Surroundings) -> tuple[str, bool]:
 def _versions() -> dict[str, str]:
     import torch
 
-    import lab
-
-    return {"Python": platform.python_version(), "torch": torch.__version__, "lab": lab.__version__}
+    return {"Python": platform.python_version(), "torch": torch.__version__, "lab": __version__}

@@ -1,14 +1,13 @@
 """What trains the jobs of a study or comparison: this process, or workers on Ray."""
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from typing import ParamSpec, Protocol, TypeVar
 
 import torch
 
 from lab.config.experiment import Experiment
-from lab.errors import LabError, TrainingFailed, printable, redacted, see
+from lab.errors import LabError, TrainingFailed, see
 from lab.parallel.jobs import Job, OnEpoch, Outcome, Resources, train_job
 from lab.signals import uninterrupted
 
@@ -119,11 +118,6 @@ def _check_machine(resources: Resources) -> None:
     if not resources.fit(machine):
         there = Resources(machine["CPU"], machine["GPU"])
         raise LabError(f"resources: a training needs {resources}, and this machine has {there}")
-
-
-def say(line: str) -> None:
-    """Tell about the workers, beside the progress of what they train."""
-    print(f"lab: {printable(redacted(line))}", file=sys.stderr, flush=True)
 
 
 class InProcess:

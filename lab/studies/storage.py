@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lab import files
-from lab.errors import LabError, TrainingFailed, see
+from lab.errors import LabError, TrainingFailed, see, without_password
 from lab.parallel.child_runs import driver_lock_path
 from lab.studies.shared_lock import SharedLock, impatience, is_shared, shared_lock
 from lab.tracking import store
@@ -46,7 +46,7 @@ def open_study(name: str, higher_is_better: bool, space: str) -> "Study":
     from optuna.exceptions import OptunaError
     from sqlalchemy.exc import SQLAlchemyError
 
-    shown = store.without_password(address())
+    shown = without_password(address())
     try:
         study = optuna.create_study(
             storage=_storage(),
@@ -161,7 +161,7 @@ def _database() -> Path:
 
 def _unusable(error: Exception, then: str = "") -> LabError:
     cause = error.__cause__ or error.__context__ if type(error).__name__ == "StorageInternalError" else None
-    shown = store.without_password(address())
+    shown = without_password(address())
     why = str(cause or error).splitlines()[0]
     return LabError(f"the study storage {shown} cannot be used: {why}{then}{see('study-storage')}")
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from lab.comparisons.statistics.design import Verdict
 from lab.config.experiment import Experiment
-from lab.errors import LabError, TrainingFailed, did_you_mean
+from lab.errors import LabError, TrainingFailed, did_you_mean, say
 from lab.parallel.child_runs import ParentRun, driver_lock, recorded_status
 from lab.parallel.jobs import prepared_data
-from lab.parallel.workers import Workers, open_workers, say
+from lab.parallel.workers import Workers, open_workers
 from lab.signals import stop_on_signals
 from lab.studies import confirmation, earlier_trials, figures, storage
 from lab.studies.confirmation import Candidate, Confirmation, Mean, mean_of, select_candidates

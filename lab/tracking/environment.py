@@ -8,7 +8,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-import lab
+from lab.version import __version__
 
 PACKAGES = ("torch", "lightning", "torchmetrics", "mlflow", "numpy")
 COMMIT = "mlflow.source.git.commit"
@@ -29,7 +29,7 @@ def tags() -> dict[str, str]:
     found = {f"version.{package}": version(package) for package in PACKAGES}
     found |= {USER: user(), SOURCE_NAME: source(), SOURCE_TYPE: "LOCAL"}
     found |= {
-        "version.lab": lab.__version__,  # the installed one may be that of an earlier checkout
+        "version.lab": __version__,  # the installed one may be that of an earlier checkout
         "version.python": platform.python_version(),
         "machine.host": platform.node(),
         "machine.system": platform.platform(),

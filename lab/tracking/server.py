@@ -4,7 +4,7 @@ import os
 import sys
 from functools import cache
 
-from lab.errors import LabError, see
+from lab.errors import LabError, see, without_password
 
 SECONDS = 5.0  # for an answer
 OLDEST = (3, 0)  # MLflow's version with logged models, which the lab records
@@ -19,8 +19,8 @@ def check_before_training(uri: str) -> None:
     """
     if silence := check(uri):
         print(
-            f"lab: the tracking server {_shown(uri)} does not answer ({silence}); records are kept in mlruns/journal "
-            f"and sent when it does, or by `lab sync`{see('records-pending')}",
+            f"lab: the tracking server {without_password(uri)} does not answer ({silence}); records are kept in "
+            f"mlruns/journal and sent when it does, or by `lab sync`{see('records-pending')}",
             file=sys.stderr,
         )
 
@@ -32,7 +32,7 @@ def failure(uri: str, reason: str) -> LabError:
             check(uri)
     except LabError as refused:
         return refused
-    return LabError(f"the store {_shown(uri)} does not answer: {reason}{see('no-answer')}")
+    return LabError(f"the store {without_password(uri)} does not answer: {reason}{see('no-answer')}")
 
 
 def check(uri: str) -> str:
@@ -59,7 +59,7 @@ def check(uri: str) -> str:
 
 def _refuse(uri: str, status: int, text: str, user: str | None) -> None:
     """Raise LabError where the answer to the question for the version is not that of a server that takes us."""
-    address = _shown(uri)
+    address = without_password(uri)
     if status == UNAUTHORIZED:
         who = f"the password of '{user}'" if user else "anybody without a password"
         raise LabError(
@@ -84,9 +84,3 @@ def _version(text: str) -> tuple[int, ...] | None:
     """The version as numbers, or None where the answer is no version: of another kind of server, which may do."""
     numbers = text.strip().split(".")[:2]
     return tuple(map(int, numbers)) if len(numbers) == 2 and all(each.isdigit() for each in numbers) else None
-
-
-def _shown(uri: str) -> str:
-    from lab.tracking import store
-
-    return store.without_password(uri)

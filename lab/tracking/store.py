@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from lab.errors import LabError, see
+from lab.errors import LabError, see, without_password
 from lab.files import locked
 from lab.tracking import server
 
@@ -105,14 +105,6 @@ def is_local() -> bool:
 
 def _local_uri() -> str:
     return f"sqlite:///{database()}"
-
-
-def without_password(uri: str) -> str:
-    """An address without its user name and password."""
-    parts = urlsplit(uri)
-    if "@" not in parts.netloc:
-        return uri
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def root() -> Path:

@@ -20,7 +20,6 @@ from lab.data.base import SPLITS, Split
 from lab.data.lightning_data import LightningData
 from lab.errors import LabError, did_you_mean
 from lab.modules.averaging import average_for
-from lab.modules.tasks.conformal import calibrate
 from lab.modules.tasks.regression import RegressionModule
 from lab.modules.tasks.thresholds import ThresholdModule
 from lab.tracking.writing.logger import DirectLogger, JournalLogger
@@ -170,7 +169,7 @@ def evaluate(trainer: L.Trainer, built: Built) -> dict[str, float]:
     if built.experiment.conformal is not None:
         assert isinstance(built.module, RegressionModule), "checked by build"
         with _closed(built.data.val_dataloader()) as (val,):
-            calibrate(built.module, val)
+            built.module.calibrate(val)
     if isinstance(built.module, ThresholdModule) and built.module.chosen_by is not None:
         with _closed(built.data.val_dataloader()) as (val,):
             built.module.choose_thresholds(val)

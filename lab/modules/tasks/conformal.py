@@ -6,19 +6,13 @@ of at least `level` (Vovk, Gammerman & Shafer 2005; Lei et al. 2018). For quanti
 """
 
 import math
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from lab.data.base import DataModule
-from lab.data.loaders import Batch
 from lab.data.preparation import Scale
 from lab.errors import LabError
-
-if TYPE_CHECKING:
-    from lab.modules.tasks.regression import RegressionModule
 
 
 def rank(samples: int, level: float) -> int:
@@ -51,21 +45,6 @@ def margins(errors: Tensor, level: float) -> Tensor:
     """The margin of each column of errors (n, T), (T,): the ⌈(n + 1) · level⌉-th smallest."""
     check(len(errors), level)
     return errors.sort(dim=0).values[rank(len(errors), level) - 1]
-
-
-@torch.no_grad()
-def calibrate(module: "RegressionModule", batches: Iterable[Batch]) -> None:
-    """Set the module's margins, one for each target and step, from the batches of the validation split."""
-    assert module.conformal is not None
-    training, found = module.training, []
-    module.eval()
-    parameter = next(module.parameters())
-    for batch in batches:
-        moved = tuple(part.to(parameter.device) for part in batch)
-        outputs = module(moved[0].to(parameter.dtype))
-        found.append(module.conformity(module.scored(outputs, moved)))
-    module.train(training)
-    module.margins = margins(torch.cat(found), module.conformal).cpu()
 
 
 class UnscaledInterval(nn.Module):

@@ -1,6 +1,6 @@
 """Regression and forecasting: the LightningModules, and values in the target's own units from standardised ones."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from lab.data.preparation import Scale
 from lab.data.time_series import baselines
 from lab.modules.metrics import coverage, value_metrics
 from lab.modules.metrics.epoch_scores import has_nan
-from lab.modules.tasks.conformal import UnscaledInterval
+from lab.modules.tasks import conformal
 from lab.modules.tasks.task import TaskModule
 
 
@@ -38,7 +38,7 @@ class RegressionModule(TaskModule):
     def output(self) -> nn.Module:
         """Raw outputs to values in the target's own units, (N, T), and their intervals."""
         margins = self.interval_margins()
-        return Unscale(self.target_scale) if margins is None else UnscaledInterval(self.target_scale, margins)
+        return Unscale(self.target_scale) if margins is None else conformal.UnscaledInterval(self.target_scale, margins)
 
     def interval_margins(self) -> Tensor | None:
         """The margins, where there are intervals."""
@@ -61,6 +61,20 @@ class RegressionModule(TaskModule):
         scaled = {"scaled_preds": outputs.double(), "scaled_target": batch[1].double()}
         found = super().scored(outputs, batch) | scaled
         return found | self.interval(found)
+
+    @torch.no_grad()
+    def calibrate(self, batches: Iterable[Batch]) -> None:
+        """Measure the margins, one for each target and step, on the batches of the validation split."""
+        assert self.conformal is not None
+        training, found = self.training, []
+        self.eval()
+        parameter = next(self.parameters())
+        for batch in batches:
+            moved = tuple(part.to(parameter.device) for part in batch)
+            outputs = self(moved[0].to(parameter.dtype))
+            found.append(self.conformity(self.scored(outputs, moved)))
+        self.train(training)
+        self.margins = conformal.margins(torch.cat(found), self.conformal).cpu()
 
     def interval(self, scored: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The `lower` and `upper` ends (N, T) of the intervals, where there are such.

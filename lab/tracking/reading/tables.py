@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from lab.errors import LabError, install
+from lab.errors import LabError, install, without_password
 from lab.tracking import server, store
 from lab.tracking.mlflow_internals import EXPERIMENTS, LATEST_METRICS, METRICS, PARAMS, RUNS, TAGS
 from lab.tracking.reading.run_table import RunTable, history_from_rows, table_from_rows
@@ -116,7 +116,7 @@ class SqlTables:
         except (SQLAlchemyError, sqlite3.Error) as error:
             cause = getattr(error, "orig", None) or error
             reason = str(cause).strip().partition("\n")[0][:200]
-            raise LabError(f"the store {store.without_password(self._uri)} cannot be read: {reason}") from None
+            raise LabError(f"the store {without_password(self._uri)} cannot be read: {reason}") from None
 
 
 def _rows(connection: Connection, query: Any) -> Iterator[Any]:
@@ -145,7 +145,7 @@ def _engine(uri: str) -> Engine:
         return create_engine(url, pool_pre_ping=True, connect_args=timeout, **options)
     except ModuleNotFoundError as error:
         extra = f": {install('postgresql')}" if postgresql else ""
-        raise LabError(f"the store {store.without_password(uri)} needs the package {error.name}{extra}") from None
+        raise LabError(f"the store {without_password(uri)} needs the package {error.name}{extra}") from None
 
 
 def _one_line_errors(method: Callable[P, R]) -> Callable[P, R]:

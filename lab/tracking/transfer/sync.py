@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError
+from lab.errors import LabError, without_password
 from lab.tracking import server, store
 from lab.tracking.reading import stored_runs
 from lab.tracking.transfer import content, copying
@@ -78,7 +78,7 @@ def _connect(uri: str) -> "MlflowClient":
     from sqlalchemy.exc import SQLAlchemyError
 
     if uri.partition("://")[0].partition("+")[0] not in store.SCHEMES:
-        raise LabError(f"--to: '{store.without_password(uri)}' is not the address of a store; write http://host:port")
+        raise LabError(f"--to: '{without_password(uri)}' is not the address of a store; write http://host:port")
     if uri.rstrip("/") == store.tracking_uri().rstrip("/"):
         raise LabError("--to: that is this store; unset MLFLOW_TRACKING_URI to copy the runs of mlruns/")
     try:

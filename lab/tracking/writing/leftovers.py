@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import files
+from lab.errors import without_password
 from lab.tracking import store
 from lab.tracking.reading import stored_runs
 from lab.tracking.reading.run_table import SILENT_SECONDS
@@ -52,7 +53,7 @@ def _send(folder: Path) -> tuple[str, bool]:
     if not folder.exists():
         return f"{folder.name[:8]} was already sent", True
     delivery = outbox.pending(folder)
-    address = store.without_password(store.tracking_uri())
+    address = without_password(store.tracking_uri())
     reason = textwrap.shorten(delivery.error, LONGEST_REASON, placeholder=" …")
     pending = f"{delivery.pending:,} records of {folder.name[:8]} are still pending for {address}"
     return f"{pending}; `lab sync` sends them when it answers ({reason})", False

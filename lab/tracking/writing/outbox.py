@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.errors import see
+from lab.errors import see, without_password
 from lab.tracking import store
 from lab.tracking.writing import journal, sender
 from lab.tracking.writing.tracker import Recorded, Tracker
@@ -37,7 +37,7 @@ class Delivery:
     @property
     def message(self) -> str:
         """What the user is told about pending records."""
-        server = f"the tracking server {store.without_password(store.tracking_uri())}"
+        server = f"the tracking server {without_password(store.tracking_uri())}"
         where = "mlruns/mlflow.db" if store.is_local() else server
         when = "they are sent when it answers, or by `lab sync`"
         return f"{self.pending:,} records are pending for {where}; {when}{see('records-pending')}"

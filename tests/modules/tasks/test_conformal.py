@@ -15,7 +15,7 @@ from lab.data.base import SampleDataModule, Samples
 from lab.data.preparation import Scale
 from lab.errors import LabError
 from lab.modules.metrics.coverage import binomial_interval
-from lab.modules.tasks.conformal import calibrate, margins
+from lab.modules.tasks.conformal import margins
 from lab.modules.tasks.quantiles import QuantileLoss, QuantileRegression
 from lab.modules.tasks.regression import RegressionModule
 from lab.training.building import build
@@ -60,7 +60,7 @@ class TestMargins:
     def test_are_measured_in_the_units_of_the_target(self) -> None:
         made = module(0.5)
         x, y = torch.zeros(3, 1), torch.tensor([[0.5], [-1.0], [3.0]])
-        calibrate(made, [(x[:2], y[:2]), (x[2:], y[2:])])
+        made.calibrate([(x[:2], y[:2]), (x[2:], y[2:])])
         assert made.margins.tolist() == [2.0]
         assert made.output()(torch.tensor([[1.0]])).tolist() == [[12.0, 10.0, 14.0]]
         assert made.bands() == ["lower", "upper"]
@@ -69,7 +69,7 @@ class TestMargins:
         made = module(0.5, quantiles=True)
         x = torch.tensor([[-1.0, 0.0, 1.0]]).expand(3, -1)
         for y, margin in (([2.0, 1.5, 0.0], 1.0), ([0.5, 0.75, 0.0], -1.0)):
-            calibrate(made, [(x, torch.tensor(y)[:, None])])
+            made.calibrate([(x, torch.tensor(y)[:, None])])
             assert made.margins.tolist() == [margin]
         median, *quantiles, lower, upper = made.output()(x[:1])[0].tolist()
         assert (median, quantiles) == (10.0, [8.0, 10.0, 12.0])
@@ -92,7 +92,7 @@ def test_the_mean_coverage_of_many_splits_is_the_level(level: float, quantiles: 
         error = torch.randn(139, 1, generator=random).exp()  # skewed: nothing is assumed of the errors
         x = torch.randn(139, 1, generator=random)
         x, y = (torch.cat([x - 0.5, x, x + 0.5], 1) if quantiles else x), x + error
-        calibrate(made, [(x[:39], y[:39])])
+        made.calibrate([(x[:39], y[:39])])
         scored = made.scored(made(x[39:]), (x[39:], y[39:]))
         inside = (scored["lower"] <= scored["target"]) & (scored["target"] <= scored["upper"])
         hits.append(float(inside.double().mean()))
