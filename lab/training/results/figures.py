@@ -62,8 +62,14 @@ def confusion_matrix(counts: NDArray[np.int64], class_names: Sequence[str]) -> F
         axes.text(predicted, true, str(counts[true, predicted]), ha="center", va="center", color=colour, fontsize=8)
     ticks = range(len(class_names))
     axes.set(xlabel="predicted", ylabel="true", xticks=ticks, yticks=ticks, yticklabels=class_names)
-    axes.set_xticklabels(class_names, rotation=45 if max(map(len, class_names)) > 3 else 0)
+    _name_columns(axes, class_names, slanted=max(map(len, class_names)) > 3)
     return figure
+
+
+def _name_columns(axes: Axes, names: Sequence[str], slanted: bool) -> None:
+    """Write the names below the ticks; slanted ones end there."""
+    slant: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+    axes.set_xticklabels(names, **slant)
 
 
 def label_bars(scores: Mapping[str, Sequence[Any]]) -> Figure:
@@ -77,7 +83,7 @@ def label_bars(scores: Mapping[str, Sequence[Any]]) -> Figure:
         axes.bar(places + (number - (len(measures) - 1) / 2) * width, values, width, color=colour, label=measure)
     names = [f"{name}\n{count:,}" for name, count in zip(labels, scores["samples"], strict=True)]
     axes.set(ylim=(0, 1), xticks=places, ylabel="in the test")
-    axes.set_xticklabels(names, rotation=45 if max(map(len, labels)) > 10 else 0)
+    _name_columns(axes, names, slanted=max(map(len, labels)) > 10)
     axes.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
 
