@@ -4,6 +4,7 @@ python tests/faults/suite.py [PART ...]; parts: outages, damage, crowd, malice, 
 worker, node, driver, postgresql, mlflow. With QUICK=1 outages, kills and losses are fewer, and nothing is written.
 """
 
+import argparse
 import contextlib
 import logging
 import os
@@ -127,4 +128,9 @@ def write(rows: list[tuple[str, Row, float]]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:] or list(WHAT)))
+    parser = argparse.ArgumentParser(prog="make faults", description="parts, by default all, as ARGS=...")
+    parser.add_argument("part", nargs="*", help=", ".join(WHAT))
+    parts = parser.parse_args().part
+    if unknown := set(parts) - WHAT.keys():
+        parser.error(f"no part '{unknown.pop()}'; there are {', '.join(WHAT)}")
+    sys.exit(main(parts or list(WHAT)))
