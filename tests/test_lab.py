@@ -57,5 +57,5 @@ def _imported(path: Path, others: set[str]) -> set[str]:
             found |= {name.name for name in node.names}
         if isinstance(node, ast.ImportFrom) and node.module:
             submodules = {f"{node.module}.{name.name}" for name in node.names}
-            found |= submodules & others or {node.module}
+            found |= submodules if submodules <= others else {*submodules, node.module}
     return found & others

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lab.data.encodings.text import PAD
+
 Matrix = NDArray[np.float64]
 Span = tuple[int, int]  # the first column and the one after the last
 MOST_CATEGORIES = 50  # that are one-hot encoded; of more, the frequency of each
-PADDING = 0  # the token after the last one of a text
 
 
 class TokenWeights:
@@ -23,7 +24,7 @@ class TokenWeights:
         from sklearn.feature_extraction.text import TfidfTransformer
 
         texts_with = np.bincount(np.concatenate([np.unique(row) for row in tokens.astype(int)]))
-        texts_with[PADDING] = 0
+        texts_with[PAD] = 0
         frequent = np.argsort(-texts_with, kind="stable")[:most]
         kept = np.sort(frequent[texts_with[frequent] > 0])
         self.places = np.full(len(texts_with), -1)  # of each token that training texts have
@@ -38,7 +39,7 @@ class TokenWeights:
         from scipy import sparse
 
         numbers = tokens.astype(int)
-        known = np.where(numbers < len(self.places), numbers, PADDING)
+        known = np.where(numbers < len(self.places), numbers, PAD)
         rows, columns = np.nonzero(self.places[known] >= 0)
         places = self.places[known[rows, columns]]
         shape = (len(tokens), int(self.places.max()) + 1)

@@ -54,12 +54,17 @@ def other_names(start_from: str, data: DataModule) -> list[str]:
         ),
     }
     return [
-        f"weights fit by their shape alone: {what} '{new}' stands where run {run.id[:8]} has '{old}'"
+        f"weights fit by their shape alone: {what} '{differing[1]}' stands where run {run.id[:8]} has '{differing[0]}'"
         for what, names in pairs.items()
-        if len(names[0]) == len(names[1])
-        for old, new in [next((pair for pair in zip(*names, strict=True) if pair[0] != pair[1]), ("", ""))]
-        if old != new
+        if (differing := _first_difference(*names))
     ]
+
+
+def _first_difference(before: list[str], now: list[str]) -> tuple[str, str] | None:
+    """The first name that is another one now; None where there is none, and for another number of names."""
+    if len(before) != len(now):
+        return None
+    return next(((old, new) for old, new in zip(before, now, strict=True) if old != new), None)
 
 
 def pinned(experiment: Experiment) -> Experiment:
