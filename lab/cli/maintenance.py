@@ -48,7 +48,7 @@ def start_in_background() -> None:
 
     if leftovers.unsent_outboxes() or child_runs.failed_drivers():
         subprocess.Popen(
-            [sys.executable, "-m", "lab.cli.maintenance"],
+            [sys.executable, "-P", "-m", "lab.cli.maintenance"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

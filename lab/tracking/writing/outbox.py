@@ -141,11 +141,12 @@ def _create_locked(folder: Path) -> "FileLock":
 def start_sender(folder: Path) -> subprocess.Popen[bytes]:
     """Start a sender for an outbox, in a process and terminal session of its own, so that Ctrl-C does not reach it.
 
-    Its working directory is that of the store, wherever this process has gone since.
+    Its working directory is that of the store, wherever this process has gone since; modules there are not for it (-P):
+    one named like a module of Python would end it.
     """
     with (folder / sender.LOG).open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "lab.tracking.writing.sender", str(folder)],
+            [sys.executable, "-P", "-m", "lab.tracking.writing.sender", str(folder)],
             cwd=folder.parents[2],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -34,6 +34,16 @@ def test_two_senders_of_one_outbox_take_turns(tracker: Tracker, outbox: Outbox) 
     assert len(runs_of("digits")) == 1
 
 
+def test_a_file_of_the_user_named_like_a_module_of_python_stops_no_sender(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("struct.py").write_text("raise RuntimeError('not that of Python')\n")
+    monkeypatch.setattr(outbox_module, "start_sender", start_sender)  # of users
+    outbox = Outbox()
+    start(outbox.tracker()).end("FINISHED")
+    assert outbox.close().pending == 0
+
+
 def test_the_runs_are_known_where_another_process_has_sent_them_first(
     tracker: Tracker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
