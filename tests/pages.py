@@ -1,14 +1,19 @@
 """Pages of the dashboard, through Streamlit's own test harness."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 import dashboard
 
 APP = Path(dashboard.__path__[0]) / "app.py"
 Open = Callable[..., AppTest]
+
+# At each run of a page the harness reads the metadata of all installed packages anew: half of the time of these tests.
+manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 
 
 def opened_page(page: str = "home", **query: str) -> AppTest:
