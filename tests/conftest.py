@@ -1,5 +1,6 @@
 """Fixtures: a folder to work in, with the shipped experiments and a store of its own."""
 
+import gc
 import multiprocessing
 import shutil
 import sqlite3
@@ -16,6 +17,8 @@ from shipped import PROJECT
 from lab.tracking import store
 from lab.tracking.writing import outbox
 
+gc.disable()  # until all tests are collected: what they import stays, and to look for garbage in it takes a fifth more
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     import torch
@@ -24,6 +27,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if "gpu" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="needs a GPU"))
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
