@@ -248,7 +248,8 @@ class BlockModule(L.LightningModule):
         self._block = getattr(loader, "block", 1)
         blocks = int(self.trainer.num_training_batches)
         self._batches = min(blocks * self._block, getattr(loader, "batches", blocks))
-        steps = self._steps_in(self._batches) * int(self.trainer.max_epochs or 1)
+        assert self.trainer.max_epochs, "an experiment has a number of epochs"
+        steps = self._steps_in(self._batches) * self.trainer.max_epochs
         return steps if self.trainer.max_steps == -1 else min(steps, self.trainer.max_steps)
 
     def _steps_in(self, batches: int) -> int:

@@ -11,7 +11,7 @@ from torch.nn.functional import binary_cross_entropy, cross_entropy
 
 from lab.data.loaders import WindowDataset
 from lab.explanations.explain import explain
-from lab.explanations.outcomes import lists, outcomes
+from lab.explanations.outcomes import Outcomes, lists, outcomes
 from lab.explanations.trained import Trained, load
 from lab.modules.tasks.thresholds import ThresholdModule
 from lab.tracking.reading import stored_runs
@@ -121,6 +121,19 @@ def test_listed_windows_do_not_overlap_in_what_they_forecast(folder: Path) -> No
     windows = trained.data.splits["val"]
     assert isinstance(windows, WindowDataset)
     assert found.error is not None
-    chosen = lists(trained, "val", found)["largest errors"]
-    assert chosen[0] == found.error.argmax()
-    assert np.diff(np.sort(windows.starts[chosen])).min() >= 3
+    chosen = lists(trained, "val", found)
+    for name, order in (("largest errors", np.argsort(-found.error)), ("smallest errors", np.argsort(found.error))):
+        expected: list[int] = []
+        for number in order:  # windows of 3 steps that touch each other do not overlap
+            if not any(abs(windows.starts[number] - windows.starts[other]) < 3 for other in expected):
+                expected.append(int(number))
+        assert chosen[name].tolist() == expected[:12]
+
+
+def test_the_class_that_is_predicted_or_the_worst_label_is_explained_and_of_values_the_first() -> None:
+    whole, halves = np.array([2, 1]), np.array([0.5, 0.5])
+    classes = Outcomes(np.array([0, 1]), whole, halves, 0.5, confidence=halves)
+    labels = Outcomes(np.eye(2), np.ones((2, 2)), halves, 0.5, confidence=halves, label=np.array([1, 0]))
+    values = Outcomes(whole[:, None] + 0.5, whole[:, None] + 1.5, halves, 0.5, error=halves)
+    found = [[of.explained(number) for number in (0, 1)] for of in (classes, labels, values)]
+    assert found == [[2, 1], [1, 0], [0, 0]]

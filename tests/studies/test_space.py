@@ -56,17 +56,11 @@ def test_a_dimension_exists_only_where_its_condition_holds() -> None:
     search = {
         "optimizer.kind": ["sgd", "adamw"],
         "optimizer.momentum": {"low": 0.0, "high": 0.9, "when": {"optimizer.kind": "sgd"}},
-        "optimizer.nesterov": {
-            "choices": [True, False],
-            "when": {"optimizer.kind": ["sgd"]},
-        },
+        "optimizer.nesterov": {"choices": [True, False], "when": {"optimizer.kind": ["sgd"]}},
     }
     assert suggested(search, {"optimizer.kind": "adamw"}) == {"optimizer.kind": "adamw"}
-    assert suggested(search, {"optimizer.kind": "sgd", "optimizer.momentum": 0.5, "optimizer.nesterov": True}) == {
-        "optimizer.kind": "sgd",
-        "optimizer.momentum": 0.5,
-        "optimizer.nesterov": True,
-    }
+    every = {"optimizer.kind": "sgd", "optimizer.momentum": 0.5, "optimizer.nesterov": True}
+    assert suggested(search, every) == every
 
 
 def test_choices_may_be_lists_and_mappings() -> None:
@@ -232,9 +226,10 @@ def dimension(search: dict[str, Any], name: str) -> Dimension:
 )
 def test_an_integer_range(content: dict[str, Any], type_: type, low: int, high: int, step: int, log: bool) -> None:
     trial = optuna.create_study().ask()
-    value = dimension({"model.hidden": content}, "model.hidden").suggest(trial)
-    assert type(value) is type_
-    assert trial.distributions["model.hidden"] == optuna.distributions.IntDistribution(low, high, log, step)
+    found = dimension({"model.hidden": content}, "model.hidden")
+    assert type(found.suggest(trial)) is type_
+    expected = optuna.distributions.IntDistribution(low, high, log, step)
+    assert trial.distributions["model.hidden"] == found.distribution() == expected
 
 
 @pytest.mark.parametrize(
@@ -248,8 +243,9 @@ def test_an_integer_range(content: dict[str, Any], type_: type, low: int, high: 
 )
 def test_a_float_range(content: dict[str, Any], expected: optuna.distributions.FloatDistribution) -> None:
     trial = optuna.create_study().ask()
-    value = dimension({"optimizer.weight_decay": content}, "optimizer.weight_decay").suggest(trial)
-    assert trial.distributions["optimizer.weight_decay"] == expected
+    found = dimension({"optimizer.weight_decay": content}, "optimizer.weight_decay")
+    value = found.suggest(trial)
+    assert trial.distributions["optimizer.weight_decay"] == found.distribution() == expected
     assert expected.low <= value <= expected.high
 
 
@@ -272,6 +268,24 @@ def test_own_settings_outside_the_choices_are_no_parameters_unless_the_condition
         for own in (adamw, sgd)
     ]
     assert found == [{"optimizer.kind": "adamw"}, None]
+
+
+def test_parameters_that_the_space_could_have_suggested_have_its_distributions_and_others_none() -> None:
+    search: dict[str, Any] = {"optimizer.kind": ["sgd", "adamw"], "model.hidden": {"low": 8, "high": 64}}
+    search["optimizer.momentum"] = {"low": 0.0, "high": 0.9, "when": {"optimizer.kind": "sgd"}}
+    space = parse_space(searching(search))
+    params = {"optimizer.kind": "adamw", "model.hidden": 64}
+    assert space.distributions(params) == {
+        "optimizer.kind": optuna.distributions.CategoricalDistribution(("sgd", "adamw")),
+        "model.hidden": optuna.distributions.IntDistribution(8, 64),
+    }
+    momentum = {"optimizer.momentum": 0.9}
+    with_momentum = space.distributions(params | momentum | {"optimizer.kind": "sgd"})
+    assert with_momentum is not None
+    assert with_momentum["optimizer.momentum"] == optuna.distributions.FloatDistribution(0.0, 0.9)
+    others: list[dict[str, Any]] = [momentum, {"model.hidden": 65}, {"model.hidden": True}, {"optimizer.kind": "sgd"}]
+    for other in others:
+        assert space.distributions(params | other) is None
 
 
 def test_stored_parameters_become_settings_again() -> None:

@@ -285,6 +285,8 @@ def test_a_failure_excludes_that_arms_are_practically_equal() -> None:
     assert decide({"arm": near}, rule)["arm"].state == "practically equal"
     assert decide({"arm": [(None, 0.5), *near]}, rule)["arm"].state == "undecided"
     assert decide({"arm": [(None, None)] * 12}, rule)["arm"].state == "undecided"
+    at_once = decide({"arm": [*pairs_of([0.1, -0.1, 0.1] * 3), (None, None)]}, Rule(True, 9.0, least=10, most=14))
+    assert (at_once["arm"].state, at_once["arm"].futile) == ("undecided", True)
 
 
 def test_a_failure_among_a_fixed_number_of_runs_excludes_it_too() -> None:

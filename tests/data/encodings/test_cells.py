@@ -34,6 +34,21 @@ class TestNumbers:
         with pytest.raises(LabError, match="column 'x', row 1: 'NA' is not a number"):
             numbers(column("NA", "5"), marks=Marks.of([""]))
 
+    @pytest.mark.parametrize(
+        ("cells", "message"),
+        [
+            (("1", "a"), "column 'x', row 2: 'a' is not a number; correct it or leave the cell empty"),
+            (("a", "b"), "column 'x', row 1: 'a' is not a number (and 1 more); correct it or leave the cell empty"),
+            (("a", "1", "b", "c"), "column 'x', row 1: 'a' is not a number (and 2 more); correct it or leave the cell"),
+        ],
+    )
+    def test_the_first_row_that_is_no_number_is_named_and_the_others_are_counted(
+        self, cells: tuple[str, ...], message: str
+    ) -> None:
+        with pytest.raises(LabError) as refused:
+            numbers(column(*cells))
+        assert str(refused.value).startswith(message)
+
     def test_a_format_is_named_where_a_cell_is_not_in_it(self) -> None:
         with pytest.raises(LabError, match=r"row 2: '4.7' is not a number such as 1\.234,5"):
             numbers(column("1.000,5", "4.7"), NumberFormat(",", "."))

@@ -93,6 +93,11 @@ def test_values_keep_their_range_or_are_scaled_to_that_of_the_encoding(raw: Any,
     assert (ImageEncoding(4, 6, 3, values).encode([image]) == expected).all()
 
 
+@pytest.mark.parametrize(("values", "largest"), [(None, 255), ("uint8", 255), ("uint16", 65_535), ("float32", None)])
+def test_integers_have_a_largest_value_and_other_numbers_none(values: Any, largest: float | None) -> None:
+    assert ImageEncoding(4, 6, 1, values).largest == largest
+
+
 @pytest.mark.parametrize("ending", ["png", "tif", "pgm"])
 def test_every_value_of_a_sixteen_bit_file_is_kept(tmp_path: Path, ending: str) -> None:
     values = RANDOM.integers(0, 65_536, (4, 6)).astype(np.uint16)

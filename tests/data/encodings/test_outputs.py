@@ -59,3 +59,10 @@ def test_values_have_a_column_for_each_band_and_target() -> None:
     assert value_columns(["a", "b"], ["lower"]) == both
     table = named_outputs(np.array([[1, 2, 3, 4]], np.float32), Output("regression", (), ("a", "b"), (), ("lower",)))
     assert table.to_dict("list") == dict(zip(both, [[1], [2], [3], [4]], strict=True))
+
+
+@pytest.mark.parametrize("task", ["regression", "multilabel"])
+def test_no_output_is_left_out_where_the_names_are_not_as_many(task: str) -> None:
+    labels, targets = (("a",), ()) if task == "multilabel" else ((), ("a",))
+    with pytest.raises(ValueError, match=r"zip\(\) argument 2"):
+        named_outputs(np.zeros((1, 2), np.float32), Output(task, labels, targets))

@@ -6,7 +6,7 @@ import pytest
 from made_sequences import LENGTHS, NAN, PARTS
 
 from lab.data.encodings import from_json
-from lab.data.encodings.sequence import SequenceEncoding
+from lab.data.encodings.sequence import SequenceEncoding, ends_in_nan, has_nan
 from lab.errors import LabError
 
 ENCODED = NAN[:, :, : LENGTHS.max()].astype(np.float32)
@@ -36,10 +36,37 @@ def test_for_a_network_with_a_longest_length_all_are_padded_to_it() -> None:
         SequenceEncoding(2, longest=18).encode(PARTS)
 
 
+def test_a_sequence_may_be_as_long_as_the_network_takes_and_the_first_longer_one_is_named() -> None:
+    encoding = SequenceEncoding(1, "NL", longest=3)
+    assert encoding.encode([[1, 2, 3]]).tolist() == [[[1, 2, 3]]]
+    with pytest.raises(LabError, match=r"^x\[1\] has 4 steps; this network takes at most 3$"):
+        encoding.encode([[1, 2, 3], [1, 2, 3, 4]])
+
+
 @pytest.mark.parametrize("axes", ["NCL", "NLC"])
 def test_it_gives_encoded_sequences_back_as_lists(axes: str) -> None:
     encoding = SequenceEncoding(2, axes)
     np.testing.assert_array_equal(encoding.encode(encoding.as_lists(ENCODED)), ENCODED)
+
+
+def test_those_of_one_channel_are_lists_of_numbers() -> None:
+    encoding = SequenceEncoding(1, "NL")
+    assert encoding.as_lists(encoding.encode([[1, 2, 3], [4]])) == [[1, 2, 3], [4]]
+
+
+def test_rows_that_end_in_nan_in_three_lengths_look_like_sequences_and_a_table_with_gaps_does_not() -> None:
+    nan = np.nan
+    assert ends_in_nan(np.array([[1, nan, nan], [1, 2, nan], [1, 2, 3]]))
+    assert not ends_in_nan(np.array([[1, 2, nan], [1, 2, nan], [1, 2, 3]]))  # two lengths
+    assert not ends_in_nan(np.array([[1, nan, nan], [1, nan, 3], [1, 2, 3]]))
+    assert not ends_in_nan(np.array([[nan, nan], [1, nan], [1, 2]]))  # one has no step
+
+
+def test_values_are_missing_in_arrays_of_decimals_in_memory() -> None:
+    assert has_nan(np.array([1.0, np.nan]))
+    assert not has_nan(np.array([1.0, 2.0]))
+    assert not has_nan(np.array([1, 2]))
+    assert not has_nan([1.0, np.nan])
 
 
 def test_it_is_restored_from_json() -> None:

@@ -1,5 +1,8 @@
 """Encoding of time series: the last window of a table, and arrays of windows."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -67,6 +70,54 @@ def test_values_must_be_present_numbers() -> None:
     )
     assert "column 'price', row 1: 'a' is not a number" in error(ENCODING, ROWS.assign(price=["a", "1", "2", "3"]))
     assert series_values(ROWS, ("price", "sales")).tolist() == [[1, 2, 3, 4], [10, 20, 30, 40]]
+
+
+@pytest.mark.parametrize(
+    ("gaps", "expected"),
+    [
+        ("interpolate", [[10, 20, 30], [5, 5, 7]]),
+        ("ffill", [[10, 10, 30], [5, 5, 7]]),
+        ("mask", [[10, 10, 30], [5, 5, 7], [1, 1, 0]]),
+    ],
+)
+def test_missing_values_are_filled_from_the_first_row_on(gaps: Any, expected: list[list[float]]) -> None:
+    encoding = SeriesEncoding(("sales", "price"), window=3, horizon=2, gaps=gaps)
+    rows = pd.DataFrame({"sales": [10, None, 30], "price": [None, 5, 7]})
+    assert encoding.encode(rows).tolist() == [expected]
+    assert encoding.encode(np.array([expected])).tolist() == [expected]
+    assert error(encoding, rows.assign(price=None)) == "column 'price' has no value in any row"
+
+
+def test_a_time_that_is_the_index_too_is_read_from_its_column() -> None:
+    assert ENCODING.encode(ROWS.set_index("day", drop=False)).tolist() == ENCODING.encode(ROWS).tolist()
+
+
+class TestKnownAhead:
+    ENCODING = SeriesEncoding(("sales", "offer"), window=3, horizon=2, time="day", known_ahead=("offer",), targets=1)
+    ROWS = pd.DataFrame(
+        {
+            "day": pd.date_range("2024-01-01", periods=7),
+            "sales": [10, 20, 30, 40, None, None, None],
+            "offer": [1, 2, 3, 4, 5, 6, 7],
+        }
+    )
+
+    def test_what_is_known_of_the_next_steps_is_a_channel_of_its_own(self) -> None:
+        expected = [[[20, 30, 40], [2, 3, 4], [4, 5, 6]]]
+        for rows in (self.ROWS, self.ROWS.head(6), self.ROWS.drop(columns="day")):
+            assert self.ENCODING.encode(rows).tolist() == expected
+        assert self.ENCODING.channels == ["sales", "offer", "offer, 2 steps ahead"]
+
+    def test_steps_of_which_nothing_is_known_are_counted(self) -> None:
+        message = (
+            "a forecast needs offer for the next 2 steps, in rows after day 2024-01-04 in which sales are empty; "
+            "{} are missing"
+        )
+        assert error(self.ENCODING, self.ROWS.head(4)) == message.format(2)
+        assert error(self.ENCODING, self.ROWS.head(5)) == message.format(1)
+        filling = replace(self.ENCODING, gaps="ffill")
+        assert error(filling, self.ROWS.drop(4)) == message.format(1)  # the rows go on after a gap
+        assert error(self.ENCODING, self.ROWS.assign(sales=None)) == "sales: no row has a value"
 
 
 def test_it_is_restored_from_json() -> None:

@@ -9,7 +9,18 @@ import pandas as pd
 import pytest
 
 from lab.data import encodings
-from lab.data.encodings.text import FIRST_TOKEN, PAD, UNKNOWN, BytePairs, TextEncoding, Words, ngrams, words_of
+from lab.data.encodings.cells import USUAL
+from lab.data.encodings.text import (
+    FIRST_TOKEN,
+    PAD,
+    UNKNOWN,
+    BytePairs,
+    FreeText,
+    TextEncoding,
+    Words,
+    ngrams,
+    words_of,
+)
 from lab.data.reading.table_files import read_rows
 from lab.data.text import fitting
 from lab.errors import LabError
@@ -115,6 +126,15 @@ def test_a_text_is_the_same_alone_and_from_every_source(settings: fitting.Settin
         assert (fitted.encode(read_rows(tmp_path / "one.csv", fitted))[0] == expected[row]).all()
         (tmp_path / "one.txt").write_text(cell, encoding="utf-8")
         assert (fitted.encode([tmp_path / "one.txt"])[0] == expected[row]).all()
+
+
+def test_in_a_table_each_token_has_a_column() -> None:
+    column = FreeText("review", 3, Words(("film", "the"), 0, "none"))
+    encoded = np.empty((3, 3), np.float32)
+    column.write(pd.Series(["the film", "", "the film the film"], name="review"), USUAL, encoded)
+    assert column.names() == ["review token 1", "review token 2", "review token 3"]
+    first, second = FIRST_TOKEN + 1, FIRST_TOKEN
+    assert encoded.tolist() == [[first, second, PAD], [UNKNOWN, PAD, PAD], [first, second, first]]
 
 
 def test_what_is_no_text_is_refused_with_its_row() -> None:

@@ -71,6 +71,52 @@ def test_the_runs_are_known_where_another_process_has_sent_them_first(
     assert store.client().get_run(delivery.run_ids[tracker.id]).info.status == "FINISHED"
 
 
+def test_one_sender_serves_all_runs_and_another_is_started_where_it_was_killed(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_one, started = outbox_module.start_sender, list[subprocess.Popen[bytes]]()
+    monkeypatch.setattr(outbox_module, "start_sender", lambda folder: started.append(start_one(folder)) or started[-1])
+    trackers = [start(outbox.tracker()) for _ in range(2)]
+    assert len(started) == 1
+    started[0].kill()
+    started[0].wait()
+    trackers.append(start(outbox.tracker()))
+    assert len(started) == 2
+    for each in trackers:
+        each.end("FINISHED")
+    delivery = outbox.close()
+    assert (set(delivery.run_ids), delivery.pending) == ({each.id for each in trackers}, 0)
+
+
+@pytest.mark.parametrize(
+    ("script", "ends", "error"),
+    [("sleep 0.5; exit 1", True, ""), ("echo 'no answer' >&2; exec sleep 10", False, "no answer")],
+    ids=["busy", "failing"],
+)
+def test_a_sender_that_is_busy_is_waited_for_longer_than_one_that_fails(
+    script: str, ends: bool, error: str, tracker: Tracker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sender that sends nothing, and has written an error to its log or has not."""
+    started = []
+
+    def sending_nothing(folder: Path) -> "subprocess.Popen[bytes]":
+        with (folder / sender.LOG).open("wb") as log:
+            started.append(subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, stderr=log))
+        return started[0]
+
+    assert outbox._sender is not None
+    outbox._sender.kill()
+    outbox._sender.wait()
+    monkeypatch.setattr(outbox_module, "PATIENCE", 0.1)
+    monkeypatch.setattr(outbox_module, "start_sender", sending_nothing)
+    tracker.end("FINISHED")
+    delivery = outbox.close()
+    assert (delivery.pending > 0, delivery.error) == (True, error)
+    assert (started[0].poll() is not None) == ends
+    started[0].kill()
+    started[0].communicate()
+
+
 def test_a_forked_process_does_not_keep_the_writers_lock(workplace: Path) -> None:
     code = (
         "import os, time\n"

@@ -37,6 +37,14 @@ def test_what_is_recorded_is_in_the_store(tracker: Tracker, outbox: Outbox) -> N
     assert kept.read_text() == "kept"
 
 
+def test_an_outbox_that_was_sent_before_its_writer_is_done_is_deleted_then(tracker: Tracker, outbox: Outbox) -> None:
+    tracker.end("FINISHED")
+    wait_until(lambda: not sender.runs(outbox.folder))
+    assert outbox.folder.exists()  # more runs may come
+    assert set(outbox.close().run_ids) == {tracker.id}
+    assert not outbox.folder.exists()
+
+
 def test_one_sender_sends_a_parent_and_its_children(outbox: Outbox) -> None:
     parent = start(outbox.tracker())
     children = [start(outbox.tracker(parent=parent.id)) for _ in range(3)]

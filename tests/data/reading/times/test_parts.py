@@ -53,6 +53,10 @@ def test_parts_are_found_joined_and_written_as_they_were(case: str) -> None:
     [
         {"year": range(2000, 2008), "grade": [1, 2, 3, 4] * 2},  # no quarter by its name
         {"year": range(2000, 2008), "quarter": [1, 2, 3, 5] * 2},  # nor by its values
+        {"year": range(2000, 2008), "quarter": [True, False] * 4},
+        {"year": range(2000, 2008), "quarter": [None] * 8},
+        {"year": range(2000, 2008), "quarter": [[1], [2]] * 4},
+        {"year": range(2000, 2008), "quarter": [3] * 8},  # one value says nothing
         {"quarter": [1, 2, 3, 4] * 2, "y": range(8)},
         {"day": [1, 2, 3, 4] * 2, "hour": range(8)},
     ],
