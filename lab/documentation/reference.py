@@ -155,7 +155,9 @@ def _first_sentence(target: Callable[..., Any]) -> str:
 
 def _page(title: str, section: str, described: dict[str, dict[str, str]], level: str = "##") -> str:
     lines = [f"# {title}\n"] if level == "##" else [f"{level[1:]} {title}\n"]
-    lines += [f"{_wrapped(text)}\n" for text in (described.get("sections", {}).get(section, ""), OWN.get(section, "")) if text]
+    lines += [
+        f"{_wrapped(text)}\n" for text in (described.get("sections", {}).get(section, ""), OWN.get(section, "")) if text
+    ]
     for heading, introduction, rows in _tables(section):
         lines += [f"{level} {heading}\n", *([f"{introduction}\n"] if introduction else [])]
         lines += [_table(rows, described)] if rows else ["No settings.\n"]
