@@ -77,11 +77,8 @@ def page(tables: list[Table], size: Size, seconds: float) -> str:
     parts = [f"# What the lab costs\n\n{textwrap.fill(measured, LINE)}\n\n{textwrap.fill(how, LINE)}\n"]
     for table in tables:
         lines = [f"| {' | '.join(row)} |" for row in (table.header, ("---",) * len(table.header), *table.rows)]
-        parts.append(
-            "\n".join(
-                [f"## {table.title}", "", *lines, *(["", textwrap.fill(table.note, LINE)] if table.note else []), ""]
-            )
-        )
+        note = ["", textwrap.fill(table.note, LINE)] if table.note else []
+        parts.append("\n".join([f"## {table.title}", "", *lines, *note, ""]))
     return "\n".join(parts)
 
 
