@@ -42,7 +42,7 @@ class ComparisonResult:
     seconds: float
     delivery: Delivery
     run_id: str | None
-    report: str = ""  # where its page can be opened, once it is sent
+    page: str = ""  # where it can be opened: a path or a command; "" while it is not sent
 
 
 def run(comparison: Comparison, workers: int | None, on_progress: OnProgress) -> ComparisonResult:

@@ -44,8 +44,8 @@ def test_verdicts_and_replicates_are_recorded(tiny: str) -> None:
     content = json.loads(Path(store.client().download_artifacts(parent.info.run_id, "comparison.json")).read_text())
     assert content["verdicts"]["fast"]["state"] == "better"
     assert len(content["narrowing"]["fast"]) >= verdicts["fast"].n
-    page = Path(result.report).read_text()  # the path that is printed
-    assert f"report      {result.report}" in as_text(report.summary(result))
+    page = Path(result.page).read_text()  # the path that is printed
+    assert f"report      {result.page}" in as_text(report.summary(result))
     assert "Plotly.newPlot" in page
     assert "fast is better than slow by" in page
 
