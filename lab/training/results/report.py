@@ -105,8 +105,8 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
     """Size, time, device and files, as (label, text)."""
     run_id, name = result.run_id, result.experiment.name
     yield from ((label, escape(text)) for label, text in result.notes)
-    threads = counted(result.experiment.threads, "thread")
-    took = f"{result.seconds:.1f} s on {result.device}, {threads}"
+    threads = result.experiment.threads
+    took = f"{result.seconds:.1f} s on {result.device}, {threads} thread{'' if threads == 1 else 's'}"
     yield "best epoch", f"{result.best_epoch} of {result.epochs}, {_chosen_by(result)}; {took}"
     frozen = f", {result.frozen:,} of them frozen" if result.frozen else ""
     yield "model", f"{result.experiment.network}, {result.parameters:,} parameters{frozen}"
