@@ -75,7 +75,7 @@ def summary(result: ComparisonResult) -> RenderableType:
     limit = f" of {findings.minutes:g} minutes" if findings.minutes else ""
     lines += [f"[dim]time[/dim]        {result.seconds:.0f} s{limit}"]
     if result.run_id:
-        lines.append(f"[dim]run[/dim]         {result.run_id} (its artifact comparison.html shows the figures)")
+        lines += [f"[dim]run[/dim]         {result.run_id}", f"[dim]report[/dim]      {escape(result.page)}"]
     if result.delivery.pending:
         lines.append(f"[yellow]{result.delivery.message}[/yellow]")
     return Group("", table(findings), "", *lines)

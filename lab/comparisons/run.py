@@ -31,6 +31,7 @@ from lab.training.results import artifacts
 
 OnProgress = Callable[[Findings], None]
 IN_EVERY_RUN = {"seconds_per_epoch": False}  # whatever the metrics of its task
+PAGE = "comparison.html"  # among the files of its run
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class ComparisonResult:
     seconds: float
     delivery: Delivery
     run_id: str | None
+    page: str = ""  # where it can be opened: a path or a command; "" while it is not sent
 
 
 def run(comparison: Comparison, workers: int | None, on_progress: OnProgress) -> ComparisonResult:
@@ -179,7 +181,9 @@ def _run(
         _check_trained(found)
         _log_results(tracker, found)
     delivery = outbox.delivery
-    return ComparisonResult(found, time.monotonic() - started, delivery, delivery.run_ids.get(tracker.id))
+    run_id = delivery.run_ids.get(tracker.id)
+    place = store.place_of(control.name, run_id, PAGE) if run_id else ""
+    return ComparisonResult(found, time.monotonic() - started, delivery, run_id, place)
 
 
 def _planned(replicates: Replicates, scores: StoredScores, limit: TimeLimit, workers: Workers) -> int:
@@ -210,7 +214,7 @@ def _check_trained(findings: Findings) -> None:
 def _log_results(tracker: Tracker, findings: Findings) -> None:
     """Log the data, the page and the verdicts to the comparison's own run."""
     tracker.text("comparison.json", page.as_json(findings))
-    tracker.text("comparison.html", page.as_html(findings))
+    tracker.text(PAGE, page.as_html(findings))
     tracker.tags({"lab.rule": RULE})
     for arm, verdict in findings.verdicts.items():
         tracker.tags({f"lab.verdict.{arm}": verdict.state})

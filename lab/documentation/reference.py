@@ -8,6 +8,7 @@ docs/reference/settings.yaml, by section and name, or by section and `kind.name`
 import inspect
 import json
 import sys
+import textwrap
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from lab.studies import space
 PROJECT = Path(__file__).parents[2]
 FOLDER = PROJECT / "docs" / "reference"
 MADE = "<!-- Made by `make reference` from the code and settings.yaml; edit those. -->\n"
+LINE = 120  # characters of a line of text
 OWN = {
     "data": "A kind of your own: [data](../data.md). Any `data:` also takes the settings of its last table.",
     "model": "A network of your own is `package.module:Class`: [experiments](../experiments.md).",
@@ -153,11 +155,17 @@ def _first_sentence(target: Callable[..., Any]) -> str:
 
 def _page(title: str, section: str, described: dict[str, dict[str, str]], level: str = "##") -> str:
     lines = [f"# {title}\n"] if level == "##" else [f"{level[1:]} {title}\n"]
-    lines += [f"{text}\n" for text in (described.get("sections", {}).get(section, ""), OWN.get(section, "")) if text]
+    lines += [
+        f"{_wrapped(text)}\n" for text in (described.get("sections", {}).get(section, ""), OWN.get(section, "")) if text
+    ]
     for heading, introduction, rows in _tables(section):
         lines += [f"{level} {heading}\n", *([f"{introduction}\n"] if introduction else [])]
         lines += [_table(rows, described)] if rows else ["No settings.\n"]
     return "\n".join(lines)
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, LINE, break_long_words=False, break_on_hyphens=False)
 
 
 def _augment(described: dict[str, dict[str, str]]) -> str:
@@ -177,9 +185,9 @@ def _index(made: dict[str, str]) -> str:
     introduction = (
         "Every setting with its type, its default and what it does. `.venv/bin/lab show NAME` prints an experiment "
         "with all defaults filled in; any setting is changed on the command line by its dotted name, as "
-        "`optimizer.lr=0.01`.\n"
+        "`optimizer.lr=0.01`."
     )
-    return f"# Reference\n\n{introduction}\n{links}\n{MADE}"
+    return f"# Reference\n\n{_wrapped(introduction)}\n\n{links}\n{MADE}"
 
 
 def write() -> int:

@@ -36,6 +36,7 @@ def explain(name: str, split: Split = "val", seed: int = 0, by: str = stored_run
     explanation = Explanation(
         run_id=run.id,
         run_name=run.name,
+        experiment=run.experiment,
         task=trained.data.task,
         split=split,
         seed=seed,

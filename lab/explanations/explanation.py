@@ -21,6 +21,7 @@ class Explanation:
 
     run_id: str
     run_name: str
+    experiment: str
     task: str
     split: Split
     seed: int

@@ -11,6 +11,7 @@ from lab.display.numbers import counted, number, percent, signed
 from lab.explanations.explanation import FOLDER, Explanation
 from lab.explanations.importance import Importance
 from lab.explanations.outcomes import BEST_LISTS
+from lab.tracking import store
 
 PARTS, SAMPLES = 12, 5  # rows shown; the files have all
 SHARED = "Inputs that say the same share their importance: shuffling one of them costs little while the others remain."
@@ -82,5 +83,6 @@ def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     if explanation.importance is not None:
         repeats = explanation.importance.falls.shape[1]
         yield "shuffled", f"{repeats} times each, seed {explanation.seed}, on the {explanation.split} split"
-    yield "kept", f"as {FOLDER}/ among the files of run {explanation.run_id[:8]} ({explanation.run_name})"
+    yield "run", f"{explanation.run_id[:8]} ({explanation.run_name})"
+    yield "files", store.place_of(explanation.experiment, explanation.run_id, FOLDER)
     yield "next", "make dashboard"

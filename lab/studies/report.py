@@ -16,7 +16,8 @@ from lab.display.numbers import number, signed
 from lab.files import atomic_output, may_replace
 from lab.studies.confirmation import Candidate, Mean, mean_of
 from lab.studies.search import Counts
-from lab.studies.study import Options, StudyResult
+from lab.studies.study import PAGE, Options, StudyResult
+from lab.tracking import store
 
 REFRESH_SECONDS = 0.2
 MOST_REASONS = 3  # of failed trials that are printed
@@ -130,7 +131,8 @@ def _facts(result: StudyResult) -> Iterable[tuple[str, str]]:
     yield "time", f"{result.seconds:.0f} s"
     yield "study", result.name
     if result.run_id:
-        yield "run", f"{result.run_id} (its artifact study.html shows the figures)"
+        yield "run", result.run_id
+        yield "report", escape(store.place_of(result.final.experiment.name, result.run_id, PAGE))
     if result.final.delivery.pending:
         yield "tracking", f"[yellow]{result.final.delivery.message}[/yellow]"
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from lab.studies.driver_storage import DriverStorage
 
+PAGE = "study.html"  # among the files of its run
 ERRORS = ("val/rmse", "val/rmse_scaled")  # of one target, of several
 DEFAULT_METRICS = {
     "classification": ("val/accuracy",),
@@ -291,7 +292,7 @@ def _log_results(
 ) -> None:
     """Log the candidates, the figures and the winner's metrics to the study's own run."""
     tracker.text("candidates.json", confirmation.as_json(ranked, verdicts, tested, context.objective))
-    tracker.text("study.html", figures.as_html(context.study, context.objective))
+    tracker.text(PAGE, figures.as_html(context.study, context.objective))
     scores = {f"fresh/{context.objective.metric}": ranked[0].mean}
     of_final = {name: value for name, value in final.metrics.items() if name.startswith("test/")}
     name = context.objective.metric.partition("/")[2]

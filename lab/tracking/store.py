@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import sqlite3
 import warnings
 from contextlib import suppress
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lab.errors import LabError, see, without_password
-from lab.files import locked
+from lab.files import as_folder_name, locked
 from lab.tracking import server
 
 if TYPE_CHECKING:
@@ -115,6 +116,24 @@ def root() -> Path:
 def database() -> Path:
     """The SQLite file of the local store."""
     return root() / DATABASE
+
+
+def files_of(experiment: str) -> Path:
+    """The folder in the local store in which each run of an experiment has a folder of its files."""
+    return root() / "artifacts" / as_folder_name(experiment)
+
+
+def place_of(experiment: str, run_id: str, name: str = "") -> str:
+    """Where a file of a run, or all of them, can be opened: a path below the working folder in the local store.
+
+    Elsewhere, and where the file is not (yet) in its usual folder, the command that brings it here.
+    """
+    path = files_of(experiment) / run_id / "artifacts" / name
+    if is_local() and path.exists():
+        return shlex.quote(str(path.relative_to(Path.cwd())))
+    address = f"MLFLOW_TRACKING_URI=sqlite:///{root().name}/{DATABASE} " if is_local() else ""
+    part = f" --artifact-path {name}" if name else ""
+    return f"{address}.venv/bin/mlflow artifacts download --run-id {run_id}{part} --dst-path ."
 
 
 def journals() -> Path:

@@ -4,6 +4,7 @@ import datetime
 import importlib
 import os
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table as Shown
 from shipped import PROJECT
 
+LINE = 120  # characters of a line of text
 BY_HAND = "## What was tried"
 TABLES = ("epochs", "startup", "studies", "reading", "records", "memory", "growth", "verdicts")
 
@@ -67,15 +69,16 @@ def shown(table: Table) -> Shown:
 
 def page(tables: list[Table], size: Size, seconds: float) -> str:
     """All tables as Markdown."""
-    parts = [
-        "# What the lab costs\n\n"
-        f"Measured by `make bench` in {seconds / 60:.0f} minutes, {datetime.date.today()}: {machine()}.\n\n"
+    measured = f"Measured by `make bench` in {seconds / 60:.0f} minutes, {datetime.date.today()}: {machine()}."
+    how = (
         f"Everything that is compared was measured in turn in the same minutes; ratios are medians of {size.pairs} "
-        "pairs. Absolute times are this machine's; ratios are what carries over.\n"
-    ]
+        "pairs. Absolute times are this machine's; ratios are what carries over."
+    )
+    parts = [f"# What the lab costs\n\n{textwrap.fill(measured, LINE)}\n\n{textwrap.fill(how, LINE)}\n"]
     for table in tables:
         lines = [f"| {' | '.join(row)} |" for row in (table.header, ("---",) * len(table.header), *table.rows)]
-        parts.append("\n".join([f"## {table.title}", "", *lines, *(["", table.note] if table.note else []), ""]))
+        note = ["", textwrap.fill(table.note, LINE)] if table.note else []
+        parts.append("\n".join([f"## {table.title}", "", *lines, *note, ""]))
     return "\n".join(parts)
 
 

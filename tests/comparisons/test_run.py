@@ -10,10 +10,11 @@ import pytest
 import warm
 from waiting import GATED, let_pass, open_gate, wait_until
 
-from lab.comparisons import comparison, run
+from lab.comparisons import comparison, report, run
 from lab.comparisons.findings import sentences
 from lab.comparisons.run import ComparisonResult
 from lab.comparisons.scores import StoredScores
+from lab.display.output import as_text
 from lab.errors import LabError, TrainingFailed
 from lab.tracking import store
 
@@ -43,7 +44,8 @@ def test_verdicts_and_replicates_are_recorded(tiny: str) -> None:
     content = json.loads(Path(store.client().download_artifacts(parent.info.run_id, "comparison.json")).read_text())
     assert content["verdicts"]["fast"]["state"] == "better"
     assert len(content["narrowing"]["fast"]) >= verdicts["fast"].n
-    page = Path(store.client().download_artifacts(parent.info.run_id, "comparison.html")).read_text()
+    page = Path(result.page).read_text()  # the path that is printed
+    assert f"report      {result.page}" in as_text(report.summary(result))
     assert "Plotly.newPlot" in page
     assert "fast is better than slow by" in page
 

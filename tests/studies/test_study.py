@@ -1,6 +1,7 @@
 """Whole studies on a real storage and a real store: searched, confirmed, interrupted, continued."""
 
 import dataclasses
+import re
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from searching import children, run, stored
 
 from lab.config.experiment import Experiment
 from lab.data.base import DataModule
+from lab.display.output import as_text
 from lab.errors import LabError, TrainingFailed
 from lab.parallel import jobs
 from lab.parallel.jobs import prepared_data
@@ -67,7 +69,9 @@ class TestAStudy:
         assert result.tested.value == pytest.approx(sum(scores) / 2)
         assert parent.data.metrics["fresh/test/accuracy"] == result.tested.value
         assert sorted({run.data.params["seed"] for run in children("fresh seed")}) == ["1", "2"]
-        page = Path(store.client().download_artifacts(parent.info.run_id, "study.html")).read_text()
+        shown = re.search(r"^report +(.*)$", as_text(report.summary(result)), re.MULTILINE)
+        assert shown
+        page = Path(shown[1]).read_text()
         assert "Plotly.newPlot" in page
         assert 'src="http' not in page
 

@@ -265,9 +265,13 @@ def _wrong_width(path: Path, encoding: str, separator: str, header: Header) -> s
         reader = csv.reader(file, delimiter=separator)
         for row in reader:
             if row and reader.line_num > header.lines and len(row) != len(header.names):
+                line = reader.line_num
+                remedy = "correct that line, or set data.separator"
+                if line == header.lines + 1 and len(row) > len(header.names):  # what was read as the header is a title
+                    remedy += f"; if line {line} names the columns, set data.skip_rows={header.lines}"
                 return (
-                    f"line {reader.line_num} has {len(row)} fields, the header {len(header.names)} "
-                    f"(separated by {SEPARATORS[separator]}); correct that line, or set data.separator"
+                    f"line {line} has {len(row)} fields, the header {len(header.names)} "
+                    f"(separated by {SEPARATORS[separator]}); {remedy}"
                 )
     return ""
 

@@ -43,9 +43,7 @@ def _check_names(run: Foreign) -> None:
 
 
 def _create(client: "MlflowClient", name: str) -> str:
-    from lab import files
-
-    location = (store.root() / "artifacts" / files.as_folder_name(name)).as_uri() if store.is_local() else None
+    location = store.files_of(name).as_uri() if store.is_local() else None
     return client.create_experiment(name, artifact_location=location)
 
 

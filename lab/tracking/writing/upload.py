@@ -201,7 +201,7 @@ class Upload:
 
         existing = self.client.get_experiment_by_name(name)
         if existing is None:
-            location = (store.root() / "artifacts" / files.as_folder_name(name)).as_uri() if store.is_local() else None
+            location = store.files_of(name).as_uri() if store.is_local() else None
             try:
                 return self.client.create_experiment(name, artifact_location=location)
             except MlflowException:  # another process was faster

@@ -1,16 +1,18 @@
-"""The terminal output of a run: its metrics, where they are recorded, the next commands."""
+"""The terminal output of a run: its metrics, where they are recorded, the next commands.
+
+A run of a shipped experiment fits one screen of 80 columns and 24 lines, prompt included: a test counts.
+"""
 
 import math
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
 from lab.data.base import SPLITS
-from lab.display.numbers import number
+from lab.display.numbers import counted, number
 from lab.display.standing import COLOURS, Baseline, standing
 from lab.tracking import store
 from lab.training.run import Result
@@ -20,12 +22,12 @@ OF_EACH = {
     "f1": "test/f1_",
     "auroc": "test/auroc_",
 }
-MOST_SHOWN = 10  # in one line
+MOST_SHOWN = 4  # classes or labels in one line; the run records all
 
 
 def summary(result: Result) -> RenderableType:
     """The metrics, the facts, and the next commands."""
-    return Group("", outcome(result), *_lines(_next_commands(result)))
+    return Group(outcome(result), *_lines(_next_commands(result)))
 
 
 def outcome(result: Result) -> Group:
@@ -67,9 +69,9 @@ def _metrics(result: Result) -> Table:
 
 
 def _baselines(result: Result) -> dict[str, Mapping[str, float]]:
-    """The metrics of each baseline that there is, by the title of its column."""
+    """The test metrics of each baseline that there is, by its name."""
     of = ((result.baseline_name, result.baseline), (result.quick_baseline_name, result.quick_baseline))
-    return {f"test of {name}": metrics for name, metrics in of if metrics}
+    return {name: metrics for name, metrics in of if metrics}
 
 
 def _interval(ends: tuple[float, float] | None) -> str:
@@ -100,33 +102,43 @@ def _of_each(metrics: dict[str, float], measure: str) -> dict[str, float]:
 
 
 def _facts(result: Result) -> Iterator[tuple[str, str]]:
-    """Size, time, device and paths, as (label, text)."""
-    run_id = result.run_id
+    """Size, time, device and files, as (label, text)."""
+    run_id, name = result.run_id, result.experiment.name
     yield from ((label, escape(text)) for label, text in result.notes)
-    yield "best epoch", f"{result.best_epoch} of {result.epochs}, {_chosen_by(result)}"
+    threads = result.experiment.threads
+    took = f"{result.seconds:.1f} s on {result.device}, {threads} thread{'' if threads == 1 else 's'}"
+    yield "best epoch", f"{result.best_epoch} of {result.epochs}, {_chosen_by(result)}; {took}"
     frozen = f", {result.frozen:,} of them frozen" if result.frozen else ""
     yield "model", f"{result.experiment.network}, {result.parameters:,} parameters{frozen}"
-    threads = result.experiment.threads
-    yield "time", f"{result.seconds:.1f} s on {result.device}, {threads} thread{'' if threads == 1 else 's'}"
-    samples = f"{result.test_samples:,} sample{'' if result.test_samples == 1 else 's'}"
-    intervals = "; 95 % intervals over test sets of this size, not over seeds" if result.intervals else ""
+    intervals = "; 95 % is over test sets of this size, not over seeds" if result.intervals else ""
     if result.test_samples:
-        yield "test", f"{samples}{intervals}"
-    for measure, start in OF_EACH.items():
-        if found := _of_each(result.metrics, measure):
-            absent = [escape(name.removeprefix(start)) for name, value in found.items() if math.isnan(value)]
-            ranked = {name: value for name, value in found.items() if not math.isnan(value)}
-            shown = [f"{escape(name.removeprefix(start))} {value:.3f}" for name, value in ranked.items()]
-            more = f", and {len(shown) - MOST_SHOWN} more" if len(shown) > MOST_SHOWN else ""
-            more += f"; not in the test: {', '.join(absent[:MOST_SHOWN])}" if absent else ""
-            what = "label" if result.task == "multilabel" else "class"
-            yield measure, f"of each {what} in the test, the lowest first: {', '.join(shown[:MOST_SHOWN])}{more}"
+        yield "test", f"{counted(result.test_samples, 'sample')}{intervals}"
+    yield from _measures_of_each(result)
     yield "seed", f"{result.experiment.seed}; a single seed is no evidence yet"
     if run_id:
         yield "run", run_id
-        yield "checkpoint", _checkpoint_path(result.experiment.name, run_id)
+        yield "files", escape(store.place_of(name, run_id))
     if result.delivery.pending:
         yield "tracking", f"[yellow]{result.delivery.message}[/yellow]"
+
+
+def _measures_of_each(result: Result) -> Iterator[tuple[str, str]]:
+    """The lowest recalls, or other measures, of single classes or labels, as (measure, text)."""
+    what = "label" if result.task == "multilabel" else "class"
+    for measure, start in OF_EACH.items():
+        found = {name.removeprefix(start): value for name, value in _of_each(result.metrics, measure).items()}
+        if not found:
+            continue
+        absent = [name for name, value in found.items() if math.isnan(value)]
+        ranked = [f"{name} {value:.3f}" for name, value in found.items() if not math.isnan(value)]
+        more = f"; not in the test: {_first(absent)}" if absent else ""
+        yield measure, escape(f"by {what}, the lowest first: {_first(ranked)}{more}")
+
+
+def _first(texts: Sequence[str]) -> str:
+    """All of them, or where they are more than one line shows, the first ones and how many there are besides."""
+    shown = len(texts) if len(texts) <= MOST_SHOWN else MOST_SHOWN - 1
+    return ", ".join([*texts[:shown], *([f"and {len(texts) - shown} more"] if shown < len(texts) else [])])
 
 
 def _chosen_by(result: Result) -> str:
@@ -143,8 +155,6 @@ def _next_commands(result: Result) -> Iterator[tuple[str, str]]:
     name, seed, run_id = result.experiment.name, result.experiment.seed, result.run_id
     others = [override for override in result.experiment.overrides if not override.startswith("seed=")]
     yield "next", escape(_again(name, [*others, f"seed={seed + 1}"]))
-    if run_id:
-        yield "", f".venv/bin/lab test {run_id[:8]}"
     if run_id and not any(about == "incomplete" for about, _ in result.notes):
         what = "--prompt ..." if result.task == "language" else "new-data"
         yield "", f".venv/bin/lab predict {run_id[:8]} {what}"
@@ -156,10 +166,3 @@ def _again(name: str, overrides: list[str]) -> str:
     if shlex.join(overrides) == " ".join(overrides):
         return f'make experiment NAME={name} ARGS="{" ".join(overrides)}"'
     return f".venv/bin/lab run {name} {shlex.join(overrides)}"
-
-
-def _checkpoint_path(experiment: str, run_id: str) -> str:
-    """The best checkpoint of a run: a path in a local store, else its MLflow URI."""
-    if store.is_local():
-        return str(Path("mlruns") / "artifacts" / experiment / run_id / "artifacts" / "checkpoints" / "best.ckpt")
-    return f"runs:/{run_id}/checkpoints/best.ckpt"

@@ -35,6 +35,12 @@ class TestHeader:
         with pytest.raises(LabError, match="skip_rows: 9 leaves no line that names the columns"):
             file("a,b\n1,2\n", skip_rows=9)
 
+    def test_a_title_with_a_separator_in_it_is_answered_with_the_setting_that_skips_it(self) -> None:
+        text = "Export of the CRM;2026-11-01\nname;price;stock\na;1,5;2\n"
+        with pytest.raises(LabError, match=r"line 2 has 3 fields, the header 2 .* set data.skip_rows=1$"):
+            file(text)
+        assert file(text, skip_rows=1).frame.columns.tolist() == ["name", "price", "stock"]
+
     def test_an_unnamed_first_column_is_no_title(self) -> None:
         assert file(",price,stock\n0,1,2\n1,2,3\n").frame.columns.tolist() == ["unnamed 1", "price", "stock"]
 

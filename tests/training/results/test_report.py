@@ -1,13 +1,16 @@
 """What the terminal and a notebook show of a run: first whether it beats its baselines, then the table."""
 
 import dataclasses
+import io
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from lab.config.experiment import from_sections, load
-from lab.display.output import as_text
+from lab.display.output import SafeConsole, as_text
 from lab.tracking.reading import baselines, stored_runs
 from lab.training import run as training
 from lab.training.baselines import quick_baseline
@@ -40,17 +43,21 @@ def test_classes_drawn_by_chance_are_no_better_than_the_baselines_and_that_is_th
     assert first.startswith("No better than the majority class")
     assert "test/balanced_accuracy 0.5000" in first
     assert header.split()[:4] == ["mine", "train", "val", "test"]
-    assert any(
-        line.startswith("recall      of each class in the test, the lowest first: yes 0.000, no 1.000")
-        for line in shown(result)
-    )
+    assert any(line.startswith("recall      by class, the lowest first: yes 0.000, no 1.000") for line in shown(result))
 
 
 def test_a_class_that_the_test_does_not_have_is_named_and_not_ranked() -> None:
     result = trained(noise(np.resize(["a", "b", "c"], 400)), epochs=1)
     recalls = {"test/recall_a": 0.9, "test/recall_b": float("nan"), "test/recall_c": 0.2}
     text = as_text(report.outcome(dataclasses.replace(result, metrics=result.metrics | recalls)))
-    assert "recall      of each class in the test, the lowest first: c 0.200, a 0.900; not in the test: b" in text
+    assert "recall      by class, the lowest first: c 0.200, a 0.900; not in the test: b" in text
+
+
+def test_of_many_classes_the_lowest_recalls_are_shown_and_the_others_counted() -> None:
+    result = trained(noise(np.resize(list("abcde"), 400)), epochs=1)
+    recalls = {f"test/recall_{name}": value / 10 for value, name in enumerate("edcba")}
+    text = as_text(report.outcome(dataclasses.replace(result, metrics=result.metrics | recalls)))
+    assert "recall      by class, the lowest first: e 0.000, d 0.100, c 0.200, and 2 more" in text
 
 
 def test_an_epoch_that_nothing_chose_is_not_said_to_be_the_best_by_a_metric() -> None:
@@ -104,6 +111,31 @@ def test_a_quick_baseline_that_is_skipped_is_said() -> None:
         from_sections("wide", "", {"data": data, "model": {"kind": "linear"}, "trainer": {"max_epochs": 1}})
     )
     assert any("no logistic regression: 4,001 inputs and 2 classes take longer" in line for line in shown(result))
+
+
+def test_a_run_fits_a_screen_of_80_columns_and_24_lines_with_its_question_and_the_prompt() -> None:
+    result = training.run(load("linear", ["trainer.max_epochs=2"]))
+    console = SafeConsole(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    console.tell(report.summary(result))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert {len(line) for line in lines} <= set(range(81)), max(lines, key=len)
+    assert len(lines) <= 22
+    text = "\n".join(lines)
+    needed = (
+        "test/accuracy",
+        "majority class",
+        "a single seed is no evidence yet",
+        str(result.run_id),
+        "make dashboard",
+    )
+    assert all(each in text for each in needed), text
+
+
+def test_the_files_of_a_run_are_where_it_says() -> None:
+    result = training.run(load("linear", ["trainer.max_epochs=1"]))
+    shown = re.search(r"^files +(.*)$", as_text(report.outcome(result)), re.MULTILINE)
+    assert shown
+    assert (Path(shown[1]) / "checkpoints" / "best.ckpt").is_file()
 
 
 @pytest.mark.parametrize(
