@@ -12,7 +12,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
-from lab import signals
+from lab import process
 from lab.errors import TrainingFailed
 from lab.modules.training_step import BlockModule
 from lab.training.checkpoints import files as checkpoint_files
@@ -52,7 +52,7 @@ class BestAndLast(Checkpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Continue with the batch, the metrics and the random state of a checkpoint."""
-        signals.reinstall_handlers()
+        process.reinstall_handlers()
         if self._loaded:
             _go_to_block(trainer, self._loaded["block"])
             trainer.callback_metrics.update(self._loaded["callback_metrics"])
@@ -66,7 +66,7 @@ class BestAndLast(Checkpoint):
         elif self._is_due():
             self._save_last(trainer)
         self._between_epochs = False
-        signals.safe_point()
+        process.safe_point()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -75,19 +75,19 @@ class BestAndLast(Checkpoint):
         if self._is_due() and self._records.observer.between_steps and lightning_internals.batch_follows(trainer):
             if hasattr(trainer.train_dataloader, "load_state_dict"):  # else it is resumed between two epochs alone
                 self._save_last(trainer, batch_idx + 1)
-            signals.safe_point()
+            process.safe_point()
 
     def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         """Stop in a long validation if a signal came."""
-        signals.safe_point(PATIENCE)
+        process.safe_point(PATIENCE)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Install the signal handlers again: Lightning replaces them."""
-        signals.reinstall_handlers()
+        process.reinstall_handlers()
 
     def on_test_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         """Stop in a test if a signal came: the end of the training is saved."""
-        signals.safe_point()
+        process.safe_point()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember the epoch if it is the best so far; Lightning calls this after the records'."""
@@ -109,7 +109,7 @@ class BestAndLast(Checkpoint):
         module.load_state_dict(self._best_weights)
 
     def _is_due(self) -> bool:
-        return time.monotonic() >= self._due or signals.stop_requested()
+        return time.monotonic() >= self._due or process.stop_requested()
 
     def _remember_best(self, module: LightningModule) -> None:
         self._best_weights = evaluated_weights(module)
