@@ -21,6 +21,7 @@ from lab.data.loaders import Batch
 from lab.errors import LabError, did_you_mean, see
 from lab.training.building import Built
 from lab.training.checkpoints.best_epoch import best_by
+from lab.training.devices.strategy import check
 from lab.training.rehearsal import memory, own_module_rehearsal, sanity_checks
 from lab.training.rehearsal.isolation import copied, in_precision, on_device, same_randomness
 from lab.training.rehearsal.part_checks import as_a_line, batches
@@ -53,6 +54,7 @@ def rehearse(built: Built) -> Rehearsal:
     silence_libraries()
     if not isinstance(built.data, LightningData):
         check_counts(built)
+    check(built)
     found = _rehearse_own(built) if built.experiment.module is not None else _rehearse_task(built)
     early_stopping_of(built)
     best_by(built.experiment.checkpoints["monitor"], built.observer.directions())
