@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from lab.training.building import Built
 from lab.training.checkpoints.best_epoch import best_by
 from lab.training.checkpoints.callback import BestAndLast
 from lab.training.devices.processes import started
-from lab.training.devices.strategy import count, described
+from lab.training.devices.strategy import described
 from lab.training.records import Records
 from lab.training.rehearsal import whole_batch
 from lab.training.results import artifacts, scores
@@ -117,7 +116,7 @@ def train(
     """As `run`, recorded by `tracker` with further tags, without waiting until the records are sent."""
     silence_libraries()
     with same_folder():
-        session = open_session(_built(experiment, start), tracker, callbacks, start)
+        session = open_session(choose_threads(built_from(experiment, start)), tracker, callbacks, start)
     built = session.built
     store.check_writable()
     with stop_on_signals(), started(built, start.checkpoint) as devices, _recorded(session, tags or {}):
@@ -134,11 +133,6 @@ def train(
         seconds = time.perf_counter() - began
         missing = _keep_artifacts(session)
     return _result(session, measured, seconds, missing)
-
-
-def _built(experiment: Experiment, start: StartingPoint) -> Built:
-    most = (os.cpu_count() or 1) // count(experiment)
-    return choose_threads(built_from(experiment, start), most)
 
 
 def open_session(

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import select
 import signal
 import sys
 import threading
@@ -19,6 +20,8 @@ from lab.training.records import Records
 from lab.training.starting_point import StartingPoint, built_from
 from lab.training.trainer import early_stopping_of, fit, make_trainer, silence_libraries
 
+SECONDS = 1.0  # between two looks at whether the run lives
+
 
 def main() -> None:
     """Train along with the run that has started this process; what its code prints, the run's own process prints."""
@@ -27,7 +30,7 @@ def main() -> None:
     with os.fdopen(os.dup(1), "w", buffering=1) as channel:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         task = json.loads(sys.stdin.readline())
-        threading.Thread(target=_end_with_the_run, daemon=True).start()
+        threading.Thread(target=_end_with_the_run, args=(os.getppid(),), daemon=True).start()
         try:
             _train_along(task, channel)
         except BaseException as error:  # the run says it
@@ -36,9 +39,16 @@ def main() -> None:
             os._exit(1)
 
 
-def _end_with_the_run() -> None:
-    """End at once when the run closes the pipe, or dies: a training that waits for other devices listens to nothing."""
-    sys.stdin.read()
+def _end_with_the_run(parent: int) -> None:
+    """End at once when the run closes the pipe, or dies: a training that waits for other devices listens to nothing.
+
+    Looks at the descriptor: sys.stdin would be locked in the worker processes of a loader, which close it. Those of
+    the run hold the pipe open, too, so that its death is looked for.
+    """
+    descriptor = sys.stdin.fileno()
+    while os.getppid() == parent:
+        if select.select([descriptor], [], [], SECONDS)[0] and not os.read(descriptor, 1):
+            break
     os._exit(1)
 
 

@@ -1,6 +1,7 @@
 """Lightning's `ddp` in processes that the lab starts, and what can be trained so."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import lightning as L
@@ -152,6 +153,17 @@ def _check_metrics(built: Built, split: str) -> None:
                 f"metrics.{name}: what it collects as `{state}` cannot be put together from several devices; "
                 "give add_state a dist_reduce_fx, or use trainer.devices=1"
             )
+
+
+def check_gradients(built: Built, gradients: Mapping[str, float | None]) -> None:
+    """Raise LabError for a parameter without a gradient where several devices would wait for it."""
+    if count(built.experiment) == 1:
+        return
+    trained = (name for name, parameter in built.task_module.architecture.named_parameters() if parameter.requires_grad)
+    if missing := next((name for name in trained if gradients.get(name) is None), None):
+        raise LabError(
+            f"trainer.devices: {missing} gets no gradient, for which several devices would wait; freeze it, or use 1"
+        )
 
 
 def described(trainer: L.Trainer) -> str:
