@@ -119,7 +119,7 @@ def train(
         session = open_session(choose_threads(built_from(experiment, start)), tracker, callbacks, start)
     built = session.built
     store.check_writable()
-    with stop_on_signals(), started(built, start.checkpoint) as devices, _recorded(session, tags or {}):
+    with started(built, start.checkpoint) as devices, stop_on_signals(), _recorded(session, tags or {}):
         began = time.perf_counter()
         with stop_at_safe_points(), same_folder():
             with devices.training():
