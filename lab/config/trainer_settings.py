@@ -27,11 +27,9 @@ SUPPLIED = (
 REFUSED = {
     "overfit_batches": "not with the lab's loaders; limit_train_batches=1 trains on one batch of each epoch",
     "reload_dataloaders_every_n_epochs": "the data of a run stays the same",
-    "sync_batchnorm": "a run trains on one device",
+    "sync_batchnorm": "batch norm takes the samples on its own device; raise data.batch_size, or use one device",
 }
-# Lightning would start the command once per process: two records, and every process on all samples, since the loaders
-# give each the same order.
-ONE_DEVICE = "a run trains on one device; for several at once train several runs, with `--workers 2`"
+STRATEGIES = ("auto", "ddp")  # which are the same: `ddp` where there are several devices
 
 
 def _bounds(
@@ -104,16 +102,15 @@ def errors_in(given: dict[str, Any], own_module: bool) -> list[str]:
 
 
 def _errors_of_devices(given: dict[str, Any]) -> list[str]:
-    """One line per setting that asks for more than one device; what `auto` finds is known when there is a Trainer."""
-    devices = given.get("devices", 1)
-    several = (isinstance(devices, list) and len(devices) > 1) or (isinstance(devices, int) and devices > 1)
+    """One line per setting that asks for several machines, or for a network that is divided among devices."""
     errors = []
-    if several or (isinstance(devices, str) and devices.isdigit() and int(devices) > 1):
-        errors.append(f"trainer.devices: must be 1, or the number of a GPU as a list, such as [0]: {ONE_DEVICE}")
     if (nodes := given.get("num_nodes", 1)) != 1 or isinstance(nodes, bool):
-        errors.append(f"trainer.num_nodes: must be 1, not {nodes}: {ONE_DEVICE}")
-    if (strategy := given.get("strategy", "auto")) != "auto":
-        errors.append(f"trainer.strategy: must be auto, not '{strategy}': {ONE_DEVICE}")
+        errors.append(f"trainer.num_nodes: must be 1, not {nodes}: a run trains on the devices of one machine")
+    if (strategy := given.get("strategy", "auto")) not in STRATEGIES:
+        errors.append(
+            f"trainer.strategy: must be {' or '.join(STRATEGIES)}, not '{strategy}': each device has the whole network "
+            "and a share of each batch"
+        )
     return errors
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from lab.data.preparation import Scale
+from lab.data.shares import WHOLE
 
 Batch = tuple[Tensor, ...]  # x (B, ...), y (B, ...) and, where samples have weights, those (B,)
 
@@ -112,43 +113,6 @@ def batch_of(dataset: Any, indices: Tensor) -> Batch:
     return tuple(default_collate([dataset[index] for index in indices.tolist()]))
 
 
-class WindowDataset(Dataset[Batch]):
-    """Windows of a series (C, T): `window` past steps (C, window), and the next `horizon` steps of each target.
-
-    The targets are the first `targets` channels. `starts` (N,) are the first steps of the windows, which are sliced on
-    access, not stored.
-    """
-
-    def __init__(self, series: Tensor, window: int, horizon: int, starts: Tensor, targets: int = 1):
-        self.series = series
-        self.window = window
-        self.horizon = horizon
-        self.targets = targets
-        self.starts = starts
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    def __getitem__(self, index: int) -> Batch:
-        x, y = self.batch(torch.tensor([index]))
-        return x[0], y[0]
-
-    def batch(self, indices: Tensor) -> Batch:
-        """The windows of these indices: x (B, C, window), y (B, targets · horizon)."""
-        starts = self.starts[indices].unsqueeze(1)
-        past = self.series[:, starts + torch.arange(self.window)].transpose(0, 1)
-        future = self.series[: self.targets, starts + self.window + torch.arange(self.horizon)].transpose(0, 1)
-        return past, future.flatten(1)
-
-
-def window_starts(first: int, last: int, window: int, horizon: int, begin: int = 0) -> Tensor:
-    """The first steps of all windows whose next `horizon` steps lie within [first, last).
-
-    Their past may reach back before `first`, not before `begin`, where the series begins.
-    """
-    return torch.arange(max(first - window, begin), last - window - horizon + 1)
-
-
 def derived_seed(seed: int, *position: int) -> int:
     """A seed for one position in a run (an epoch, a step), statistically independent of all other positions."""
     return int(np.random.SeedSequence((seed, *position)).generate_state(1, np.uint64)[0] >> np.uint64(1))
@@ -194,7 +158,8 @@ class EpochOrder(Sampler[int]):
 class SeededLoader(ABC):
     """Yields a dataset in blocks of whole batches; its position can be saved and restored.
 
-    `drop_last` leaves out a last batch that is smaller than `batch_size`. The last block may have fewer batches.
+    `drop_last` leaves out a last batch that is smaller than `batch_size`. The last block may have fewer batches. With
+    a `share`, only those samples of each batch that one of several devices takes.
     `__iter__` is a generator, so the order is computed at the first block: Lightning creates the iterator before it
     sets the epoch.
     """
@@ -207,6 +172,7 @@ class SeededLoader(ABC):
         self.block = block
         self.sampler = order  # Lightning calls its set_epoch
         self.drop_last = drop_last
+        self.share = WHOLE  # of each batch
         self._next_block = 0
         self._resume_at = 0
 
@@ -227,9 +193,10 @@ class SeededLoader(ABC):
         return -(-self.batches // self.block)
 
     def __iter__(self) -> Iterator[Batch]:
-        blocks = self.sampler.indices()[: self.batches * self.batch_size].split(self.batch_size * self.block)
+        whole = self.sampler.indices()[: self.batches * self.batch_size].split(self.batch_size * self.block)
+        blocks = [part for block in whole if len(part := self.share.of(block, self.batch_size))]
         self._next_block, self._resume_at = self._resume_at, 0
-        for block in self.fetch(list(blocks[self._next_block :])):
+        for block in self.fetch(blocks[self._next_block :]):
             self._next_block += 1
             yield block
 

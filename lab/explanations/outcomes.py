@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lab.data.base import Split
 from lab.data.encodings.outputs import Output, decided
-from lab.data.loaders import WindowDataset
+from lab.data.time_series.windows import WindowDataset
 from lab.explanations.trained import Trained
 from lab.modules.tasks.thresholds import ThresholdModule
 

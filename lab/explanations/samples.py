@@ -12,11 +12,11 @@ from torch import Tensor
 from lab.data.base import DataModule, Split
 from lab.data.encodings.outputs import LABEL_SEPARATOR
 from lab.data.images import Images
-from lab.data.loaders import WindowDataset
 from lab.data.reading.times.columns import formatted
 from lab.data.table import Table
 from lab.data.text.texts import Text
 from lab.data.time_series.series_base import SeriesDataModule
+from lab.data.time_series.windows import WindowDataset
 from lab.explanations.outcomes import Outcomes
 from lab.explanations.trained import Trained
 

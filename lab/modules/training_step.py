@@ -35,7 +35,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lab.data.loaders import Batch, derived_seed, seed_generators
+from lab.data.shares import WHOLE, Share
 from lab.errors import TrainingFailed, see
+from lab.modules import reduction
 from lab.modules.averaging import WeightAverage
 from lab.modules.diagnostics import GradientSamples
 from lab.modules.mixing import Mixing
@@ -58,9 +60,9 @@ class Stepping:
     clip_at: float | None = None
     clip_by: str = "norm"
 
-    def batches(self, block: Batch) -> Iterator[Batch]:
-        """The batches of a block."""
-        return zip(*(part.split(self.batch_size) for part in block), strict=True)
+    def batches(self, block: Batch, share: Share) -> Iterator[Batch]:
+        """The batches of a block, of which a device has a share."""
+        return zip(*(part.split(share.size(self.batch_size)) for part in block), strict=True)
 
     def ends_step(self, batch: int, batches: int) -> bool:
         """Whether an optimizer step follows this batch (from 0) of an epoch of so many batches."""
@@ -107,6 +109,7 @@ class BlockModule(L.LightningModule):
         self.stepping = stepping
         self.mixing = mixing
         self.average = average
+        self.share = WHOLE  # of each batch, while several devices train together
         self.gradients = GradientSamples()
         self.losses = array("d")  # of every batch of the run
         self.learning_rate = math.nan  # of the last optimizer step
@@ -126,21 +129,35 @@ class BlockModule(L.LightningModule):
         """
         first = batch_idx * self._block
         losses: list[Tensor] = []
+        of_batches: list[Tensor] = []  # the losses on all devices
         outputs: list[Tensor] = []
         trained: list[Batch] = []
         steps: dict[int, int] = {}  # optimizer step to the batch of the block that completes it
-        for index, batch in enumerate(self.stepping.batches(block)):
+        for index, batch in enumerate(self.stepping.batches(block, self.share)):
             self._seed_batch(first + index)
             output, loss, mixed = self._loss_of(batch)
+            losses.append(loss.detach())
+            loss, of_batch = self._of_all_devices(loss, mixed)
             if self._learn(loss, first + index):
                 steps[self.trainer.global_step] = index
-            losses.append(loss.detach())
+            of_batches.append(of_batch)
             outputs.append(output.detach())
             trained.append(mixed)
-        values = torch.stack(losses).tolist()
+        values = torch.stack(of_batches).tolist()
         self._check_finite(values, first)
         self.collect_training(torch.cat(outputs), losses, _joined(trained) if self.mixing else block)
-        return {"loss": losses[-1], "step_losses": {step: values[index] for step, index in steps.items()}}
+        return {"loss": of_batches[-1], "step_losses": {step: values[index] for step, index in steps.items()}}
+
+    @abstractmethod
+    def counted(self, loss: Tensor, batch: Batch) -> tuple[Tensor, float]:
+        """The mean loss () of a batch, and its weight in a mean over batches."""
+
+    def _of_all_devices(self, loss: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The loss () to back-propagate here, and that of the whole batch, of which this device has a share."""
+        if self.share.devices == 1:
+            return loss, loss.detach()
+        adds_up = getattr(self.loss, "reduction", "mean") == "sum"
+        return reduction.of_whole_batch(loss, *self.counted(loss.detach(), batch), adds_up)
 
     def _loss_of(self, batch: Batch) -> tuple[Tensor, Tensor, Batch]:
         try:
@@ -155,7 +172,16 @@ class BlockModule(L.LightningModule):
         seed_generators(self._epoch_seed + batch, self.device)
 
     def _seed_epoch(self) -> None:
-        self._epoch_seed = derived_seed(self.seed, self.current_epoch, 1)
+        device = (self.share.rank,) if self.share.rank else ()
+        self._epoch_seed = derived_seed(self.seed, self.current_epoch, 1, *device)
+
+    def on_fit_start(self) -> None:
+        """Take the share of each batch that is for this device."""
+        self.share = Share(self.trainer.global_rank, self.trainer.world_size)
+
+    def on_fit_end(self) -> None:
+        """Take whole batches: a device tests alone."""
+        self.share = WHOLE
 
     def on_train_start(self) -> None:
         """Seed the epoch, which a checkpoint may have interrupted, and go on with its averaged weights."""

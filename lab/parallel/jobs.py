@@ -24,6 +24,7 @@ from lab.training.baselines import quick_baseline
 from lab.training.building import build, open_data
 from lab.training.checkpoints.best_epoch import BestEpoch, best_by
 from lab.training.checkpoints.callback import evaluated_weights
+from lab.training.devices.strategy import check_alone
 from lab.training.records import Records
 from lab.training.rehearsal import whole_batch
 from lab.training.threads import choose_threads
@@ -111,6 +112,7 @@ def rehearse_job(job: Job) -> str:
 
 def _train(experiment: Experiment, job: Job, on_epoch: OnEpoch, max_threads: int | None) -> Outcome:
     """Train, and measure what the job asks for."""
+    check_alone(experiment)
     built = choose_threads(build(experiment, prepared_data(experiment)), max_threads)
     if experiment.module is not None:
         whole_batch.rehearse(built)  # tells what the module logs

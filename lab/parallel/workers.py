@@ -10,6 +10,7 @@ from lab.config.experiment import Experiment
 from lab.errors import LabError, TrainingFailed, see
 from lab.parallel.jobs import Job, OnEpoch, Outcome, Resources, train_job
 from lab.process import uninterrupted
+from lab.training.devices.strategy import check_alone
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -104,6 +105,8 @@ def open_workers(count: int | None, experiments: Sequence[Experiment]) -> Worker
     Without a number, as many as a cluster has room for; without a cluster, one. Raises LabError where they cannot be
     had.
     """
+    for experiment in experiments:
+        check_alone(experiment)
     if count == 1 or (count is None and not os.environ.get("RAY_ADDRESS")):
         _check_machine(Resources.of(experiments))
         return InProcess()

@@ -19,7 +19,7 @@ from lab.training.building import Built, build
 from lab.training.checkpoints.callback import load_weights
 from lab.training.checkpoints.files import Damaged
 from lab.training.records import LossChain
-from lab.training.run import StartingPoint
+from lab.training.starting_point import StartingPoint
 from lab.training.trainer import evaluate, make_trainer, silence_libraries
 
 TOLERANCE = 0.01  # relative: what another order of summation on another machine may add up to in a training
@@ -183,4 +183,4 @@ def test(built: Built, checkpoint: Path) -> dict[str, float]:
     """The test metrics, by full name, of the weights in a checkpoint."""
     silence_libraries()
     load_weights(built.module, checkpoint)
-    return evaluate(make_trainer(built), built)
+    return evaluate(make_trainer(built, alone=True), built)

@@ -24,7 +24,7 @@ from lab.training import run as training
 from lab.training.checkpoints import files as checkpoint_files
 from lab.training.checkpoints.files import Damaged
 from lab.training.fine_tuning.preparation import TAG
-from lab.training.run import StartingPoint
+from lab.training.starting_point import StartingPoint
 
 EPOCHS = "trainer.max_epochs"
 LONGEST_WAIT = 60.0  # seconds for the records of a run that was just killed

@@ -5,7 +5,6 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback
@@ -18,44 +17,22 @@ from lab.process import stop_at_safe_points, stop_on_signals
 from lab.tracking import store
 from lab.tracking.reading import baselines, directions
 from lab.tracking.writing.outbox import Delivery, Outbox
-from lab.tracking.writing.tracker import Recorded, Tracker
+from lab.tracking.writing.tracker import Tracker
 from lab.training import failures, provenance, records
 from lab.training.baselines import quick_baseline
 from lab.training.baselines.quick_baseline import QuickBaseline
-from lab.training.building import Built, build
+from lab.training.building import Built
 from lab.training.checkpoints.best_epoch import best_by
 from lab.training.checkpoints.callback import BestAndLast
-from lab.training.fine_tuning.start import of_checkpoint
+from lab.training.devices.processes import started
+from lab.training.devices.strategy import described
 from lab.training.records import Records
 from lab.training.rehearsal import whole_batch
 from lab.training.results import artifacts, scores
 from lab.training.results.scores import Scores
+from lab.training.starting_point import FROM_SCRATCH, StartingPoint, built_from
 from lab.training.threads import choose_threads
 from lab.training.trainer import early_stopping_of, fit, make_trainer, silence_libraries
-
-
-@dataclass(frozen=True)
-class StartingPoint:
-    """What a run takes over from an earlier one; by default nothing.
-
-    `check` raises LabError where the data is not what the earlier run had. `carry_over` records what the earlier
-    run had recorded, once the new one has started.
-    """
-
-    tracker_id: str | None = None  # of the run that is resumed
-    recorded: Recorded | None = None
-    checkpoint: Path | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
-    check: Callable[[Built], None] = lambda built: None
-    carry_over: Callable[[Tracker], None] = lambda tracker: None
-
-    @property
-    def resumes(self) -> bool:
-        """Whether the run continues in its own record."""
-        return self.tracker_id is not None
-
-
-FROM_SCRATCH = StartingPoint()
 
 
 @dataclass(frozen=True)
@@ -101,6 +78,7 @@ class Session:
     built: Built
     tracker: Tracker
     trainer: L.Trainer
+    tester: L.Trainer  # on one device, whatever number trains
     records: Records
     checkpoints: BestAndLast
     start: StartingPoint
@@ -138,31 +116,23 @@ def train(
     """As `run`, recorded by `tracker` with further tags, without waiting until the records are sent."""
     silence_libraries()
     with same_folder():
-        session = open_session(choose_threads(_built(experiment, start)), tracker, callbacks, start)
+        session = open_session(choose_threads(built_from(experiment, start)), tracker, callbacks, start)
     built = session.built
     store.check_writable()
-    began = time.perf_counter()
-    with stop_on_signals(), _recorded(session, tags or {}):
+    with started(built, start.checkpoint) as devices, stop_on_signals(), _recorded(session, tags or {}):
+        began = time.perf_counter()
         with stop_at_safe_points(), same_folder():
-            fit(session.trainer, session.built, session.start.checkpoint)
+            with devices.training():
+                fit(session.trainer, built, start.checkpoint)
             session.checkpoints.restore_best(session.built.module)
             epoch = session.checkpoints.best_epoch
-            measured = scores.measure(built, session.trainer, session.records.history[epoch - 1])
+            measured = scores.measure(built, session.tester, session.records.history[epoch - 1])
             scores.record(measured, session.records, session.tracker, epoch)
             if built.experiment.module is not None:
                 session.tracker.tags(_baseline_tags(built))  # only now it is known what its metrics mean
         seconds = time.perf_counter() - began
         missing = _keep_artifacts(session)
     return _result(session, measured, seconds, missing)
-
-
-def _built(experiment: Experiment, start: StartingPoint) -> Built:
-    """The parts of a run; a checkpoint has its weights, so those that it started from may be gone by now."""
-    if start.checkpoint is None:
-        return build(experiment)
-    built = build(of_checkpoint(experiment))
-    recorded = dataclasses.replace(built.experiment, start_from=experiment.start_from)
-    return dataclasses.replace(built, experiment=recorded)
 
 
 def open_session(
@@ -176,8 +146,10 @@ def open_session(
     best = best_by(settings["monitor"], built.observer.directions())
     folder = tracker.folder / "checkpoints"
     checkpoints = BestAndLast(folder, settings["every_seconds"], best, records)
-    trainer = make_trainer(built, [*early_stopping_of(built), *callbacks, records, checkpoints], tracker)
-    return Session(built, tracker, trainer, records, checkpoints, start, notes)
+    all_callbacks = [*early_stopping_of(built), *callbacks, records, checkpoints]
+    trainer = make_trainer(built, all_callbacks, tracker)
+    tester = trainer if trainer.num_devices == 1 else make_trainer(built, all_callbacks, tracker, alone=True)
+    return Session(built, tracker, trainer, tester, records, checkpoints, start, notes)
 
 
 @contextlib.contextmanager
@@ -222,7 +194,7 @@ def _record_start(session: Session, more_tags: Mapping[str, str]) -> None:
         **session.built.fine_tuning.tags,
         "data.fingerprint": data.fingerprint,
         "data.split_fingerprint": data.split_fingerprint(),
-        "machine.device": str(session.trainer.strategy.root_device),
+        "machine.device": described(session.trainer),
     }
     name = " ".join([experiment.name, *experiment.overrides])
     tracker.start(experiment.name, name, experiment.settings(), tags, {"config.yaml": experiment.to_yaml()})
@@ -290,7 +262,7 @@ def _result(session: Session, measured: Scores, seconds: float, missing: Sequenc
         seconds=seconds,
         parameters=sum(p.numel() for p in built.module.parameters()),
         frozen=sum(p.numel() for p in built.module.parameters() if not p.requires_grad),
-        device=str(session.trainer.strategy.root_device),
+        device=described(session.trainer),
         tracker_id=session.tracker.id,
         notes=(*built.data.notes, *session.notes, *of_test, *(("incomplete", line) for line in missing)),
     )

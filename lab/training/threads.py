@@ -11,18 +11,22 @@ import torch
 from lab.data.loaders import Batch
 from lab.modules.tasks.task import TaskModule
 from lab.training.building import Built
+from lab.training.devices.strategy import count
 
 SECONDS_PER_TRY = 0.3  # for each number of threads
 REQUIRED_SPEEDUP = 0.95  # more threads must need less than this share of the time: they are taken from other work
 
 
 def choose_threads(built: Built, most: int | None = None) -> Built:
-    """Replace `threads: auto` by the number, at most `most`, that trains the network fastest; that number is set."""
+    """Replace `threads: auto` by the number, at most `most`, that trains the network fastest; that number is set.
+
+    By default the processors of the machine, divided among the devices of the training.
+    """
     if built.experiment.threads != "auto":
         return built
     block = next(iter(built.data.loader("train")))
     batch = tuple(part[: built.data.batch_size] for part in block)
-    number = fastest(built.task_module, batch, most or os.cpu_count() or 1)
+    number = fastest(built.task_module, batch, most or (os.cpu_count() or 1) // count(built.experiment))
     torch.set_num_threads(number)
     return dataclasses.replace(built, experiment=dataclasses.replace(built.experiment, threads=number))
 

@@ -18,6 +18,7 @@ from lab.config import trainer_settings as of_lab
 from lab.config.experiment import Experiment
 from lab.data.base import SPLITS, Split
 from lab.data.lightning_data import LightningData
+from lab.data.shares import Share
 from lab.errors import LabError, did_you_mean
 from lab.modules.averaging import average_for
 from lab.modules.tasks.regression import RegressionModule
@@ -27,16 +28,26 @@ from lab.tracking.writing.logger import DirectLogger, JournalLogger
 from lab.tracking.writing.tracker import Tracker
 from lab.training.building import Built
 from lab.training.checkpoints.files import DurableIO
+from lab.training.devices import strategy as devices
 from lab.training.own_modules.own_module import OwnObserver
 
 # Settings that the module honours itself: it takes its own optimizer steps.
 MODULE_SETTINGS = ("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm")
 
 
-def make_trainer(built: Built, callbacks: Sequence[Callback] = (), tracker: Tracker | None = None) -> L.Trainer:
-    """Lightning's Trainer with the experiment's settings; raises LabError where Lightning refuses them."""
+def make_trainer(
+    built: Built,
+    callbacks: Sequence[Callback] = (),
+    tracker: Tracker | None = None,
+    rank: int = 0,
+    alone: bool = False,
+) -> L.Trainer:
+    """Lightning's Trainer with the experiment's settings; raises LabError where Lightning refuses them.
+
+    Of several devices it is that of the number `rank`; `alone`, on the first one.
+    """
     experiment = built.experiment
-    settings = trainer_settings(experiment)
+    settings = trainer_settings(experiment) | devices.of_trainer(experiment, rank, alone)
     profiler = _profiler(settings.pop("profiler"), tracker.folder if tracker else None)
     if settings["precision"] in (16, "16", "16-mixed") and not torch.cuda.is_available():
         raise LabError("trainer.precision: 16-mixed needs a GPU; on a CPU use bf16-mixed")
@@ -54,7 +65,6 @@ def make_trainer(built: Built, callbacks: Sequence[Callback] = (), tracker: Trac
         )
     except Exception as error:  # of a dozen kinds, whatever Lightning does not like about its arguments
         raise LabError(f"trainer: {' '.join(str(error).split())}") from error
-    _check_devices(trainer)
     _check_time(trainer)
     return trainer
 
@@ -66,14 +76,6 @@ class ValidationAtEnd(Callback):
         """Stop as early stopping does, after which Lightning validates."""
         if 0 <= trainer.max_steps <= trainer.global_step:  # several optimizers count several steps a batch
             trainer.should_stop = True
-
-
-def _check_devices(trainer: L.Trainer) -> None:
-    if trainer.num_devices > 1:
-        raise LabError(
-            f"trainer.devices: must be 1, or the number of a GPU as a list, such as [0], not {trainer.num_devices} "
-            f"devices: {of_lab.ONE_DEVICE}"
-        )
 
 
 def _check_time(trainer: L.Trainer) -> None:
@@ -160,6 +162,8 @@ def fit(trainer: L.Trainer, built: Built, checkpoint: Path | None = None) -> Non
         trainer.fit(built.module, datamodule=built.data.inner, ckpt_path=checkpoint)
         return
     with _closed(built.data.train_dataloader(), built.data.val_dataloader()) as (train, val):
+        if trainer.world_size > 1:
+            train.share = val.share = Share(trainer.global_rank, trainer.world_size)
         trainer.fit(built.module, train, val, ckpt_path=checkpoint)
 
 

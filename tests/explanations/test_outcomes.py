@@ -9,7 +9,7 @@ import torch
 from sklearn.metrics import f1_score
 from torch.nn.functional import binary_cross_entropy, cross_entropy
 
-from lab.data.loaders import WindowDataset
+from lab.data.time_series.windows import WindowDataset
 from lab.explanations.explain import explain
 from lab.explanations.outcomes import Outcomes, lists, outcomes
 from lab.explanations.trained import Trained, load

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from lab.data.base import SPLITS, DataModule, Split, Task
 from lab.data.encodings.series import SeriesEncoding
-from lab.data.loaders import WindowDataset, window_starts
 from lab.data.preparation import Scale, fingerprint
 from lab.data.reading.times.parts import JoinedTime
 from lab.data.reading.times.regular_steps import Gaps, fill
 from lab.data.sizes import RelativeToLastValue, Sizes
 from lab.data.time_series import baselines
+from lab.data.time_series.windows import WindowDataset, window_starts
 from lab.errors import LabError
 
 LEAST_KNOWN = 0.5  # share of a split's windows without filled targets from which the others are left out

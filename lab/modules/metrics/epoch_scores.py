@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
 from lab.errors import LabError
-from lab.modules import sample_weights
+from lab.modules import reduction, sample_weights
 from lab.modules.class_weights import WeightedBCE
 
 # Rows kept before they are handed to the metrics: one update costs as much as many rows do.
@@ -87,14 +87,17 @@ class EpochScores:
         self.metrics.to(device)
 
     def compute(self) -> dict[str, float]:
-        """Loss and metrics of the epoch, and an empty start for the next."""
+        """Loss and metrics of the epoch, on all devices that train together, and an empty start for the next."""
         if self._buffer:
             self._flush()
         weights = torch.tensor(self._weights, dtype=torch.float64)
         losses = torch.stack(self._losses).double().cpu()
-        values = {"loss": float((losses * weights).sum() / weights.sum())}
-        self.samples = self._samples
-        values |= _measured(self.metrics, self._undefined)
+        counts = torch.tensor([self._samples, self._undefined], dtype=torch.float64)
+        sums = torch.stack([(losses * weights).sum(), weights.sum(), *counts])
+        loss, weight, samples, undefined = reduction.summed(sums)
+        values = {"loss": float(loss / weight)}
+        self.samples = int(samples)
+        values |= _measured(self.metrics, bool(undefined))  # torchmetrics reduces their states
         self.metrics.reset()
         self._clear()
         return values

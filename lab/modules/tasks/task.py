@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
 from lab.data.loaders import Batch
+from lab.modules import reduction
 from lab.modules.metrics import bootstrap, loss_interval
 from lab.modules.metrics.epoch_scores import EpochScores, has_nan, measured, weighted
 from lab.modules.sample_weights import weighted_loss
@@ -174,7 +175,7 @@ class TaskModule(BlockModule):
     def _collect(self, split: str, outputs: Tensor, losses: list[Tensor], block: Batch) -> dict[str, Tensor]:
         """Add a block to the epoch's scores: raw outputs, and the loss of each of its batches."""
         scored = self.scored(outputs, block)
-        size = self.stepping.batch_size
+        size = self.share.size(self.stepping.batch_size)
         weights = block[2].split(size) if self.weighted else None
         self.scores[split].add(*weighted(self.loss, losses, self.loss_target(block).split(size), weights), scored)
         return scored
@@ -196,9 +197,14 @@ class TaskModule(BlockModule):
     def _mean_loss(self, part: Batch) -> tuple[float, float]:
         """The mean loss of raw outputs and their batch, and its weight among batches."""
         outputs, batch = part[0], part  # of which only the targets and weights are looked at
+        loss, weight = self.counted(self.loss_of(outputs, batch), batch)
+        return float(loss), weight
+
+    def counted(self, loss: Tensor, batch: Batch) -> tuple[Tensor, float]:
+        """The mean loss () of a batch, and its weight in a mean over batches."""
         weights = [batch[2]] if self.weighted else None
-        (loss,), (weight,) = weighted(self.loss, [self.loss_of(outputs, batch)], [self.loss_target(batch)], weights)
-        return float(loss), float(weight)
+        (mean,), (weight,) = weighted(self.loss, [loss], [self.loss_target(batch)], weights)
+        return mean, weight
 
     def on_train_epoch_end(self) -> None:
         """Publish the training scores of the epoch, and advance the schedule."""
@@ -206,9 +212,11 @@ class TaskModule(BlockModule):
         self.step_schedule()
 
     def on_validation_epoch_start(self) -> None:
-        """Validate averaged weights, if there are any."""
+        """Validate averaged weights, if there are any, with the same statistics on all devices."""
         if self.average:
             self.average.exchange(self.architecture)
+        if self.share.devices > 1:
+            reduction.share_statistics(self.architecture)
 
     def on_validation_epoch_end(self) -> None:
         """Publish the validation scores of the epoch, and go on with the trained weights."""

@@ -73,7 +73,8 @@ class BestAndLast(Checkpoint):
     ) -> None:
         """Save the state between two steps, when it is due."""
         if self._is_due() and self._records.observer.between_steps and lightning_internals.batch_follows(trainer):
-            if hasattr(trainer.train_dataloader, "load_state_dict"):  # else it is resumed between two epochs alone
+            # Else it is resumed between two epochs alone, as on several devices, each of which has collected a part.
+            if trainer.world_size == 1 and hasattr(trainer.train_dataloader, "load_state_dict"):
                 self._save_last(trainer, batch_idx + 1)
             process.safe_point()
 
@@ -100,7 +101,7 @@ class BestAndLast(Checkpoint):
             self._remember_best(pl_module)
         if self._best_pending:
             self._save_best(trainer)
-        elif not self._best_saved:  # in this process: an earlier one has saved it
+        elif not self._best_saved and trainer.is_global_zero:  # in this process: an earlier one has saved it
             checkpoint_files.write({"epoch": self.best_epoch, "state_dict": self._best_weights}, self.best)
         self._save_last(trainer)
 

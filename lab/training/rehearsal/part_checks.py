@@ -13,6 +13,7 @@ from lab.config.sections import SUPPLIED, Part
 from lab.data.base import DataModule
 from lab.data.loaders import Batch, batch_of
 from lab.data.sequences.buckets import sequences_of
+from lab.data.shares import WHOLE, Share
 from lab.data.sizes import Sizes
 from lab.errors import LabError, described, place_of
 from lab.modules.tasks.task import TaskModule
@@ -40,10 +41,11 @@ def as_a_line(section: str, kind: str, doing: str) -> Iterator[None]:
         raise LabError(f"{section}: {kind} fails {doing}: {message}{hint}{place_of(error)}") from error
 
 
-def batches(data: DataModule) -> tuple[Batch, Batch | None]:
+def batches(data: DataModule, share: Share = WHOLE) -> tuple[Batch, Batch | None]:
     """A full batch of training samples, and as many as the last batch of an epoch has, where that is smaller.
 
-    Of sequences of unequal length it is the batch of the longest, which takes the most memory.
+    Of sequences of unequal length it is the batch of the longest, which takes the most memory. Of each batch it is the
+    `share` of a device.
     """
     size = data.batch_size
     loader = data.loader("train", shuffle=True)
@@ -54,7 +56,8 @@ def batches(data: DataModule) -> tuple[Batch, Batch | None]:
         full = batch_of(dataset, sequences.longest(size))
     rest = len(data.splits["train"]) % size  # type: ignore[arg-type]
     dropped = getattr(loader, "drop_last", False)
-    return full, tuple(part[:rest] for part in full) if rest and not dropped else None
+    last = tuple(part[: share.size(rest)] for part in full) if rest and not dropped else None
+    return tuple(part[: share.size(len(part))] for part in full), last
 
 
 def check_kind(model: Part, data: Part, sizes: Sizes) -> None:

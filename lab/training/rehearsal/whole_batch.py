@@ -18,9 +18,11 @@ from torchmetrics import MetricCollection
 
 from lab.data.lightning_data import LightningData
 from lab.data.loaders import Batch
+from lab.data.shares import WHOLE, Share
 from lab.errors import LabError, did_you_mean, see
 from lab.training.building import Built
 from lab.training.checkpoints.best_epoch import best_by
+from lab.training.devices import strategy as devices
 from lab.training.rehearsal import memory, own_module_rehearsal, sanity_checks
 from lab.training.rehearsal.isolation import copied, in_precision, on_device, same_randomness
 from lab.training.rehearsal.part_checks import as_a_line, batches
@@ -53,7 +55,9 @@ def rehearse(built: Built) -> Rehearsal:
     silence_libraries()
     if not isinstance(built.data, LightningData):
         check_counts(built)
+    devices.check(built)
     found = _rehearse_own(built) if built.experiment.module is not None else _rehearse_task(built)
+    devices.check_gradients(built, found.gradients)
     early_stopping_of(built)
     best_by(built.experiment.checkpoints["monitor"], built.observer.directions())
     return replace(found, notes=[*built.fine_tuning.notes, *found.notes])
@@ -67,13 +71,14 @@ def _rehearse_own(built: Built) -> Rehearsal:
 
 def _rehearse_task(built: Built) -> Rehearsal:
     device = make_trainer(built).strategy.root_device
+    share = Share(0, devices.count(built.experiment)) if device.type == "cuda" else WHOLE  # CPUs share their memory
     with (
         same_randomness(),
         copied(built) as rehearsed,
         on_device(rehearsed, device) as moved,
         in_precision(rehearsed) as cast,
     ):
-        return _rehearse(rehearsed, *(cast(moved(batch)) for batch in batches(rehearsed.data)))
+        return _rehearse(rehearsed, *(cast(moved(batch)) for batch in batches(rehearsed.data, share)))
 
 
 def _rehearse(built: Built, full: Batch, rest: Batch | None) -> Rehearsal:

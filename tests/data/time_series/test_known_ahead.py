@@ -9,8 +9,8 @@ import pytest
 
 from lab.data.encodings import from_json
 from lab.data.encodings.series import SeriesEncoding
-from lab.data.loaders import WindowDataset
 from lab.data.time_series.series import Series
+from lab.data.time_series.windows import WindowDataset
 from lab.errors import LabError
 from lab.inference.model import forecasts
 

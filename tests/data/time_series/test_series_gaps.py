@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import torch
 
-from lab.data.loaders import WindowDataset
 from lab.data.time_series.series import Series
+from lab.data.time_series.windows import WindowDataset
 from lab.errors import LabError
 
 STEPS = 200

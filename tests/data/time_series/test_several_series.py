@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lab.data.loaders import WindowDataset
 from lab.data.time_series.series import Series
+from lab.data.time_series.windows import WindowDataset
 from lab.errors import LabError
 from lab.scaffold.inspection import inspect
 

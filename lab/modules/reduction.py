@@ -1,0 +1,42 @@
+"""Sums over the devices that train one network together. Where a process trains alone, all stays as it is."""
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from lab.modules.sample_weights import TINY
+
+
+def summed(values: Tensor) -> Tensor:
+    """The sum over all devices, on the device that the values are on."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return values
+    total = values.detach().clone().to("cuda" if dist.get_backend() == "nccl" else "cpu")
+    dist.all_reduce(total)
+    return total.to(values.device)
+
+
+def of_whole_batch(loss: Tensor, mean: Tensor, weight: float, adds_up: bool) -> tuple[Tensor, Tensor]:
+    """From the loss () of a part, what this device back-propagates, and the loss () of the whole batch.
+
+    `mean` and `weight` are what the part counts in a mean. Devices take the mean of their gradients, as if all parts
+    counted alike; a loss that `adds_up` is not divided by the weights.
+    """
+    total, weights = summed(torch.stack([mean.double() * weight, torch.full_like(mean, weight, dtype=torch.float64)]))
+    devices = dist.get_world_size()
+    if adds_up:
+        return loss * devices, total.to(loss.dtype)
+    weights = weights.clamp(min=TINY)
+    return loss * (devices * weight / weights).to(loss.dtype), (total / weights).to(loss.dtype)
+
+
+@torch.no_grad()
+def share_statistics(network: nn.Module) -> None:
+    """Give each device the mean of all running statistics, and the other buffers of the first device."""
+    for layer in network.modules():
+        normalises = getattr(layer, "running_mean", None) is not None
+        for buffer in layer.buffers(recurse=False):
+            if normalises and buffer.is_floating_point():
+                buffer.copy_(summed(buffer) / dist.get_world_size())
+            else:
+                dist.broadcast(buffer, 0)
