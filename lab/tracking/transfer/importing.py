@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError, printable
-from lab.tracking import batches, environment, store
+from lab.tracking import batches, environment, experiments, store
 from lab.tracking.reading import stored_runs
 from lab.tracking.transfer.formats.finding import find
 from lab.tracking.transfer.formats.runs import Foreign
@@ -29,8 +29,7 @@ def import_runs(folder: Path, experiment: str | None) -> list[str]:
     store.client()  # creates the local store
     client = stored_runs.connect()
     name = experiment or folder.absolute().name
-    found = client.get_experiment_by_name(name)
-    experiment_id = found.experiment_id if found else _create(client, name)
+    experiment_id = experiments.id_of(client, name)
     return [_import(client, experiment_id, run) for run in runs]
 
 
@@ -41,13 +40,6 @@ def _check_names(run: Foreign) -> None:
         for name in sorted(names):
             if (other := known.setdefault(stored_name(name), name)) != name:
                 raise LabError(f"{run.place}: '{other}' and '{name}' are one name for MLflow; rename one of them")
-
-
-def _create(client: "MlflowClient", name: str) -> str:
-    from lab import files
-
-    location = (store.root() / "artifacts" / files.as_folder_name(name)).as_uri() if store.is_local() else None
-    return client.create_experiment(name, artifact_location=location)
 
 
 def _import(client: "MlflowClient", experiment_id: str, run: Foreign) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +74,8 @@ def without_media(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def milliseconds(text: str) -> int:
-    """An ISO 8601 time, in UTC where it names no zone, in milliseconds since 1970."""
-    time = datetime.fromisoformat(text)
-    return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+    """An ISO 8601 time, that of this machine where it names no zone, in milliseconds since 1970."""
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
 def listed(names: set[str]) -> str:

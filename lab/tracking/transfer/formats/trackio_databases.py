@@ -18,16 +18,16 @@ from lab.tracking.transfer.formats.runs import (
     without_media,
 )
 
-NEEDED = {"metrics": {"timestamp", "run_name", "step", "metrics"}, "configs": {"run_name", "config"}}
+COLUMNS = {"timestamp", "run_name", "step", "metrics"}  # of the table metrics
 OWN = "_"  # starts the names of what trackio itself adds to the settings: _Username, _Created, _Group
 CREATED = "_Created"
 
 
 def is_one(path: Path) -> bool:
-    """Whether a file has trackio's tables."""
+    """Whether a file has trackio's table of metrics."""
     try:
         with closing(_open(path)) as connection:
-            return all(columns <= _columns(connection, table) for table, columns in NEEDED.items())
+            return _columns(connection, "metrics") >= COLUMNS
     except sqlite3.Error:
         return False
 
@@ -36,8 +36,10 @@ def read(path: Path) -> list[Foreign]:
     """The runs of a project, in the order in which they began; trackio stores no states: all are finished ones."""
     with closing(_open(path)) as connection:
         try:
-            key = "run_id" if "run_id" in _columns(connection, "metrics") else "run_name"  # trackio 0.2 had no ids
-            names = dict(connection.execute(f"SELECT {key}, run_name FROM configs ORDER BY id").fetchall())
+            key = "run_id" if "run_id" in _columns(connection, "metrics") else "run_name"  # early versions had no ids
+            names = {}
+            if _columns(connection, "configs"):
+                names = dict(connection.execute(f"SELECT {key}, run_name FROM configs ORDER BY id").fetchall())
             names |= dict(connection.execute(f"SELECT {key}, run_name FROM metrics ORDER BY id").fetchall())
             return [_read(connection, path, key, each, name) for each, name in names.items()]
         except (sqlite3.Error, ValueError, AttributeError) as error:
@@ -59,13 +61,20 @@ def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
 def _read(connection: sqlite3.Connection, path: Path, key: str, run: str, name: str) -> Foreign:
     rows = connection.execute(f"SELECT step, timestamp, metrics FROM metrics WHERE {key} = ? ORDER BY id", [run])
     values, others = _values(rows.fetchall())
-    configured = connection.execute(f"SELECT config FROM configs WHERE {key} = ?", [run]).fetchone()
-    config = json.loads(configured[0]) if configured else {}
+    config = _config(connection, key, run)
     if _has_system_metrics(connection, key, run):
         others.add("system metrics")
     settings = {name: value for name, value in config.items() if not name.startswith(OWN)}
     started = milliseconds(config[CREATED]) if config.get(CREATED) else None
     return Foreign(name, "trackio", path, values, dict(flat(settings)), listed(others), started=started)
+
+
+def _config(connection: sqlite3.Connection, key: str, run: str) -> dict[str, Any]:
+    """The settings of a run, with those that trackio adds; early versions stored none."""
+    if not _columns(connection, "configs"):
+        return {}
+    found = connection.execute(f"SELECT config FROM configs WHERE {key} = ?", [run]).fetchone()
+    return dict(json.loads(found[0])) if found else {}
 
 
 def _values(rows: Sequence[tuple[int, str, Any]]) -> tuple[list[Value], set[str]]:
