@@ -1,4 +1,4 @@
-"""A team's server, started once for all tests of this folder: that takes long."""
+"""A team's server, one for the tests of a file."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ import team
 from team import Team
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     """`lab server` with passwords, on PostgreSQL."""
     with postgresql.server() as address, team.running(tmp_path_factory.mktemp("team"), address) as running:

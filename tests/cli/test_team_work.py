@@ -23,19 +23,7 @@ arms:
   narrow: {model.hidden: 4}
 seeds: 3..3
 """
-STUDY = (
-    "study",
-    "small_team",
-    "--trials",
-    "2",
-    "--top",
-    "1",
-    "--seeds",
-    "1",
-    "--pruner",
-    "none",
-    "trainer.max_epochs=1",
-)
+STUDY = ("study", "small_team", "--trials", "2", "--top", "1", "--seeds", "1", "--pruner", "none")
 SPACE = "search:\n  optimizer.lr: {low: 0.001, high: 0.1, log: true}\n"
 
 
@@ -60,7 +48,9 @@ def fresh(served: Team, tiny: str, workplace: Path, monkeypatch: pytest.MonkeyPa
     shutil.rmtree(store.root())
     (workplace / "experiments" / "comparisons" / "small.yaml").write_text(COMPARISON)
     content = (workplace / "experiments" / f"{tiny}.yaml").read_text()
-    (workplace / "experiments" / "small_team.yaml").write_text(content + SPACE)  # of no other test
+    (workplace / "experiments" / "small_team.yaml").write_text(
+        content.replace("max_epochs: 2", "max_epochs: 1") + SPACE
+    )
     for command in ("init -q", "add experiments", "-c user.name=ada -c user.email=ada@example.org commit -qm first"):
         subprocess.run(["git", *command.split()], check=True)
     return workplace
@@ -101,7 +91,7 @@ def test_a_study_and_a_comparison_of_two_people_at_once(fresh: Path, tmp_path_fa
     for run in (*trials, study, comparison, *replicates):
         seen = run.data.tags
         assert seen["mlflow.user"] == "ada"
-        assert seen["mlflow.source.name"].startswith(("lab study small_team", "lab compare small"))
+        assert seen["mlflow.source.name"].startswith("lab ")
         assert seen["mlflow.source.git.commit"] == commit
         assert seen["machine.host"] == os.uname().nodename
         assert ADA["MLFLOW_TRACKING_PASSWORD"] not in str(run.to_dictionary())
