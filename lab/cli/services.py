@@ -6,14 +6,18 @@ from lab.cli.arguments import Commands, add
 from lab.errors import without_password
 
 HOST = "127.0.0.1"
+FOREIGN_FOLDER = (
+    "with wandb/offline-run-* of W&B, TensorBoard's event files, .aim of Aim, PROJECT.db of trackio, metrics.csv (and "
+    "hparams.yaml), or other .csv files"
+)
 
 
 def register(commands: Commands) -> None:
     """Add sync, import, mlflow, server, dashboard, docs and doctor."""
     sync = add(commands, "sync", _sync, "send pending records to the tracking store, or copy all runs to another one")
     sync.add_argument("--to", metavar="URI", help="copy all runs of this store there, each once, and verify them")
-    importing = add(commands, "import", _import, "bring in runs that other tools wrote: CSV, TensorBoard")
-    importing.add_argument("folder", help="with metrics.csv (and hparams.yaml), other .csv files, or event files")
+    importing = add(commands, "import", _import, "bring in runs of W&B, TensorBoard, Aim, trackio, CSV")
+    importing.add_argument("folder", help=FOREIGN_FOLDER)
     importing.add_argument("--experiment", help="the experiment that they become runs of (the folder's name)")
     _server(add(commands, "mlflow", _mlflow, "open the MLflow UI on 127.0.0.1"), 5000)
     _team_server(add(commands, "server", _serve_team, "MLflow for a team, on PostgreSQL, with passwords"))

@@ -15,7 +15,7 @@ from lab.comparisons.statistics.design import RULE, Verdict
 from lab.comparisons.time_limit import MEASURED, RESERVE, TimeLimit
 from lab.config.experiment import Experiment
 from lab.errors import LabError, TrainingFailed, did_you_mean
-from lab.parallel.child_runs import ParentRun, driver_lock, recorded_status
+from lab.parallel.child_runs import ParentRun, driver_lock, recorded_status, shared_driver_lock
 from lab.parallel.jobs import prepared_data, resolution_of
 from lab.parallel.workers import Workers, open_workers
 from lab.process import stop_on_signals
@@ -62,7 +62,7 @@ def run(comparison: Comparison, workers: int | None, on_progress: OnProgress) ->
     scores = StoredScores(name, plan)
     _check_plan(plan, scores)
     arms = [comparison.on_fold(arm) for arm in comparison.arms]
-    with driver_lock(name):
+    with driver_lock(name), shared_driver_lock(comparison.arms[comparison.control].name, name, scores.journal):
         opened = open_workers(workers, arms)  # before `stop_on_signals`: Ray installs signal handlers of its own
         try:
             with stop_on_signals():

@@ -5,14 +5,14 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from lab.config.experiment import Experiment
 from lab.config.types import Fold
 from lab.cross_validation.scores import RULE, FoldScores, StoredFoldScores
 from lab.errors import LabError, TrainingFailed
-from lab.parallel.child_runs import ChildRun, ParentRun, driver_lock, recorded_status
+from lab.parallel.child_runs import ChildRun, ParentRun, driver_lock, recorded_status, shared_driver_lock
 from lab.parallel.jobs import Job, Outcome, forget_prepared_data, prepared_data
 from lab.parallel.workers import Workers, open_workers, run_jobs
 from lab.process import stop_on_signals
@@ -64,8 +64,9 @@ def run(experiment: Experiment, count: int, workers: int | None, on_progress: On
     whole_batch.rehearse(built)
     store.check_writable()
     name = f"{experiment.name}-{_fingerprint(experiment, count, built)}"
-    with driver_lock(name):
+    with driver_lock(name), ExitStack() as stack:
         scores = StoredFoldScores(name, count)
+        stack.enter_context(shared_driver_lock(experiment.name, name, scores.journal))
         opened = open_workers(workers, [first])  # before `stop_on_signals`: Ray installs signal handlers of its own
         try:
             with stop_on_signals():

@@ -13,7 +13,7 @@ from pathlib import Path
 from lab.config.experiment import Experiment
 from lab.errors import LabError, Stopped
 from lab.files import held, is_locked
-from lab.tracking import store
+from lab.tracking import claims, store
 from lab.tracking.writing.outbox import Outbox
 from lab.tracking.writing.tracker import Tracker
 from lab.training.checkpoints.best_epoch import BestEpoch, best_by
@@ -109,6 +109,16 @@ def driver_lock(name: str) -> Iterator[None]:
         path.write_text(this_driver(), encoding="utf-8")
         yield
         path.write_text("", encoding="utf-8")
+
+
+@contextmanager
+def shared_driver_lock(experiment: str, name: str, journal: str) -> Iterator[None]:
+    """Hold the claim to drive `name` in a store that other folders share; the lock of this folder is held.
+
+    `journal` is the tracker id of the run that is driven. Raises LabError where another driver holds it.
+    """
+    with claims.claimed(experiment, name, this_driver(), journal):
+        yield
 
 
 def this_driver(since: bool = True) -> str:

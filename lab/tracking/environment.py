@@ -8,6 +8,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from lab.tracking import server
 from lab.version import __version__
 
 PACKAGES = ("torch", "lightning", "torchmetrics", "mlflow", "numpy")
@@ -46,7 +47,7 @@ def tags() -> dict[str, str]:
 def user() -> str:
     """Who runs this process: the name on the team's server, where one is set, or that on this machine."""
     try:
-        return os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()
+        return server.user_at(os.environ.get("MLFLOW_TRACKING_URI", "")) or getpass.getuser()
     except (KeyError, OSError):  # a container whose user has no name
         return str(os.getuid())
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from functools import cache
+from urllib.parse import unquote, urlsplit
 
 from lab.errors import LabError, see, without_password
 
@@ -39,12 +40,12 @@ def check(uri: str) -> str:
     """Why a server does not answer, "" where it does; raises LabError where it refuses us or is too old."""
     import requests
 
-    user, password = os.environ.get("MLFLOW_TRACKING_USERNAME"), os.environ.get("MLFLOW_TRACKING_PASSWORD")
+    user, password = user_at(uri), os.environ.get("MLFLOW_TRACKING_PASSWORD") or unquote(urlsplit(uri).password or "")
     token = os.environ.get("MLFLOW_TRACKING_TOKEN")
     try:
         answer = requests.get(
             f"{uri.rstrip('/')}/version",
-            auth=(user, password or "") if user else None,
+            auth=(user, password) if user else None,
             headers={"Authorization": f"Bearer {token}"} if token and not user else {},
             verify=os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() not in ("1", "true"),
             timeout=SECONDS,
@@ -57,7 +58,12 @@ def check(uri: str) -> str:
     return ""
 
 
-def _refuse(uri: str, status: int, text: str, user: str | None) -> None:
+def user_at(uri: str) -> str:
+    """The name by which we are known at a server: that of MLflow's variable, or in the address; "" without one."""
+    return os.environ.get("MLFLOW_TRACKING_USERNAME") or unquote(urlsplit(uri).username or "")
+
+
+def _refuse(uri: str, status: int, text: str, user: str) -> None:
     """Raise LabError where the answer to the question for the version is not that of a server that takes us."""
     address = without_password(uri)
     if status == UNAUTHORIZED:

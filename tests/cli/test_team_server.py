@@ -11,10 +11,8 @@ from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
-import postgresql
 import psycopg
 import pytest
-import team
 from team import ADA, ADMIN, Team
 from werkzeug.security import check_password_hash, generate_password_hash
 
@@ -25,12 +23,6 @@ from lab.tracking import models, store
 from lab.tracking import server as asked
 from lab.tracking.reading import stored_runs
 from lab.training.run import run
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    with postgresql.server() as address, team.running(tmp_path_factory.mktemp("team"), address) as running:
-        yield running
 
 
 @pytest.fixture

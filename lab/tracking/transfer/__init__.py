@@ -1,1 +1,1 @@
-"""Runs from one store to another, and from what other tools wrote. Start reading in `sync.py`."""
+"""Runs from one store to another, and into this one. Start reading in `sync.py`."""

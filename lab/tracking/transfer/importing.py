@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError, printable
-from lab.tracking import batches, environment, store
+from lab.tracking import batches, environment, experiments, store
 from lab.tracking.reading import stored_runs
-from lab.tracking.transfer.foreign import Foreign, find
+from lab.tracking.transfer.formats.finding import find
+from lab.tracking.transfer.formats.runs import Foreign
 from lab.tracking.writing.tracker import as_param, stored_name
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ def import_runs(folder: Path, experiment: str | None) -> list[str]:
     store.client()  # creates the local store
     client = stored_runs.connect()
     name = experiment or folder.absolute().name
-    found = client.get_experiment_by_name(name)
-    experiment_id = found.experiment_id if found else _create(client, name)
+    experiment_id = experiments.id_of(client, name)
     return [_import(client, experiment_id, run) for run in runs]
 
 
@@ -42,25 +42,22 @@ def _check_names(run: Foreign) -> None:
                 raise LabError(f"{run.place}: '{other}' and '{name}' are one name for MLflow; rename one of them")
 
 
-def _create(client: "MlflowClient", name: str) -> str:
-    location = store.files_of(name).as_uri() if store.is_local() else None
-    return client.create_experiment(name, artifact_location=location)
-
-
 def _import(client: "MlflowClient", experiment_id: str, run: Foreign) -> str:
     """Record one run, unless it is there; returns a line about it."""
     begun = client.search_runs([experiment_id], f"tags.`{HASH_TAG}` = '{run.hash}'")
     shown = printable(run.name)
-    if begun and begun[0].info.status == "FINISHED":
+    if begun and begun[0].info.status != "RUNNING":
         return f"{shown} is there already, as {begun[0].info.run_id[:8]}"
-    times = [each.time for each in run.values] or [int(run.place.stat().st_mtime * 1000)]
-    tags = {HASH_TAG: run.hash, TOOL_TAG: run.tool, environment.USER: environment.user()}
+    times = [each.time for each in run.values] or [run.started or int(run.place.stat().st_mtime * 1000)]
+    began = min(times) if run.started is None else run.started
+    tags = {HASH_TAG: run.hash, TOOL_TAG: run.tool, environment.USER: environment.user(), **run.tags}
     tags[environment.SOURCE_NAME] = str(run.place)
-    run_id = begun[0].info.run_id if begun else client.create_run(experiment_id, min(times), tags, run.name).info.run_id
+    run_id = begun[0].info.run_id if begun else client.create_run(experiment_id, began, tags, run.name).info.run_id
     _log(client, run_id, run)
-    client.set_terminated(run_id, "FINISHED", max(times))
+    client.set_terminated(run_id, run.status, run.ended or max(times))
+    state = "" if run.status == "FINISHED" else f", {run.status}"
     without = f", without {run.left_out}" if run.left_out else ""
-    return f"{shown}: {len(run.values):,} values and {len(run.settings)} settings, as {run_id[:8]}{without}"
+    return f"{shown}: {len(run.values):,} values and {len(run.settings)} settings, as {run_id[:8]}{state}{without}"
 
 
 def _log(client: "MlflowClient", run_id: str, run: Foreign) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from lab import files
 from lab.errors import LabError
-from lab.tracking import batches, models, store
+from lab.tracking import batches, experiments, models, store
 from lab.tracking.writing import datasets, journal
 from lab.tracking.writing.journal import Record
 
@@ -142,7 +142,7 @@ class Upload:
 
     def _send_start(self, records: list[Record]) -> None:
         record = records[0]
-        experiment_id = self._experiment_id(record["experiment"])
+        experiment_id = experiments.id_of(self.client, record["experiment"])
         tags = {**record["tags"], **self._origin_tags(record["time"])}
         if record["parent"] is not None:
             tags["mlflow.parentRunId"] = self._parent(record["parent"])
@@ -194,23 +194,6 @@ class Upload:
         if run_id is None:
             raise LookupError(f"the run of {tracker_id} is not in the store yet")
         return run_id
-
-    def _experiment_id(self, name: str) -> str:
-        """The id of the MLflow experiment of that name, created or restored if necessary."""
-        from mlflow.exceptions import MlflowException
-
-        existing = self.client.get_experiment_by_name(name)
-        if existing is None:
-            location = store.files_of(name).as_uri() if store.is_local() else None
-            try:
-                return self.client.create_experiment(name, artifact_location=location)
-            except MlflowException:  # another process was faster
-                existing = self.client.get_experiment_by_name(name)
-                if existing is None:
-                    raise
-        if existing.lifecycle_stage == "deleted":
-            self.client.restore_experiment(existing.experiment_id)
-        return existing.experiment_id
 
     def _send_metrics(self, records: list[Record]) -> None:
         from mlflow.entities import Metric
