@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import components, links, store_reads, text
 from dashboard.editing import runs as run_edits
 from dashboard.outcome import view as outcome
-from dashboard.run_page import explanation, files, summary, views
+from dashboard.run_page import explanation, files, summary, views, weights
 from lab.errors import LabError
 from lab.tracking.reading import run_table
 from lab.tracking.reading.run_table import RunTable
@@ -14,6 +14,7 @@ VIEWS = {
     "curves": views.show_results,
     "outcome": outcome.show_outcome,
     "explanation": explanation.show_explanation,
+    "weights": weights.show_weights,
     "settings": views.show_settings,
     "system": views.show_system,
     "profile": files.show_profile,

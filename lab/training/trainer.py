@@ -27,14 +27,19 @@ from lab.tracking.writing.tracker import Tracker
 from lab.training.building import Built
 from lab.training.checkpoints.files import DurableIO
 from lab.training.own_modules.own_module import OwnObserver
+from lab.training.results import histograms
 
 # Settings that the module honours itself: it takes its own optimizer steps.
 MODULE_SETTINGS = ("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm")
 
 
 def make_trainer(built: Built, callbacks: Sequence[Callback] = (), tracker: Tracker | None = None) -> L.Trainer:
-    """Lightning's Trainer with the experiment's settings; raises LabError where Lightning refuses them."""
+    """Lightning's Trainer with the experiment's settings; raises LabError where Lightning refuses them.
+
+    With a tracker, of a run whose files are kept, it takes the histograms that are asked for.
+    """
     experiment = built.experiment
+    recording = histograms.asked_for(experiment) if tracker else []
     settings = trainer_settings(experiment)
     profiler = _profiler(settings.pop("profiler"), tracker.folder if tracker else None)
     if settings["precision"] in (16, "16", "16-mixed") and not torch.cuda.is_available():
@@ -42,7 +47,7 @@ def make_trainer(built: Built, callbacks: Sequence[Callback] = (), tracker: Trac
     try:
         trainer = L.Trainer(
             **settings,
-            callbacks=[*built.callbacks, *callbacks, ValidationAtEnd()],
+            callbacks=[*built.callbacks, *recording, *callbacks, ValidationAtEnd()],
             logger=_logger(built, tracker),
             plugins=DurableIO(),
             profiler=profiler,
