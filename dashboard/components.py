@@ -106,6 +106,10 @@ def _darken_labels(chart: Chart) -> None:
     colour = TEXT_COLOURS["dark" if st.context.theme.type == "dark" else "light"]
     for update in (chart.figure.update_xaxes, chart.figure.update_yaxes):
         update(tickfont_color=colour, title_font_color=colour)
+    bar = {"tickfont_color": colour, "title_font_color": colour}
+    chart.figure.update_traces(
+        marker_colorbar=bar, selector=lambda trace: trace.type == "scatter" and trace.marker.showscale
+    )
     fonts = {f"{part}font_color": colour for part in ("label", "tick", "range")}
     chart.figure.update_traces(selector={"type": "parcoords"}, line_colorbar_tickfont_color=colour, **fonts)
 

@@ -1,4 +1,4 @@
-"""Ten questions, clicked from Home in a browser: python tests/benchmarks/questions.py http://127.0.0.1:8501
+"""Ten questions, clicked from Home in a browser: python tests/benchmarks/questions.py ADDRESS [WORDS OF A QUESTION]
 
 Prints the clicks and seconds until the answer is on the page; typing is not counted. The store needs two finished runs
 of classes among the latest results, a setting that was varied over seeds, a run with dropout 0.3, and a study.
@@ -96,7 +96,7 @@ def is_better(walk: Walk) -> None:
 def coloured(walk: Walk) -> None:
     walk.go_to("Studies")
     walk.link("optimizer.lr")
-    walk.page.locator(".scatterlayer .trace").first.wait_for()
+    walk.page.locator("[data-testid=stPlotlyChart]").first.wait_for()
 
 
 def with_dropout(walk: Walk) -> None:
@@ -111,7 +111,7 @@ def with_dropout(walk: Walk) -> None:
 def share(walk: Walk) -> None:
     walk.go_to("Runs")
     walk.click(walk.page.get_by_role("button", name="Save view"))
-    name = walk.page.get_by_label("Name", exact=True)
+    name = walk.page.get_by_label("Name of the view", exact=True)
     name.fill("mine")
     name.press("Tab")
     walk.click(walk.page.get_by_role("button", name="Save", exact=True))
@@ -155,7 +155,7 @@ QUESTIONS: dict[str, Callable[[Walk], None]] = {
 }
 
 
-def main(address: str) -> None:
+def main(address: str, only: str = "") -> None:
     from playwright.sync_api import sync_playwright
 
     path = shutil.which("chromium") or shutil.which("google-chrome")
@@ -163,6 +163,8 @@ def main(address: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         for question, way in QUESTIONS.items():
+            if only not in question:
+                continue
             page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
             page.set_default_timeout(60_000)
             page.goto(address)
@@ -176,4 +178,4 @@ def main(address: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
