@@ -147,7 +147,7 @@ def _problems(table: RunTable) -> Iterator[tuple[str, str, str]]:
     concerned = (failed | stale | incomplete) & ~run_frame.kinds(table).isin(PARTS)
     for run in map(str, table.info.index[concerned]):
         if failed[run]:
-            yield run, states[run], _tag(table, run, "lab.failure")
+            yield run, states[run], text.as_sentence(_tag(table, run, "lab.failure"))
         elif stale[run]:
             yield run, states[run], "it stopped reporting; `lab runs --reap` closes it if its process is gone"
         else:

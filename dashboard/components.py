@@ -78,10 +78,10 @@ def show_chart(chart: Chart, key: str, description: str, selectable: bool = Fals
     Returns the points that are clicked, if they can be.
     """
     place = st.container()
-    notes, switch = st.columns([5, 1])
-    if chart.notes:
-        notes.caption(text.escape_markdown(" · ".join(chart.notes), 400))
-    as_table = switch.toggle("table", key=f"{key}-table", bind="query-params")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if chart.notes:
+            st.caption(text.escape_markdown(" · ".join(chart.notes), 400))
+        as_table = st.toggle("table", key=f"{key}-table", bind="query-params", width="content")
     with place:
         if not as_table:
             return _show_figure(chart, key, description, selectable)
@@ -106,39 +106,50 @@ def _darken_labels(chart: Chart) -> None:
     colour = TEXT_COLOURS["dark" if st.context.theme.type == "dark" else "light"]
     for update in (chart.figure.update_xaxes, chart.figure.update_yaxes):
         update(tickfont_color=colour, title_font_color=colour)
+    bar = {"tickfont_color": colour, "title_font_color": colour}
+    chart.figure.update_traces(
+        marker_colorbar=bar, selector=lambda trace: trace.type == "scatter" and trace.marker.showscale
+    )
     fonts = {f"{part}font_color": colour for part in ("label", "tick", "range")}
     chart.figure.update_traces(selector={"type": "parcoords"}, line_colorbar_tickfont_color=colour, **fonts)
 
 
-def show_table(frame: pd.DataFrame, name: str = "", rows: int | None = None) -> None:
+def show_table(frame: pd.DataFrame, name: str = "", rows: int | None = None, note: str = "") -> None:
     """A table as high as its rows, at most as high as a chart; of more than `rows` it scrolls.
 
-    Missing values are blank, numbers have four digits, and a column `open` or `compare` holds links. Its corner has a
-    CSV download; with a name it can be downloaded as LaTeX, too.
+    Missing values are blank, numbers have four digits, and a column `open` or `compare` holds links: these stand beside
+    the first one. Its corner has a CSV download; with a name it can be downloaded as LaTeX, too, beside the note.
     """
+    frame = _links_first(frame)
     height = table_height(min(len(frame), rows or len(frame)))
     config: dict = {column: st.column_config.NumberColumn(format="%.4g") for column in frame.select_dtypes("float")}
     for link in LINKS & set(frame):
         config[link] = st.column_config.LinkColumn("", display_text=link, width="small")
     st.dataframe(frame, hide_index=True, height=height, placeholder="", column_config=config)
-    if name:
-        shown = frame.drop(columns=list(LINKS), errors="ignore")
-        st.download_button(
-            "LaTeX",
-            lambda: text.latex(shown),
-            f"{name}.tex",
-            "text/x-tex",
-            key=f"{name}-latex",
-            on_click="ignore",
-            type="tertiary",
-        )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if note:
+            st.caption(note, width="content")
+        if name:
+            _offer_latex(frame.drop(columns=list(LINKS), errors="ignore"), name)
+
+
+def _links_first(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with its links beside the first column: at its right end a narrow screen does not show them."""
+    ends = [column for column in frame if column in LINKS]
+    return frame[[*frame.columns[:1], *ends, *(column for column in frame.columns[1:] if column not in LINKS)]]
+
+
+def _offer_latex(frame: pd.DataFrame, name: str) -> None:
+    file, key = f"{name}.tex", f"{name}-latex"
+    content = lambda: text.latex(frame)  # noqa: E731
+    st.download_button("LaTeX", content, file, "text/x-tex", key=key, on_click="ignore", type="tertiary")
 
 
 def select_rows(frame: pd.DataFrame, key: str) -> list[int]:
     """A table as of `show_table`, with boxes at its left; returns the rows that are ticked."""
     config = {"open": st.column_config.LinkColumn("", display_text="open", width="small")}
     event: Any = st.dataframe(
-        frame,
+        _links_first(frame),
         key=key,
         hide_index=True,
         placeholder="",

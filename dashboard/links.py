@@ -24,7 +24,7 @@ def runs_from_url(table: RunTable, parameter: str) -> list[str]:
 def link_to_run(table: RunTable, run: str, label: str | None = None) -> None:
     """A link to the page of a run, labelled with the run's name by default."""
     label = label or table.info.at[run, "name"] or run[: selection.SHORT_ID]
-    _link("run", text.escape_markdown(label), {"run": selection.format_ids([run], table)})
+    _link("run", text.escape_markdown(text.short_numbers(label)), {"run": selection.format_ids([run], table)})
 
 
 def link_to_compare(table: RunTable, ids: Sequence[str], label: str, icon: str | None = None, **view: str) -> None:

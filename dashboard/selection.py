@@ -13,6 +13,7 @@ import pandas as pd
 from dashboard import text
 from lab.tracking.reading import directions
 from lab.tracking.reading.run_table import RunTable
+from lab.tracking.store import RECORDING_PARAMS
 
 SEED = "seed"
 SHORT_ID = 8  # characters
@@ -68,22 +69,36 @@ def differing_settings(params: pd.DataFrame) -> list[str]:
     return [name for name in params if params[name].nunique(dropna=False) > 1]
 
 
+def trained_otherwise(params: pd.DataFrame) -> list[str]:
+    """The settings that differ between the runs, without those that change only what is recorded."""
+    return differing_settings(params.drop(columns=list(RECORDING_PARAMS), errors="ignore"))
+
+
 @lru_cache(maxsize=4)
 def run_labels(table: RunTable) -> Mapping[str, str]:
-    """A label for each run: the settings in which it differs, plus its experiment, name or id where they do not do."""
-    names = [name for name in differing_settings(table.params) if not name.startswith("search.")]
-    several_experiments = table.info["experiment"].nunique() > 1
-    chosen = _most_common(table.params[names], MAX_SETTINGS)
-    short = short_names(chosen)
+    """A label for each run: the settings in which it differs from others of its experiment.
+
+    Of runs of several experiments also the experiment; the name, or the id, where that does not tell them apart.
+    """
+    experiments = table.info.groupby("experiment", sort=False).groups
+    differing = {name: _differing(table.params.loc[runs]) for name, runs in experiments.items()}
     found = {}
-    settings = table.params[chosen].astype(object).to_dict("index")
     for run in table.ids:
-        parts = [table.info.at[run, "experiment"]] if several_experiments else []
-        parts.append(format_settings(settings[run], short))
+        experiment = table.info.at[run, "experiment"]
+        parts = [experiment, differing[experiment][run]] if len(experiments) > 1 else [differing[experiment][run]]
         label = text.truncate(" ".join(part for part in parts if part), MAX_LABEL)
         found[run] = label or table.info.at[run, "name"] or run[:SHORT_ID]
     counts = Counter(found.values())
     return {run: f"{label} · {run[:SHORT_ID]}" if counts[label] > 1 else label for run, label in found.items()}
+
+
+def _differing(params: pd.DataFrame) -> dict[str, str]:
+    """The settings of each run in which these runs differ, as text."""
+    names = [name for name in trained_otherwise(params) if not name.startswith("search.")]
+    chosen = _most_common(params[names], MAX_SETTINGS)
+    short = short_names(chosen)
+    settings = params[chosen].astype(object).to_dict("index")
+    return {str(run): format_settings(values, short) for run, values in settings.items()}
 
 
 def _most_common(params: pd.DataFrame, limit: int) -> list[str]:

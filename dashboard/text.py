@@ -21,6 +21,11 @@ def truncate(text: str, max_length: int = MAX_LENGTH) -> str:
     return line if len(line) <= max_length else line[: max_length - 1] + "…"
 
 
+def as_sentence(lines: str) -> str:
+    """The lines of a message as one."""
+    return "; ".join(line.strip() for line in lines.splitlines() if line.strip())
+
+
 def escape_markdown(text: str, max_length: int = MAX_LENGTH) -> str:
     """The text truncated and escaped, so that Markdown shows it literally."""
     return MARKDOWN.sub(r"\\\1", truncate(text, max_length))

@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import components, links, store_reads, text
 from dashboard.editing import runs as run_edits
 from dashboard.outcome import view as outcome
-from dashboard.run_page import explanation, files, summary, views
+from dashboard.run_page import explanation, files, summary, views, weights
 from lab.errors import LabError
 from lab.tracking.reading import run_table
 from lab.tracking.reading.run_table import RunTable
@@ -14,6 +14,7 @@ VIEWS = {
     "curves": views.show_results,
     "outcome": outcome.show_outcome,
     "explanation": explanation.show_explanation,
+    "weights": weights.show_weights,
     "settings": views.show_settings,
     "system": views.show_system,
     "profile": files.show_profile,
@@ -51,8 +52,9 @@ def _show_latest(table: RunTable) -> None:
 def _show_heading(table: RunTable, run: str) -> None:
     """Name, state, question, note, the reason of a failure, and links."""
     info, tags = table.info.loc[run], table.tags.loc[run]
-    st.set_page_config(page_title=text.truncate(f"{info['name'] or run} · The lab"))
-    st.title(text.escape_markdown(info["name"] or run), anchor=False)
+    name = text.short_numbers(info["name"] or run)
+    st.set_page_config(page_title=text.truncate(f"{name} · The lab"))
+    st.title(text.escape_markdown(name), anchor=False)
     state = run_table.states(table.only([run]))[run]
     parts = [text.escape_markdown(info["experiment"]), text.describe_state(info, state), f"`{run}`"]
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -64,7 +66,7 @@ def _show_heading(table: RunTable, run: str) -> None:
         st.markdown(f"*{text.escape_markdown(question, 400)}*")
     run_edits.show_note(table, run)
     if isinstance(tags.get("lab.failure"), str):
-        st.error(text.escape_markdown(tags["lab.failure"], 1000))
+        st.error(text.escape_markdown(text.as_sentence(tags["lab.failure"]), 1000))
 
 
 def _show_related_runs(table: RunTable, run: str) -> None:

@@ -48,7 +48,7 @@ def group_runs(table: RunTable, by: Sequence[str]) -> list[Group]:
     if not by:
         return [Group(label, (run,)) for run, label in selection.run_labels(table).items()]
     if ALL_BUT_SEED in by:
-        names = [name for name in selection.differing_settings(table.params) if name != selection.SEED]
+        names = [name for name in selection.trained_otherwise(table.params) if name != selection.SEED]
     else:
         names = [name for name in by if name in table.params]
     keys = table.params[names].astype(object).where(table.params[names].notna(), None)

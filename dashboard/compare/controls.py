@@ -22,7 +22,7 @@ NO_SCALE = "nothing: a legend"
 def show(table: RunTable, view: str) -> tuple[list[str], list[str], CurveOptions]:
     """The metrics, the settings to group by, and how curves are drawn; of these what has an effect in the view."""
     names = views.metric_names(table)
-    columns = st.columns([3, 3, 2, 2, 1.3] if view == CURVES else 2, vertical_alignment="bottom")
+    columns = st.columns([3, 3, 2, 2] if view == CURVES else 2, vertical_alignment="bottom")
     metrics = names[:1] if view in WITHOUT_METRICS else _metrics(columns[0], names)
     group_by = _group_by(columns[0 if view in WITHOUT_METRICS else 1], table)
     return metrics, group_by, _curve_options(columns[2:], table, metrics, names) if view == CURVES else CurveOptions()
@@ -52,12 +52,13 @@ def _group_by(place: "DeltaGenerator", table: RunTable) -> list[str]:
 def _curve_options(
     columns: "Sequence[DeltaGenerator]", table: RunTable, metrics: list[str], names: list[str]
 ) -> CurveOptions:
-    third, fourth, fifth = columns
+    third, fourth = columns
+    switches = st.container(horizontal=True)
     axis = third.selectbox("x axis", [*curve_math.AXES, *names], key="axis", bind="query-params")
     smoothing = fourth.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key="smooth", bind="query-params")
-    gaussian = fifth.toggle("Gaussian", key="gaussian", bind="query-params", help="smoothing that does not lag")
-    log = fifth.toggle("log y", key="log", bind="query-params")
-    robust = fifth.toggle("no outliers", key="robust", bind="query-params", help="a y range from most of the values")
+    gaussian = switches.toggle("Gaussian", key="gaussian", bind="query-params", help="smoothing that does not lag")
+    log = switches.toggle("log y", key="log", bind="query-params")
+    robust = switches.toggle("no outliers", key="robust", bind="query-params", help="a y range from most of the values")
     x_range = _x_range(table, metrics, axis)
     return CurveOptions(axis, smoothing, "Gaussian" if gaussian else "average", log, x_range, robust)
 

@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard import links, selection, text
 from lab.tracking.reading import run_frame
 from lab.tracking.reading.run_table import PARTS, RunTable
+from lab.tracking.store import RECORDING_PARAMS
 
 WHOLES = ("study", "comparison", "cross-validation")  # runs that stand for others
 ENDED = ("FINISHED", "FAILED")  # of which a verdict can be had
@@ -61,10 +62,15 @@ def varied_settings(table: RunTable, runs: Sequence[str]) -> list[Varied]:
     """The settings that were varied while all others but the seed were kept, that of most runs first."""
     ended = [run for run in runs[:MAX_SEARCHED] if table.info.at[run, "status"] in ENDED]
     params = table.params.loc[ended]
-    names = [name for name in selection.differing_settings(params) if name != selection.SEED]
+    names = [name for name in selection.trained_otherwise(params) if name != selection.SEED]
     codes = params[names].apply(lambda column: pd.factorize(column)[0])
     found = [varied for name in names if (varied := _varied(params, codes, name))]
     return sorted(found, key=lambda varied: -len(varied.ids))[:MAX_VARIED]
+
+
+def _latest_of_equals(params: pd.DataFrame) -> pd.Index:
+    """The runs without those that a later one repeats, seed and all: a verdict pairs one run of a seed."""
+    return params.drop(columns=list(RECORDING_PARAMS), errors="ignore").drop_duplicates().index
 
 
 def _varied(params: pd.DataFrame, codes: pd.DataFrame, name: str) -> Varied | None:
@@ -76,7 +82,8 @@ def _varied(params: pd.DataFrame, codes: pd.DataFrame, name: str) -> Varied | No
     ]
     if not several:
         return None
-    runs = max(several, key=len)
+    once = [_latest_of_equals(params.loc[part]) for part in several]
+    runs = max(once, key=len)
     values = sorted(params.loc[runs, name].astype(str).unique(), key=text.numbers_first)
     repeated = int((params.loc[runs, name].value_counts() > 1).sum()) > 1
     return Varied(name, tuple(values), tuple(map(str, runs)), repeated)

@@ -89,7 +89,7 @@ def command(table: RunTable, ids: Sequence[str], how: How) -> str:
 def comparison_file(table: RunTable, metric: str) -> str:
     """A comparison with an arm for each group of runs; "" where they are not of one experiment of the lab."""
     experiments = table.tags[EXPERIMENT].dropna().unique() if EXPERIMENT in table.tags else []
-    names = [name for name in selection.differing_settings(table.params) if name not in ("seed", "fold", "search")]
+    names = [name for name in selection.trained_otherwise(table.params) if name not in ("seed", "fold", "search")]
     if len(experiments) != 1 or not names or split_of(metric)[0] != "val":
         return ""
     groups = comparison.group_runs(table, [comparison.ALL_BUT_SEED])

@@ -71,11 +71,21 @@ def show_scatter(table: RunTable, labels: Mapping[str, str], metric: str) -> lis
     columns = comparison.scatter_columns(table)
     names = [str(name) for name in columns]
     left, right = st.columns(2)
-    default = next((name for name in selection.differing_settings(table.params) if name != selection.SEED), names[0])
-    x = left.selectbox("x axis", names, names.index(default), key="x", bind="query-params")
     y_index = names.index(metric) if metric in names else len(names) - 1
+    default = _first_with_values(table, columns, names[y_index])
+    x = left.selectbox("x axis", names, names.index(default), key="x", bind="query-params")
     y = right.selectbox("y axis", names, y_index, key="y", bind="query-params")
     return _scatter(table, columns, x, y, labels, "scatter")
+
+
+def _first_with_values(table: RunTable, columns: pd.DataFrame, y: str) -> str:
+    """The setting beside the seed that most runs with a value of y have and in which these differ; a number, if any."""
+    settings = [name for name in selection.trained_otherwise(table.params) if name != selection.SEED]
+    known = columns.loc[columns[y].notna(), settings]
+    varied = known.loc[:, known.nunique() > 1]
+    numbers = varied.select_dtypes("number")
+    amounts = (numbers if len(numbers.columns) else varied).notna().sum()
+    return str(amounts.idxmax()) if len(amounts) else str(columns.columns[0])
 
 
 def show_time(table: RunTable, labels: Mapping[str, str], metric: str) -> list[tuple[str, Chart]]:
@@ -132,7 +142,7 @@ def show_parallel_coordinates(table: RunTable, metric: str) -> list[tuple[str, C
     if metric not in columns:
         _show_unrecorded(metric)
         return []
-    names = [name for name in selection.differing_settings(table.params) if name != metric][:MAX_DIMENSIONS]
+    names = [name for name in selection.trained_otherwise(table.params) if name != metric][:MAX_DIMENSIONS]
     usable = columns[np.isfinite(columns[metric])]
     if not len(usable) or not names:
         st.info("Parallel coordinates need runs that differ in a setting and have a finite value of the metric.")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard import text
+from dashboard import selection, text
 from dashboard.figures.chart import HEIGHT, SCALE, Chart
 
 UNSET = "unset"
@@ -23,8 +23,12 @@ def parallel_coordinates(values: pd.DataFrame, metric: str) -> Chart:
     Text is a categorical axis; numbers over two decades or more are on a logarithmic one. plotly draws no line for a
     row with a NaN, so that a cell without a value has a tick of its own, `unset`.
     """
+    short = selection.short_names([str(name) for name in values])
     dimensions = [
-        {"label": text.escape_html(str(name), 24), **(_numbers(column) if _is_number(column) else _names(column))}
+        {
+            "label": text.escape_html(short[str(name)], 24),
+            **(_numbers(column) if _is_number(column) else _names(column)),
+        }
         for name, column in values.items()
     ]
     line = {"color": values[metric].to_numpy(float), "colorscale": SCALE, "showscale": True}

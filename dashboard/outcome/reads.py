@@ -54,7 +54,7 @@ def class_outputs(run: str) -> ClassOutputs | None:
     if OUTPUTS not in store_reads.artifact_sizes(run):
         return None
     try:
-        content = _arrays(store_reads.artifact_bytes(run, OUTPUTS))
+        content = arrays(store_reads.artifact_bytes(run, OUTPUTS))
         names = [str(name) for name in content["names"]]
         found = ClassOutputs(content["true"], content["probabilities"], names, int(content["total"]))
     except (LabError, ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile):
@@ -64,7 +64,7 @@ def class_outputs(run: str) -> ClassOutputs | None:
     return found if fits and len(found.true) else None
 
 
-def _arrays(content: bytes) -> dict[str, np.ndarray]:
+def arrays(content: bytes) -> dict[str, np.ndarray]:
     """The arrays of an npz file, without pickles, and only where they are of a reasonable size; else ValueError."""
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
         if sum(entry.file_size for entry in packed.infolist()) > MAX_BYTES:

@@ -31,9 +31,9 @@ def show_summary(table: RunTable, run: str) -> None:
     curves = [name for name in recorded_metrics(table, run) if is_curve(name)]
     values = table.metrics.loc[run, curves].map(text.number)
     if len(rows):
-        components.show_table(rows.dropna(axis="columns", how="all"), "metrics", SHOWN)
         seed = table.params.loc[run].dropna().get(selection.SEED)
-        st.caption("from one seed, which the run did not record" if seed is None else f"from one seed ({seed})")
+        note = "from one seed, which the run did not record" if seed is None else f"from one seed ({seed})"
+        components.show_table(rows.dropna(axis="columns", how="all"), "metrics", SHOWN, note)
     elif len(values):
         components.show_table(pd.DataFrame({"metric": values.index, "last value": values.to_numpy()}))
     else:

@@ -122,7 +122,8 @@ def _reduced(run: StoredRun, how: How, higher_is_better: bool) -> float:
 
 def _grouped(runs: Sequence[StoredRun]) -> dict[str, list[StoredRun]]:
     """The runs by the settings that differ, except the seed; raises LabError if none differs."""
-    settings = {name for run in runs for name in run.params if name not in store.SEED_PARAMS}
+    ignored = (*store.SEED_PARAMS, *store.RECORDING_PARAMS)
+    settings = {name for run in runs for name in run.params if name not in ignored}
     differing = sorted(name for name in settings if len({run.params.get(name) for run in runs}) > 1)
     if "fold" in differing:
         raise LabError(

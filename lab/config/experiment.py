@@ -24,6 +24,7 @@ ADDED: dict[str, Any] = {
     "trainer.average": None,
     "trainer.average_decay": 0.99,
     "trainer.average_from": None,
+    "trainer.histograms": False,
 }
 NO_SETTINGS = ("resources", "search")  # sections
 UNKNOWN = object()

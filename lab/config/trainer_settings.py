@@ -73,19 +73,23 @@ def _averaging(
     """
 
 
+def _recording(histograms: bool = False) -> None:
+    """The settings of the lab's own that say what is recorded."""
+
+
 def schemas() -> tuple[Callable[..., Any], ...]:
     """The functions by whose signatures the lab checks arguments of Trainer, and settings of its own."""
-    return _bounds, _types, _averaging
+    return _bounds, _types, _averaging, _recording
 
 
 def defaults() -> dict[str, Any]:
     """The settings for which the lab has its own default."""
-    return schema.defaults(_bounds) | schema.defaults(_averaging)
+    return schema.defaults(_bounds) | schema.defaults(_averaging) | schema.defaults(_recording)
 
 
 def own() -> list[str]:
     """The settings of which Lightning's Trainer knows nothing."""
-    return schema.names(_averaging)
+    return schema.names(_averaging) + schema.names(_recording)
 
 
 def errors_in(given: dict[str, Any], own_module: bool) -> list[str]:

@@ -28,6 +28,8 @@ INCOMPLETE_TAG = "lab.incomplete"  # what a finished run could not keep, and why
 PROBE_BYTES = 65_536
 DATABASE = "mlflow.db"
 JOURNALS = "journal"
+# Settings that change what a run records, and no result.
+RECORDING_PARAMS = ("trainer.histograms", "trainer.log_every_n_steps", "trainer.profiler", "checkpoints.every_seconds")
 SEED_PARAMS = ("seed", "random_seed", "random_state")  # that hold the seed of a run, whoever recorded it
 
 

@@ -28,7 +28,7 @@ from lab.training.devices.processes import started
 from lab.training.devices.strategy import described
 from lab.training.records import Records
 from lab.training.rehearsal import whole_batch
-from lab.training.results import artifacts, scores
+from lab.training.results import artifacts, histograms, scores
 from lab.training.results.scores import Scores
 from lab.training.starting_point import FROM_SCRATCH, StartingPoint, built_from
 from lab.training.threads import choose_threads
@@ -233,9 +233,10 @@ def _keep_artifacts(session: Session) -> list[str]:
 
 
 def _keep_training(session: Session) -> None:
-    """Keep the losses of all batches, the checkpoints and the learning curves, as far as the training came."""
+    """Keep losses of all batches, checkpoints, learning curves and histograms, as far as the training came."""
     records.keep_loss_chain(session.built.observer.losses, session.tracker)
     artifacts.keep_training(session.tracker, session.records.history, session.checkpoints)
+    histograms.keep(session.trainer, session.tracker)
 
 
 def _result(session: Session, measured: Scores, seconds: float, missing: Sequence[str]) -> Result:

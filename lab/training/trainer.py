@@ -30,6 +30,7 @@ from lab.training.building import Built
 from lab.training.checkpoints.files import DurableIO
 from lab.training.devices import strategy as devices
 from lab.training.own_modules.own_module import OwnObserver
+from lab.training.results import histograms
 
 # Settings that the module honours itself: it takes its own optimizer steps.
 MODULE_SETTINGS = ("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm")
@@ -44,9 +45,11 @@ def make_trainer(
 ) -> L.Trainer:
     """Lightning's Trainer with the experiment's settings; raises LabError where Lightning refuses them.
 
-    Of several devices it is that of the number `rank`; `alone`, on the first one.
+    With a tracker, of a run whose files are kept, it takes the histograms that are asked for. Of several devices it is
+    that of the number `rank`; `alone`, on the first one.
     """
     experiment = built.experiment
+    recording = histograms.asked_for(experiment) if tracker else []
     settings = trainer_settings(experiment) | devices.of_trainer(experiment, rank, alone)
     profiler = _profiler(settings.pop("profiler"), tracker.folder if tracker else None)
     if settings["precision"] in (16, "16", "16-mixed") and not torch.cuda.is_available():
@@ -54,7 +57,7 @@ def make_trainer(
     try:
         trainer = L.Trainer(
             **settings,
-            callbacks=[*built.callbacks, *callbacks, ValidationAtEnd()],
+            callbacks=[*built.callbacks, *recording, *callbacks, ValidationAtEnd()],
             logger=_logger(built, tracker),
             plugins=DurableIO(),
             profiler=profiler,

@@ -76,6 +76,20 @@ def test_the_legend_of_ten_lines_leaves_most_of_the_picture_to_them_on_a_phone(
     assert page.locator(".nsewdrag").first.bounding_box()["height"] > 150
 
 
+def test_switches_are_not_cut_on_a_small_laptop_and_curves_are_on_its_first_screen(
+    page: Any, address: str, filled: Filled
+) -> None:
+    page.set_viewport_size({"width": 1024, "height": 768})
+    for path in (f"/run?run={filled.seeds[0]}", f"/compare?runs={','.join(filled.seeds)}&view=curves"):
+        page.goto(f"{address}{path}")
+        page.get_by_text("table", exact=True).first.wait_for()
+        settle(page)
+        labels = "[...document.querySelectorAll('[data-testid=stCheckbox] [data-testid=stMarkdownContainer]')]"
+        cut = f"{labels}.filter(label => label.scrollWidth > label.clientWidth).map(label => label.textContent)"
+        assert page.evaluate(cut) == []
+        assert page.locator(".nsewdrag").first.bounding_box()["y"] < 700
+
+
 def test_the_chosen_view_is_readable_in_the_dark(browser: Any, address: str, filled: Filled) -> None:
     page = browser.new_page(color_scheme="dark")
     page.goto(f"{address}/run?run={filled.seeds[0]}")

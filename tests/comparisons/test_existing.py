@@ -48,6 +48,9 @@ def test_runs_are_grouped_by_what_differs_and_paired_by_seed(tiny: str) -> None:
     ):
         with pytest.raises(LabError, match=message):
             existing.compare(runs, How())
+    looked = recorded((0.8, ("optimizer.lr=0.01", "seed=1", "trainer.histograms=true")))  # trained as the others
+    (same,) = existing.compare([*slow, *fast[1:], *looked], How()).verdicts.values()
+    assert same.n == 6
     with pytest.raises(LabError, match=r"--metric: run .* has no 'val/acuracy'; did you mean val/accuracy"):
         existing.compare([*slow, *fast], How("val/acuracy"))
 

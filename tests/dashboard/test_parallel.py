@@ -28,18 +28,18 @@ def test_no_row_is_left_out(axes: dict) -> None:  # type: ignore[type-arg]
 
 
 def test_a_setting_that_is_not_set_has_a_tick_of_its_own_below_all_others(axes: dict) -> None:  # type: ignore[type-arg]
-    for name, unset in (("optimizer.momentum", [1, 3]), ("optimizer.kind", [3])):
+    for name, unset in (("momentum", [1, 3]), ("kind", [3])):
         axis = axes[name]
         at = dict(zip(axis.ticktext, axis.tickvals, strict=True))[UNSET]
         assert [row for row, value in enumerate(axis.values) if value == at] == unset
         assert at < min(value for row, value in enumerate(axis.values) if row not in unset)
-    assert UNSET not in axes["model.hidden"].ticktext
+    assert UNSET not in axes["hidden"].ticktext
 
 
 def test_settings_over_decades_are_on_a_logarithmic_axis(axes: dict) -> None:  # type: ignore[type-arg]
-    assert axes["optimizer.lr"].values == pytest.approx([-4, -3, -2, -1])
-    assert axes["optimizer.lr"].ticktext == ("0.0001", "0.001", "0.01", "0.1")
-    assert list(axes["model.hidden"].values) == [16, 32, 64, 128]
+    assert axes["lr"].values == pytest.approx([-4, -3, -2, -1])
+    assert axes["lr"].ticktext == ("0.0001", "0.001", "0.01", "0.1")
+    assert list(axes["hidden"].values) == [16, 32, 64, 128]
 
 
 def test_columns_of_nothing_or_of_one_value() -> None:

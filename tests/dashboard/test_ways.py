@@ -46,6 +46,15 @@ def test_the_runs_that_differ_in_one_setting_alone_are_offered_whatever_other_ru
     assert varied.label() == "optimizer.lr: 0.001, 0.01, 0.1 (18 runs)"
 
 
+def test_of_a_run_that_was_repeated_only_the_latest_is_offered(rates: RunTable) -> None:
+    (before,) = suggestions.varied_settings(rates, rates.ids)
+    again = _run({"optimizer.lr": "0.1", "seed": "0", "trainer.max_epochs": "5"}, {"val/accuracy": [0.8]})
+    table = open_tables().runs()
+    (varied,) = suggestions.varied_settings(table, table.ids)
+    assert len(varied.ids) == len(before.ids)
+    assert again in varied.ids
+
+
 def test_a_run_that_goes_on_is_in_no_verdict_that_is_offered(rates: RunTable) -> None:
     going_on = _run({"optimizer.lr": "0.2", "seed": "0", "trainer.max_epochs": "5"}, {}, "RUNNING")
     table = open_tables().runs()
@@ -121,6 +130,46 @@ def test_each_row_of_the_results_links_to_its_run_or_to_the_runs_of_its_group(fi
     groups = opened_page("compare", runs=runs, view="results", group="optimizer.lr").dataframe[0].value
     assert groups["runs"].tolist() == [3, 3]
     assert all(address.startswith("/compare?runs=") for address in groups["open"])
+
+
+def test_a_setting_that_changes_only_what_is_recorded_is_no_setting_to_compare(workplace: Path) -> None:
+    for seed, looked in ((0, "true"), (1, "true"), (0, "false"), (1, "false")):
+        _run({"optimizer.lr": "0.1", "seed": str(seed), "trainer.histograms": looked}, {"val/accuracy": [0.5]})
+    table = open_tables().runs()
+    assert suggestions.varied_settings(table, table.ids) == []
+    assert not any("histograms" in label for label in selection.run_labels(table).values())
+
+
+def test_a_run_among_those_of_other_experiments_is_labelled_by_what_differs_in_its_own(workplace: Path) -> None:
+    for lr in ("0.1", "0.2"):
+        _run({"optimizer.lr": lr, "data.kind": "digits", "batch_size": "64"}, {"val/loss": [0.5]})
+    make_run(store.client(), "text", "text", {"optimizer.lr": "0.005", "data.kind": "words", "a": "1"}, {})
+    labels = selection.run_labels(open_tables().runs())
+    assert set(labels.values()) == {"mlp lr=0.1", "mlp lr=0.2", "text"}
+
+
+def test_the_scatter_begins_with_a_setting_that_runs_have_values_of(workplace: Path) -> None:
+    runs = []
+    for lr in ("0.1", "0.2"):
+        runs.append(_run({"optimizer.lr": lr}, {"val/accuracy": [float(lr)]}))
+    runs.append(make_run(store.client(), "text", "text", {"a.first": "0.9"}, {"val/loss": [1.0]}))
+    app = opened_page("compare", runs=",".join(runs), view="scatter")
+    assert next(box.value for box in app.selectbox if box.key == "x") == "optimizer.lr"
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_links_stand_beside_the_first_column_so_that_they_are_seen_on_a_narrow_screen(filled: Filled) -> None:
+    table = opened_page("compare", runs=",".join(filled.seeds), view="results").dataframe[0].value
+    assert list(table)[:2] == ["run", "open"]
+
+
+def test_the_reason_of_a_failure_is_one_sentence_after_the_other(workplace: Path) -> None:
+    tags = {"lab.kind": "run", "lab.failure": "the loss became nan\ntry: a lower optimizer.lr"}
+    run = make_run(store.client(), "mlp", "mlp optimizer.lr=0.016185805876434887", {}, {}, tags, "FAILED")
+    app = opened_page("run", run=run)
+    assert "the loss became nan; try: a lower" in app.error[0].value.replace("\\", "")
+    assert app.title[0].value.replace("\\", "") == "mlp optimizer.lr=0.01619"
+    assert any("nan; try" in str(frame.value.to_dict()) for frame in opened_page().dataframe)
 
 
 def test_a_name_on_home_has_four_digits_of_a_long_number(workplace: Path) -> None:

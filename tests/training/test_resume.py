@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
@@ -22,7 +23,7 @@ from lab.tracking.writing import leftovers, outbox
 from lab.training import reproduce
 from lab.training import resume as resuming
 from lab.training import run as training
-from lab.training.results import report
+from lab.training.results import histograms, report
 
 Rows = dict[tuple[str, int], float]
 
@@ -102,6 +103,11 @@ def rows(run: StoredRun) -> Rows:
     return values
 
 
+def histograms_of(run: StoredRun) -> dict[str, list[list[float]]]:
+    with np.load(run.artifact(histograms.FILE)) as content:
+        return {name: content[name].tolist() for name in content.files}
+
+
 def kept(run: StoredRun, name: str) -> Path:
     """The place of a run's artifact in the store."""
     return store.root() / "artifacts" / run.experiment / run.id / "artifacts" / name
@@ -109,6 +115,7 @@ def kept(run: StoredRun, name: str) -> Path:
 
 def test_a_stopped_run_goes_on_in_its_own_record_and_leaves_what_the_whole_run_leaves(tiny: str) -> None:
     settings = ("trainer.max_epochs=3", "early_stopping={patience: 2}", "trainer.log_every_n_steps=2")
+    settings += ("trainer.histograms=true",)
     expected = whole_run(tiny, *settings)
     run = stopped_run(tiny, *settings)
     assert run.status == "KILLED"
@@ -119,6 +126,7 @@ def test_a_stopped_run_goes_on_in_its_own_record_and_leaves_what_the_whole_run_l
     assert resumed.tags["lab.resumed"] == "epoch 2, batch 6"
     assert resumed.tags["lab.loss_chain"] == expected.tags["lab.loss_chain"]
     assert rows(run) == rows(expected)
+    assert histograms_of(resumed) == histograms_of(expected)
     assert resumed.artifact("figures/learning_curves.png").exists()
     assert len(resumed.client.get_run(run.id).outputs.model_outputs) == 1
 
@@ -157,11 +165,13 @@ def test_without_a_whole_checkpoint_a_run_begins_again_in_its_own_record(tiny: s
 
 
 def test_a_finished_run_is_extended_in_a_new_run_that_equals_the_longer_one(tiny: str) -> None:
-    short = whole_run(tiny)
-    expected = whole_run(tiny, "trainer.max_epochs=4")
+    short = whole_run(tiny, "trainer.histograms=true")
+    expected = whole_run(tiny, "trainer.histograms=true", "trainer.max_epochs=4")
     longer = stored(lambda: resume(short, "trainer.max_epochs=4"))
     assert rows(longer) == rows(expected)
-    assert (longer.name, longer.params["trainer.max_epochs"]) == ("tiny trainer.max_epochs=4", "4")
+    assert histograms_of(longer) == histograms_of(expected)
+    assert longer.name == "tiny trainer.histograms=true trainer.max_epochs=4"
+    assert longer.params["trainer.max_epochs"] == "4"
     assert longer.tags["lab.extends"] == short.id
     assert stored_runs.find(short.id).params["trainer.max_epochs"] == "2"
 

@@ -27,6 +27,7 @@ from lab.training.own_modules.own_module import OwnObserver
 from lab.training.records import Records
 from lab.training.rehearsal.isolation import copied, same_randomness
 from lab.training.rehearsal.part_checks import as_a_line, batches
+from lab.training.results import histograms
 from lab.training.trainer import make_trainer
 
 # Settings of Trainer that say how long a training is, or what is done at its end.
@@ -105,7 +106,7 @@ def _train_once(trial: Built, kind: str) -> tuple[list[str], dict[str, float]]:
     """Fit, save and test; returns the parameters that were not changed, and what was recorded of the epoch."""
     before = {name: p.detach().clone() for name, p in trial.module.named_parameters() if p.requires_grad}
     records = Records(trial.observer)
-    trainer = make_trainer(trial, [records, _OptimizerCheck(kind)])
+    trainer = make_trainer(trial, [records, _OptimizerCheck(kind), *histograms.asked_for(trial.experiment)])
     with as_a_line("module", kind, "in its first epoch"):
         trainer.fit(trial.module, **_loaders(trial))
     if math.isnan(records.history[-1].get("gradient_norm", math.nan)):

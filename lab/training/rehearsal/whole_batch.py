@@ -27,6 +27,7 @@ from lab.training.rehearsal import memory, own_module_rehearsal, sanity_checks
 from lab.training.rehearsal.isolation import copied, in_precision, on_device, same_randomness
 from lab.training.rehearsal.part_checks import as_a_line, batches
 from lab.training.rehearsal.sanity_checks import Note
+from lab.training.results import histograms
 from lab.training.trainer import check_counts, early_stopping_of, make_trainer, silence_libraries
 
 MIXED = {"bf16-mixed": torch.bfloat16, "bf16": torch.bfloat16}  # float16 needs its gradients scaled: rehearsed in 32
@@ -94,6 +95,9 @@ def _rehearse(built: Built, full: Batch, rest: Batch | None) -> Rehearsal:
     # Only then a step is taken: a learning rate that makes the network diverge is a result, and no mistake.
     optimizer, schedule = _optimizer(built, network)
     _backward(built, network, loss)
+    if built.experiment.trainer["histograms"]:
+        with as_a_line("trainer.histograms", built.experiment.part("model").kind, "to be looked at"):
+            histograms.rehearse(network)
     gradients = sanity_checks.gradient_norms(network)
     changed = _step(built, network, loss, optimizer, schedule)
     notes += sanity_checks.of_step(built, optimizer, changed)
