@@ -154,10 +154,10 @@ def _is_loss(metric: str) -> bool:
 
 
 def _show_latest(table: RunTable, states: pd.Series) -> None:
-    """The results of the latest runs that have ended, without the trials and fresh seeds of studies."""
+    """The results of the latest runs that have ended, without parts of others, and comparisons, which have answers."""
     st.subheader("Latest results")
-    part_of_study = run_frame.kinds(table).isin(PARTS)
-    shown = table.info.index[(table.info["status"] != "RUNNING") & ~part_of_study][:MAX_RESULTS]
+    elsewhere = run_frame.kinds(table).isin((*PARTS, "comparison"))
+    shown = table.info.index[(table.info["status"] != "RUNNING") & ~elsewhere][:MAX_RESULTS]
     rows = pd.DataFrame([answers.result(table, run, states[run]) for run in shown])
     chosen = components.select_rows(rows, f"latest-{len(table.ids)}")
     if chosen:

@@ -41,6 +41,9 @@ def test_verdicts_show_question_findings_and_table(tiny: str) -> None:
     app.text_area(key=f"edit-note-{result.run_id}").set_value("a **note**")
     next(button for button in app.button if button.label == "Save note").click().run()
     assert "a **note**" in texts(app)
+    home = opened_page("home")
+    assert "fast is better than slow by" in texts(home)
+    assert "comparison rates" not in [run for table in home.dataframe for run in table.value.get("run", ())]
 
 
 def test_a_comparison_of_version_0_2_is_shown_with_the_rule_that_decided_it(tiny: str) -> None:

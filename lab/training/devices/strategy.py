@@ -8,7 +8,6 @@ import lightning as L
 import torch
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.strategies import DDPStrategy
-from torchmetrics import Metric
 
 from lab.config.experiment import Experiment
 from lab.data.base import SPLITS
@@ -16,6 +15,7 @@ from lab.data.loaders import SeededLoader
 from lab.data.shares import Share
 from lab.errors import LabError
 from lab.training.building import Built
+from lab.training.own_modules.lightning_internals import states_of_one_device
 
 LEAST = 2  # samples of a batch on a device: batch norm cannot be trained on one
 MANY_TRAININGS = "studies, comparisons and folds train each on one device; several at once with --workers 2"
@@ -147,8 +147,7 @@ def _check_sizes(train: SeededLoader, val: int, devices: int) -> None:
 def _check_metrics(built: Built, split: str) -> None:
     """Raise LabError for a metric of which the states of several devices cannot be put together."""
     for name, metric in built.task_module.new_metrics(split).items():
-        rules = [part._reductions for part in metric.modules() if isinstance(part, Metric)]  # torchmetrics tells nobody
-        for state in (state for each in rules for state, rule in each.items() if rule is None):
+        for state in states_of_one_device(metric):
             raise LabError(
                 f"metrics.{name}: what it collects as `{state}` cannot be put together from several devices; "
                 "give add_state a dist_reduce_fx, or use trainer.devices=1"

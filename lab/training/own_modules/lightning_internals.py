@@ -1,7 +1,8 @@
-"""Private parts of Lightning 2.6 and torchmetrics 1.9 that exact resuming needs; tests name the versions.
+"""Private parts of Lightning 2.6 and torchmetrics 1.9, for exact resuming and several devices; tests name the versions.
 
-Lightning has no public way to ask whether another batch of the epoch follows; it saves a checkpoint of the end of an
-epoch as if the next one had begun, and leaves out what `self.log` and metrics have collected of an epoch.
+torchmetrics tells nobody which states of a metric cannot be put together from several devices. Lightning has no public
+way to ask whether another batch of the epoch follows; it saves a checkpoint of the end of an epoch as if the next one
+had begun, and leaves out what `self.log` and metrics have collected of an epoch.
 """
 
 from collections.abc import Mapping
@@ -108,3 +109,9 @@ def restore_metric_states(module: LightningModule, states: Mapping[str, Mapping[
                 setattr(metric, attribute, moved)
             metric._update_count = saved["updates"]
             metric._computed = None
+
+
+def states_of_one_device(metric: Metric) -> list[str]:
+    """The names of a metric's states, and of the metrics in it, that cannot be put together from several devices."""
+    rules = [part._reductions for part in metric.modules() if isinstance(part, Metric)]
+    return [state for each in rules for state, rule in each.items() if rule is None]

@@ -9,7 +9,7 @@ import torch
 import torchmetrics
 from lightning.pytorch.callbacks import Callback
 from torch.utils.data import DataLoader, TensorDataset
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, MinMaxMetric, PearsonCorrCoef
 
 from lab.training.own_modules import lightning_internals
 
@@ -112,6 +112,12 @@ def test_what_is_logged_for_a_step_alone_is_told_from_what_is_collected_of_the_e
     fit(probe, Logging())
     assert probe.after_batches == [{"step": float(index)} for index in range(BATCHES)] * EPOCHS
     assert lightning_internals.logged_metrics(fit(Probe(lambda trainer: None), Logging())).keys() == {"seen"}
+
+
+def test_states_without_a_rule_cannot_be_put_together_from_several_devices() -> None:
+    assert lightning_internals.states_of_one_device(MeanMetric()) == []
+    assert "mean_x" in lightning_internals.states_of_one_device(PearsonCorrCoef())
+    assert "mean_x" in lightning_internals.states_of_one_device(MinMaxMetric(PearsonCorrCoef()))
 
 
 class AtEnd(Callback):
