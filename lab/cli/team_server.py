@@ -104,20 +104,32 @@ def _database(given: str | None, folder: Path) -> str:
 
 
 def _check_database(uri: str) -> None:
-    """Raise LabError where the database does not answer, or its driver is not installed."""
+    """Raise LabError where the database does not answer, keeps no tables, or its driver is not installed."""
     from sqlalchemy import create_engine
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
     wait = {"connect_timeout": 5} if uri.startswith("postgresql") else {}
     try:
         engine = create_engine(uri, connect_args=wait)
-        engine.connect().close()
+        with engine.connect() as connection:
+            if connection.dialect.name == "postgresql":  # in which a table can be made and taken back
+                connection.exec_driver_sql("CREATE TABLE lab_makes_tables (number integer)")
+                connection.rollback()
         engine.dispose()
     except ModuleNotFoundError:
         raise LabError(f"--database: PostgreSQL needs the package psycopg: {install('server')}") from None
+    except ProgrammingError as error:
+        raise LabError(
+            f"--database: {without_password(uri)} lets its user make no tables ({_reason(error)}); as its owner: "
+            f"ALTER DATABASE {engine.url.database} OWNER TO {engine.url.username}"
+        ) from None
     except SQLAlchemyError as error:
-        reason = " ".join(str(getattr(error, "orig", None) or error).split())[:160]
-        raise LabError(f"--database: {without_password(uri)} does not answer: {reason}") from None
+        raise LabError(f"--database: {without_password(uri)} does not answer: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    """What the database says, in one line."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())[:160]
 
 
 def _environment(uri: str, folder: Path, protected: bool) -> dict[str, str]:

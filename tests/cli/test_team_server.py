@@ -213,3 +213,20 @@ def test_a_server_that_would_stand_open_or_fail_is_refused(
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
     assert "secret" not in line
+
+
+def test_a_database_of_somebody_else_is_refused_in_one_line(
+    served: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From PostgreSQL 15 on, only its owner may make tables in a database."""
+    with psycopg.connect(f"{served.postgresql}/postgres", autocommit=True) as connection:
+        connection.execute("CREATE ROLE guest LOGIN")
+        connection.execute("CREATE DATABASE of_lab")
+    with psycopg.connect(f"{served.postgresql}/of_lab", autocommit=True) as connection:
+        connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")  # what versions before 15 grant
+    monkeypatch.chdir(tmp_path)
+    place = served.postgresql.rpartition("@")[2]
+    assert command("server", "--port", "5987", "--database", f"postgresql://guest@{place}/of_lab") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "lets its user make no tables (permission denied for schema public" in line
+    assert "ALTER DATABASE of_lab OWNER TO guest" in line
