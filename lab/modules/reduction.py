@@ -1,15 +1,44 @@
 """Sums over the devices that train one network together. Where a process trains alone, all stays as it is."""
 
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torchmetrics import Metric
 
 from lab.modules.sample_weights import TINY
+
+_TOGETHER = ContextVar("together", default=False)  # a program may have a process group that is not the lab's
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """Sum over all processes of the process group, which the lab has made for one training."""
+    token = _TOGETHER.set(True)
+    try:
+        yield
+    finally:
+        _TOGETHER.reset(token)
+
+
+def is_together() -> bool:
+    """Whether this process trains together with others."""
+    return _TOGETHER.get()
+
+
+def only_together(metric: nn.Module) -> None:
+    """Let torchmetrics put states together where devices train together; it would wherever a process group is."""
+    for part in metric.modules():
+        if isinstance(part, Metric):
+            part.distributed_available_fn = is_together
 
 
 def summed(values: Tensor) -> Tensor:
     """The sum over all devices, on the device that the values are on."""
-    if not (dist.is_available() and dist.is_initialized()):
+    if not is_together():
         return values
     total = values.detach().clone().to("cuda" if dist.get_backend() == "nccl" else "cpu")
     dist.all_reduce(total)

@@ -20,6 +20,7 @@ from typing import Any
 import torch.distributed as dist
 
 from lab.errors import LabError, TrainingFailed, place_of
+from lab.modules import reduction
 from lab.training.building import Built
 from lab.training.devices import strategy
 
@@ -154,9 +155,11 @@ def joined(folder: Path, rank: int, devices: int, backend: str) -> Iterator[None
         store = dist.FileStore(str(folder / "meeting"), devices)
         store.set_timeout(MEETING)
         dist.init_process_group(backend, store=store, rank=rank, world_size=devices)
-        yield
+        try:
+            with reduction.together():
+                yield
+        finally:
+            dist.destroy_process_group()
     finally:
         for name in named:
             os.environ.pop(name, None)
-        if dist.is_initialized():
-            dist.destroy_process_group()

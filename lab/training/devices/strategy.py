@@ -112,6 +112,11 @@ def check(built: Built) -> None:
         return
     if not torch.distributed.is_available():
         raise LabError(f"trainer.devices: this build of torch cannot train on {devices} devices; use 1")
+    if torch.distributed.is_initialized():
+        raise LabError(
+            "trainer.devices: this program has a process group of its own (torch.distributed); use 1, or start the run "
+            "by `lab run`"
+        )
     if experiment.module is not None:
         raise LabError(
             f"trainer.devices: a module of your own trains on one device, since the lab cannot weigh the parts of a "
