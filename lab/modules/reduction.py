@@ -45,16 +45,22 @@ def summed(values: Tensor) -> Tensor:
     return total.to(values.device)
 
 
-def of_whole_batch(loss: Tensor, mean: Tensor, weight: float, adds_up: bool) -> tuple[Tensor, Tensor]:
+def of_whole_batch(loss: Tensor, outputs: Tensor, mean: Tensor, weight: float, adds_up: bool) -> tuple[Tensor, Tensor]:
     """From the loss () of a part, what this device back-propagates, and the loss () of the whole batch.
 
     `mean` and `weight` are what the part counts in a mean. Devices take the mean of their gradients, as if all parts
-    counted alike; a loss that `adds_up` is not divided by the weights.
+    counted alike; a loss that `adds_up` is not divided by the weights. The loss of a part without weight may be NaN,
+    and so may its gradient: then all gradients of its `outputs` (B, ...) are 0.
     """
-    total, weights = summed(torch.stack([mean.double() * weight, torch.full_like(mean, weight, dtype=torch.float64)]))
+    part = mean.double() * weight if weight else torch.zeros_like(mean, dtype=torch.float64)
+    total, weights = summed(torch.stack([part, torch.full_like(part, weight)]))
     devices = dist.get_world_size()
     if adds_up:
         return loss * devices, total.to(loss.dtype)
+    if not weight:
+        if not weights:
+            return loss, loss.detach()  # as one device has it
+        loss = (outputs * 0.0).sum()
     weights = weights.clamp(min=TINY)
     return loss * (devices * weight / weights).to(loss.dtype), (total / weights).to(loss.dtype)
 
