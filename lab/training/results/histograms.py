@@ -87,13 +87,14 @@ def rehearse(network: nn.Module) -> None:
 def row_of(epoch: int, values: Tensor) -> NDArray[np.float64]:
     """Epoch, lowest and highest finite value, number of others, and the counts in BINS equal bins between those two.
 
-    The last bin includes its upper end, as in numpy.histogram; equal values are all in the first.
+    The last bin includes its upper end, as in numpy.histogram; values that are equal, or too close for so many bins,
+    are all in the first.
     """
     flat = _numbers(values)
     finite = flat[np.isfinite(flat)]
     low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
     counts = np.zeros(BINS)
-    if low < high:
+    if np.spacing(max(abs(low), abs(high))) < (high - low) / BINS < np.inf:
         counts, _ = np.histogram(finite, BINS, (low, high))
     else:
         counts[0] = len(finite)

@@ -71,6 +71,8 @@ def test_the_last_rows_are_the_weights_of_the_end_and_the_training_is_the_same(t
         (torch.empty(0), [0, 0, 0], {}),
         (torch.tensor([torch.nan]), [0, 0, 1], {}),
         (torch.tensor([-3e38, 3e38]), pytest.approx([-3e38, 3e38, 0]), {0: 1, 31: 1}),
+        (torch.tensor([1.0, 1 + 2**-52], dtype=torch.float64), pytest.approx([1, 1, 0]), {0: 2}),
+        (torch.tensor([-1.7e308, 1.7e308], dtype=torch.float64), [-1.7e308, 1.7e308, 0], {0: 2}),
         (torch.tensor([0.0, 32.0], dtype=torch.bfloat16), [0, 32, 0], {0: 1, 31: 1}),
         (torch.tensor([0.0 + 32j]), [0, 32, 0], {0: 1, 31: 1}),
         (
