@@ -137,7 +137,7 @@ class BlockModule(L.LightningModule):
             self._seed_batch(first + index)
             output, loss, mixed = self._loss_of(batch)
             losses.append(loss.detach())
-            loss, of_batch = self._of_all_devices(loss, mixed)
+            loss, of_batch = self._of_all_devices(loss, output, mixed)
             if self._learn(loss, first + index):
                 steps[self.trainer.global_step] = index
             of_batches.append(of_batch)
@@ -152,12 +152,12 @@ class BlockModule(L.LightningModule):
     def counted(self, loss: Tensor, batch: Batch) -> tuple[Tensor, float]:
         """The mean loss () of a batch, and its weight in a mean over batches."""
 
-    def _of_all_devices(self, loss: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _of_all_devices(self, loss: Tensor, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """The loss () to back-propagate here, and that of the whole batch, of which this device has a share."""
         if self.share.devices == 1:
             return loss, loss.detach()
         adds_up = getattr(self.loss, "reduction", "mean") == "sum"
-        return reduction.of_whole_batch(loss, *self.counted(loss.detach(), batch), adds_up)
+        return reduction.of_whole_batch(loss, outputs, *self.counted(loss.detach(), batch), adds_up)
 
     def _loss_of(self, batch: Batch) -> tuple[Tensor, Tensor, Batch]:
         try:

@@ -26,7 +26,7 @@ def choose_threads(built: Built, most: int | None = None) -> Built:
         return built
     block = next(iter(built.data.loader("train")))
     batch = tuple(part[: built.data.batch_size] for part in block)
-    number = fastest(built.task_module, batch, most or (os.cpu_count() or 1) // count(built.experiment))
+    number = fastest(built.task_module, batch, most or max(1, (os.cpu_count() or 1) // count(built.experiment)))
     torch.set_num_threads(number)
     return dataclasses.replace(built, experiment=dataclasses.replace(built.experiment, threads=number))
 

@@ -171,6 +171,14 @@ class TestLossOfAnEpoch:
         module = ClassificationModule(3, majority=0, **task(loss))
         assert scores(module, logits, (y, y), size)["loss"] == pytest.approx(float(loss(logits, y)), rel=1e-5)
 
+    def test_a_batch_of_ignored_targets_does_not_count_in_an_epoch(self) -> None:
+        """Its loss is 0 / 0."""
+        loss = nn.CrossEntropyLoss(ignore_index=2)
+        logits, y = torch.randn(SAMPLES, 3), torch.randint(2, (SAMPLES,))
+        y[:7] = 2
+        module = ClassificationModule(3, majority=0, **task(loss))
+        assert scores(module, logits, (y, y), 7)["loss"] == pytest.approx(float(loss(logits, y)), rel=1e-5)
+
     @pytest.mark.parametrize("size", [1, 7, 16, SAMPLES])
     def test_a_sum_is_said_per_sample(self, size: int) -> None:
         logits, y = torch.randn(SAMPLES, 3), torch.randint(3, (SAMPLES,))

@@ -46,3 +46,9 @@ def test_channels_last_gives_the_same_outputs_from_weights_laid_out_otherwise() 
     assert convolution.weight.is_contiguous(memory_format=torch.channels_last)
     x, _ = next(iter(usual.data.loader("val")))
     torch.testing.assert_close(last.module.eval()(x), usual.module.eval()(x))
+
+
+def test_auto_is_one_thread_where_there_are_more_devices_than_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As two GPUs on a machine whose container has one processor."""
+    monkeypatch.setattr("lab.training.threads.count", lambda _: 2 * (os.cpu_count() or 1))
+    assert choose_threads(building.build(load("mlp", ["threads=auto"]))).experiment.threads == 1

@@ -93,7 +93,8 @@ class EpochScores:
         weights = torch.tensor(self._weights, dtype=torch.float64)
         losses = torch.stack(self._losses).double().cpu()
         counts = torch.tensor([self._samples, self._undefined], dtype=torch.float64)
-        sums = torch.stack([(losses * weights).sum(), weights.sum(), *counts])
+        counted = losses[weights != 0] * weights[weights != 0]  # without weight a loss may be NaN, as 0 / 0
+        sums = torch.stack([counted.sum(), weights.sum(), *counts])
         loss, weight, samples, undefined = reduction.summed(sums)
         values = {"loss": float(loss / weight)}
         self.samples = int(samples)

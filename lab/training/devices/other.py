@@ -10,6 +10,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import torch.distributed as dist
+
 from lab.config.experiment import parse
 from lab.errors import described, place_of
 from lab.training.building import Built
@@ -35,8 +37,14 @@ def main() -> None:
             _train_along(task, channel)
         except BaseException as error:  # the run says it
             with contextlib.suppress(BrokenPipeError):
-                print(json.dumps({"failed": f"failed: {described(error)}{place_of(error)}"}), file=channel, flush=True)
+                failed = {"failed": f"failed: {described(error)}{place_of(error)}", "follows": _follows(error)}
+                print(json.dumps(failed), file=channel, flush=True)
             os._exit(1)
+
+
+def _follows(error: BaseException) -> bool:
+    """Whether another process has ended: torch says it as gloo and nccl do."""
+    return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error).lower())
 
 
 def _end_with_the_run(parent: int) -> None:

@@ -7,12 +7,16 @@ alone. They meet by a file of this user, and talk over the loopback interface.
 import contextlib
 import json
 import os
+import queue
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,12 +24,29 @@ from typing import Any
 import torch.distributed as dist
 
 from lab.errors import LabError, TrainingFailed, place_of
+from lab.modules import reduction
 from lab.training.building import Built
 from lab.training.devices import strategy
 
-MEETING = timedelta(minutes=1)
+PREPARATION = timedelta(minutes=10)  # for another process to build the experiment, data included
+MEETING = timedelta(minutes=1)  # for the others, which have built it, to come together
+ANSWER = timedelta(minutes=10)  # from all devices, while they train: nccl's default
+SECONDS_BETWEEN = 0.05  # two looks at who is there
 SECONDS_TO_END = 5.0  # for a process that has failed, or is told to end
 INTERFACES = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How a process ended; whether that `follows` from the end of another one."""
+
+    why: str
+    follows: bool
+
+
+def cause(failures: Sequence[Failure]) -> str:
+    """The one from which the others follow; "" where there is none."""
+    return min(failures, key=lambda failure: failure.follows).why if failures else ""
 
 
 class Other:
@@ -43,6 +64,10 @@ class Other:
                 text=True,
                 start_new_session=True,  # Ctrl-C is for this process
             )
+        self._failed: Failure | None = None
+        self._messages: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         assert self._process.stdin
         with contextlib.suppress(BrokenPipeError):  # it says why
             self._process.stdin.write(f"{json.dumps({**task, 'rank': number})}\n")
@@ -50,22 +75,32 @@ class Other:
 
     def prepared(self) -> list[str]:
         """The fingerprints of its data, once it has built the experiment; raises LabError where it ended instead."""
-        said = self._said()
+        try:
+            said = self._said(PREPARATION.total_seconds())
+        except queue.Empty:
+            minutes = PREPARATION.total_seconds() / 60
+            raise LabError(
+                f"trainer.devices: the process of device {self.number} has not built the experiment within "
+                f"{minutes:g} minutes; use 1"
+            ) from None
         if "data" not in said:
             raise LabError(f"trainer.devices: {self._described(said)}")
         return list(said["data"])
 
-    def failure(self) -> str:
-        """How it ended, where it has failed, or does within a moment; else ""."""
+    def failure(self, seconds: float = SECONDS_TO_END) -> Failure | None:
+        """How it ended, where it has failed, or does within a moment."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            if self._process.wait(SECONDS_TO_END):
-                return self._described(self._said())
-        return ""
+            if self._failed is None and self._process.wait(seconds):
+                try:
+                    said = self._said(SECONDS_TO_END)
+                except queue.Empty:  # a process of its loader holds the pipe open
+                    said = {}
+                self._failed = Failure(self._described(said), bool(said.get("follows")))
+        return self._failed
 
     def close(self) -> None:
         """End it, if it has not ended."""
         assert self._process.stdin
-        assert self._process.stdout
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         try:
@@ -73,12 +108,21 @@ class Other:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process.stdout.close()
+        self._reader.join(SECONDS_TO_END)  # processes of a loader may hold the pipe open for a moment
 
-    def _said(self) -> dict[str, Any]:
+    def _read(self) -> None:
+        """Note what it says; other lines are those of what it imports."""
         assert self._process.stdout
-        line = self._process.stdout.readline()
-        return json.loads(line) if line else {}
+        with self._process.stdout as lines:
+            for line in lines:
+                with contextlib.suppress(ValueError):
+                    if isinstance(said := json.loads(line), dict):
+                        self._messages.put(said)
+        self._messages.put({})
+
+    def _said(self, seconds: float) -> dict[str, Any]:
+        """Its next message, empty once it has ended; raises queue.Empty after so many seconds."""
+        return self._messages.get(timeout=seconds)
 
     def _described(self, said: dict[str, Any]) -> str:
         code = self._process.wait()
@@ -101,16 +145,24 @@ class Devices:
         if not self._others:
             yield
             return
-        with joined(self._folder, 0, len(self._others) + 1, self._backend):
-            try:
+        try:
+            with joined(self._folder, 0, len(self._others) + 1, self._backend, self._check):
                 yield
-            except RuntimeError as error:  # what it raises that waits for a process which is no more
-                if not place_of(error) and (why := self._failure()):
-                    raise TrainingFailed(why) from error
-                raise
+        except RuntimeError as error:  # what it raises that waits for a process which is no more
+            if not place_of(error) and (why := self._failure()):
+                raise TrainingFailed(why) from error
+            raise
+
+    def _check(self) -> None:
+        """Raise TrainingFailed where another process has ended."""
+        if any(other.failure(0) for other in self._others):
+            raise TrainingFailed(self._failure())
 
     def _failure(self) -> str:
-        return next((why for other in self._others if (why := other.failure())), "")
+        """Why the processes end: the failure from which the others follow; "" where none has failed."""
+        until = time.monotonic() + SECONDS_TO_END
+        found = [other.failure(max(0.0, until - time.monotonic())) for other in self._others]
+        return cause([failure for failure in found if failure])
 
 
 @contextlib.contextmanager
@@ -130,9 +182,10 @@ def started(built: Built, checkpoint: Path | None) -> Iterator[Devices]:
             "folder": name,
             "checkpoint": str(checkpoint.resolve()) if checkpoint else None,
         }
-        others = [Other(rank, task, folder) for rank in range(1, number)]
-        for other in others:
-            stack.callback(other.close)
+        others: list[Other] = []
+        for rank in range(1, number):
+            others.append(Other(rank, task, folder))
+            stack.callback(others[-1].close)
         for other in others:
             if other.prepared() != fingerprints(built):
                 raise LabError("data: reads other samples in another process; it must depend on its settings alone")
@@ -145,18 +198,46 @@ def fingerprints(built: Built) -> list[str]:
 
 
 @contextlib.contextmanager
-def joined(folder: Path, rank: int, devices: int, backend: str) -> Iterator[None]:
-    """Be one of the devices that train together."""
+def joined(
+    folder: Path, rank: int, devices: int, backend: str, check: Callable[[], None] | None = None
+) -> Iterator[None]:
+    """Be one of the devices that train together.
+
+    `check` is called while the first one waits for the others; raises TrainingFailed where one does not come.
+    """
     loopback = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "")
     named = [name for name in INTERFACES if loopback and name not in os.environ]
     os.environ.update(dict.fromkeys(named, loopback))
     try:
         store = dist.FileStore(str(folder / "meeting"), devices)
-        store.set_timeout(MEETING)
-        dist.init_process_group(backend, store=store, rank=rank, world_size=devices)
-        yield
+        _meet(store, rank, devices, check)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=devices, timeout=ANSWER)
+        try:
+            with reduction.together():
+                yield
+        finally:
+            dist.destroy_process_group()
     finally:
         for name in named:
             os.environ.pop(name, None)
-        if dist.is_initialized():
-            dist.destroy_process_group()
+
+
+def _meet(store: dist.Store, rank: int, devices: int, check: Callable[[], None] | None) -> None:
+    """Wait for the others: a backend would wait for one that has died as long as for any answer.
+
+    They answer the first device, and may die before it comes; they end with it, and wait for it without limit.
+    """
+    if rank:
+        while not store.check(["come"]):
+            time.sleep(SECONDS_BETWEEN)
+        store.set(str(rank), "here")
+        return
+    store.set("come", "")
+    seconds = MEETING.total_seconds()
+    until = time.monotonic() + seconds
+    while missing := [number for number in range(1, devices) if not store.check([str(number)])]:
+        if check:
+            check()
+        if time.monotonic() > until:
+            raise TrainingFailed(f"the process of device {missing[0]} does not answer for {seconds:g} seconds")
+        time.sleep(SECONDS_BETWEEN)

@@ -8,16 +8,19 @@ import lightning as L
 import torch
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.strategies import DDPStrategy
+from torch import Tensor
 
 from lab.config.experiment import Experiment
 from lab.data.base import SPLITS
-from lab.data.loaders import SeededLoader
+from lab.data.loaders import Batch, SeededLoader
 from lab.data.shares import Share
 from lab.errors import LabError
+from lab.modules.tasks.task import TaskModule
 from lab.training.building import Built
 from lab.training.own_modules.lightning_internals import states_of_one_device
 
 LEAST = 2  # samples of a batch on a device: batch norm cannot be trained on one
+ROUNDING = 1e-4  # relative, between the loss of a batch and the mean over its parts
 MANY_TRAININGS = "studies, comparisons and folds train each on one device; several at once with --workers 2"
 
 
@@ -112,6 +115,11 @@ def check(built: Built) -> None:
         return
     if not torch.distributed.is_available():
         raise LabError(f"trainer.devices: this build of torch cannot train on {devices} devices; use 1")
+    if torch.distributed.is_initialized():
+        raise LabError(
+            "trainer.devices: this program has a process group of its own (torch.distributed); use 1, or start the run "
+            "by `lab run`"
+        )
     if experiment.module is not None:
         raise LabError(
             f"trainer.devices: a module of your own trains on one device, since the lab cannot weigh the parts of a "
@@ -163,6 +171,35 @@ def check_gradients(built: Built, gradients: Mapping[str, float | None]) -> None
         raise LabError(
             f"trainer.devices: {missing} gets no gradient, for which several devices would wait; freeze it, or use 1"
         )
+
+
+def check_loss(built: Built, outputs: Tensor, batch: Batch) -> None:
+    """Raise LabError where the loss of a batch is not the weighted mean of those of its parts.
+
+    `outputs` (B, ...) are those of the whole batch: what a network makes of a part alone does not count here.
+    """
+    devices, module = count(built.experiment), built.task_module
+    if devices == 1:
+        return
+    with torch.no_grad():
+        whole, again = (float(_counted(module, outputs, batch)[0]) for _ in range(2))
+        number = max(1, min(devices, len(outputs) // LEAST))  # on a GPU it is a share already
+        parts = zip(*(part.tensor_split(number) for part in (outputs, *batch)), strict=True)
+        of_parts = [_counted(module, part[0], part[1:]) for part in parts]
+    counted = [(float(loss), weight) for loss, weight in of_parts if weight]
+    if not counted:
+        return
+    mean = sum(loss * weight for loss, weight in counted) / sum(weight for _, weight in counted)
+    allowed = max(ROUNDING, 8 * torch.finfo(outputs.dtype).eps) * max(abs(loss) for loss in (whole, *dict(counted)))
+    if abs(mean - whole) > allowed >= abs(again - whole):  # one with random numbers is never twice the same
+        raise LabError(
+            f"loss: {type(module.loss).__name__} is {whole:.6g} for a batch, but {mean:.6g} as the mean over its parts "
+            f"on {devices} devices; use trainer.devices=1, or a mean over samples"
+        )
+
+
+def _counted(module: TaskModule, outputs: Tensor, batch: Batch) -> tuple[Tensor, float]:
+    return module.counted(module.loss_of(outputs, batch), batch)
 
 
 def described(trainer: L.Trainer) -> str:

@@ -16,6 +16,7 @@ from lab.data.sequences.buckets import sequences_of
 from lab.data.shares import WHOLE, Share
 from lab.data.sizes import Sizes
 from lab.errors import LabError, described, place_of
+from lab.modules import reduction
 from lab.modules.tasks.task import TaskModule
 
 # What to do about messages of torch that do not say it.
@@ -156,6 +157,7 @@ def check_metrics(experiment: Experiment, data: DataModule, module: TaskModule) 
     for name, metric in module.own_metrics().items():
         if not name.isidentifier() or name == "loss" or name in taken:
             raise LabError(f"metrics.{name}: is taken by a metric of the task, or is no valid name; choose another")
+        reduction.only_together(metric)
         try:
             metric.update(scored["preds"], scored["target"])
             float(metric.compute())

@@ -86,6 +86,8 @@ def _rehearse(built: Built, full: Batch, rest: Batch | None) -> Rehearsal:
     network = built.in_training_mode().architecture
     activations = _check_memory(built, network, full)
     outputs, loss = _loss(built, network, full)
+    with as_a_line("loss", type(built.task_module.loss).__name__, "for a part of a batch"):
+        devices.check_loss(built, outputs, full)
     if rest is not None:
         _loss(built, network, rest, f" for the last batch of an epoch, of {len(rest[1])} samples")
     unset = _check_metrics(built, network, full)

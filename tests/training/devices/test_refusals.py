@@ -1,5 +1,6 @@
 """What cannot be trained on several devices is one line, before anything is recorded or started."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,13 @@ class Loose(Metric):
 
     def compute(self) -> Tensor:
         return self.seen
+
+class Dice(nn.Module):
+    """A quotient of sums over the batch: no mean over samples."""
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        found, there = logits.softmax(1), nn.functional.one_hot(target, 10)
+        return 1 - (2 * (found * there).sum(0) / (found + there).sum(0)).mean()
 '''
 
 
@@ -79,6 +87,21 @@ def test_parts_of_ones_own_that_several_devices_cannot_share_are_refused(tiny: s
         "metrics={loose: {kind: two_devices:Loose}}"
     )
     assert "trainer.devices: unused.weight gets no gradient" in refusal("model={kind: two_devices:Unused}")
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "{kind: 'torch.nn:CrossEntropyLoss', reduction: sum}",
+        "{kind: 'torch.nn:CrossEntropyLoss', ignore_index: 3}",
+        "{kind: cross_entropy, class_weights: balanced}",
+    ],
+)
+def test_a_loss_that_is_no_mean_over_samples_is_refused(tiny: str, workplace: Path, loss: str) -> None:
+    (workplace / "two_devices.py").write_text(OWN)
+    line = refusal("loss={kind: two_devices:Dice}")
+    assert re.match(r"loss: Dice is 0\.\d+ for a batch, but 0\.\d+ as the mean over its parts on 2 devices; use", line)
+    whole_batch.rehearse(build(load(tiny, [*TWO, "data.batch_size=101", f"loss={loss}"])))
 
 
 OWN_MODULE = """

@@ -34,6 +34,15 @@ VALUES = (
     *("data={kind: diabetes, batch_size: 30}", "loss.kind=l1", "scheduler.kind=plateau", "trainer.average=ema"),
     *("trainer.accumulate_grad_batches=3", "trainer.gradient_clip_val=1"),
 )
+# Only three of ten classes count, so that some halves of a batch have no weight: their loss is 0 / 0.
+RARE = ("data={kind: digits, batch_size: 24}", "loss={kind: 'rare:Rare'}")
+RARE_LOSS = """
+import torch
+
+class Rare(torch.nn.CrossEntropyLoss):
+    def __init__(self) -> None:
+        super().__init__(torch.tensor([1.0, 1.0, 1.0, *[0.0] * 7]))
+"""
 
 
 def metrics_of(result: training.Result) -> dict[str, list[float]]:
@@ -44,9 +53,12 @@ def metrics_of(result: training.Result) -> dict[str, list[float]]:
     return {name: [m.value for m in stored.client.get_metric_history(stored.id, name)] for name in names}
 
 
-@pytest.mark.parametrize("settings", [CLASSES, VALUES])
-def test_two_devices_train_as_one_does_with_the_same_batch_size(tiny: str, settings: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("settings", [CLASSES, VALUES, RARE])
+def test_two_devices_train_as_one_does_with_the_same_batch_size(
+    tiny: str, workplace: Path, settings: tuple[str, ...]
+) -> None:
     """Each takes half of every batch: data.batch_size is that of one optimizer step, over all devices."""
+    (workplace / "rare.py").write_text(RARE_LOSS)
     one = metrics_of(training.run(load(tiny, [*ONE, *settings])))
     two = training.run(load(tiny, [*TWO, *settings]))
     assert two.device == "2 × cpu"
