@@ -42,6 +42,8 @@ OTHERS = {
     "lab/tracking/writing/journal.py",
     "lab/tracking/writing/sender.py",
     "lab/tracking/writing/tracker.py",
+    "lab/training/devices/other.py",  # texts, to the process of the run
+    "lab/training/devices/processes.py",  # settings, to the processes of other devices
     "lab/training/records.py",
 }
 

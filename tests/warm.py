@@ -126,7 +126,8 @@ def _call(
 def _lab(arguments: tuple[str, ...]) -> None:
     from lab.cli import main
 
-    main.main(list(arguments))
+    sys.argv = ["lab", *arguments]
+    main.main()
 
 
 def _send(folder: Path) -> None:

@@ -12,7 +12,7 @@ from lab.comparisons.statistics.design import Design, Verdict
 from lab.comparisons.time_limit import TimeLimit
 from lab.errors import TrainingFailed
 from lab.parallel.child_runs import ChildRun, ParentRun
-from lab.parallel.jobs import Job, Outcome
+from lab.parallel.jobs import Job, Outcome, prepared_data
 from lab.parallel.workers import Workers, run_jobs
 
 EXTRAS = ("seconds_per_epoch", "gradient_ratio")  # their means over the epochs are stored with the score
@@ -52,6 +52,7 @@ class Replicates:
         self.parent = parent
         self._on_progress = on_progress
         self._limit = limit
+        self._data = {arm: prepared_data(comparison.on_fold(arm)).fingerprint for arm in comparison.arms}
         self._losses: dict[str, tuple[int, list[float | None]]] = {}  # number and epochs of each arm's first training
         self._running: dict[int, _Replicate] = {}
         self._number = 0
@@ -98,7 +99,7 @@ class Replicates:
         experiment = self.comparison.replicate(arm, number)
         fold = "" if experiment.fold is None else f", fold {experiment.fold}"
         name = f"{arm}, seed {experiment.seed}{fold}"
-        child = self.parent.start_child(experiment, name, "replicate", arm=arm)
+        child = self.parent.start_child(experiment, name, "replicate", self._data[arm], arm=arm)
         self._number += 1
         self._running[self._number] = _Replicate(arm, number, child, time.monotonic())
         test = self.comparison.on == "test" and self.comparison.metric != "seconds_per_epoch"

@@ -155,6 +155,7 @@ def _run(
         "lab.experiment": control.name,
         "lab.question": comparison.question,
         "lab.comparison": name,
+        "data.fingerprint": prepared_data(comparison.on_fold(comparison.control)).fingerprint,
         **directions.as_tag(known),
     }
     rises = known[comparison.metric]

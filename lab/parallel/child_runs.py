@@ -67,10 +67,12 @@ class ParentRun:
     tags: Mapping[str, str]
     directions: Mapping[str, bool]
 
-    def start_child(self, experiment: Experiment, name: str, kind: str, **tags: str) -> ChildRun:
-        """Start the record of a training."""
+    def start_child(
+        self, experiment: Experiment, name: str, kind: str, data: str | None = None, **tags: str
+    ) -> ChildRun:
+        """Start the record of a training; `data` is the fingerprint of its data, by default that in `tags`."""
         tracker = self.outbox.tracker(parent=self.id)
-        own = {f"lab.{tag}": value for tag, value in tags.items()}
+        own = {f"lab.{tag}": value for tag, value in tags.items()} | ({"data.fingerprint": data} if data else {})
         tracker.start(experiment.name, name, experiment.settings(), {**self.tags, "lab.kind": kind, **own})
         return ChildRun(tracker, best_by(experiment.checkpoints["monitor"], self.directions))
 

@@ -86,7 +86,7 @@ def test_a_password_is_not_hashed_anew_for_every_request(served: Team) -> None:
     hashing, before = time.process_time() - began, served.cpu_seconds()
     for _ in range(requests):
         assert ask(served, basic_auth(*ADMIN.values())) == 200
-    assert served.cpu_seconds() - before < hashing / 2
+    assert served.cpu_seconds() - before < 0.8 * hashing  # else it is more than the hashing alone
 
 
 def test_a_stranger_and_a_foreign_name_are_refused(served: Team) -> None:

@@ -95,7 +95,6 @@ def test_a_study_and_a_comparison_of_two_people_at_once(fresh: Path, tmp_path_fa
         assert seen["mlflow.source.git.commit"] == commit
         assert seen["machine.host"] == os.uname().nodename
         assert ADA["MLFLOW_TRACKING_PASSWORD"] not in str(run.to_dictionary())
-    for run in (study, *trials):
         assert [each.dataset.name for each in run.inputs.dataset_inputs], run.data.tags["lab.kind"]
     assert not [tag for tag in experiment.tags if tag.startswith("lab.driver")]
     assert not list(store.journals().glob("[!.]*"))

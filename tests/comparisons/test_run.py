@@ -50,6 +50,27 @@ def test_verdicts_and_replicates_are_recorded(tiny: str) -> None:
     assert "fast is better than slow by" in page
 
 
+def test_the_runs_of_a_comparison_know_their_data(tiny: str, workplace: Path) -> None:
+    for name, slope in (("a", 2), ("b", 3)):
+        rows = [f"{n * n / 7:.2f},{slope * n}\n" for n in range(60)]
+        (workplace / f"{name}.csv").write_text("".join(["x,y\n", *rows]))
+    data = {"data": {"kind": "table", "target": "y", "batch_size": 16}}
+    compare({"a": data | {"data.path": "a.csv"}, "b": data | {"data.path": "b.csv"}}, metric="mae", seeds="3..3")
+    (parent,) = children("comparison")
+    replicates = children("replicate")
+    used = {(run.data.tags.get("lab.arm"), *dataset_of(run)) for run in [parent, *replicates]}
+    ((name_a, hash_a),) = {each[1:] for each in used if each[0] == "a"}
+    ((name_b, hash_b),) = {each[1:] for each in used if each[0] == "b"}
+    assert (name_a, name_b) == ("a", "b")
+    assert hash_a != hash_b
+    assert dataset_of(parent) == (name_a, hash_a)  # the control's, whose settings it has
+
+
+def dataset_of(run: Any) -> tuple[str, str]:
+    (used,) = run.inputs.dataset_inputs
+    return used.dataset.name, used.dataset.digest
+
+
 def test_arms_are_paired_by_seed(tiny: str) -> None:
     arms = {"one": {"model.hidden": 16}, "two": {"model.hidden": 17}}
     result = compare(arms, seeds="3..3")

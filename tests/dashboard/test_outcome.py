@@ -165,7 +165,7 @@ def test_an_array_of_objects_is_not_unpickled() -> None:
     packed = io.BytesIO()
     np.savez(packed, true=np.array([{}], dtype=object))
     with pytest.raises(ValueError, match="allow_pickle"):
-        reads._arrays(packed.getvalue())
+        reads.arrays(packed.getvalue())
 
 
 def test_compare_shows_the_difference_of_two_matrices(filled: object) -> None:

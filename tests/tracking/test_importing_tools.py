@@ -56,11 +56,16 @@ AIM = """
         run[name] = value
     before = time.time()
     for number, loss in enumerate(LOSSES):
-        run.track(loss, name="loss", step=10 * number, context={"subset": "train"})
+        run.track(loss, name="loss", step=10 * number, epoch=number, context={"subset": "train"})
     run.track(0.75, name="f1", step=30, context={"subset": "val"})
+    run.track(0.5, name="__system__cpu")
     run.track(Text("text"), name="note", step=30)
     after = time.time()
     run.close()
+    second = Run(repo=".", system_tracking_interval=None, capture_terminal_logs=False)
+    second.name = "second"
+    second.track(1.0, name="loss", step=0)
+    second.close()
     print(json.dumps([before, after]))
 """
 TRACKIO = """
@@ -161,7 +166,8 @@ def test_aims_repositories_come_back_equal_and_stay_as_they_are(workplace: Path)
     check(runs["first"], "aim")
     check_times(runs["first"], between)
     assert runs["first"].run.data.tags["mlflow.note.content"] == "A first try."
-    assert "without note" in runs["first"].line
+    assert runs["first"].line.endswith(", without epochs, note, system metrics")
+    assert "without" not in runs["second"].line
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 

@@ -22,9 +22,11 @@ def main() -> None:
 
 
 def _content(run: Any) -> dict[str, Any]:
-    metrics = [each for each in run.metrics() if not each.name.startswith(SYSTEM)]
+    every = list(run.metrics())
+    metrics = [each for each in every if not each.name.startswith(SYSTEM)]
     kinds = run.collect_sequence_info(OTHERS)
     others = {each["name"] for kind in kinds.values() for each in kind if not each["name"].startswith(SYSTEM)}
+    others |= {"system metrics"} if len(metrics) < len(every) else set()
     settings = run.get(..., {}) or {}
     return {
         "name": run.name or run.hash,
@@ -39,11 +41,12 @@ def _content(run: Any) -> dict[str, Any]:
 
 
 def _metric(metric: Any) -> dict[str, Any]:
-    steps, (values, _, times) = metric.data.items_list()
+    steps, (values, epochs, times) = metric.data.items_list()
     return {
         "name": metric.name,
         "context": metric.context.to_dict(),
         "steps": list(steps),
+        "epochs": not all(map(math.isnan, epochs)),  # whether it has some: NaN stands for none
         "times": list(times),
         "values": [_json(value) for value in values],
     }

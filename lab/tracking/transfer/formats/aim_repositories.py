@@ -42,6 +42,8 @@ def read(repository: Path) -> list[Foreign]:
 def _run(repository: Path, content: Mapping[str, Any]) -> Foreign:
     values: list[Value] = []
     others = set(content["others"])
+    if any(metric["epochs"] for metric in content["metrics"]):
+        others.add("epochs")
     for metric in content["metrics"]:
         name = _name(metric["name"], metric["context"])
         rows = zip(metric["steps"], metric["times"], metric["values"], strict=True)
