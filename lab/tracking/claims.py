@@ -1,41 +1,52 @@
 """A claim in a store that several folders share: one driver at a time for a comparison or a cross-validation.
 
 A claim is a tag of the MLflow experiment, since that is what every store offers. It counts while the driver's own run
-is running and its sender reports; before there is that run, while the claim is young. Nobody who reads a claim of
-another driver drives, and each claims before it reads: of two that claim at once at least one sees the other's. Where
-neither drives yet, the one whose tag is later goes.
+is running and its sender reports; before there is that run, while the claim is young. Clocks of machines differ: a
+driver that looks silent is dead only if it does not report while we wait. Nobody who reads a claim of another driver
+drives, and each claims before it reads: of two that claim at once at least one sees the other's. Where neither drives
+yet, the one whose tag is later goes.
 """
 
 import json
 import platform
+import sys
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError, described, see
+from lab.errors import LabError, abbreviated, described, printable, redacted, see, without_password
 from lab.tracking import experiments, server, store
+from lab.tracking.writing.sender import HEARTBEAT_SECONDS
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 TAG = "lab.driver"  # and the name of what is driven, and a part of its own for each driver
-SILENT_SECONDS = 300  # without a report; clocks of machines may differ
+SILENT_SECONDS = 300  # without a report, by our clock: then the driver looks silent
+WAIT_SECONDS = 2 * HEARTBEAT_SECONDS  # for the next report of a driver that looks silent
 CONTEST_SECONDS = 20.0  # for which the earlier name waits until the other has gone
 POLL_SECONDS = 0.2
+LONGEST_REASON = 200  # characters
 
 
 @dataclass(frozen=True)
 class Claim:
-    """Who drives, or wants to, and by which run: `journal` is its tracker's id; `time` in milliseconds since 1970."""
+    """Who drives, or wants to, and by which run: `journal` is its tracker's id.
+
+    `store` is the id of the folder `mlruns/`; `time` is when it was claimed and `ended` when that run ended in an
+    earlier session, if it did, in milliseconds since 1970.
+    """
 
     who: str
     journal: str
     host: str
     folder: str
+    store: str
     time: int
+    ended: int | None = None
     drives: bool = False  # no other claim was there
 
 
@@ -43,29 +54,46 @@ class Claim:
 def claimed(experiment: str, name: str, who: str, journal: str) -> Iterator[None]:
     """Hold the claim to drive `name` in the store; raises LabError where another driver holds it.
 
-    The caller holds the lock of this folder. A local store needs no claim, and a server that is away takes none.
+    The caller holds the lock of this folder. A local store needs no claim. A store that is away takes none, which a
+    line says: it costs no run.
     """
     uri = store.tracking_uri()
-    if store.is_local() or (uri.startswith("http") and server.check(uri)):
+    if store.is_local():
         yield
         return
-    claim = Claim(who, journal, platform.node(), str(store.root()), round(time.time() * 1000))
-    contest = _entered(uri, experiment, name, claim)
+    contest = _entered(uri, experiment, name, who, journal)
     try:
         yield
     finally:
-        contest.leave()
+        if contest:
+            contest.leave()
 
 
-def _entered(uri: str, experiment: str, name: str, claim: Claim) -> "_Contest":
+def _entered(uri: str, experiment: str, name: str, who: str, journal: str) -> "_Contest | None":
     from mlflow.exceptions import MlflowException
 
+    silence = server.check(uri) if uri.startswith("http") else ""
     try:
-        contest = _Contest(store.client(), experiment, name)
-        contest.enter(claim)
+        if not silence:
+            contest = _Contest(store.client(), experiment, name)
+            contest.enter(who, journal)
+            return contest
     except MlflowException as error:
-        raise server.failure(uri, described(error)) from None
-    return contest
+        silence = abbreviated(printable(redacted(described(error))), LONGEST_REASON)
+    print(
+        f"lab: {name} is not claimed, since the store {without_password(uri)} does not answer ({silence}); see to it "
+        "that nobody runs it in another folder meanwhile",
+        file=sys.stderr,
+    )
+    return None
+
+
+@dataclass(frozen=True)
+class _Signs:
+    """What the store has of a driver's run: when it ended, and when its sender last reported; ms since 1970."""
+
+    ended: int | None
+    heartbeat: int
 
 
 class _Contest:
@@ -78,11 +106,14 @@ class _Contest:
         self._prefix = f"{TAG}.{name}."
         self._tag = f"{self._prefix}{uuid.uuid4().hex}"
 
-    def enter(self, claim: Claim) -> None:
-        """Put in the claim, and return once it is the only one; raises LabError where another driver drives."""
+    def enter(self, who: str, journal: str) -> None:
+        """Put in a claim, and return once it is the only one; raises LabError where another driver drives."""
+        now, ended = round(time.time() * 1000), self._signs(journal).ended
+        claim = Claim(who, journal, platform.node(), str(store.root()), store.folder_id(), now, ended)
         self._put(claim)
         try:
-            self._win(claim)
+            self._remove_dead(claim)
+            self._win()
             self._put(replace(claim, drives=True))
         except BaseException:
             self.leave()
@@ -91,9 +122,9 @@ class _Contest:
     def _put(self, claim: Claim) -> None:
         self._client.set_experiment_tag(self._experiment, self._tag, json.dumps(asdict(claim)))
 
-    def _win(self, claim: Claim) -> None:
+    def _win(self) -> None:
         deadline = time.monotonic() + CONTEST_SECONDS
-        while others := self._others(claim):
+        while others := self._others():
             ahead = [claim for tag, claim in others.items() if claim.drives or tag < self._tag]
             if ahead or time.monotonic() >= deadline:
                 who = next(iter(ahead or others.values())).who
@@ -101,26 +132,49 @@ class _Contest:
                 raise LabError(f"{busy}{see('already-running')}")
             time.sleep(POLL_SECONDS)
 
-    def _others(self, own: Claim) -> dict[str, Claim]:
-        """The claims of other drivers that live, by tag; those of dead ones are removed."""
+    def _others(self) -> dict[str, Claim]:
+        """The claims of other drivers, by tag; raises LabError for one that cannot be read."""
         tags = self._client.get_experiment(self._experiment).tags
-        found = {tag: Claim(**json.loads(text)) for tag, text in tags.items() if tag.startswith(self._prefix)}
-        del found[self._tag]
-        for tag in [tag for tag, claim in found.items() if not self._lives(claim, own)]:
-            del found[tag]
-            self._remove(tag)
-        return found
+        return {
+            tag: self._read(tag, text)
+            for tag, text in tags.items()
+            if tag.startswith(self._prefix) and tag != self._tag
+        }
 
-    def _lives(self, claim: Claim, own: Claim) -> bool:
-        if (claim.host, claim.folder) == (own.host, own.folder):
-            return False  # this process holds the lock of that folder
-        since = claim.time
-        for run in self._client.search_runs([self._experiment], f"tags.`{store.JOURNAL_TAG}` = '{claim.journal}'"):
-            if run.info.status == "RUNNING":
-                since = max(since, int(run.data.tags.get(store.HEARTBEAT_TAG, 0)))
-            elif (run.info.end_time or 0) >= claim.time:  # else it is the run of an earlier session, to be continued
-                return False
-        return time.time() * 1000 - since < SILENT_SECONDS * 1000
+    def _read(self, tag: str, text: str) -> Claim:
+        """What cannot be read counts: it may be the claim of a driver of another version of the lab."""
+        try:
+            content = json.loads(text)
+            return Claim(**{each.name: content[each.name] for each in fields(Claim)})
+        except (ValueError, KeyError, TypeError):
+            delete = f"mlflow.MlflowClient().delete_experiment_tag('{self._experiment}', '{tag}')"
+            raise LabError(
+                f"{self._name} is claimed by a tag of the store that this version of the lab cannot read; where nobody "
+                f'runs it, delete that tag: .venv/bin/python -c "import mlflow; {delete}"'
+            ) from None
+
+    def _remove_dead(self, own: Claim) -> None:
+        """Remove the claims of drivers that live no more; waits for the next report of those that look silent."""
+        silent: dict[str, tuple[Claim, _Signs]] = {}
+        for tag, claim in self._others().items():
+            signs = self._signs(claim.journal)
+            if _same_place(claim, own) or signs.ended not in (None, claim.ended):
+                self._remove(tag)
+            elif _looks_silent(max(claim.time, signs.heartbeat)):
+                silent[tag] = (claim, signs)
+        if silent:
+            who = ", ".join(claim.who for claim, _ in silent.values())
+            print(printable(f"lab: waits {WAIT_SECONDS:g} s for a report of {who}, who looks silent"), file=sys.stderr)
+            time.sleep(WAIT_SECONDS)
+        for tag, (claim, before) in silent.items():
+            if self._signs(claim.journal) == before:
+                self._remove(tag)
+
+    def _signs(self, journal: str) -> _Signs:
+        runs = self._client.search_runs([self._experiment], f"tags.`{store.JOURNAL_TAG}` = '{journal}'")
+        reports = [int(run.data.tags.get(store.HEARTBEAT_TAG, 0)) for run in runs if run.info.status == "RUNNING"]
+        ends = [run.info.end_time or 0 for run in runs if run.info.status != "RUNNING"]
+        return _Signs(max(ends) if ends and not reports else None, max(reports, default=0))
 
     def leave(self) -> None:
         """Withdraw the claim; where the store is away, the end of the driver's run withdraws it."""
@@ -131,3 +185,13 @@ class _Contest:
 
         with suppress(MlflowException):  # another driver was faster, or the store is away
             self._client.delete_experiment_tag(self._experiment, tag)
+
+
+def _same_place(claim: Claim, own: Claim) -> bool:
+    """Whether a claim is of this folder, whose lock this process holds: names alone repeat among containers."""
+    return (claim.host, claim.folder, claim.store) == (own.host, own.folder, own.store)
+
+
+def _looks_silent(since: int) -> bool:
+    """By our clock, which the driver's may be ahead of, or behind."""
+    return abs(time.time() * 1000 - since) >= SILENT_SECONDS * 1000

@@ -4,6 +4,7 @@ import errno
 import os
 import shlex
 import sqlite3
+import uuid
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lab.errors import LabError, see, without_password
-from lab.files import as_folder_name, locked
+from lab.files import as_folder_name, atomic_write, locked
 from lab.tracking import server
 
 if TYPE_CHECKING:
@@ -113,6 +114,17 @@ def _local_uri() -> str:
 def root() -> Path:
     """The folder of the local store, `mlruns/` in the working directory."""
     return Path("mlruns").absolute()
+
+
+def folder_id() -> str:
+    """A random id of `mlruns/`, made when it is first asked for: host names and paths repeat among containers."""
+    path = root() / ".id"
+    root().mkdir(parents=True, exist_ok=True)
+    with locked(root() / ".lock"):
+        if not path.exists():
+            with atomic_write(path) as written:
+                written.write_text(uuid.uuid4().hex, encoding="utf-8")
+    return path.read_text(encoding="utf-8")
 
 
 def database() -> Path:

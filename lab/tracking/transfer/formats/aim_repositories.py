@@ -4,7 +4,6 @@ Aim reads runs through an index that a finished run may be missing in, and that 
 this is done to a copy, so that the repository itself stays as it is.
 """
 
-import json
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -33,16 +32,11 @@ def read(repository: Path) -> list[Foreign]:
     program = programs.find("aim")
     if program is None:
         raise LabError(f"{repository}: {MISSING}")
-    with tempfile.TemporaryDirectory() as copy:
+    with tempfile.TemporaryDirectory() as copy, programs.reading(repository, "Aim"):
         shutil.copytree(repository, Path(copy) / FOLDER)
         programs.output([program, "storage", "--repo", copy, "reindex", "--yes"], repository)
-        exported = programs.output([_python(program), aim_export.__file__, copy], repository)
-    return [_run(repository, json.loads(line)) for line in exported.splitlines()]
-
-
-def _python(program: Path) -> Path:
-    """The Python beside a program that pip installed."""
-    return program.resolve().parent / "python3"
+        exported = programs.output([*programs.python_of(program), aim_export.__file__, copy], repository)
+        return [_run(repository, content) for content in programs.objects(exported)]
 
 
 def _run(repository: Path, content: Mapping[str, Any]) -> Foreign:

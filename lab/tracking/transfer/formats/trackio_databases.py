@@ -1,13 +1,15 @@
 """Databases of trackio as runs: one SQLite file per project, read by Python's own sqlite3."""
 
 import json
+import shutil
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from lab.errors import LabError
+from lab.tracking.transfer.formats import programs
 from lab.tracking.transfer.formats.runs import (
     Foreign,
     Value,
@@ -19,39 +21,48 @@ from lab.tracking.transfer.formats.runs import (
 )
 
 COLUMNS = {"timestamp", "run_name", "step", "metrics"}  # of the table metrics
+MAGIC = b"SQLite format 3\0"  # starts every database
+BESIDE = ("-wal", "-journal")  # what SQLite has not moved into the file yet
 OWN = "_"  # starts the names of what trackio itself adds to the settings: _Username, _Created, _Group
 CREATED = "_Created"
 
 
 def is_one(path: Path) -> bool:
-    """Whether a file has trackio's table of metrics."""
-    try:
-        with closing(_open(path)) as connection:
-            return _columns(connection, "metrics") >= COLUMNS
-    except sqlite3.Error:
-        return False
+    """Whether a file has trackio's table of metrics; raises LabError for a database that is damaged."""
+    with path.open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            return False
+    with _opened(path) as connection:
+        return _columns(connection, "metrics") >= COLUMNS
 
 
 def read(path: Path) -> list[Foreign]:
     """The runs of a project, in the order in which they began; trackio stores no states: all are finished ones."""
-    with closing(_open(path)) as connection:
+    with _opened(path) as connection:
+        key = "run_id" if "run_id" in _columns(connection, "metrics") else "run_name"  # early versions had no ids
+        names = {}
+        if _columns(connection, "configs"):
+            names = dict(connection.execute(f"SELECT {key}, run_name FROM configs ORDER BY id").fetchall())
+        names |= dict(connection.execute(f"SELECT {key}, run_name FROM metrics ORDER BY id").fetchall())
+        return [_read(connection, path, key, each, name) for each, name in names.items()]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open it to read; raises LabError where it is not as expected.
+
+    SQLite adds no files beside it: one that is being written, or was when its writer was killed, is read as a copy.
+    """
+    beside = [file for ending in BESIDE if (file := path.with_name(f"{path.name}{ending}")).exists()]
+    with tempfile.TemporaryDirectory() as folder, programs.reading(path, "trackio"):
+        for file in [path, *beside] if beside else ():
+            shutil.copy(file, folder)
+        uri = (Path(folder) / path.name if beside else path.absolute()).as_uri()
         try:
-            key = "run_id" if "run_id" in _columns(connection, "metrics") else "run_name"  # early versions had no ids
-            names = {}
-            if _columns(connection, "configs"):
-                names = dict(connection.execute(f"SELECT {key}, run_name FROM configs ORDER BY id").fetchall())
-            names |= dict(connection.execute(f"SELECT {key}, run_name FROM metrics ORDER BY id").fetchall())
-            return [_read(connection, path, key, each, name) for each, name in names.items()]
-        except (sqlite3.Error, ValueError, AttributeError) as error:
-            raise LabError(
-                f"{path}: is damaged, or of a version of trackio that the lab does not know: {error}"
-            ) from None
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    """Open it to read; one that nobody writes now is taken as it is, so that SQLite adds no files beside it."""
-    is_written = path.with_name(f"{path.name}-wal").exists()
-    return sqlite3.connect(f"{path.absolute().as_uri()}?{'mode=ro' if is_written else 'immutable=1'}", uri=True)
+            with closing(sqlite3.connect(f"{uri}?{'mode=rw' if beside else 'immutable=1'}", uri=True)) as connection:
+                yield connection
+        except sqlite3.Error as error:
+            raise ValueError(error) from None
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> set[str]:

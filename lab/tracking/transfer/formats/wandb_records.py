@@ -3,7 +3,6 @@
 That command is W&B's documented reader of these files; W&B's Python API reads only from its server.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,16 +38,16 @@ def read_all(paths: Sequence[Path]) -> list[Foreign]:
 
 def _read(program: Path, path: Path) -> Foreign:
     try:
-        lines = programs.output([program, *COMMAND, path], path).splitlines()
+        printed = programs.output([program, *COMMAND, path], path)
     except LabError as error:
         raise LabError(f"{path}: {MISSING}") if "No such command" in str(error) else error from None
     run = _Run()
-    for line in lines:
-        record = json.loads(line)
-        run.add(record["type"], record.get(record["type"], {}))
-    if not run.about:
-        raise LabError(f"{path}: holds no run: W&B was ended before it wrote one; move it away")
-    return run.as_foreign(path)
+    with programs.reading(path, "W&B"):
+        for record in programs.objects(printed):
+            run.add(record["type"], record.get(record["type"], {}))
+        if run.about:
+            return run.as_foreign(path)
+    raise LabError(f"{path}: holds no run: W&B was ended before it wrote one; move it away")
 
 
 @dataclass
