@@ -60,6 +60,8 @@ def _show_counts(name: str, study: "Study") -> None:
     best = text.number(max(values) if maximize else min(values)) if values else "–"
     by_state = [f"{count} {state}" for state, count in counts.items()]
     better = "higher" if maximize else "lower"
+    with suppress(LabError):
+        best = f"{text.escape_markdown(studies.metric_of_study(store_reads.runs(), name))} {best}".lstrip()
     st.markdown(" · ".join([f"**best {best}** ({better} is better)", text.count(len(trials), "trial"), *by_state]))
     with components.showing_errors():
         _show_links(store_reads.runs(), study)

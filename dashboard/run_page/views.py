@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import components, store_reads
+from dashboard.figures.curve_math import EPOCH_SECONDS
 from dashboard.figures.curves import Line, curve_chart
 from dashboard.run_page import summary
 from dashboard.run_page.summary import recorded_metrics
@@ -23,8 +24,10 @@ PROVENANCE_TAGS = ("version.", "machine.", "git.", "data.", "mlflow.")
 def show_results(table: RunTable, run: str) -> None:
     """The metrics beside the baselines', then a chart per metric, with the curves of all splits."""
     summary.show_summary(table, run)
-    if curves := metrics_by_chart(recorded_metrics(table, run)):
-        _show_charts(table, run, curves, "step", key="curves")
+    recorded = recorded_metrics(table, run)
+    axis = "epoch" if EPOCH_SECONDS in recorded else "step"  # the steps of the lab's own records are epochs
+    if curves := metrics_by_chart(recorded):
+        _show_charts(table, run, curves, axis, key="curves")
 
 
 def show_system(table: RunTable, run: str) -> None:

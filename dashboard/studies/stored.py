@@ -82,6 +82,13 @@ def run_of_study(table: RunTable, study: str) -> str | None:
     return next(iter(tags.index[(tags["lab.kind"] == "study") & (tags["lab.study"] == study)]), None)
 
 
+def metric_of_study(table: RunTable, study: str) -> str:
+    """The metric that a study optimizes, as its run recorded it; empty where there is no such record."""
+    run = run_of_study(table, study)
+    recorded = table.tags["lab.metric"].get(run) if run and "lab.metric" in table.tags else None
+    return recorded if isinstance(recorded, str) else ""
+
+
 def searched_settings(study: "Study") -> list[str]:
     """The settings that were searched, those of most trials first."""
     counts: dict[str, int] = {}

@@ -57,6 +57,17 @@ def test_metrics_of_lightnings_loggers_are_shown_like_our_own(workplace: Path) -
     assert rows.loc["val_acc", ["at the best epoch", "last"]].tolist() == [0.2, 0.3]
 
 
+@pytest.mark.parametrize(("recorded", "axis"), [({"seconds_per_epoch": [1.0, 1.0]}, "epoch"), ({}, "step")])
+def test_the_curves_of_a_run_are_over_the_epochs_that_the_lab_counts_as_steps(
+    workplace: Path, recorded: dict[str, list[float]], axis: str
+) -> None:
+    run = make_run(store.client(), "p", "a", {}, {"val/loss": [0.3, 0.1]} | recorded)
+    charts = opened_page("run", run=run).get("plotly_chart")
+    figure = json.loads(charts[0].proto.spec)
+    assert figure["layout"]["xaxis"]["title"]["text"] == axis
+    assert len(charts) == 1 + len(recorded)
+
+
 @pytest.fixture
 def table(filled: Filled) -> RunTable:
     return open_tables().runs()

@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
-from made_runs import Filled
+from made_runs import Filled, make_run
 from pages import opened_page, texts
 
 from lab.comparisons.statistics.design import RULE
+from lab.tracking import store
 from lab.tracking.writing.outbox import Outbox
 
 
@@ -23,6 +24,18 @@ def test_studies_in_a_real_storage(filled: Filled, workplace: Path) -> None:
         app = opened_page("studies", study="mine-1", view=view)
     assert app.selectbox(key="study").value == "mine-1"
     assert "no study gone" in texts(opened_page("studies", study="gone"))
+
+
+def test_the_best_value_of_a_study_is_told_with_the_metric_that_its_run_recorded(workplace: Path) -> None:
+    import optuna
+
+    for name in ("recorded", "foreign"):
+        study = optuna.create_study(storage=f"sqlite:///{workplace}/mlruns/optuna.db", study_name=name)
+        study.tell(study.ask(), 0.25)
+    tags = {"lab.kind": "study", "lab.study": "recorded", "lab.metric": "val/rmse"}
+    make_run(store.client(), "small", "study recorded", {}, {}, tags)
+    assert "**best val/rmse 0.25** (lower is better)" in texts(opened_page("studies", study="recorded"))
+    assert "**best 0.25** (lower is better)" in texts(opened_page("studies", study="foreign"))
 
 
 def test_verdicts_show_question_findings_and_table(tiny: str) -> None:
