@@ -89,7 +89,7 @@ def _show_verdict(table: RunTable) -> None:
         for sentence in content["sentences"][: len(content["verdicts"])]:
             st.markdown(f"- {text.escape_markdown(sentence, 400)}")
         query = {"comparison": f"{content['name']} ({run[:8]})"}
-        st.page_link("app_pages/verdicts.py", label="all of it", icon=":material/balance:", query_params=query)
+        st.page_link("app_pages/verdicts.py", label="The whole verdict", icon=":material/balance:", query_params=query)
     arm, rows = next(((arm, rows) for arm, rows in content["narrowing"].items() if rows), ("", []))
     if rows:
         figure = figures.figure(arm, rows, content["control"], content["measure"], content["margin"])
