@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from contextvars import ContextVar
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -11,6 +12,7 @@ from torchmetrics import Metric
 
 from lab.modules.sample_weights import TINY
 
+M = TypeVar("M", bound=nn.Module)
 _TOGETHER = ContextVar("together", default=False)  # a program may have a process group that is not the lab's
 
 
@@ -29,11 +31,12 @@ def is_together() -> bool:
     return _TOGETHER.get()
 
 
-def only_together(metric: nn.Module) -> None:
+def only_together(metric: M) -> M:
     """Let torchmetrics put states together where devices train together; it would wherever a process group is."""
     for part in metric.modules():
         if isinstance(part, Metric):
             part.distributed_available_fn = is_together
+    return metric
 
 
 def summed(values: Tensor) -> Tensor:

@@ -73,9 +73,7 @@ class TaskModule(BlockModule):
         """New metrics: those of the task, and those of the experiment's `metrics:`, which replace one of its name."""
         of_test = self.test_metrics() if split == "test" else {}
         metrics: dict[str, Metric | MetricCollection] = {**of_test, **self.task_metrics(), **self.own_metrics()}
-        collection = MetricCollection(metrics, compute_groups=False)
-        reduction.only_together(collection)
-        return collection
+        return reduction.only_together(MetricCollection(metrics, compute_groups=False))
 
     @abstractmethod
     def scored_trivially(self, batch: Batch) -> dict[str, Tensor]:
