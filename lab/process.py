@@ -27,8 +27,7 @@ _pending: list[tuple[int, float]] = []  # the signal that is deferred, and when 
 def collect_rarely() -> None:
     """Look for garbage rarely, until a training begins: what a command imports stays.
 
-    To look for it as often as usual took a sixth of the CPU time of a short run. A process that does not train goes on
-    so: it has no tensors in cycles.
+    A process that does not train goes on so: it has no tensors in cycles.
     """
     gc.set_threshold(*RARE)
 

@@ -17,7 +17,7 @@ from shipped import PROJECT
 from lab.tracking import store
 from lab.tracking.writing import outbox
 
-gc.disable()  # until all tests are collected: what they import stays, and to look for garbage in it takes a fifth more
+gc.disable()  # until all tests are collected: what they import stays
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
