@@ -7,7 +7,6 @@ from typing import NoReturn
 
 from lab.cli import experiments, runs, services, studies
 from lab.errors import LabError, Stopped, TrainingFailed, described, did_you_mean, place_of, printable, redacted
-from lab.process import collect_rarely
 from lab.version import __version__
 
 GROUPS = (experiments, studies, runs, services)
@@ -15,8 +14,6 @@ GROUPS = (experiments, studies, runs, services)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exits with 0, 1 (failed), 2 (an error to correct) or 128 + signal number (stopped)."""
-    if arguments is None:
-        collect_rarely()
     options = _parse(arguments)
     try:
         code = options.command(options)

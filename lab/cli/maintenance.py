@@ -8,7 +8,6 @@ import time
 from importlib.metadata import version
 
 from lab.errors import LabError, without_password
-from lab.process import collect_rarely
 from lab.tracking import store
 from lab.tracking.writing import leftovers
 
@@ -90,5 +89,4 @@ def _store_answer() -> str:
 
 if __name__ == "__main__":
     os.nice(NICENESS)
-    collect_rarely()
     close_dead_runs()

@@ -18,7 +18,7 @@ from lab.errors import LabError, TrainingFailed, did_you_mean
 from lab.parallel.child_runs import ParentRun, driver_lock, recorded_status, shared_driver_lock
 from lab.parallel.jobs import prepared_data, resolution_of
 from lab.parallel.workers import Workers, open_workers
-from lab.process import stop_on_signals
+from lab.signals import stop_on_signals
 from lab.tracking import store
 from lab.tracking.reading import definitions, directions
 from lab.tracking.writing.outbox import Delivery, Outbox

@@ -15,7 +15,7 @@ from lab.errors import LabError, TrainingFailed
 from lab.parallel.child_runs import ChildRun, ParentRun, driver_lock, recorded_status, shared_driver_lock
 from lab.parallel.jobs import Job, Outcome, forget_prepared_data, prepared_data
 from lab.parallel.workers import Workers, open_workers, run_jobs
-from lab.process import stop_on_signals
+from lab.signals import stop_on_signals
 from lab.tracking import store
 from lab.tracking.reading import baselines, directions
 from lab.tracking.reading.baselines import QUICK, TRIVIAL

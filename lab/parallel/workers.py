@@ -9,7 +9,7 @@ import torch
 from lab.config.experiment import Experiment
 from lab.errors import LabError, TrainingFailed, see
 from lab.parallel.jobs import Job, OnEpoch, Outcome, Resources, train_job
-from lab.process import uninterrupted
+from lab.signals import uninterrupted
 from lab.training.devices.strategy import check_alone
 
 P = ParamSpec("P")

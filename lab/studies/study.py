@@ -13,7 +13,7 @@ from lab.errors import LabError, TrainingFailed, did_you_mean, say
 from lab.parallel.child_runs import ParentRun, driver_lock, recorded_status
 from lab.parallel.jobs import prepared_data
 from lab.parallel.workers import Workers, open_workers
-from lab.process import stop_on_signals
+from lab.signals import stop_on_signals
 from lab.studies import confirmation, earlier_trials, figures, storage
 from lab.studies.confirmation import Candidate, Confirmation, Mean, mean_of, select_candidates
 from lab.studies.importance import Importance, importance_of

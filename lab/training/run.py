@@ -13,7 +13,7 @@ from lab.config.experiment import Experiment
 from lab.errors import TrainingFailed
 from lab.files import same_folder
 from lab.modules.tasks.thresholds import ThresholdModule
-from lab.process import stop_at_safe_points, stop_on_signals
+from lab.signals import stop_at_safe_points, stop_on_signals
 from lab.tracking import store
 from lab.tracking.reading import baselines, directions
 from lab.tracking.writing.outbox import Delivery, Outbox

@@ -23,7 +23,6 @@ from lab.errors import LabError, did_you_mean
 from lab.modules.averaging import average_for
 from lab.modules.tasks.regression import RegressionModule
 from lab.modules.tasks.thresholds import ThresholdModule
-from lab.process import collect_as_usual
 from lab.tracking.writing.logger import DirectLogger, JournalLogger
 from lab.tracking.writing.tracker import Tracker
 from lab.training.building import Built
@@ -160,7 +159,6 @@ def _logger(built: Built, tracker: Tracker | None) -> JournalLogger | bool:
 
 def fit(trainer: L.Trainer, built: Built, checkpoint: Path | None = None) -> None:
     """Train all epochs, or those that are left after a checkpoint."""
-    collect_as_usual()
     if isinstance(built.data, LightningData):
         trainer.fit(built.module, datamodule=built.data.inner, ckpt_path=checkpoint)
         return

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from lab import files
 from lab.errors import RedactingFormatter, redacted
-from lab.process import collect_rarely
 from lab.tracking import store
 from lab.tracking.writing import journal, upload
 from lab.tracking.writing.system_metrics import SystemMetrics
@@ -35,7 +34,6 @@ SENT = "delivered.json"
 
 def main() -> None:
     """Run `python -m lab.tracking.writing.sender FOLDER`, as the process that writes the outbox does."""
-    collect_rarely()
     handler = logging.StreamHandler()
     handler.setFormatter(RedactingFormatter("%(asctime)s %(message)s"))
     logging.basicConfig(handlers=[handler])

@@ -12,7 +12,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
-from lab import process
+from lab import signals
 from lab.errors import TrainingFailed
 from lab.modules.training_step import BlockModule
 from lab.training.checkpoints import files as checkpoint_files
@@ -52,7 +52,7 @@ class BestAndLast(Checkpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Continue with the batch, the metrics and the random state of a checkpoint."""
-        process.reinstall_handlers()
+        signals.reinstall_handlers()
         if self._loaded:
             _go_to_block(trainer, self._loaded["block"])
             trainer.callback_metrics.update(self._loaded["callback_metrics"])
@@ -66,7 +66,7 @@ class BestAndLast(Checkpoint):
         elif self._is_due():
             self._save_last(trainer)
         self._between_epochs = False
-        process.safe_point()
+        signals.safe_point()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -76,19 +76,19 @@ class BestAndLast(Checkpoint):
             # Else it is resumed between two epochs alone, as on several devices, each of which has collected a part.
             if trainer.world_size == 1 and hasattr(trainer.train_dataloader, "load_state_dict"):
                 self._save_last(trainer, batch_idx + 1)
-            process.safe_point()
+            signals.safe_point()
 
     def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         """Stop in a long validation if a signal came."""
-        process.safe_point(PATIENCE)
+        signals.safe_point(PATIENCE)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Install the signal handlers again: Lightning replaces them."""
-        process.reinstall_handlers()
+        signals.reinstall_handlers()
 
     def on_test_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         """Stop in a test if a signal came: the end of the training is saved."""
-        process.safe_point()
+        signals.safe_point()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember the epoch if it is the best so far; Lightning calls this after the records'."""
@@ -110,7 +110,7 @@ class BestAndLast(Checkpoint):
         module.load_state_dict(self._best_weights)
 
     def _is_due(self) -> bool:
-        return time.monotonic() >= self._due or process.stop_requested()
+        return time.monotonic() >= self._due or signals.stop_requested()
 
     def _remember_best(self, module: LightningModule) -> None:
         self._best_weights = evaluated_weights(module)

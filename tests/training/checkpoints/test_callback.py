@@ -12,7 +12,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 from resumed import assert_goes_on, assert_same
 
-from lab import process
+from lab import signals
 from lab.config.experiment import load
 from lab.errors import Stopped
 from lab.modules import training_step
@@ -99,7 +99,7 @@ def stopped_by(sender: Signal, folder: Path) -> checkpoint_files.Checkpoint:
     records = Records(built.observer)
     checkpoints = BestAndLast(folder, experiment.checkpoints["every_seconds"], BestEpoch(), records)
     trainer = make_trainer(built, [sender, records, checkpoints])
-    with pytest.raises(Stopped), process.stop_on_signals(), process.stop_at_safe_points():
+    with pytest.raises(Stopped), signals.stop_on_signals(), signals.stop_at_safe_points():
         trainer.fit(built.module, built.data.train_dataloader(), built.data.val_dataloader())
     return checkpoint_files.read(folder / "last.ckpt")
 

@@ -1,10 +1,8 @@
-"""What a process of the lab asks of Python: how it is stopped, and how often it looks for garbage.
+"""Ctrl-C, SIGTERM and SIGHUP as one exception, Stopped, raised where stopping does no harm.
 
-Ctrl-C, SIGTERM and SIGHUP are one exception, Stopped, raised where stopping does no harm. Signals reach the main thread
-alone: in another one, nothing of that has an effect.
+Signals reach the main thread alone: in another one, all of this does nothing.
 """
 
-import gc
 import signal
 import threading
 import time
@@ -14,31 +12,12 @@ from types import FrameType
 
 from lab.errors import Stopped
 
-USUAL = gc.get_threshold()
-RARE = (50_000, *USUAL[1:])
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _handlers: list[Callable[[int, FrameType | None], None]] = []  # one for each active block of `stop_on_signals`
 _uninterrupted: list[bool] = []  # an entry for each active block of `uninterrupted`
 _at_safe_points: list[bool] = []  # an entry for each active block of `stop_at_safe_points`
 _pending: list[tuple[int, float]] = []  # the signal that is deferred, and when it came
-
-
-def collect_rarely() -> None:
-    """Look for garbage rarely, until a training begins: what a command imports stays.
-
-    A process that does not train goes on so: it has no tensors in cycles.
-    """
-    gc.set_threshold(*RARE)
-
-
-def collect_as_usual() -> None:
-    """Look for garbage as often as Python does: that of a training may hold tensors.
-
-    A number that somebody's own program has chosen stays.
-    """
-    if gc.get_threshold() == RARE:
-        gc.set_threshold(*USUAL)
 
 
 @contextmanager
