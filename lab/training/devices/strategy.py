@@ -190,7 +190,8 @@ def check_loss(built: Built, outputs: Tensor, batch: Batch) -> None:
     if not counted:
         return
     mean = sum(loss * weight for loss, weight in counted) / sum(weight for _, weight in counted)
-    allowed = max(ROUNDING, 8 * torch.finfo(outputs.dtype).eps) * max(abs(loss) for loss in (whole, *dict(counted)))
+    largest = max(abs(loss) for loss in (whole, *(loss for loss, _ in counted)))
+    allowed = max(ROUNDING, 8 * torch.finfo(outputs.dtype).eps) * largest
     if abs(mean - whole) > allowed >= abs(again - whole):  # one with random numbers is never twice the same
         raise LabError(
             f"loss: {type(module.loss).__name__} is {whole:.6g} for a batch, but {mean:.6g} as the mean over its parts "
