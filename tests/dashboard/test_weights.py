@@ -53,6 +53,24 @@ def test_the_range_is_not_that_of_one_value_far_away_and_the_table_has_it(values
     assert row["median"] == pytest.approx(np.median(values), abs=0.02)
 
 
+def test_a_picture_has_the_root_of_each_share_at_the_middle_of_its_bin_and_nothing_where_there_is_none() -> None:
+    """Two values far apart: at 1 three quarters of them, at 2 a quarter; after three epochs all at 1."""
+    rows = np.stack([row_of(0, np.array([1.0, 1.0, 1.0, 2.0])), np.array([3, 1, 1, 0, 4, *[0] * 31])])
+    chart = histograms.heat_map(rows, "")
+    (picture,) = chart.figure.data
+    assert picture.x.tolist() == [0, 3]
+    assert np.diff(picture.y) == pytest.approx(np.diff(picture.y)[0])
+    drawn = np.nan_to_num(picture.z)
+    below = picture.y < 1.5
+    assert (drawn[below, 0] ** 2).sum() == pytest.approx(0.75, abs=0.01)
+    assert (drawn[~below, 0] ** 2).sum() == pytest.approx(0.25, abs=0.01)
+    assert picture.y[np.nanargmax(picture.z[:, 1])] == pytest.approx(1, abs=0.05)
+    assert np.isnan(picture.z).tolist() == (picture.customdata == 0).tolist()
+    assert picture.zmin == 0
+    assert chart.table["lowest"].tolist() == [1, 1]
+    assert chart.table["highest"].tolist() == [2, 1]
+
+
 def test_values_that_are_not_finite_are_said() -> None:
     chart = histograms.heat_map(np.array([[0, 0, 0, 5, *[0.0] * 32]]), "")
     assert chart.notes == ("5 values not finite",)
