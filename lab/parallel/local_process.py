@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -20,10 +21,11 @@ Report = tuple[int, int, dict[str, float]]  # the arguments of OnEpoch
 
 @dataclass(frozen=True)
 class Setup:
-    """What a worker has of the machine: its threads at most, and the GPUs that it sees (None: all)."""
+    """What a worker has: its threads at most, the GPUs that it sees (None: all), and where modules are looked up."""
 
     threads: int
     gpus: str | None
+    path: Sequence[str]
 
 
 def main() -> None:
@@ -56,6 +58,7 @@ class _Worker:
         self._answers: queue.Queue[bool] = queue.Queue()
         if self._setup.gpus is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = self._setup.gpus
+        sys.path.extend(place for place in self._setup.path if place not in sys.path)
         threading.Thread(target=self._listen, daemon=True).start()
 
     def run(self) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -50,8 +51,9 @@ class LocalWorkers:
             self._templates.append(Template())
         worker = _Worker(place, self._templates[-1].new_worker())
         threads = max(1, (os.cpu_count() or 1) // self.capacity)
+        setup = Setup(threads, gpus_of(place, self._resources), sys.path)
         with contextlib.suppress(OSError):  # it could not be started, which `wait` finds
-            worker.connection.send(Setup(threads, gpus_of(place, self._resources)))
+            worker.connection.send(setup)
         return worker
 
     def submit(self, job: Job) -> None:

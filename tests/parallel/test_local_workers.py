@@ -69,6 +69,16 @@ def test_a_worker_that_dies_is_replaced_and_its_job_is_lost(ending: str) -> None
     assert outcomes[0].reason.endswith(": its worker died")
 
 
+def test_modules_are_found_where_this_process_finds_them(
+    tiny: str, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (workplace / "elsewhere").mkdir()
+    (workplace / "elsewhere" / "far_away.py").write_text("from torch.nn import CrossEntropyLoss as Loss")
+    monkeypatch.syspath_prepend(workplace / "elsewhere")
+    outcomes, _ = trained(LocalWorkers(2, [load("tiny")]), ("loss={kind: 'far_away:Loss'}",))
+    assert [(outcome.state, outcome.reason) for outcome in outcomes] == [("finished", "")]
+
+
 def test_a_file_of_the_user_named_like_a_module_of_python_stops_no_worker(tiny: str, workplace: Path) -> None:
     for name in ("queue", "struct", "socket"):
         (workplace / f"{name}.py").write_text("raise SystemExit('not for the lab')")
