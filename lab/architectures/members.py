@@ -6,7 +6,7 @@ are computed one after the other: for four of them on one CPU core `torch.func.v
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +18,8 @@ Mean = Callable[[Sequence[Tensor]], Tensor]
 class Members(nn.Module):
     """Networks that give K outputs in training, and their `mean` in evaluation.
 
-    In training each draws the same random numbers, those of the network that is trained alone: its dropout is not
-    shifted by the members before it. Shapes: (N, ...) to a tuple of K outputs (N, ...), or to one of them.
+    Of the random numbers of a batch, such as those of dropout, the first one draws those of the network that is trained
+    alone, and the others those that follow. Shapes: (N, ...) to a tuple of K outputs (N, ...), or to one of them.
     """
 
     def __init__(self, networks: Sequence[nn.Module], mean: Mean):
@@ -29,17 +29,8 @@ class Members(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
         """The outputs of each network, or their mean."""
-        if self.training:
-            return tuple(self._each(x))
-        return self.mean([member(x) for member in self.members])
-
-    def _each(self, x: Tensor) -> Iterator[Tensor]:
-        *others, last = self.members
-        for member in others:
-            with torch.random.fork_rng([x.device] if x.is_cuda else []):
-                outputs = member(x)
-            yield outputs
-        yield last(x)
+        outputs = tuple(member(x) for member in self.members)
+        return outputs if self.training else self.mean(outputs)
 
 
 def networks_of(network: nn.Module) -> list[nn.Module]:

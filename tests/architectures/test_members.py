@@ -50,11 +50,11 @@ def test_in_training_each_gives_its_own_outputs_and_in_evaluation_their_mean() -
     assert torch.equal(as_one(several, outputs), several(x))
 
 
-def test_each_draws_the_random_numbers_of_a_network_alone() -> None:
+def test_the_first_draws_the_random_numbers_of_a_network_alone_and_the_others_their_own() -> None:
     torch.manual_seed(1)
     alone = nn.Dropout()(torch.ones(100))
-    after = torch.rand(1)
     torch.manual_seed(1)
-    outputs = Members([nn.Dropout() for _ in range(3)], mean_of_values)(torch.ones(100))
-    assert all(torch.equal(each, alone) for each in outputs)
-    assert torch.equal(torch.rand(1), after)
+    first, second, third = Members([nn.Dropout() for _ in range(3)], mean_of_values)(torch.ones(100))
+    assert torch.equal(first, alone)
+    assert not torch.equal(second, first)
+    assert not torch.equal(third, second)

@@ -72,6 +72,7 @@ def weights_of(built: Built, member: int = 0) -> dict[str, torch.Tensor]:
     ],
 )
 def test_each_member_is_the_network_of_a_run_with_its_seed(name: str, settings: tuple[str, ...]) -> None:
+    settings = (*settings, "model.dropout=0")
     together = trained(name, *settings, THREE)
     seeds = seeds_of(together.experiment)
     assert len(set(seeds)) == 3
@@ -82,6 +83,18 @@ def test_each_member_is_the_network_of_a_run_with_its_seed(name: str, settings: 
         assert found.keys() == alone.keys()
         for weight, value in alone.items():
             assert torch.equal(found[weight], value), weight
+
+
+@pytest.mark.usefixtures("empty_workplace")
+def test_with_dropout_the_first_is_that_network_and_the_others_have_masks_of_their_own() -> None:
+    together = trained("digits", "model.dropout=0.5", THREE)
+    first, second = seeds_of(together.experiment)[:2]
+    same = [
+        torch.equal(weights_of(together, member)["head.weight"], weights_of(alone)["head.weight"])
+        for member, seed in enumerate((first, second))
+        for alone in [trained("digits", "model.dropout=0.5", f"seeds.init={seed}")]
+    ]
+    assert same == [True, False]
 
 
 def samples_of_test(built: Built) -> tuple[torch.Tensor, Any]:
