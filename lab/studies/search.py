@@ -110,7 +110,7 @@ class Search:
             return None if enough or late else self._ask()
 
         try:
-            run_jobs(workers, next_job, self._on_epoch, self._tell, self.context.stored.flush)
+            run_jobs(workers, next_job, self._on_epoch, self._tell, self.context.stored.flush_now_and_then)
         finally:
             self._retry_interrupted()
 
