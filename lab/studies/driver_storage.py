@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from optuna.storages import InMemoryStorage, RDBStorage
 
-from lab.studies.optuna_internals import Changes, create_trial, one_transaction, stored_id
+from lab.studies.optuna_internals import Changes, create_trial, joined, stored_id
 from lab.studies.shared_lock import SharedLock
 
 if TYPE_CHECKING:
@@ -134,7 +134,6 @@ class DriverStorage(InMemoryStorage):
         """
         waiting, self._changes = self._changes, Changes()
         self._written = time.monotonic()
-        self.lock.check()
-        with one_transaction(self._database) as connection:
+        with self.lock.transaction(self._database.engine) as connection, joined(self._database, connection):
             waiting.write(connection, of)
             return write()

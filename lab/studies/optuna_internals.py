@@ -102,14 +102,13 @@ def stored_id(trial: "FrozenTrial") -> int:
 
 
 @contextmanager
-def one_transaction(database: RDBStorage) -> Iterator["Connection"]:
-    """A connection whose transaction all calls of the database take part in."""
+def joined(database: RDBStorage, connection: "Connection") -> Iterator[None]:
+    """Let all calls of a database take part in the transaction of a connection."""
     from sqlalchemy.orm import scoped_session, sessionmaker
 
     sessions = database.scoped_session
-    with database.engine.begin() as connection:
-        database.scoped_session = scoped_session(sessionmaker(bind=connection))
-        try:
-            yield connection
-        finally:
-            database.scoped_session = sessions
+    database.scoped_session = scoped_session(sessionmaker(bind=connection))
+    try:
+        yield
+    finally:
+        database.scoped_session = sessions
