@@ -32,7 +32,8 @@ class Replicates:
     """Trains a comparison until every arm is decided, given up, or has the maximum of seeds, or the time is up.
 
     `rises` says whether a higher value of the metric is better. `on_progress` is called with the verdicts whenever a
-    training has ended. `design` may be replaced between two calls of `run` while there was no look.
+    training has ended, `on_round` before the first training on a seed; what it raises ends the comparison. `design`
+    may be replaced between two calls of `run` while there was no look.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Replicates:
         parent: ParentRun,
         on_progress: Callable[[Mapping[str, Verdict]], None],
         limit: TimeLimit | None = None,
+        on_round: Callable[[], None] = lambda: None,
     ):
         self.comparison = comparison
         self.design = design
@@ -52,6 +54,8 @@ class Replicates:
         self.parent = parent
         self._on_progress = on_progress
         self._limit = limit
+        self._on_round = on_round
+        self._round = 0  # the highest number of a seed that was begun
         self._data = {arm: prepared_data(comparison.on_fold(arm)).fingerprint for arm in comparison.arms}
         self._losses: dict[str, tuple[int, list[float | None]]] = {}  # number and epochs of each arm's first training
         self._running: dict[int, _Replicate] = {}
@@ -96,6 +100,9 @@ class Replicates:
         return self._limit.allows(self.scores, arms)
 
     def _start(self, arm: str, number: int) -> Job:
+        if number > self._round:
+            self._on_round()
+            self._round = number
         experiment = self.comparison.replicate(arm, number)
         fold = "" if experiment.fold is None else f", fold {experiment.fold}"
         name = f"{arm}, seed {experiment.seed}{fold}"

@@ -62,12 +62,13 @@ def run(comparison: Comparison, workers: int | None, on_progress: OnProgress) ->
     scores = StoredScores(name, plan)
     _check_plan(plan, scores)
     arms = [comparison.on_fold(arm) for arm in comparison.arms]
-    with driver_lock(name), shared_driver_lock(comparison.arms[comparison.control].name, name, scores.journal):
+    control = comparison.arms[comparison.control].name
+    with driver_lock(name), shared_driver_lock(control, name, scores.journal) as look_again:
         opened = open_workers(workers, arms)  # before `stop_on_signals`: Ray installs signal handlers of its own
         try:
             with stop_on_signals():
                 limit = TimeLimit(comparison.minutes, began, opened.capacity) if comparison.minutes else None
-                return _run(comparison, name, known, scores, opened, limit, on_progress)
+                return _run(comparison, name, known, scores, opened, limit, on_progress, look_again)
         finally:
             opened.close()
 
@@ -146,6 +147,7 @@ def _run(
     workers: Workers,
     limit: TimeLimit | None,
     on_progress: OnProgress,
+    on_round: Callable[[], None],
 ) -> ComparisonResult:
     started = limit.began if limit else time.monotonic()
     outbox = Outbox()
@@ -170,7 +172,7 @@ def _run(
         on_progress(findings(verdicts))
 
     parent = ParentRun(outbox, tracker.id, tags, known)
-    replicates = Replicates(comparison, design, rises, scores, parent, report, limit)
+    replicates = Replicates(comparison, design, rises, scores, parent, report, limit, on_round)
     tracker.start(control.name, f"comparison {comparison.name}", control.settings(), {**tags, "lab.kind": "comparison"})
     artifacts.keep_code(tracker)
     report(replicates.verdicts())

@@ -66,11 +66,11 @@ def run(experiment: Experiment, count: int, workers: int | None, on_progress: On
     name = f"{experiment.name}-{_fingerprint(experiment, count, built)}"
     with driver_lock(name), ExitStack() as stack:
         scores = StoredFoldScores(name, count)
-        stack.enter_context(shared_driver_lock(experiment.name, name, scores.journal))
+        look_again = stack.enter_context(shared_driver_lock(experiment.name, name, scores.journal))
         opened = open_workers(workers, [first])  # before `stop_on_signals`: Ray installs signal handlers of its own
         try:
             with stop_on_signals():
-                return _run(experiment, built, scores, opened, on_progress)
+                return _run(experiment, built, scores, opened, on_progress, look_again)
         finally:
             opened.close()
 
@@ -94,7 +94,12 @@ def _fingerprint(experiment: Experiment, count: int, built: Built) -> str:
 
 
 def _run(
-    experiment: Experiment, built: Built, scores: StoredFoldScores, workers: Workers, on_progress: OnProgress
+    experiment: Experiment,
+    built: Built,
+    scores: StoredFoldScores,
+    workers: Workers,
+    on_progress: OnProgress,
+    on_fold: Callable[[], None],
 ) -> Result:
     started = time.monotonic()
     outbox = Outbox()
@@ -109,7 +114,7 @@ def _run(
         **baselines.as_tags(built.observer.main_metric, built.observer.trivial_name, quick_baseline.name_of(built)),
         **directions.as_tag(known),
     }
-    trainings = _Trainings(experiment, scores, ParentRun(outbox, tracker.id, tags, known), on_progress)
+    trainings = _Trainings(experiment, scores, ParentRun(outbox, tracker.id, tags, known), on_progress, on_fold)
     name = " ".join([experiment.name, *experiment.overrides])
     own = {"lab.kind": "cross-validation", "lab.failure": ""}
     tracker.start(experiment.name, f"{scores.count} folds of {name}", experiment.settings(), {**tags, **own})
@@ -143,13 +148,21 @@ def _run(
 
 
 class _Trainings:
-    """Trains the folds that have not finished, each recorded as a child run."""
+    """Trains the folds that have not finished, each recorded as a child run; calls `on_fold` before each of them."""
 
-    def __init__(self, experiment: Experiment, scores: FoldScores, parent: ParentRun, on_progress: OnProgress):
+    def __init__(
+        self,
+        experiment: Experiment,
+        scores: FoldScores,
+        parent: ParentRun,
+        on_progress: OnProgress,
+        on_fold: Callable[[], None],
+    ):
         self._experiment = experiment
         self._scores = scores
         self._parent = parent
         self._on_progress = on_progress
+        self._on_fold = on_fold
         self._todo = scores.todo()
         self._running: dict[int, ChildRun] = {}  # by the number of the fold
 
@@ -164,6 +177,7 @@ class _Trainings:
     def _next_job(self) -> Job | None:
         if not self._todo:
             return None
+        self._on_fold()
         fold = self._todo.pop(0)
         experiment = self._experiment.of_fold(fold)
         name = " ".join([experiment.name, *experiment.overrides])

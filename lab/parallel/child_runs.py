@@ -4,7 +4,7 @@ import getpass
 import math
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -114,13 +114,14 @@ def driver_lock(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def shared_driver_lock(experiment: str, name: str, journal: str) -> Iterator[None]:
+def shared_driver_lock(experiment: str, name: str, journal: str) -> Iterator[Callable[[], None]]:
     """Hold the claim to drive `name` in a store that other folders share; the lock of this folder is held.
 
-    `journal` is the tracker id of the run that is driven. Raises LabError where another driver holds it.
+    `journal` is the tracker id of the run that is driven. Raises LabError where another driver holds it. Gives a
+    function to be called before each further round, which raises TrainingFailed where another driver drives now.
     """
-    with claims.claimed(experiment, name, this_driver(), journal):
-        yield
+    with claims.claimed(experiment, name, this_driver(), journal) as look_again:
+        yield look_again
 
 
 def this_driver(since: bool = True) -> str:

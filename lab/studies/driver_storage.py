@@ -3,12 +3,14 @@
 Optuna asks its database for all trials at every report, and commits every value by itself: 57 transactions a trial.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import math
+import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from optuna.storages import InMemoryStorage, RDBStorage
 
+from lab.studies.optuna_internals import Changes, create_trial, joined, stored_id
 from lab.studies.shared_lock import SharedLock
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, TrialState
 
 T = TypeVar("T")
+PAUSE_SECONDS = 1.0  # between two transactions of reports alone, and two looks for enqueued trials
 
 
 class DriverStorage(InMemoryStorage):
@@ -34,68 +37,79 @@ class DriverStorage(InMemoryStorage):
         self._study = super().create_new_study(database.get_study_directions(self._stored_study), name)
         self._count = 0  # of trials
         self._stored_ids: dict[int, int] = {}  # of trials, by the id that they have in memory
-        self._waiting: list[Callable[[], object]] = []
+        self._changes = Changes()
+        self._written = self._looked = -math.inf  # when, of time.monotonic()
         for key, value in database.get_study_user_attrs(self._stored_study).items():
             super().set_study_user_attr(self._study, key, value)
         for key, value in database.get_study_system_attrs(self._stored_study).items():
             super().set_study_system_attr(self._study, key, value)
         for trial in database.get_all_trials(self._stored_study, deepcopy=False):
-            self._add(trial)
+            self._add(stored_id(trial), trial)
 
     def find_enqueued(self) -> None:
-        """Add the trials that another process has enqueued."""
+        """Add the trials that another process has enqueued; looks for them at most once a second."""
+        if time.monotonic() - self._looked < PAUSE_SECONDS:
+            return
+        self._looked = time.monotonic()
+        self._find_enqueued()
+
+    def _find_enqueued(self) -> None:
         try:
             while True:
                 stored = self._database.get_trial_id_from_study_id_trial_number(self._stored_study, self._count)
-                self._add(self._database.get_trial(stored))
+                self._add(stored, self._database.get_trial(stored))
         except KeyError:  # there is none of that number
             return
 
     def flush(self) -> None:
         """Write all that waits."""
-        if self._waiting:
+        if self._changes:
             self._write(lambda: None)
+
+    def flush_now_and_then(self) -> None:
+        """Write what waits where the last writing was a while ago; what else waits can be lost with the driver."""
+        if time.monotonic() - self._written >= PAUSE_SECONDS:
+            self.flush()
 
     def create_new_trial(self, study_id: int, template_trial: "FrozenTrial | None" = None) -> int:
         """Store a trial at once, and return its id."""
-        stored = self._write(lambda: self._database.create_new_trial(self._stored_study, template_trial))
-        number = self._database.get_trial_number_from_id(stored)
+        stored, number = self._write(lambda: create_trial(self._database, self._stored_study, template_trial))
         if number > self._count:
-            self.find_enqueued()
+            self._find_enqueued()
             return self.get_trial_id_from_study_id_trial_number(study_id, number)
-        return self._add(template_trial)
+        return self._add(stored, template_trial)
 
     def set_trial_state_values(self, trial_id: int, state: "TrialState", values: Sequence[float] | None = None) -> bool:
         """Store a state at once; False where another process has begun this trial before."""
-        stored = self._stored_id(trial_id)
-        done = self._write(lambda: self._database.set_trial_state_values(stored, state, values))
+        stored = self._stored_ids[trial_id]
+        done = self._write(lambda: self._database.set_trial_state_values(stored, state, values), of=stored)
         return done and super().set_trial_state_values(trial_id, state, values)
 
     def set_trial_param(
         self, trial_id: int, param_name: str, param_value_internal: float, distribution: "BaseDistribution"
     ) -> None:
         """Set a parameter of a trial."""
+        known = param_name in self.get_trial(trial_id).params
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
-        stored = self._stored_id(trial_id)
-        self._later(lambda: self._database.set_trial_param(stored, param_name, param_value_internal, distribution))
+        self._changes.param(self._stored_ids[trial_id], param_name, param_value_internal, distribution, known)
 
     def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
         """Set what a trial reports of an epoch."""
+        known = step in self.get_trial(trial_id).intermediate_values
         super().set_trial_intermediate_value(trial_id, step, intermediate_value)
-        stored = self._stored_id(trial_id)
-        self._later(lambda: self._database.set_trial_intermediate_value(stored, step, intermediate_value))
+        self._changes.report(self._stored_ids[trial_id], step, intermediate_value, known)
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Set an attribute of a trial."""
+        known = key in self.get_trial(trial_id).user_attrs
         super().set_trial_user_attr(trial_id, key, value)
-        stored = self._stored_id(trial_id)
-        self._later(lambda: self._database.set_trial_user_attr(stored, key, value))
+        self._changes.user_attribute(self._stored_ids[trial_id], key, value, known)
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Set an attribute of a trial that Optuna uses."""
+        known = key in self.get_trial(trial_id).system_attrs
         super().set_trial_system_attr(trial_id, key, value)
-        stored = self._stored_id(trial_id)
-        self._later(lambda: self._database.set_trial_system_attr(stored, key, value))
+        self._changes.system_attribute(self._stored_ids[trial_id], key, value, known)
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
         """Store an attribute of the study at once."""
@@ -107,39 +121,19 @@ class DriverStorage(InMemoryStorage):
         self._write(lambda: self._database.set_study_system_attr(self._stored_study, key, value))
         super().set_study_system_attr(study_id, key, value)
 
-    def _add(self, trial: "FrozenTrial | None") -> int:
+    def _add(self, stored: int, trial: "FrozenTrial | None") -> int:
+        trial_id = super().create_new_trial(self._study, trial)
+        self._stored_ids[trial_id] = stored
         self._count += 1
-        return super().create_new_trial(self._study, trial)
+        return trial_id
 
-    def _stored_id(self, trial_id: int) -> int:
-        if trial_id not in self._stored_ids:
-            number = self.get_trial_number_from_id(trial_id)
-            stored = self._database.get_trial_id_from_study_id_trial_number(self._stored_study, number)
-            self._stored_ids[trial_id] = stored
-        return self._stored_ids[trial_id]
+    def _write(self, write: Callable[[], T], of: int | None = None) -> T:
+        """Write what waits, then this; what cannot be written waits no more, since its study ends with the error.
 
-    def _later(self, write: Callable[[], object]) -> None:
-        self._waiting.append(write)
-
-    def _write(self, write: Callable[[], T]) -> T:
-        """Write what waits, then this; what cannot be written waits no more, since its study ends with the error."""
-        waiting, self._waiting = self._waiting, []
-        self.lock.check()
-        with _one_transaction(self._database):
-            for each in waiting:
-                each()
+        `of` is the trial in the database that is changed: Optuna itself finds out whether it has ended.
+        """
+        waiting, self._changes = self._changes, Changes()
+        self._written = time.monotonic()
+        with self.lock.transaction(self._database.engine) as connection, joined(self._database, connection):
+            waiting.write(connection, of)
             return write()
-
-
-@contextmanager
-def _one_transaction(database: RDBStorage) -> Iterator[None]:
-    """Let several writes be one transaction, which nothing public of Optuna does (tests: TestOptunasInternals)."""
-    from sqlalchemy.orm import scoped_session, sessionmaker
-
-    sessions = database.scoped_session
-    with database.engine.begin() as connection:
-        database.scoped_session = scoped_session(sessionmaker(bind=connection))
-        try:
-            yield
-        finally:
-            database.scoped_session = sessions

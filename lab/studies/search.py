@@ -109,8 +109,11 @@ class Search:
             late = time.monotonic() + self._seconds() * (1 + after / workers.capacity) >= deadline
             return None if enough or late else self._ask()
 
+        # One worker may train for long before it pauses again; of several, one or another soon does.
+        stored = self.context.stored
+        on_pause = stored.flush if workers.capacity == 1 else stored.flush_now_and_then
         try:
-            run_jobs(workers, next_job, self._on_epoch, self._tell, self.context.stored.flush)
+            run_jobs(workers, next_job, self._on_epoch, self._tell, on_pause)
         finally:
             self._retry_interrupted()
 

@@ -25,6 +25,7 @@ STAY = "SET idle_session_timeout = 0"  # the lock is held by a connection that i
 HAS_IDLE_TIMEOUT = 140_000  # the version of PostgreSQL
 LONGEST_NAME = 63  # bytes of an application's name in PostgreSQL
 POLL_SECONDS = 0.1  # `lab runs --reap` holds the lock of a dead driver only for a moment
+ALIVE = "SELECT 1"
 TAKE = "SELECT pg_try_advisory_lock(:key)"
 HOLDER = """
 SELECT application_name, to_char(backend_start, 'YYYY-MM-DD HH24:MI') FROM pg_stat_activity JOIN pg_locks USING (pid)
@@ -33,10 +34,17 @@ WHERE locktype = 'advisory' AND granted AND (classid::bigint << 32) + objid::big
 
 
 class SharedLock:
-    """A lock that is held; `check` says whether it still is."""
+    """A lock that is held."""
 
     def check(self) -> None:
         """Raise TrainingFailed where another driver has the study now."""
+
+    @contextmanager
+    def transaction(self, engine: "Engine") -> Iterator["Connection"]:
+        """A transaction of the holder of the lock in the study's database; raises what `check` raises."""
+        self.check()
+        with engine.begin() as connection:
+            yield connection
 
 
 @contextmanager
@@ -103,16 +111,33 @@ class _AdvisoryLock(SharedLock):
             connection.close()
             who = f"{row[0]}, since {row[1]}" if row else "another process"
             raise LabError(f"{self._name} is being run by {who}; wait for it, or stop it first{see('already-running')}")
+        connection.commit()
         self._connection = connection
 
     def check(self) -> None:
         """Take the lock again after a restart of the server; raises TrainingFailed where somebody else was faster."""
-        if self._is_held():
-            return
+        with self.transaction(self._engine):
+            pass
+
+    @contextmanager
+    def transaction(self, engine: "Engine") -> Iterator["Connection"]:
+        """A transaction on the connection that holds the lock, so that nobody writes without it."""
+        connection = self._begun()
+        try:
+            yield connection
+            connection.commit()
+        finally:
+            connection.rollback()
+
+    def _begun(self) -> "Connection":
+        """The connection that holds the lock, in a transaction."""
+        if self._is_held() and self._connection:
+            return self._connection
         try:
             self._take()
         except LabError as error:
             raise TrainingFailed(f"the connection to the study storage was lost, and {error}") from None
+        return self._begun()
 
     def _is_held(self) -> bool:
         """Whether the connection that holds the lock is alive; a dead one would connect again, without the lock."""
@@ -122,7 +147,7 @@ class _AdvisoryLock(SharedLock):
         if self._connection is None:
             return False
         try:
-            self._connection.execute(text("SELECT 1"))
+            self._connection.execute(text(ALIVE))
         except SQLAlchemyError:
             self._connection = None
             return False
@@ -143,7 +168,7 @@ def _engine(address: str) -> "Engine":
     options = " ".join(f"-c {name}={value}" for name, value in KEEP_ALIVE.items())
     shown = this_driver(since=False).encode()[:LONGEST_NAME].decode(errors="ignore")
     arguments = {"application_name": shown, "options": options, **impatience(address)}
-    return create_engine(address, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=arguments)
+    return create_engine(address, poolclass=NullPool, connect_args=arguments)
 
 
 def impatience(address: str) -> dict[str, Any]:

@@ -8,16 +8,17 @@ yet, the one whose tag is later goes.
 """
 
 import json
+import math
 import platform
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError, abbreviated, described, printable, redacted, see, without_password
+from lab.errors import LabError, TrainingFailed, abbreviated, described, printable, redacted, see, without_password
 from lab.tracking import experiments, server, store
 from lab.tracking.writing.sender import HEARTBEAT_SECONDS
 
@@ -29,6 +30,7 @@ SILENT_SECONDS = 300  # without a report, by our clock: then the driver looks si
 WAIT_SECONDS = 2 * HEARTBEAT_SECONDS  # for the next report of a driver that looks silent
 CONTEST_SECONDS = 20.0  # for which the earlier name waits until the other has gone
 POLL_SECONDS = 0.2
+SECONDS_TO_NEXT_LOOK = 60.0  # of a driver whose store is away
 LONGEST_REASON = 200  # characters
 
 
@@ -51,41 +53,70 @@ class Claim:
 
 
 @contextmanager
-def claimed(experiment: str, name: str, who: str, journal: str) -> Iterator[None]:
+def claimed(experiment: str, name: str, who: str, journal: str) -> Iterator[Callable[[], None]]:
     """Hold the claim to drive `name` in the store; raises LabError where another driver holds it.
 
-    The caller holds the lock of this folder. A local store needs no claim. A store that is away takes none, which a
-    line says: it costs no run.
+    Gives a function that looks at the claims again, and raises TrainingFailed where another driver drives now. The
+    caller holds the lock of this folder. A local store needs no claim. A store that is away takes none, which a line
+    says: it costs no run.
     """
-    uri = store.tracking_uri()
     if store.is_local():
-        yield
+        yield lambda: None
         return
-    contest = _entered(uri, experiment, name, who, journal)
+    holder = _Holder(store.tracking_uri(), experiment, name, who, journal)
+    if silence := holder.enter():
+        print(
+            f"lab: {name} is not claimed, since the store {without_password(holder.uri)} does not answer ({silence}); "
+            "see to it that nobody runs it in another folder meanwhile",
+            file=sys.stderr,
+        )
     try:
-        yield
+        yield holder.look_again
     finally:
-        if contest:
-            contest.leave()
+        holder.leave()
 
 
-def _entered(uri: str, experiment: str, name: str, who: str, journal: str) -> "_Contest | None":
-    from mlflow.exceptions import MlflowException
+class _Holder:
+    """Who holds a claim, in a store that may be away."""
 
-    silence = server.check(uri) if uri.startswith("http") else ""
-    try:
-        if not silence:
-            contest = _Contest(store.client(), experiment, name)
-            contest.enter(who, journal)
-            return contest
-    except MlflowException as error:
-        silence = abbreviated(printable(redacted(described(error))), LONGEST_REASON)
-    print(
-        f"lab: {name} is not claimed, since the store {without_password(uri)} does not answer ({silence}); see to it "
-        "that nobody runs it in another folder meanwhile",
-        file=sys.stderr,
-    )
-    return None
+    def __init__(self, uri: str, experiment: str, name: str, who: str, journal: str):
+        self.uri = uri
+        self._experiment, self._name = experiment, name
+        self._who, self._journal = who, journal
+        self._contest: _Contest | None = None
+        self._next_look = -math.inf
+
+    def enter(self) -> str:
+        """Put in the claim, or see whether it is there; why it could not be, or ""."""
+        from mlflow.exceptions import MlflowException
+
+        silence = server.check(self.uri) if self.uri.startswith("http") else ""
+        try:
+            if self._contest is not None and not silence:
+                self._contest.stay()
+            elif not silence:
+                contest = _Contest(store.client(), self._experiment, self._name)
+                contest.enter(self._who, self._journal)
+                self._contest = contest
+        except MlflowException as error:
+            silence = abbreviated(printable(redacted(described(error))), LONGEST_REASON)
+        return silence
+
+    def look_again(self) -> None:
+        """Raise TrainingFailed where another driver drives; one that has lost sight of the store asks now and then."""
+        if time.monotonic() < self._next_look:
+            return
+        try:
+            silence = self.enter()
+        except LabError as error:
+            raise TrainingFailed(f"the store was out of reach, and {error}") from None
+        if silence:
+            self._next_look = time.monotonic() + SECONDS_TO_NEXT_LOOK
+
+    def leave(self) -> None:
+        """Withdraw the claim."""
+        if self._contest is not None:
+            self._contest.leave()
 
 
 @dataclass(frozen=True)
@@ -105,6 +136,7 @@ class _Contest:
         self._experiment = experiments.id_of(client, experiment)
         self._prefix = f"{TAG}.{name}."
         self._tag = f"{self._prefix}{uuid.uuid4().hex}"
+        self._driving: Claim | None = None  # the claim, once it has won
 
     def enter(self, who: str, journal: str) -> None:
         """Put in a claim, and return once it is the only one; raises LabError where another driver drives."""
@@ -114,10 +146,41 @@ class _Contest:
         try:
             self._remove_dead(claim)
             self._win()
-            self._put(replace(claim, drives=True))
+            self._driving = replace(claim, drives=True)
+            self._put(self._driving)
         except BaseException:
             self.leave()
             raise
+
+    def stay(self) -> None:
+        """See that the claim is there; raises LabError where another driver drives that it gives way to.
+
+        Another one removed the claim where it took this driver for dead. Of two that drive, the later name goes.
+        """
+        held = self._tag in self._client.get_experiment(self._experiment).tags
+        try:
+            others = self._others()
+        except LabError:
+            if held:  # whoever cannot be read sees this claim
+                return
+            raise
+        for tag, claim in others.items():
+            if (
+                claim.drives
+                and (not held or tag < self._tag)
+                and self._signs(claim.journal).ended
+                in (
+                    None,
+                    claim.ended,
+                )
+            ):
+                raise self._busy(claim)
+        if not held and self._driving:
+            self._put(self._driving)
+
+    def _busy(self, claim: Claim) -> LabError:
+        busy = f"{self._name} is being run by {claim.who}; wait for it, or stop it first"
+        return LabError(f"{busy}{see('already-running')}")
 
     def _put(self, claim: Claim) -> None:
         self._client.set_experiment_tag(self._experiment, self._tag, json.dumps(asdict(claim)))
@@ -127,9 +190,7 @@ class _Contest:
         while others := self._others():
             ahead = [claim for tag, claim in others.items() if claim.drives or tag < self._tag]
             if ahead or time.monotonic() >= deadline:
-                who = next(iter(ahead or others.values())).who
-                busy = f"{self._name} is being run by {who}; wait for it, or stop it first"
-                raise LabError(f"{busy}{see('already-running')}")
+                raise self._busy(next(iter(ahead or others.values())))
             time.sleep(POLL_SECONDS)
 
     def _others(self) -> dict[str, Claim]:

@@ -1,5 +1,6 @@
 """What a driver keeps in memory is what is stored, and it is stored in few transactions."""
 
+import math
 from pathlib import Path
 
 import optuna
@@ -147,7 +148,7 @@ class TestOptunasInternals:
         trial = train(study, epochs=1)
         driver.flush()
         trial.report(0.5, 2)
-        driver._waiting.append(lambda: driver._database.set_trial_user_attr(999, "of", "no trial"))
+        driver._changes.user_attribute(999, "of", "no trial", replaces=False)
         with pytest.raises(KeyError):
             driver.flush()
         assert sorted(as_stored()[0].intermediate_values) == [1]
@@ -155,5 +156,36 @@ class TestOptunasInternals:
         driver.flush()
         assert sorted(as_stored()[0].intermediate_values) == [1, 3]
 
-    def test_the_sessions_of_the_database_can_be_replaced(self, workplace: Path) -> None:
+    def test_what_is_written_in_bulk_is_what_optuna_writes(self, stored: tuple[optuna.Study, DriverStorage]) -> None:
+        """Values that are no numbers too, and the last one where something is written twice."""
+        study, driver = stored
+        plain = optuna.load_study(study_name=NAME, storage=storage.address())
+        plain.sampler, plain.pruner = optuna.samplers.RandomSampler(seed=1), study.pruner
+        study.sampler = optuna.samplers.RandomSampler(seed=1)
+        for each in (study, plain):
+            trial = each.ask(SPACE)
+            for flush in (driver.flush, lambda: None):
+                trial.set_user_attr("scores", [1, None, "ä"] if flush is driver.flush else {"a": math.nan})
+                for step, value in enumerate((0.25, math.inf, -math.inf, math.nan, 1e300, 5e-324)):
+                    trial.storage.set_trial_intermediate_value(trial._trial_id, step, value)
+                flush()
+            each.tell(trial, 0.5)
+            driver.find_enqueued()
+        ours, optunas = (contents(trial)[1:] for trial in as_stored())
+        assert str(ours) == str(optunas)
+
+    def test_a_trial_that_another_process_has_ended_takes_no_report(
+        self, stored: tuple[optuna.Study, DriverStorage]
+    ) -> None:
+        study, driver = stored
+        trial = train(study, epochs=1)
+        driver.flush()
+        optuna.load_study(study_name=NAME, storage=storage.address()).tell(0, state=TrialState.FAIL)
+        trial.report(0.5, 2)
+        with pytest.raises(optuna.exceptions.UpdateFinishedTrialError):
+            driver.flush()
+        assert sorted(as_stored()[0].intermediate_values) == [1]
+
+    def test_the_parts_are_there(self, workplace: Path) -> None:
         assert {"engine", "scoped_session"} <= set(vars(RDBStorage("sqlite:///:memory:")))
+        assert callable(RDBStorage._create_new_trial)
