@@ -85,9 +85,12 @@ def stop(name: str, number: signal.Signals, finished: int) -> None:
 
 def local_workers(driver: int) -> list[psutil.Process]:
     """The workers of a driver, which are children of its template."""
-    there = psutil.Process(driver).children()
-    templates = [child for child in there if "lab.parallel.local_process" in " ".join(child.cmdline())]
-    return [worker for template in templates for worker in template.children()]
+    try:
+        there = psutil.Process(driver).children()
+        templates = [child for child in there if "lab.parallel.local_process" in " ".join(child.cmdline())]
+        return [worker for template in templates for worker in template.children()]
+    except psutil.Error:  # one of them has just ended
+        return []
 
 
 def listening(driver: int) -> set[str]:
