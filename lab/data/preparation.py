@@ -14,7 +14,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Scale:
-    """Mean and standard deviation, shaped to broadcast over one sample."""
+    """Mean and standard deviation, or median and spread, shaped to broadcast over one sample."""
 
     mean: Tensor
     std: Tensor
@@ -35,6 +35,17 @@ class Scale:
         mean = values.double().mean(dims, keepdim=True)[0]
         std = values.double().std(dims, unbiased=False, keepdim=True)[0]
         return cls(mean.float(), torch.where(std > 0, std, 1.0).float())
+
+    @classmethod
+    def fit_robust(cls, values: Tensor) -> "Scale":
+        """Median and interquartile range of each feature of (N, F), which far outliers do not move.
+
+        Where the quartiles are equal, half the range; that of a constant one is set to 1 (arXiv 2407.04491, section 3).
+        """
+        low, median, high = np.quantile(values.double().numpy(), (0.25, 0.5, 0.75), axis=0)
+        spread = np.where(high > low, high - low, np.ptp(values.double().numpy(), axis=0) / 2)
+        mean, std = torch.from_numpy(median), torch.from_numpy(np.where(spread > 0, spread, 1.0))
+        return cls(mean.float(), std.float())
 
     @classmethod
     def fit_real(cls, values: Tensor) -> "Scale":

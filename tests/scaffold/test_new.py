@@ -57,6 +57,19 @@ def test_a_table(table: pd.DataFrame) -> None:
     assert one_epoch("shop").metrics["test/accuracy"] > 0
 
 
+def test_the_starting_point_for_a_table_and_the_earlier_one_by_name(table: pd.DataFrame) -> None:
+    table.to_csv("shop.csv", index=False)
+    sections = new("shop", "shop.csv", "buys").choice.sections
+    assert (sections["model"]["kind"], sections["data"]["scaling"]) == ("realmlp", "robust")
+    assert new("plain", "shop.csv", "buys", overrides=["data.scaling=standard"]).choice.sections["data"]["scaling"] == (
+        "standard"
+    )
+    earlier = new("earlier", "shop.csv", "buys", model="wide_deep").choice.sections
+    assert earlier["model"] == {"kind": "wide_deep", "hidden": 64, "layers": 1, "dropout": 0.3}
+    assert "scaling" not in earlier["data"]
+    assert earlier["optimizer"] == {"kind": "adamw", "lr": 0.005, "weight_decay": 0.5}
+
+
 def test_settings_can_be_overridden(table: pd.DataFrame) -> None:
     table["job"] = table["job"].replace("cook", "boulangère")
     table.to_csv("shop.csv", index=False, encoding="cp1252")
