@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+NORMAL_RANGE = 1.3489795  # between the quartiles of a normal distribution, in standard deviations
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -38,14 +40,14 @@ class Scale:
 
     @classmethod
     def fit_robust(cls, values: Tensor) -> "Scale":
-        """Median and interquartile range of each feature of (N, F), which far outliers do not move.
+        """Median and spread of each feature of (N, F), which outliers hardly move.
 
-        Where the quartiles are equal, half the range; that of a constant one is set to 1 (arXiv 2407.04491, section 3).
+        The spread is the interquartile range / 1.349, which is the standard deviation of a normal distribution; that
+        itself where the quartiles are equal, and 1 for a constant feature.
         """
         low, median, high = np.quantile(values.double().numpy(), (0.25, 0.5, 0.75), axis=0)
-        spread = np.where(high > low, high - low, np.ptp(values.double().numpy(), axis=0) / 2)
-        mean, std = torch.from_numpy(median), torch.from_numpy(np.where(spread > 0, spread, 1.0))
-        return cls(mean.float(), std.float())
+        spread = torch.from_numpy((high - low) / NORMAL_RANGE)
+        return cls(torch.from_numpy(median).float(), torch.where(spread > 0, spread, cls.fit(values).std).float())
 
     @classmethod
     def fit_real(cls, values: Tensor) -> "Scale":
