@@ -6,6 +6,7 @@ from typing import Any
 from lab.scaffold.inspection import Inspection
 
 MODEL = "realmlp"
+MIN_ROWS = 1_000  # training samples below which it was no better than wide_deep
 WHY = {
     "model": "A linear path, and a perceptron in which each number is embedded; --model wide_deep is smaller.",
     "scheduler": "The learning rate rises, then falls to 0, so that the last epochs converge.",
@@ -14,9 +15,11 @@ WHY = {
 
 
 def fits(inspection: Inspection, model: str | None) -> bool:
-    """Whether this is the starting point: for a table without texts, unless another architecture was chosen."""
+    """Whether this is the starting point: if `model` names it, or for a table of many rows without texts."""
     settings = inspection.settings
-    return settings["kind"] == "table" and not settings.get("text") and model in (None, MODEL)
+    if settings["kind"] != "table" or settings.get("text"):
+        return False
+    return model == MODEL or (model is None and inspection.rows >= MIN_ROWS)
 
 
 def sections(inspection: Inspection, batch_size: int, epochs: int) -> dict[str, Any]:
