@@ -7,6 +7,7 @@ from typing import Any
 
 from lab.config.kinds import SHIPPED
 from lab.errors import LabError, did_you_mean
+from lab.scaffold import table_recipe
 from lab.scaffold.inspection import Inspection
 
 FEW_ROWS = 2_000  # training samples below which regularization matters more than size
@@ -28,6 +29,8 @@ def choose(inspection: Inspection, model: str | None) -> Choice:
     """A starting point; `model` overrides the architecture; raises LabError if there is no such architecture."""
     if model is not None and ":" not in model and "." not in model and model not in SHIPPED["model"]:
         raise LabError(f"--model: no such kind '{model}'; {did_you_mean(model, SHIPPED['model'])}")
+    if table_recipe.fits(inspection, model):
+        return _of_table(inspection)
     words = inspection.settings["kind"] == "table" and bool(inspection.settings.get("text"))
     few = inspection.rows < FEW_ROWS or words
     section, why = _architecture(inspection, few)
@@ -51,10 +54,23 @@ def choose(inspection: Inspection, model: str | None) -> Choice:
         "model": why,
         "optimizer": f"{much} weight decay, since there are {_why_decay(inspection, words)}.",
         "scheduler": "The learning rate rises, then falls to 0, so that the last epochs converge.",
-        "trainer": f"About {math.ceil(inspection.rows / batch_size) * epochs:,} steps in total.",
+        "trainer": _why_epochs(inspection, batch_size, epochs),
         "search": "What `lab study` searches.",
     }
     return Choice(sections, reasons)
+
+
+def _of_table(inspection: Inspection) -> Choice:
+    """The best starting point that was measured for tables."""
+    batch_size = _batch_size(inspection.rows)
+    steps = STEPS_FOR_FEW_ROWS if inspection.rows < FEW_ROWS else STEPS
+    epochs = _epochs(inspection.rows, batch_size, steps)
+    why = table_recipe.WHY | {"trainer": _why_epochs(inspection, batch_size, epochs)}
+    return Choice(table_recipe.sections(inspection, batch_size, epochs), why)
+
+
+def _why_epochs(inspection: Inspection, batch_size: int, epochs: int) -> str:
+    return f"About {math.ceil(inspection.rows / batch_size) * epochs:,} steps in total."
 
 
 def _why_decay(inspection: Inspection, words: bool) -> str:

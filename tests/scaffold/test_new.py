@@ -57,6 +57,28 @@ def test_a_table(table: pd.DataFrame) -> None:
     assert one_epoch("shop").metrics["test/accuracy"] > 0
 
 
+def test_from_a_thousand_training_rows_on_a_table_starts_from_realmlp(table: pd.DataFrame) -> None:
+    random = np.random.default_rng(0)
+    many = table.sample(1_500, replace=True, random_state=0).drop(columns="id")
+    many["income"] = random.normal(30, 8, len(many))  # rows that differ
+    many.to_csv("many.csv", index=False)
+    sections = new("many", "many.csv", "buys").choice.sections
+    assert (sections["model"]["kind"], sections["data"]["scaling"]) == ("realmlp", "robust")
+    assert one_epoch("many").metrics["test/accuracy"] > 0
+    earlier = new("earlier", "many.csv", "buys", model="wide_deep").choice.sections
+    assert earlier["model"] == {"kind": "wide_deep", "hidden": 64, "layers": 1, "dropout": 0.3}
+    assert "scaling" not in earlier["data"]
+    assert earlier["optimizer"] == {"kind": "adamw", "lr": 0.005, "weight_decay": 0.5}
+
+
+def test_a_small_table_starts_from_wide_deep_and_from_realmlp_by_name(table: pd.DataFrame) -> None:
+    table.to_csv("shop.csv", index=False)
+    assert new("shop", "shop.csv", "buys").choice.sections["model"]["kind"] == "wide_deep"
+    chosen = new("chosen", "shop.csv", "buys", model="realmlp", overrides=["data.scaling=standard"]).choice.sections
+    assert (chosen["model"]["kind"], chosen["data"]["scaling"]) == ("realmlp", "standard")
+    assert chosen["optimizer"]["weight_decay"] == 0.02
+
+
 def test_settings_can_be_overridden(table: pd.DataFrame) -> None:
     table["job"] = table["job"].replace("cook", "boulangère")
     table.to_csv("shop.csv", index=False, encoding="cp1252")
