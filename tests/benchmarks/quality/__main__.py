@@ -1,21 +1,22 @@
 """Measure what `lab new` writes against others and write docs/quality.md: `make quality`, `make quality QUICK=1`.
 
-Names of kinds or sets measure those alone. The scores are stored in scores.json, a kind at a time as soon as all its
-sets are measured, and the page is written from them; QUICK measures few sets with one seed and writes nothing.
+Names of kinds or sets measure those alone. Every score is stored in scores.json at once, and the page is written from
+all of them, so that `--first 3 --seeds 2` adds two seeds to three. QUICK measures few sets with one seed, and writes
+nothing.
 """
 
 import argparse
 import json
 import multiprocessing
 import os
-import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from benchmarks.bench import shown
 from benchmarks.quality import page
 from benchmarks.quality.kinds import KINDS
-from benchmarks.quality.scores import Score, stored
+from benchmarks.quality.scores import Score, as_row
 from benchmarks.quality.trainings import FOLDS, measure
 from rich.console import Console
 from shipped import PROJECT
@@ -25,33 +26,31 @@ from lab.files import atomic_write
 SCORES = Path(__file__).with_name("scores.json")
 PAGE = PROJECT / "docs" / "quality.md"
 QUICK_SETS = 2  # of each kind
+Job = tuple[str, str, int]  # kind, set and seed
 
 
 def main() -> None:
-    """Measure all kinds, or those named; write down those of which all sets were measured."""
+    """Measure all sets, or those named, and write the page."""
     quick = bool(os.environ.get("QUICK"))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="kinds or sets (all)")
-    parser.add_argument("--seeds", type=int, default=1 if quick else FOLDS)
+    parser.add_argument("--seeds", type=int, default=1 if quick else FOLDS, help="how many; 0: write the page anew")
+    parser.add_argument("--first", type=int, default=0, help="the first of them (0)")
     parser.add_argument("--workers", type=int, default=2, help="trainings at once, on one thread each (2)")
-    parser.add_argument(
-        "--page", action="store_true", help="write the page anew from the stored scores, measure nothing"
-    )
     options = parser.parse_args()
-    console = Console(width=200)
-    for kind in [] if options.page else KINDS:
-        names = chosen(kind, options.names)[: QUICK_SETS if quick else None]
-        if not names:
-            continue
-        began = time.monotonic()
-        scores = measured(kind, names, options.seeds, options.workers)
+    names = [(kind, name) for kind in KINDS for name in chosen(kind, options.names)[: QUICK_SETS if quick else None]]
+    jobs = [(*each, seed) for seed in range(options.first, options.first + options.seeds) for each in names]
+    found: dict[str, list[Score]] = {}
+    for kind, scores in measured(jobs, options.workers):
+        found.setdefault(kind, []).extend(scores)
+        if not quick:
+            keep(kind, scores)
+    for kind, scores in found.items():
         for table in page.tables(kind, scores):
-            console.print(shown(table), f"[dim]{table.note}[/dim]\n", highlight=False)
-        if not quick and len(names) == len(KINDS[kind].sets):
-            keep(kind, scores, time.monotonic() - began)
-    if SCORES.exists() and not quick:
-        PAGE.write_text(page.written(json.loads(SCORES.read_text(encoding="utf-8")), PAGE), encoding="utf-8")
-        console.print(f"written to {PAGE}")
+            Console(width=200).print(shown(table), f"[dim]{table.note}[/dim]\n", highlight=False)
+    if not quick:
+        PAGE.write_text(page.written(content(), PAGE), encoding="utf-8")
+        print(f"written to {PAGE}")
 
 
 def chosen(kind: str, names: list[str]) -> list[str]:
@@ -59,24 +58,31 @@ def chosen(kind: str, names: list[str]) -> list[str]:
     return [name for name in KINDS[kind].sets if not names or kind in names or name in names]
 
 
-def measured(kind: str, names: list[str], seeds: int, workers: int) -> list[Score]:
-    """The scores of all sets and seeds, in order; each line says what is done."""
-    jobs = [(kind, name, seed) for name in names for seed in range(seeds)]
-    found: list[Score] = []
+def measured(jobs: list[Job], workers: int) -> Iterator[tuple[str, list[Score]]]:
+    """The kind and the scores of each job, in order; each line says what is done."""
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        for (_, name, seed), scores in zip(jobs, pool.map(measure, *zip(*jobs, strict=True)), strict=True):
+        for (kind, name, seed), scores in zip(jobs, pool.map(measure, *zip(*jobs, strict=True)), strict=True):
             cells = [f"{score.method} {score.value:.3f}" for score in scores if score.value is not None]
             print(f"{name}, seed {seed}: {', '.join(cells)}; {scores[0].seconds:.0f} s", flush=True)
-            found += scores
-    return found
+            yield kind, scores
 
 
-def keep(kind: str, scores: list[Score], seconds: float) -> None:
-    """Replace the stored scores of a kind."""
-    content = json.loads(SCORES.read_text(encoding="utf-8")) if SCORES.exists() else {}
-    content[kind] = {"measured": page.measured(scores, seconds), "scores": stored(scores)}
+def content() -> dict[str, page.Stored]:
+    """What is stored of each kind."""
+    return json.loads(SCORES.read_text(encoding="utf-8")) if SCORES.exists() else {}
+
+
+def keep(kind: str, scores: list[Score]) -> None:
+    """Store scores in the place of those of the same set and seed."""
+    stored = content()
+    others = [row for row in stored.get(kind, {"scores": []})["scores"] if [row[0], row[2]] != _key(scores[0])]
+    stored[kind] = {"measured": page.measured(), "scores": [*others, *map(as_row, scores)]}
     with atomic_write(SCORES) as temporary:
-        temporary.write_text(json.dumps(content, separators=(",", ":")).replace("],[", "],\n[") + "\n")
+        temporary.write_text(json.dumps(stored, separators=(",", ":")).replace("],[", "],\n[") + "\n")
+
+
+def _key(score: Score) -> list[str | int]:
+    return [score.set, score.seed]
 
 
 if __name__ == "__main__":

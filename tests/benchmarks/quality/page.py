@@ -5,6 +5,7 @@ import datetime
 import math
 import statistics
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from benchmarks.quality.kinds import KINDS
 from benchmarks.quality.ranks import Interval, bootstrap, ranks, win_rate
 from benchmarks.quality.scores import LAB, Mean, Means, Score, means
 
+Stored = Mapping[str, Any]  # when and where a kind was measured, and its scores as rows
 BY_HAND = "## Where the lab loses"
 INTRODUCTION = (
     "Each set is written to a file, `lab new` writes an experiment for it, and that is trained unedited. The others "
@@ -26,22 +28,35 @@ INTRODUCTION = (
 )
 
 
-def written(content: Mapping[str, Any], path: Path) -> str:
+def written(content: Mapping[str, Stored], path: Path) -> str:
     """The page: goals, tables, and what people wrote below them."""
-    scores = {kind: [Score(*row) for row in content[kind]["scores"]] for kind in KINDS if kind in content}
+    scores = {kind: _in_order(kind, content[kind]) for kind in KINDS if kind in content}
     goals = [target for kind, each in scores.items() for target in targets(kind, each)]
     parts = [f"# How good is what `lab new` writes\n\n{_filled(INTRODUCTION)}\n\n", _markdown(_goals(goals))]
     for kind, each in scores.items():
-        parts.append(f"## {kind.capitalize()}\n\n{_filled(content[kind]['measured'])}\n\n")
+        measured_with = f"{_seeds(each)} {content[kind]['measured']}"
+        parts.append(f"## {kind.capitalize()}\n\n{_filled(measured_with)}\n\n")
         parts += [_markdown(table, level=3) for table in tables(kind, each)]
     return "".join(parts) + by_hand(path, BY_HAND)
 
 
-def measured(scores: Sequence[Score], seconds: float) -> str:
-    """What a kind was measured with and on."""
-    seeds = len({score.seed for score in scores})
-    minutes = f"{seconds / 60:.0f} minutes, {datetime.date.today()}"
-    return f"Measured by `make quality` with {seeds} seed{'s' * (seeds > 1)} in {minutes}: {machine()}."
+def measured() -> str:
+    """When and on what scores are measured."""
+    return f"Measured by `make quality`, {datetime.date.today()}: {machine()}."
+
+
+def _in_order(kind: str, stored: Stored) -> list[Score]:
+    """The stored scores of the sets that there are, set by set."""
+    order = list(KINDS[kind].sets)
+    found = [Score(*row) for row in stored["scores"] if row[0] in order]
+    return sorted(found, key=lambda score: (order.index(score.set), score.seed))
+
+
+def _seeds(scores: Sequence[Score]) -> str:
+    """The number of seeds of each set."""
+    counts = Counter(score.set for score in scores if score.method == LAB)
+    fewest, most = min(counts.values()), max(counts.values())
+    return f"{fewest if fewest == most else f'{fewest} to {most}'} seed{'s' * (most > 1)}."
 
 
 def tables(kind: str, scores: Sequence[Score]) -> list[Table]:
@@ -82,11 +97,13 @@ def _sets(kind: str, found: Means) -> Table:
     for name, scores in found.items():
         top = best(round(mean.value, 3) for mean in scores.values())
         cells = [_cell(scores.get(method), top) for method in methods]
-        rows.append((name, *KINDS[kind].described(sets[name]), *cells, f"{scores[LAB].seconds:.0f}"))
+        rows.append((name, sets[name].about, *KINDS[kind].described(sets[name]), *cells, f"{scores[LAB].seconds:.0f}"))
     missing = [method for method in methods if not any(method in scores for scores in found.values())]
     note = f"{KINDS[kind].note} "
     note += f"Not installed, and so not measured: {', '.join(missing)}. " if missing else ""
-    return Table("Sets", ("set", "size", "score", *methods, "s"), rows, f"{note}s: seconds per training of the lab.")
+    return Table(
+        "Sets", ("set", "from", "size", "score", *methods, "s"), rows, f"{note}s: seconds per training of the lab."
+    )
 
 
 def _cell(mean: Mean | None, top: float) -> str:

@@ -53,7 +53,7 @@ def means(scores: Iterable[Score]) -> dict[str, dict[str, Mean]]:
     }
 
 
-def stored(scores: Iterable[Score]) -> list[list[Any]]:
-    """As rows of a JSON file, with as many digits as tell."""
-    rounded = [(s.set, s.method, s.seed, s.value and round(s.value, 5), round(s.seconds, 2)) for s in scores]
-    return [list(row) for row in rounded]
+def as_row(score: Score) -> list[Any]:
+    """A row of a JSON file, with as many digits as tell."""
+    value = None if score.value is None else round(score.value, 5)
+    return [score.set, score.method, score.seed, value, round(score.seconds, 2)]

@@ -30,7 +30,7 @@ def lab_scores(
     seeds = list(seeds)
     with workplace(shipped=False):
         return {
-            (name, seed): _of_lab(KINDS[kind], name, _experiment(KINDS[kind], name, seed, overrides)).value
+            (name, seed): _of_lab(KINDS[kind], name, written(KINDS[kind], name, seed, overrides)).value
             for name in names or KINDS[kind].sets
             for seed in seeds
         }
@@ -43,12 +43,12 @@ def measure(kind: str, name: str, seed: int) -> list[Score]:
 
 
 def _measured(kind: Kind, name: str, seed: int) -> Iterator[Score]:
-    experiment = _experiment(kind, name, seed)
+    experiment = written(kind, name, seed)
     yield _of_lab(kind, name, experiment)
     yield from kind.others(name, kind.sets[name], prepared_data(experiment), seed)
 
 
-def _experiment(kind: Kind, name: str, seed: int, overrides: Sequence[str] = ()) -> Experiment:
+def written(kind: Kind, name: str, seed: int, overrides: Sequence[str] = ()) -> Experiment:
     """The experiment that `lab new` writes, on the fold of the seed; series and other ordered data have no folds."""
     if not Path("experiments", f"{name}.yaml").exists():
         new(name, *kind.write(name, kind.sets[name]))
