@@ -12,7 +12,7 @@ ifneq ($(origin PYTHON),file)
 endif
 
 BIN := $(VENV)/bin
-RAY := $(if $(filter-out 1,$(WORKERS))$(RAY_ADDRESS),$(VENV)/ray)
+RAY := $(if $(RAY_ADDRESS),$(VENV)/ray)
 
 .DEFAULT_GOAL := help
 .PHONY: help install experiment study compare list dashboard mlflow server docs reference test coverage faults bench scale ideas quality audit check constraints clean
@@ -46,11 +46,11 @@ experiment: $(VENV)/installed ## train, track and test one experiment: NAME=lstm
 	@test -n "$(NAME)$(RESUME)" || { echo 'name an experiment: make experiment NAME=lstm (`make list` shows all)'; exit 2; }
 	@$(BIN)/lab $(if $(RESUME),resume $(RESUME),run $(NAME)) $(ARGS)
 
-study: $(VENV)/installed $(RAY) ## tune an experiment, confirm the winner on fresh seeds: NAME=lstm TRIALS=50 WORKERS=2 ARGS=...
+study: $(VENV)/installed $(RAY) ## tune an experiment, confirm the winner on fresh seeds: NAME=lstm TRIALS=50 WORKERS=1 ARGS=...
 	@test -n "$(NAME)" || { echo 'name an experiment: make study NAME=lstm TRIALS=50'; exit 2; }
 	@$(BIN)/lab study $(NAME) $(ARGS) $(if $(WORKERS),--workers $(WORKERS)) $(if $(TRIALS),--trials $(TRIALS))
 
-compare: $(VENV)/installed $(RAY) ## is A better than B? compare over seeds until it is decided: NAME=activations WORKERS=2 ARGS="--seeds 5..30"
+compare: $(VENV)/installed $(RAY) ## is A better than B? compare over seeds until it is decided: NAME=activations WORKERS=1 ARGS="--seeds 5..30"
 	@test -n "$(NAME)" || { echo 'name a comparison: make compare NAME=activations'; exit 2; }
 	@$(BIN)/lab compare $(NAME) $(ARGS) $(if $(WORKERS),--workers $(WORKERS))
 

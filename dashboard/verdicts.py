@@ -41,7 +41,7 @@ def verdict_table(comparisons: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
             "low": verdict["low"],
             "high": verdict["high"],
             "seeds": verdict["n"],
-            "P(better)": verdict["superiority"],
+            "wins": verdict["superiority"],
             "rule": verdict.get("rule", EARLIER_RULE),
         }
         for content in comparisons.values()

@@ -14,6 +14,7 @@ import pytest
 import warm
 from shipped import PROJECT
 
+from lab.parallel import template, workers
 from lab.tracking import store
 from lab.tracking.writing import outbox
 
@@ -46,10 +47,19 @@ def no_worker_left() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def warm_senders() -> Iterator[None]:
-    """Senders start at once. As for users they start in tests that start a process which runs the lab."""
+def warm_processes() -> Iterator[None]:
+    """Senders and workers start at once. As for users they start in tests that start a process which runs the lab."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(outbox, "start_sender", warm.Sender)
+        patch.setattr(template, "start_process", warm.Template)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_training_at_once() -> Iterator[None]:
+    """Unless a test says otherwise, trainings run in the process of their command: what they are is tested there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workers, "default_count", lambda resources: 1)
         yield
 
 

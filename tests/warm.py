@@ -3,8 +3,10 @@
 Each is a process of its own all the same, which can be stopped and killed, and runs the same code.
 """
 
+import contextlib
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from lab.parallel import local_process
 from lab.tracking import store
 from lab.tracking.writing import sender
 
@@ -101,6 +104,15 @@ class Sender(Process):
         return BytesIO(self._printed(self._files[0]))
 
 
+class Template(Process):
+    """In place of the process that `lab.parallel.template.start_process` starts."""
+
+    ends_with_the_tests = True
+
+    def __init__(self, control: socket.socket, log: int) -> None:
+        super().__init__(_fork_workers, DupFd(control.fileno()))
+
+
 def lab(*arguments: str) -> Process:
     """`lab` with some arguments."""
     return Process(_lab, arguments)
@@ -125,9 +137,18 @@ def _call(
 
 def _lab(arguments: tuple[str, ...]) -> None:
     from lab.cli import main
+    from lab.parallel import template, workers
 
+    if "--workers" not in arguments:  # as in conftest.py
+        template.started_early = lambda workers: contextlib.nullcontext()
+        workers.default_count = lambda resources: 1
     sys.argv = ["lab", *arguments]
     main.main()
+
+
+def _fork_workers(control: Any) -> None:
+    os.setsid()
+    local_process.serve(socket.socket(fileno=control.detach()))
 
 
 def _send(folder: Path) -> None:

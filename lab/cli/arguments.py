@@ -6,7 +6,7 @@ from typing import Protocol
 
 from lab.errors import did_you_mean
 
-WORKERS = "on Ray if above 1 (as many as fit on RAY_ADDRESS; 1 without)"
+WORKERS = "in processes of this machine or on RAY_ADDRESS (as many as there is room for)"
 Command = Callable[[argparse.Namespace], int]
 
 

@@ -6,6 +6,7 @@ import functools
 from lab.cli import arguments
 from lab.cli.arguments import Commands, add
 from lab.errors import LabError
+from lab.parallel import template
 
 OWN_CODE = "# runs only code of the lab"
 
@@ -87,6 +88,11 @@ def _check_all() -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.folds is not None:
+        with template.started_early(options.workers):
+            return _run_folds(options)
+    if options.workers is not None:
+        raise LabError("--workers: is for --folds; a single training is not divided among workers")
     from lab.cli import maintenance, tables
     from lab.config import experiment
     from lab.display.output import SafeConsole
@@ -94,10 +100,6 @@ def _run(options: argparse.Namespace) -> int:
     from lab.training.results import report
     from lab.training.results.progress import ProgressBar
 
-    if options.folds is not None:
-        return _run_folds(options)
-    if options.workers is not None:
-        raise LabError("--workers: is for --folds; a single training is not divided among workers")
     loaded = experiment.load(options.name, options.overrides)
     maintenance.start_in_background()
     console = SafeConsole()

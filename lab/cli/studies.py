@@ -5,6 +5,7 @@ import argparse
 from lab.cli import arguments
 from lab.cli.arguments import Commands, add, listed, one_of
 from lab.errors import LabError
+from lab.parallel import template
 
 SAMPLERS = ("tpe", "gp", "random", "cmaes")
 PRUNERS = ("hyperband", "median", "none")
@@ -32,6 +33,11 @@ def _register_study(commands: Commands) -> None:
 
 
 def _study(options: argparse.Namespace) -> int:
+    with template.started_early(options.workers):
+        return _search(options)
+
+
+def _search(options: argparse.Namespace) -> int:
     from lab.cli import maintenance
     from lab.config import experiment
     from lab.display.output import SafeConsole
@@ -79,24 +85,38 @@ def _refuse(options: argparse.Namespace, names: tuple[str, ...], why: str) -> No
 
 
 def _compare(options: argparse.Namespace) -> int:
+    run_ids = [options.name, *(argument for argument in options.overrides if "=" not in argument)]
+    if len(run_ids) > 1:
+        return _compare_runs(options, run_ids)
+    _refuse(options, OF_RUNS, f"is for runs; {options.name} is a comparison file, which says it itself")
+    with template.started_early(options.workers):
+        return _compare_arms(options)
+
+
+def _compare_runs(options: argparse.Namespace, run_ids: list[str]) -> int:
+    """Compare runs as they are."""
+    _refuse(options, OF_FILES, "is for comparison files; these are runs, which are not trained again")
+    if settings := [argument for argument in options.overrides if "=" in argument]:
+        raise LabError(f"{settings[0]}: runs are compared as they are; settings are for comparison files")
+    from lab.comparisons import existing, report
+    from lab.display.output import SafeConsole
+
+    higher = True if options.higher_is_better else False if options.lower_is_better else None
+    metric = options.metric or existing.How.metric
+    how = existing.How(metric, options.margin or 0.0, options.unpaired, options.reduce, higher)
+    findings = existing.compare(run_ids, how)
+    SafeConsole().tell(report.of_runs(findings, options.unpaired))
+    return 0
+
+
+def _compare_arms(options: argparse.Namespace) -> int:
+    """Train the arms of a comparison file."""
     from rich.markup import escape
 
     from lab.cli import maintenance
-    from lab.comparisons import comparison, existing, report, run
+    from lab.comparisons import comparison, report, run
     from lab.display.output import SafeConsole
 
-    run_ids = [options.name, *(argument for argument in options.overrides if "=" not in argument)]
-    if len(run_ids) > 1:
-        _refuse(options, OF_FILES, "is for comparison files; these are runs, which are not trained again")
-        if settings := [argument for argument in options.overrides if "=" in argument]:
-            raise LabError(f"{settings[0]}: runs are compared as they are; settings are for comparison files")
-        higher = True if options.higher_is_better else False if options.lower_is_better else None
-        metric = options.metric or existing.How.metric
-        how = existing.How(metric, options.margin or 0.0, options.unpaired, options.reduce, higher)
-        findings = existing.compare(run_ids, how)
-        SafeConsole().tell(report.of_runs(findings, options.unpaired))
-        return 0
-    _refuse(options, OF_RUNS, f"is for runs; {options.name} is a comparison file, which says it itself")
     loaded = comparison.load(options.name, options.overrides, options.seeds, options.minutes)
     maintenance.start_in_background()
     console = SafeConsole()

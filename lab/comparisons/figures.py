@@ -29,7 +29,8 @@ def figure(arm: str, rows: Sequence[Mapping[str, Any]], control: str, measure: s
     drawn.add_scatter(x=seeds, y=[r["difference"] for r in rows], mode="markers", marker={"color": SEED}, name="seed")
     drawn.add_hline(y=0, line_width=1, line_color=ZERO)
     if margin:
-        drawn.add_hrect(y0=-margin, y1=margin, line_width=0, fillcolor=EQUAL)
+        equal = {"name": "no difference that matters", "showlegend": True}
+        drawn.add_hrect(y0=-margin, y1=margin, line_width=0, fillcolor=EQUAL, **equal)
     drawn.update_yaxes(range=_shown(rows, margin))  # the first intervals are many times wider
     drawn.update_layout(
         title=f"{arm} − {control}", xaxis_title="seeds", yaxis_title=f"difference in {measure}", template="simple_white"

@@ -1,8 +1,7 @@
-"""The connection to Ray: to the cluster that RAY_ADDRESS names, or to processes of this machine."""
+"""The connection to Ray: to the cluster that RAY_ADDRESS names."""
 
 import importlib.util
 import logging
-import math
 import os
 import socket
 import subprocess
@@ -23,10 +22,6 @@ RAY_SETTINGS = {  # environment variables that Ray reads when it is imported
     "RAY_worker_niceness": "0",  # its default gives workers the lowest priority
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # its future default; silences a warning
 }
-# Without clusters Ray listens on the loopback interface alone; its argument `_node_ip_address="127.0.0.1"` is
-# replaced by the address of the network interface (Ray 2.60).
-# tests/studies/test_interrupted.py holds Ray to it.
-LOCAL_SETTINGS = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 DEFAULT_TOKEN = Path("~/.ray/auth_token")
 
 
@@ -41,31 +36,21 @@ class Node:
     lost: int = 0  # trainings since one ended there as it should
 
 
-def is_named() -> bool:
-    """Whether RAY_ADDRESS names a cluster."""
-    return bool(os.environ.get("RAY_ADDRESS"))
-
-
-def connect(count: int | None, resources: Resources, runtime_env: Mapping[str, Any]) -> Any:
-    """Ray, connected to RAY_ADDRESS, or started on this machine for `count` workers; raises LabError."""
-    address = os.environ.get("RAY_ADDRESS")
-    for name, value in (RAY_SETTINGS | (_token_settings() if address else LOCAL_SETTINGS)).items():
+def connect(runtime_env: Mapping[str, Any]) -> Any:
+    """Ray, connected to RAY_ADDRESS; raises LabError."""
+    address = os.environ["RAY_ADDRESS"]
+    for name, value in (RAY_SETTINGS | _token_settings()).items():
         os.environ.setdefault(name, value)
     if importlib.util.find_spec("ray") is None or sys.modules.get("ray", "") is None:
         raise LabError(
-            f"--workers {count or 'on a cluster'}: needs Ray, which is not installed; use `make study ... "
-            f"WORKERS={count or 2}`, or {install('ray')}"
+            f"RAY_ADDRESS={address}: needs Ray, which is not installed; {install('ray')}, or unset RAY_ADDRESS to "
+            "train on this machine"
         )
-    if address:
-        _check_answers(address)
+    _check_answers(address)
     import ray
 
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
-        if address:
-            ray.init(address=address, runtime_env=dict(runtime_env), **quiet)
-        else:
-            ray.init(num_cpus=math.ceil((count or 1) * resources.cpus), include_dashboard=False, **quiet)
+        ray.init(address=address, runtime_env=dict(runtime_env), log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:  # of Ray, of gRPC, or of the network
         raise LabError(f"{_where()} does not answer: {reason(error)}{see('cluster')}") from None
     return ray
@@ -116,8 +101,7 @@ def reason(error: BaseException) -> str:
 
 
 def _where() -> str:
-    address = os.environ.get("RAY_ADDRESS")
-    return f"the cluster RAY_ADDRESS={address}" if address else "Ray on this machine"
+    return f"the cluster RAY_ADDRESS={os.environ.get('RAY_ADDRESS')}"
 
 
 def _name(node: Mapping[str, Any], all_nodes: list[Mapping[str, Any]]) -> str:

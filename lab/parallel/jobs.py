@@ -65,8 +65,20 @@ class Resources:
 
     def fit(self, machine: Mapping[str, float]) -> int:
         """How many trainings a machine of so many `CPU` and `GPU` has room for at once."""
-        of_gpus = [machine.get("GPU", 0.0) / self.gpus] if self.gpus else []
-        return math.floor(min([machine.get("CPU", 0.0) / self.cpus, *of_gpus]) + 1e-9)
+        room = _whole(machine.get("CPU", 0.0) / self.cpus)
+        if not self.gpus:
+            return room
+        gpus = machine.get("GPU", 0.0)
+        return min(room, _whole(gpus) * self.sharing_a_gpu if self.gpus < 1 else _whole(gpus / self.gpus))
+
+    @property
+    def sharing_a_gpu(self) -> int:
+        """How many trainings one GPU has room for."""
+        return _whole(1 / self.gpus)
+
+
+def _whole(number: float) -> int:
+    return math.floor(number + 1e-9)
 
 
 @dataclass(frozen=True)

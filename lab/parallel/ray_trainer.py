@@ -1,6 +1,5 @@
 """What runs on a node of Ray: an actor that trains the jobs which a driver sends to it."""
 
-import os
 import threading
 from collections.abc import Sequence
 
@@ -19,9 +18,7 @@ class RayTrainer:
     `reports` and `stop` are called while `train` runs.
     """
 
-    def __init__(self, threads: int, folder: str | None):
-        if folder:
-            os.chdir(folder)
+    def __init__(self, threads: int):
         self._threads = threads
         self._changed = threading.Condition()
         self._waiting: list[Report] = []

@@ -1,6 +1,5 @@
-"""Workers on Ray: processes of this machine, or of the cluster that RAY_ADDRESS names."""
+"""Workers on the Ray cluster that RAY_ADDRESS names."""
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,9 +39,9 @@ class _Worker:
 
 
 class RayWorkers:
-    """Trains on Ray: on this machine, or on the cluster that RAY_ADDRESS names.
+    """Trains on the cluster that RAY_ADDRESS names.
 
-    A cluster gets a copy of the working folder, and its nodes rehearse the experiments; one that cannot train them is
+    It gets a copy of the working folder, and its nodes rehearse the experiments; one that cannot train them is
     put aside. So is one that only loses trainings. A worker that dies is replaced. Nothing but the workers runs
     elsewhere: the driver asks each of them for its reports.
     """
@@ -50,8 +49,8 @@ class RayWorkers:
     def __init__(self, count: int | None, experiments: Sequence[Experiment]):
         self._resources = Resources.of(experiments)
         with TemporaryDirectory(prefix="lab-") as folder:
-            shipped = working_folder.copy(experiments, Path(folder)) if cluster.is_named() else None
-            self._ray = cluster.connect(count, self._resources, {"working_dir": folder})
+            shipped = working_folder.copy(experiments, Path(folder))
+            self._ray = cluster.connect({"working_dir": folder})
         self._busy: dict[Any, _Busy] = {}  # by the future of the outcome
         self._reports: dict[Any, Any] = {}  # the future of the next reports of a job, and that of its outcome
         self._idle: list[_Worker] = []
@@ -59,9 +58,8 @@ class RayWorkers:
         try:
             self._nodes = cluster.nodes(self._ray, self._resources)
             self._check_room(count)
-            if shipped:
-                say(str(shipped))
-                self._rehearse(experiments)
+            say(str(shipped))
+            self._rehearse(experiments)
             room = sum(node.room for node in self._nodes)
             self._wanted = self.capacity = min(count or room, room)
             for worker in self._idle[self._wanted :]:
@@ -121,20 +119,13 @@ class RayWorkers:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         node.workers += 1
-        folder = None if cluster.is_named() else str(Path.cwd())
         actor = self._ray.remote(
             num_cpus=self._resources.cpus,
             num_gpus=self._resources.gpus,
             scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
             concurrency_groups={"reports": 2},
         )(RayTrainer)
-        return _Worker(actor.remote(self._threads(), folder), node)
-
-    def _threads(self) -> int:
-        """As many threads as a training has cores: its share of this machine, or what it asks of a cluster."""
-        if cluster.is_named():
-            return max(1, int(self._resources.cpus))
-        return max(1, (os.cpu_count() or 1) // self._wanted)
+        return _Worker(actor.remote(max(1, int(self._resources.cpus))), node)
 
     def submit(self, job: Job) -> None:
         """Start a job on an idle worker."""
@@ -217,7 +208,7 @@ class RayWorkers:
 
     def _count_loss(self, node: Node, why: str) -> None:
         node.lost += 1
-        if node.lost >= MOST_LOST and cluster.is_named():
+        if node.lost >= MOST_LOST:
             self._put_aside(node, f"{node.lost} trainings one after the other were lost there; the last: {why}")
 
     def _put_aside(self, node: Node, why: str) -> None:

@@ -1,19 +1,22 @@
-"""What trains the jobs of a study or comparison: this process, or workers on Ray."""
+"""What trains the jobs of a study or comparison: this process, others of this machine, or workers of a cluster."""
 
 import os
 from collections.abc import Callable, Sequence
 from typing import ParamSpec, Protocol, TypeVar
 
+import psutil
 import torch
 
 from lab.config.experiment import Experiment
 from lab.errors import LabError, TrainingFailed, see
 from lab.parallel.jobs import Job, OnEpoch, Outcome, Resources, train_job
+from lab.parallel.local_workers import LocalWorkers
 from lab.signals import uninterrupted
 from lab.training.devices.strategy import check_alone
 
 P = ParamSpec("P")
 T = TypeVar("T")
+WORKER_BYTES = 1e9  # of memory, that a worker is allowed for
 MOST_LOST = 3  # jobs one after the other, for each worker
 
 
@@ -100,27 +103,43 @@ class _NotOfTheJob(BaseException):
 
 
 def open_workers(count: int | None, experiments: Sequence[Experiment]) -> Workers:
-    """Workers in this process for one, on Ray for several, which train variants of the experiments.
+    """The process of the command for one, others beside it for several, or a cluster's where RAY_ADDRESS names it.
 
-    Without a number, as many as a cluster has room for; without a cluster, one. Raises LabError where they cannot be
-    had.
+    They train variants of the experiments. Without a number, as many as there is room for. Raises LabError where they
+    cannot be had.
     """
     for experiment in experiments:
         check_alone(experiment)
-    if count == 1 or (count is None and not os.environ.get("RAY_ADDRESS")):
-        _check_machine(Resources.of(experiments))
-        return InProcess()
-    from lab.parallel.ray_workers import RayWorkers
+    if os.environ.get("RAY_ADDRESS") and count != 1:
+        from lab.parallel.ray_workers import RayWorkers
 
-    return RayWorkers(count, experiments)
+        return RayWorkers(count, experiments)
+    resources = Resources.of(experiments)
+    _check_machine(resources)
+    count = count or default_count(resources)
+    return LocalWorkers(count, experiments) if count > 1 else InProcess()
+
+
+def default_count(resources: Resources) -> int:
+    """As many trainings as this machine carries at once: by processors, GPUs and the memory that is free.
+
+    One on a machine with a GPU where a training does not say what share of it it needs.
+    """
+    if torch.cuda.is_available() and not resources.gpus:
+        return 1
+    in_memory = int(psutil.virtual_memory().available // WORKER_BYTES)
+    return max(1, min(resources.fit(_machine()), in_memory))
 
 
 def _check_machine(resources: Resources) -> None:
     """Raise LabError where this machine does not have what one training asks for."""
-    machine = {"CPU": os.cpu_count() or 1, "GPU": torch.cuda.device_count()}
-    if not resources.fit(machine):
-        there = Resources(machine["CPU"], machine["GPU"])
+    if not resources.fit(_machine()):
+        there = Resources(*_machine().values())
         raise LabError(f"resources: a training needs {resources}, and this machine has {there}")
+
+
+def _machine() -> dict[str, float]:
+    return {"CPU": os.cpu_count() or 1, "GPU": torch.cuda.device_count()}
 
 
 class InProcess:

@@ -34,6 +34,8 @@ def choose_threads(built: Built, most: int | None = None) -> Built:
 def fastest(module: TaskModule, batch: Batch, most: int) -> int:
     """The number of threads, of 1, 2, 4 ... and `most`, that trains a batch in the least time."""
     best, least = 1, float("inf")
+    if most == 1:
+        return best
     for number in sorted({2**power for power in range(most.bit_length())} | {most}):
         torch.set_num_threads(number)
         seconds = _least_seconds(_step(module, batch))

@@ -10,14 +10,15 @@ from lab.training.building import Built, build
 SAME_WORK = ("scheduler.kind=constant", "trainer.gradient_clip_val=null")  # the loops by hand have neither
 
 
-def experiment(name: str, batch_size: int, epochs: int) -> Experiment:
+def experiment(name: str, batch_size: int, epochs: int, seed: int = 0) -> Experiment:
     """A shipped experiment, cut down to what a loop by hand does."""
-    return load(name, [*SAME_WORK, f"data.batch_size={batch_size}", f"trainer.max_epochs={epochs}"])
+    sizes = (f"data.batch_size={batch_size}", f"trainer.max_epochs={epochs}", f"seed={seed}")
+    return load(name, [*SAME_WORK, *sizes])
 
 
 def article(name: str, batch_size: int, epochs: int, threads: int | None = 1) -> None:
     """The usual loop: a DataLoader, and every figure asked for as it comes."""
-    network, loss_of, train, val = _parts(experiment(name, batch_size, epochs), threads)
+    network, loss_of, train, val = parts(experiment(name, batch_size, epochs), threads)
     batches = DataLoader(train, batch_size=batch_size, shuffle=True)
     val_batches = DataLoader(val, batch_size=batch_size)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
@@ -41,7 +42,7 @@ def article(name: str, batch_size: int, epochs: int, threads: int | None = 1) ->
 
 def fastest(name: str, batch_size: int, epochs: int) -> None:
     """The fastest loop that we can write: batches cut from memory, a fused optimizer, nothing asked for on the way."""
-    network, loss_of, train, val = _parts(experiment(name, batch_size, epochs), 1)
+    network, loss_of, train, val = parts(experiment(name, batch_size, epochs), 1)
     x, y = train.tensors
     val_x, val_y = val.tensors
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=True)
@@ -62,7 +63,7 @@ def fastest(name: str, batch_size: int, epochs: int) -> None:
                 total += (outputs.argmax(1) == truth).sum()
 
 
-def _parts(of: Experiment, threads: int | None) -> tuple[nn.Module, nn.Module, TensorDataset, TensorDataset]:
+def parts(of: Experiment, threads: int | None) -> tuple[nn.Module, nn.Module, TensorDataset, TensorDataset]:
     """Network, loss, training and validation data; `threads` None is torch's own number."""
     default = _default_threads()
     built = build(of)

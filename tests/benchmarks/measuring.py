@@ -30,6 +30,7 @@ class Size:
     batch_sizes: tuple[int, ...]
     starts: int  # of processes, for each figure about them
     studied: tuple[str, ...]
+    races: int  # of a study, each with a seed of its own
     trials: int
     epochs: int  # of a trial
     records: int
@@ -47,7 +48,8 @@ FULL = Size(
     ARCHITECTURES,
     (32, 256),
     5,
-    ("mlp", "lstm"),
+    ("mlp", "conv1d", "breast_cancer"),
+    10,
     20,
     10,
     100_000,
@@ -57,8 +59,8 @@ FULL = Size(
     100_000,
     40_000,
 )
-QUICK = Size(1, 0.5, ("mlp", "lstm"), (32, 256), 1, ("mlp",), 5, 4, 10_000, 1_000, (64, 256), 100_000, 10_000, 5_000)
-LEAST = Size(1, 0.0, ("mlp",), (256,), 1, ("mlp",), 1, 1, 100, 20, (16,), 1_000, 100, 100)
+QUICK = Size(1, 0.5, ("mlp", "lstm"), (32, 256), 1, ("mlp",), 1, 5, 4, 10_000, 1_000, (64, 256), 100_000, 10_000, 5_000)
+LEAST = Size(1, 0.0, ("mlp",), (256,), 1, ("mlp",), 1, 1, 1, 100, 20, (16,), 1_000, 100, 100)
 
 
 @dataclass(frozen=True)

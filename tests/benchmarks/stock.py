@@ -1,6 +1,5 @@
 """The scripts that people write with stock parts: Lightning, its MLFlowLogger and ModelCheckpoint, Optuna."""
 
-import contextlib
 import logging
 import warnings
 from collections.abc import Sequence
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import lightning as L
 import torch
-from benchmarks.loops import _parts, experiment
+from benchmarks.loops import experiment, parts
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import MLFlowLogger
 from torch import Tensor, nn
@@ -45,7 +44,7 @@ class StockModule(L.LightningModule):
 
 def train(name: str, batch_size: int, epochs: int) -> None:
     """One tracked training, with the same number of threads as the lab."""
-    network, loss, train_set, val_set = _parts(experiment(name, batch_size, epochs), 1)
+    network, loss, train_set, val_set = parts(experiment(name, batch_size, epochs), 1)
     module = StockModule(network, loss)
     fit(module, train_set, val_set, batch_size, epochs, [ModelCheckpoint(monitor="val_loss")])
 
@@ -72,34 +71,6 @@ def fit(
 def logger() -> MLFlowLogger:
     """Its default address raises on this MLflow: an SQLite file, as the lab's."""
     return MLFlowLogger("stock", tracking_uri=f"sqlite:///{Path(DATABASE).absolute()}")
-
-
-def study(name: str, trials: int, epochs: int, batch_size: int) -> float:
-    """A search over the space of `studies.SPACE`; the best validation accuracy."""
-    import optuna
-    from optuna_integration import PyTorchLightningPruningCallback
-
-    from lab.architectures.perceptron import MLP
-    from lab.architectures.recurrent import LSTM
-
-    def objective(trial: optuna.Trial) -> float:
-        lr = trial.suggest_float("lr", 1e-4, 1e-1, log=True)
-        weight_decay = trial.suggest_float("weight_decay", 1e-5, 0.3, log=True)
-        dropout = trial.suggest_float("dropout", 0.0, 0.5)
-        network = MLP(40, 10, 256, 2, dropout=dropout) if name == "mlp" else LSTM(1, 10, 64, 2, dropout=dropout)
-        module = StockModule(network, nn.CrossEntropyLoss(), lr, weight_decay)
-        callbacks = [PyTorchLightningPruningCallback(trial, monitor="val_acc"), ModelCheckpoint(monitor="val_acc")]
-        trainer = fit(module, train_set, val_set, batch_size, epochs, callbacks)
-        return trainer.callback_metrics["val_acc"].item()
-
-    _, _, train_set, val_set = _parts(experiment(name, batch_size, epochs), 1)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    pruner = optuna.pruners.HyperbandPruner(max_resource=epochs)
-    found = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0), pruner=pruner)
-    found.optimize(objective, n_trials=trials)
-    with contextlib.suppress(ValueError):  # none was trained to its end
-        return found.best_value
-    return float("nan")
 
 
 def quiet() -> None:

@@ -175,9 +175,11 @@ def test_a_stored_study_of_another_space_is_refused(searched: str) -> None:
         run(searched)
 
 
-def test_without_ray_the_error_says_how_to_install_it(searched: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_cluster_needs_ray(searched: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(LabError, match="--workers 2: needs Ray, which is not installed; use `make study"):
+    assert run(searched, trials=2, workers=2).counts.done == 2
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    with pytest.raises(LabError, match=r"RAY_ADDRESS=127.0.0.1:9: needs Ray, which is not installed; .*install"):
         run(searched, workers=2)
 
 

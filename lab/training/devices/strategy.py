@@ -21,7 +21,9 @@ from lab.training.own_modules.lightning_internals import states_of_one_device
 
 LEAST = 2  # samples of a batch on a device: batch norm cannot be trained on one
 ROUNDING = 1e-4  # relative, between the loss of a batch and the mean over its parts
-MANY_TRAININGS = "studies, comparisons and folds train each on one device; several at once with --workers 2"
+MANY_TRAININGS = (
+    "studies, comparisons and folds train each on one device; several at once, one on each, with resources.gpus=1"
+)
 
 
 class SharedBatches(DDPStrategy):

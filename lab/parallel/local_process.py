@@ -1,0 +1,87 @@
+"""What runs in the processes of this machine: the template, which imports, and the workers, which train.
+
+A worker is sent a `Setup`, then jobs; it sends reports, which the driver answers by whether to stop, and outcomes.
+"""
+
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from lab.parallel import template
+from lab.parallel.jobs import Job, train_job
+
+Report = tuple[int, int, dict[str, float]]  # the arguments of OnEpoch
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a worker has: its threads at most, the GPUs that it sees (None: all), and where modules are looked up."""
+
+    threads: int
+    gpus: str | None
+    path: Sequence[str]
+
+
+def main() -> None:
+    """Start a worker for each descriptor that comes, until the driver has ended."""
+    serve(socket.socket(fileno=int(sys.argv[1])))
+
+
+def serve(control: socket.socket) -> None:
+    """Fork into workers; where processes do not fork, become one."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # workers that have ended leave nothing to wait for
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        if not message:
+            return
+        if not template.FORKS or os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            control.close()
+            _Worker(Connection(descriptors[0])).run()
+            return
+        os.close(descriptors[0])
+
+
+class _Worker:
+    """Trains one job after the other, so that data is prepared once."""
+
+    def __init__(self, driver: Connection):
+        self._driver = driver
+        self._setup: Setup = driver.recv()
+        self._jobs: queue.Queue[Job] = queue.Queue()
+        self._answers: queue.Queue[bool] = queue.Queue()
+        if self._setup.gpus is not None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = self._setup.gpus
+        sys.path.extend(place for place in self._setup.path if place not in sys.path)
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def run(self) -> None:
+        """Train until the driver has ended."""
+        while True:
+            self._driver.send(train_job(self._jobs.get(), self._report, self._setup.threads))
+
+    def _listen(self) -> None:
+        """Take what the driver sends; end when it has ended, in the middle of a training too."""
+        while True:
+            try:
+                message = self._driver.recv()
+            except (EOFError, OSError):
+                os._exit(0)
+            if isinstance(message, Job):
+                self._jobs.put(message)
+            else:
+                self._answers.put(message)
+
+    def _report(self, number: int, epoch: int, values: dict[str, float]) -> bool:
+        self._driver.send((number, epoch, values))
+        return self._answers.get()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""The template of the workers on this machine: a process that imports what trainings need, and forks into workers.
+
+It imports nothing that is heavy itself, so that a command can start the template first and import beside it.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from multiprocessing.connection import Connection, Pipe
+
+FORKS = sys.platform == "linux"  # elsewhere system libraries do not bear it: each worker is a template of its own
+SECONDS_TO_END = 0.2  # for a process whose connections are closed
+START = b"s"  # a worker; with it comes the descriptor of its connection
+
+
+class Template:
+    """A process that starts workers; it ends with this one, and so do its workers."""
+
+    def __init__(self) -> None:
+        self._control, there = socket.socketpair()
+        with there, tempfile.TemporaryFile() as log:
+            self._log = os.dup(log.fileno())
+            self._process = start_process(there, self._log)
+
+    def new_worker(self) -> Connection:
+        """The connection to a new worker; one that cannot be started is closed at its other end."""
+        here, there = Pipe()
+        with there, contextlib.suppress(OSError):
+            socket.send_fds(self._control, [START], [there.fileno()])
+        return here
+
+    def why(self) -> str:
+        """Why the template itself has failed; "" while it has not."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(SECONDS_TO_END)
+        if not self._process.returncode:
+            return ""
+        said = os.pread(self._log, 1_000_000, 0).decode(errors="replace").splitlines()
+        return [f"exit code {self._process.returncode}", *said][-1]
+
+    def close(self) -> None:
+        """End it, and the workers that do not end by themselves because they compute."""
+        self._control.close()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        os.close(self._log)
+
+
+def start_process(control: socket.socket, log: int) -> "subprocess.Popen[bytes]":
+    """Start a template in a terminal session of its own, so that Ctrl-C does not reach it.
+
+    Modules of the working folder are not for it (-P): one named like a module of Python would end it.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "lab.parallel.local_process", str(control.fileno())],
+        pass_fds=[control.fileno()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=log,
+        start_new_session=True,
+    )
+
+
+_early: list[Template] = []
+
+
+@contextlib.contextmanager
+def started_early(workers: int | None) -> Iterator[None]:
+    """Start a template beside the imports of a command that will want workers, if it may want several."""
+    if FORKS and workers != 1 and not os.environ.get("RAY_ADDRESS") and (os.cpu_count() or 1) > 1:
+        _early.append(Template())
+    try:
+        yield
+    finally:
+        while _early:
+            _early.pop().close()
+
+
+def take() -> Template:
+    """The template that was started early, or a new one."""
+    return _early.pop() if _early else Template()
