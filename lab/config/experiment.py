@@ -25,6 +25,7 @@ ADDED: dict[str, Any] = {
     "trainer.average_decay": 0.99,
     "trainer.average_from": None,
     "trainer.histograms": False,
+    "trainer.members": 1,
 }
 NO_SETTINGS = ("resources", "search")  # sections
 UNKNOWN = object()
@@ -74,7 +75,9 @@ class Experiment:
     @property
     def network(self) -> str:
         """What is trained: the kind of the module of one's own, of the network inside it, or of the network alone."""
-        return " of ".join(part.kind for part in (self.module, self.model) if part is not None)
+        kind = " of ".join(part.kind for part in (self.module, self.model) if part is not None)
+        members = self.trainer["members"]
+        return kind if members == 1 else f"{members} × {kind}"
 
     def seed_of(self, source: Source) -> int:
         """The seed of one source of chance."""

@@ -73,23 +73,33 @@ def _averaging(
     """
 
 
+def _ensemble(members: PositiveInt = 1) -> None:
+    """The settings of the lab's own for networks that are trained side by side and evaluated as one.
+
+    Each of the `members` has its own initial weights and its own loss; their probabilities, or values, are averaged.
+    """
+
+
 def _recording(histograms: bool = False) -> None:
     """The settings of the lab's own that say what is recorded."""
 
 
+OWN = (_averaging, _ensemble, _recording)
+
+
 def schemas() -> tuple[Callable[..., Any], ...]:
     """The functions by whose signatures the lab checks arguments of Trainer, and settings of its own."""
-    return _bounds, _types, _averaging, _recording
+    return _bounds, _types, *OWN
 
 
 def defaults() -> dict[str, Any]:
     """The settings for which the lab has its own default."""
-    return schema.defaults(_bounds) | schema.defaults(_averaging) | schema.defaults(_recording)
+    return {name: value for each in (_bounds, *OWN) for name, value in schema.defaults(each).items()}
 
 
 def own() -> list[str]:
     """The settings of which Lightning's Trainer knows nothing."""
-    return schema.names(_averaging) + schema.names(_recording)
+    return [name for each in OWN for name in schema.names(each)]
 
 
 def errors_in(given: dict[str, Any], own_module: bool) -> list[str]:
@@ -102,6 +112,7 @@ def errors_in(given: dict[str, Any], own_module: bool) -> list[str]:
         errors += schema.check(types, typed, "trainer")
     if not errors:
         errors += _averaging_errors(defaults() | given, own_module)
+        errors += _members_errors(defaults() | given, own_module)
     return errors + schema.check(kinds.trainer(), rest, "trainer", (*SUPPLIED, *REFUSED), own())
 
 
@@ -133,3 +144,12 @@ def _averaging_errors(settings: dict[str, Any], own_module: bool) -> list[str]:
             f"{settings['max_epochs']}: no weights are averaged"
         ]
     return []
+
+
+def _members_errors(settings: dict[str, Any], own_module: bool) -> list[str]:
+    """One line where several networks cannot be trained as one."""
+    if settings["members"] == 1 or not own_module:
+        return []
+    return [
+        "trainer.members: is not for a module of your own, whose loss the lab does not take; use 1, and average in it"
+    ]

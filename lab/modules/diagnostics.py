@@ -24,12 +24,11 @@ class GradientSamples:
         """Whether the next sample is due at a batch (from 0) of an epoch of so many."""
         return batch // math.ceil(batches / SAMPLES_PER_EPOCH) >= len(self._norms)
 
-    def sample(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Look at the gradients as they are now."""
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        weights = [gradient for gradient in gradients if gradient.dim() > 1] or gradients
-        self._norms.append(nn.utils.get_total_norm(gradients).detach())
-        self._ratios.append((weights[0].norm() / weights[-1].norm()).detach())
+    def sample(self, *networks: Iterable[nn.Parameter]) -> None:
+        """Look at the gradients as they are now; of several networks the means."""
+        norms, ratios = zip(*map(_norm_and_ratio, networks), strict=True)
+        self._norms.append(torch.stack(norms).mean())
+        self._ratios.append(torch.stack(ratios).mean())
 
     def take(self) -> dict[str, float]:
         """Means of what was sampled since the last call: norm, and ratio of first to last layer.
@@ -48,6 +47,12 @@ class GradientSamples:
         """Go on from a checkpoint."""
         self._norms = [norm.to(device) for norm in state["gradient_norms"]]
         self._ratios = [ratio.to(device) for ratio in state["gradient_ratios"]]
+
+
+def _norm_and_ratio(parameters: Iterable[nn.Parameter]) -> tuple[Tensor, Tensor]:
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    weights = [gradient for gradient in gradients if gradient.dim() > 1] or gradients
+    return nn.utils.get_total_norm(gradients).detach(), (weights[0].norm() / weights[-1].norm()).detach()
 
 
 @torch.no_grad()

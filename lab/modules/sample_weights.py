@@ -10,6 +10,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from lab.data.loaders import Batch
 from lab.errors import LabError
 from lab.modules.class_weights import WeightedBCE
 
@@ -56,3 +57,8 @@ def counted(loss: nn.Module, target: Tensor, weight: Tensor) -> Tensor:
         of_class = known.float() if loss.weight is None else loss.weight[target.clamp(min=0)] * known
         return weight * of_class
     return weight * loss.weights_of(target)[:, 0] if isinstance(loss, WeightedBCE) else weight
+
+
+def weight_of(batch: Batch) -> dict[str, Tensor]:
+    """The weights (B,) of a batch whose samples have such, as the metrics take them."""
+    return {"weight": batch[2]} if len(batch) > 2 else {}

@@ -34,6 +34,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from lab.architectures.members import Members, as_one
 from lab.data.loaders import Batch, derived_seed, seed_generators
 from lab.data.shares import WHOLE, Share
 from lab.errors import TrainingFailed, see
@@ -87,7 +88,8 @@ class BlockModule(L.LightningModule):
 
     `make_optimizer` takes a network; `make_scheduler` an optimizer and the number of optimizer steps in the run.
     With `mixing` the samples of a batch are mixed in pairs; with `average` averaged weights are evaluated. A subclass
-    gives the network `architecture`, the outputs, the loss, and what is collected of a block.
+    gives the network `architecture`, the outputs, the loss, and what is collected of a block. Where the network has
+    members, `training_loss` gives a tuple of outputs and the mean of their losses.
     """
 
     architecture: nn.Module
@@ -161,9 +163,10 @@ class BlockModule(L.LightningModule):
 
     def _loss_of(self, batch: Batch) -> tuple[Tensor, Tensor, Batch]:
         try:
-            return self.training_loss(batch)
+            outputs, loss, trained = self.training_loss(batch)
         except StopIteration as error:  # Lightning would take it for the end of the data
             raise RuntimeError("StopIteration was raised in the forward pass or in the loss") from error
+        return as_one(self.architecture, outputs), loss, trained
 
     def _seed_batch(self, batch: int) -> None:
         """Make all randomness of a batch (dropout, noise) a function of (seed, epoch, batch)."""
@@ -219,10 +222,16 @@ class BlockModule(L.LightningModule):
         """Note the learning rate, sample the gradients as computed; then clip."""
         self.learning_rate = optimizer.param_groups[0]["lr"]
         if self.gradients.due(self._batch, self._batches):
-            self.gradients.sample(self.parameters())
+            self.gradients.sample(*(network.parameters() for network in self.networks))
         if self.stepping.clip_at:
             clip = nn.utils.clip_grad_value_ if self.stepping.clip_by == "value" else nn.utils.clip_grad_norm_
-            clip(self.parameters(), self.stepping.clip_at)
+            for network in self.networks:
+                clip(network.parameters(), self.stepping.clip_at)
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """What is trained by itself: each member, or all parameters, those of the loss included."""
+        return list(self.architecture.members) if isinstance(self.architecture, Members) else [self]
 
     def evaluated_weights(self) -> dict[str, Tensor]:
         """The state of the module with the weights that are validated, tested and exported."""

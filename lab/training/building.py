@@ -27,6 +27,7 @@ from lab.modules.tasks import conformal
 from lab.modules.tasks.predictor import OwnPredictor, Predictor, predict_with
 from lab.modules.tasks.task import TaskModule
 from lab.modules.training_step import block_size
+from lab.training import members
 from lab.training.fine_tuning import preparation
 from lab.training.fine_tuning.preparation import NOTHING, FineTuning
 from lab.training.own_modules.own_module import OwnObserver, declared_directions
@@ -133,13 +134,14 @@ def build(experiment: Experiment, data: DataModule | None = None) -> Built:
     experiment = dataclasses.replace(experiment, loss=loss_of(experiment.loss, data))
     conformal.check_data(experiment.conformal, data)
     data.sizes = data.sizes.with_levels(len(levels_of(experiment.part("loss"))) or 1)
-    whole = _network(experiment, experiment.part("model"), data)
+    whole = members.network(experiment, data, lambda: _network(experiment, experiment.part("model"), data))
     parameters = sum(p.numel() for p in whole.parameters())
     data.block = 1  # batches of unequal length do not fit in a block
     if not data.sizes.padded:
         data.block = block_size(experiment.trainer, data.batch_size, parameters, _channels(data.sizes))
     module = module_of(experiment, data, whole)
     experiment, fine_tuning = preparation.prepare(experiment, data, module)
+    members.check(experiment, module)
     check_metrics(experiment, data, module)
     check_optimizer(experiment, module)
     return Built(experiment, data, module, module, fine_tuning)

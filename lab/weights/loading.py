@@ -82,6 +82,7 @@ def shown(names: Sequence[str], most: int = SHOWN) -> str:
 
 def none_matches(pattern: str, names: Sequence[str]) -> str:
     """The end of a message on a pattern that matches no name: which there are, and patterns that are similar."""
+    names = [*dict.fromkeys(names)]
     layers = {name.rsplit(".", depth)[0] for name in names for depth in range(1, name.count(".") + 1)}
     near = did_you_mean(pattern, [*names, *(f"{layer}.*" for layer in layers if not layer[-1].isdigit())])
     hint = f"; {near}" if near.startswith("did") else ""

@@ -13,7 +13,7 @@ from lab.config.types import Threshold
 from lab.data.loaders import Batch
 from lab.modules.metrics import class_metrics, weighted_metrics
 from lab.modules.metrics.class_metrics import Decided, SecondClassAUROC
-from lab.modules.tasks.task import weight_of
+from lab.modules.sample_weights import weight_of
 from lab.modules.tasks.thresholds import ThresholdModule
 
 

@@ -24,7 +24,7 @@ from lab.modules.metrics.label_metrics import (
     RankingPrecision,
     SubsetAccuracy,
 )
-from lab.modules.tasks.task import weight_of
+from lab.modules.sample_weights import weight_of
 from lab.modules.tasks.thresholds import ThresholdModule
 
 

@@ -22,7 +22,8 @@ from lab.modules.metrics.ordinal_metrics import (
     OrderedRecall,
     QuadraticKappa,
 )
-from lab.modules.tasks.task import TaskModule, weight_of
+from lab.modules.sample_weights import weight_of
+from lab.modules.tasks.task import TaskModule
 
 
 def ordinal() -> nn.Module:

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
+from lab.architectures.members import mean_of_losses
 from lab.data.loaders import Batch
 from lab.modules import reduction
 from lab.modules.metrics import bootstrap, loss_interval
 from lab.modules.metrics.epoch_scores import EpochScores, has_nan, measured, weighted
-from lab.modules.sample_weights import weighted_loss
+from lab.modules.sample_weights import weight_of, weighted_loss
 from lab.modules.training_step import BlockModule
 
 NETWORK = "architecture."  # what the names of its weights begin with
@@ -131,8 +132,10 @@ class TaskModule(BlockModule):
         outputs = self.architecture(batch[0])
         return outputs, self.loss_of(outputs, batch)
 
-    def loss_of(self, outputs: Tensor, batch: Batch) -> Tensor:
-        """The mean loss () of the raw outputs (B, ...) of a batch."""
+    def loss_of(self, outputs: Tensor | tuple[Tensor, ...], batch: Batch) -> Tensor:
+        """The mean loss () of the raw outputs (B, ...) of a batch; of several members the mean of theirs."""
+        if isinstance(outputs, tuple):
+            return mean_of_losses([self.loss_of(each, batch) for each in outputs])
         target = self.loss_target(batch)
         if self.weighted:
             return weighted_loss(self.loss, outputs, target, batch[2])
@@ -292,8 +295,3 @@ class TaskModule(BlockModule):
 def _directions_of(metrics: Mapping[str, Metric]) -> dict[str, bool]:
     """Whether higher is better, for each metric of which it can be said."""
     return {name: up for name, metric in metrics.items() if (up := metric.higher_is_better) is not None}
-
-
-def weight_of(batch: Batch) -> dict[str, Tensor]:
-    """The weights (B,) of a batch whose samples have such, as the metrics take them."""
-    return {"weight": batch[2]} if len(batch) > 2 else {}

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
@@ -10,6 +9,7 @@ from torch import nn
 
 from lab.display.numbers import counted
 from lab.errors import LabError
+from lab.training.fine_tuning.patterns import matches, names_for_patterns
 from lab.weights.loading import none_matches, plain_names, shown
 
 
@@ -65,9 +65,9 @@ class Freezing(Callback):
 
     def new(self, module: nn.Module, loaded: Collection[str]) -> list[str]:
         """The frozen parameters that no weights were loaded into; `loaded` are names without wrappers."""
-        plain = plain_names(module.state_dict())
-        frozen = [plain[name] for name, _ in module.named_parameters() if name in self.frozen.parameters]
-        return [name for name in frozen if name not in loaded]
+        frozen = [name for name, _ in module.named_parameters() if name in self.frozen.parameters]
+        whole, of_member = plain_names(module.state_dict()), names_for_patterns(module, module.state_dict())
+        return [whole[name] for name in frozen if not {whole[name], of_member[name]} & set(loaded)]
 
     def note(self, module: nn.Module) -> str:
         """What is frozen, and how long."""
@@ -91,7 +91,7 @@ def freezing_of(
     if unfreeze_at is not None and not 2 <= unfreeze_at <= epochs:
         raise LabError(f"unfreeze_at: must be an epoch from 2 to {epochs}, the last one, not {unfreeze_at}")
     trained = {name for name, parameter in module.named_parameters() if parameter.requires_grad}
-    plain = plain_names(name for name, _ in module.named_parameters())
+    plain = names_for_patterns(module, (name for name, _ in module.named_parameters()))
     matched = {name for pattern in patterns for name in _matched(pattern, plain)}
     if not trained - matched:
         raise LabError("freeze: every parameter is frozen, so nothing can be learned; leave the last layer out")
@@ -102,7 +102,7 @@ def freezing_of(
 
 def _matched(pattern: str, plain: dict[str, str]) -> list[str]:
     """The names that match a pattern, with or without the wrappers in front; raises LabError where none does."""
-    found = [name for name, short in plain.items() if fnmatchcase(short, pattern) or fnmatchcase(name, pattern)]
+    found = [name for name, short in plain.items() if matches(pattern, name, short)]
     if not found:
         raise LabError(f"freeze: '{pattern}' matches no parameter; {none_matches(pattern, [*plain.values()])}")
     return found
@@ -116,7 +116,8 @@ def _norms(module: nn.Module, matched: set[str], patterns: Sequence[str]) -> fro
             continue
         own = {f"{name}.{each}" for each, _ in layer.named_parameters(recurse=False)}
         statistics = f"{name}.running_mean"
-        by_name = any(fnmatchcase(text, p) for p in patterns for text in plain_names([statistics]).popitem())
+        short = names_for_patterns(module, [statistics])[statistics]
+        by_name = any(matches(pattern, statistics, short) for pattern in patterns)
         if own <= matched if own else by_name:
             found.add(name)
     return frozenset(found)

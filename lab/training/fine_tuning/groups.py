@@ -1,6 +1,5 @@
 """`optimizer.groups:` settings of the optimizer for the parameters whose names match a pattern."""
 
-from fnmatch import fnmatchcase
 from typing import Any
 
 from torch import nn
@@ -8,7 +7,8 @@ from torch.optim import Optimizer
 
 from lab.config.sections import Part
 from lab.errors import LabError
-from lab.weights.loading import none_matches, plain_names
+from lab.training.fine_tuning.patterns import matches, names_for_patterns
+from lab.weights.loading import none_matches
 
 REST = ""
 
@@ -39,22 +39,18 @@ def _members(part: Part, network: nn.Module) -> dict[str, list[nn.Parameter]]:
     """Pattern to parameters, the rest first; without the rest where every parameter is in a group."""
     members: dict[str, list[nn.Parameter]] = {REST: [], **{pattern: [] for pattern in part.groups}}
     parameters = dict(network.named_parameters())
-    names = plain_names(parameters)
+    names = names_for_patterns(network, parameters)
     for name, parameter in parameters.items():
         members[_pattern_of(part, name, names[name])].append(parameter)
     if empty := next((pattern for pattern in part.groups if not members[pattern]), None):
-        taken = any(_matches(empty, name, plain) for name, plain in names.items())
+        taken = any(matches(empty, name, plain) for name, plain in names.items())
         why = "earlier groups have all that it matches" if taken else none_matches(empty, [*names.values()])
         raise LabError(f"optimizer.groups.{empty}: matches no parameter that is left; {why}")
     return {pattern: found for pattern, found in members.items() if found}
 
 
 def _pattern_of(part: Part, name: str, plain: str) -> str:
-    return next((pattern for pattern in part.groups if _matches(pattern, name, plain)), REST)
-
-
-def _matches(pattern: str, name: str, plain: str) -> bool:
-    return fnmatchcase(plain, pattern) or fnmatchcase(name, pattern)
+    return next((pattern for pattern in part.groups if matches(pattern, name, plain)), REST)
 
 
 def _group(part: Part, pattern: str, parameters: list[nn.Parameter]) -> Optimizer:

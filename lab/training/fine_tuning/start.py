@@ -9,6 +9,7 @@ from torch import nn
 
 from lab.architectures import pretrained
 from lab.architectures.libraries import library_of
+from lab.architectures.members import Members
 from lab.config.experiment import Experiment
 from lab.data.base import DataModule
 from lab.data.encodings.table import TableEncoding
@@ -16,9 +17,10 @@ from lab.errors import LabError
 from lab.tracking.reading import stored_runs
 from lab.weights import files, loading
 from lab.weights.files import Weights
-from lab.weights.loading import Loaded
+from lab.weights.loading import Loaded, plain_names
 
 CHECKPOINT = "checkpoints/best.ckpt"
+MEMBERS = "members."  # what the names of their weights begin with
 
 
 def load(network: nn.Module, start_from: str) -> tuple[Loaded, str]:
@@ -28,7 +30,18 @@ def load(network: nn.Module, start_from: str) -> tuple[Loaded, str]:
     """
     with _naming_the_setting():
         weights, exact = _read(start_from)
+        _check_members(network, weights, files.unpinned(exact)[0])
         return loading.load(network, weights, files.unpinned(exact)[0]), exact
+
+
+def _check_members(network: nn.Module, weights: Weights, source: str) -> None:
+    """Raise LabError for the weights of one network, from which several would start alike and learn the same."""
+    of_members = any(isinstance(layer, Members) for layer in network.modules())
+    if of_members and not any(name.startswith(MEMBERS) for name in plain_names(weights).values()):
+        raise LabError(
+            f"{source}: is one network, from which all members would start alike; use trainer.members=1, or start from "
+            "a run with members"
+        )
 
 
 def other_names(start_from: str, data: DataModule) -> list[str]:

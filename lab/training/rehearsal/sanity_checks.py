@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from lab.architectures.members import networks_of
 from lab.data.loaders import Batch
 from lab.training.building import Built
 
@@ -92,7 +93,7 @@ def of_step(built: Built, optimizer: Optimizer, changed: bool) -> list[Note]:
 def _of_outputs(built: Built, outputs: Tensor, batch: Batch) -> list[Note]:
     """Outputs that are probabilities, or logits, although the loss takes the other."""
     loss, values = built.task_module.loss, outputs.detach().float()
-    between = _are_between(values) and _always_between(built.task_module.architecture, batch[0])
+    between = _are_between(values) and _always_between(networks_of(built.task_module.architecture)[0], batch[0])
     if isinstance(loss, nn.CrossEntropyLoss) and between:
         perfect = nn.functional.cross_entropy(torch.eye(outputs.shape[1]), torch.arange(outputs.shape[1]))
         costs = f"a perfect prediction still costs {float(perfect):.2f}"

@@ -16,10 +16,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 
+from lab.architectures.members import Members
 from lab.data.lightning_data import LightningData
 from lab.data.loaders import Batch
 from lab.data.shares import WHOLE, Share
 from lab.errors import LabError, did_you_mean, see
+from lab.training import members
 from lab.training.building import Built
 from lab.training.checkpoints.best_epoch import best_by
 from lab.training.devices import strategy as devices
@@ -61,7 +63,7 @@ def rehearse(built: Built) -> Rehearsal:
     devices.check_gradients(built, found.gradients)
     early_stopping_of(built)
     best_by(built.experiment.checkpoints["monitor"], built.observer.directions())
-    return replace(found, notes=[*built.fine_tuning.notes, *found.notes])
+    return replace(found, notes=[*members.notes(built.experiment), *built.fine_tuning.notes, *found.notes])
 
 
 def _rehearse_own(built: Built) -> Rehearsal:
@@ -192,7 +194,7 @@ def _smallest_with_slope(parameter: nn.Parameter) -> tuple[bool, int]:
 
 
 def _loss(built: Built, network: nn.Module, batch: Batch, which: str = "") -> tuple[Tensor, Tensor]:
-    """Outputs (B, ...) and loss () of a batch; raises LabError unless both are what a training needs."""
+    """Outputs (B, ...), of members the first's, and loss () of a batch; raises LabError unless they can be trained."""
     model, loss_part = built.experiment.part("model").kind, built.experiment.loss
     assert loss_part is not None, "decided by build"
     if isinstance(built.task_module.loss, nn.CrossEntropyLoss) and built.data.sizes.raw_outputs == 1:
@@ -200,12 +202,14 @@ def _loss(built: Built, network: nn.Module, batch: Batch, which: str = "") -> tu
     dtype = MIXED.get(str(built.experiment.trainer["precision"]))
     with torch.autocast(batch[0].device.type, dtype, enabled=dtype is not None):
         with as_a_line("model", model, f"in the forward pass{which}"):
-            outputs = network(batch[0])
-        _check_outputs(model, outputs, (len(batch[1]), built.data.sizes.raw_outputs, *built.data.sizes.positions))
+            whole = network(batch[0])
+        outputs, *others = whole if isinstance(network, Members) else (whole,)
+        for each in (outputs, *others):
+            _check_outputs(model, each, (len(batch[1]), built.data.sizes.raw_outputs, *built.data.sizes.positions))
         with as_a_line(
             "loss", loss_part.kind, f"for outputs {tuple(outputs.shape)} and targets {tuple(batch[1].shape)}"
         ):
-            loss = built.task_module.loss_of(outputs, batch)
+            loss = built.task_module.loss_of(whole, batch)
     _check_loss(loss_part.kind, loss)
     if not loss.requires_grad:
         raise LabError(_without_gradient(model, loss_part.kind, network, outputs))
@@ -217,7 +221,8 @@ def _check_outputs(model: str, outputs: Any, expected: tuple[int, ...]) -> None:
         given = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
         raise LabError(f"model: {model} must return {expected} for {expected[0]} samples, but returns {given}")
     if not outputs.is_floating_point():
-        raise LabError(f"model: {model} must return floating-point numbers, but returns {_name(outputs.dtype)}")
+        dtype = str(outputs.dtype).removeprefix("torch.")
+        raise LabError(f"model: {model} must return floating-point numbers, but returns {dtype}")
     if not bool(torch.isfinite(outputs).all()):
         raise LabError(f"model: {model} returns infinite or NaN outputs for its first batch{see('diverged')}")
 
@@ -289,7 +294,3 @@ def _check_checkpoint(network: nn.Module, optimizer: Optimizer, schedule: dict[s
                 torch.load(file, weights_only=True)
             except pickle.UnpicklingError:
                 raise ValueError("it holds other objects, which are not loaded from a checkpoint") from None
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
