@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from lab.cli.main import main
@@ -12,6 +13,7 @@ from lab.config import experiment
 from lab.errors import LabError
 from lab.scaffold.writing import Scaffold, new
 from lab.training import run as training
+from lab.training.building import build
 
 ROWS = 240
 
@@ -171,6 +173,21 @@ def test_a_monthly_series(workplace: Path) -> None:
     assert "# Can the next 12 steps of sales be forecast?" in made.path.read_text()
     assert one_epoch("sales").metrics["test/rmse"] > 0
     assert new("rows", "sales.csv", "sales", kind="table").inspection.settings["kind"] == "table"
+
+
+@pytest.mark.parametrize(("length", "blocks"), [(4, 1), (21, 3), (60, 5), (128, 7)])
+def test_what_lies_half_a_sequence_apart_meets_in_the_network(workplace: Path, length: int, blocks: int) -> None:
+    np.savez("moves.npz", x=np.random.default_rng(0).normal(size=(90, 1, length)), y=np.arange(90) % 3)
+    new("moves", "moves.npz")
+    loaded = experiment.load("moves", ["model.norm=none", "model.activation=tanh"])
+    assert loaded.written["model"]["layers"] == blocks
+    features = build(loaded).task_module.architecture.eval().features
+    x = torch.zeros(1, 1, 4 * length, requires_grad=True)
+    outputs = features(x)
+    outputs[0, 0, outputs.shape[2] // 2].backward()
+    assert x.grad is not None
+    seen = x.grad[0, 0].nonzero()
+    assert 1 + seen.max() - seen.min() >= length / 2
 
 
 def test_arrays(workplace: Path) -> None:
