@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch.distributed as dist
 
@@ -17,28 +17,28 @@ from lab.errors import described, place_of
 from lab.training.building import Built
 from lab.training.checkpoints.best_epoch import best_by
 from lab.training.checkpoints.callback import BestAndLast
-from lab.training.devices.processes import fingerprints, joined
+from lab.training.devices.processes import SECONDS_OF_A_SIGN, fingerprints, joined
 from lab.training.records import Records
 from lab.training.starting_point import StartingPoint, built_from
 from lab.training.trainer import early_stopping_of, fit, make_trainer, silence_libraries
 
-SECONDS = 1.0  # between two looks at whether the run lives
+_writing = threading.Lock()  # a line to the run, of one thread at a time
 
 
 def main() -> None:
     """Train along with the run that has started this process; what its code prints, the run's own process prints."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    with os.fdopen(os.dup(1), "w", buffering=1) as channel:
+    with os.fdopen(os.dup(1), "w") as channel:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         task = json.loads(sys.stdin.readline())
-        threading.Thread(target=_end_with_the_run, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=_end_with_the_run, args=(os.getppid(), channel), daemon=True).start()
         try:
             _train_along(task, channel)
         except BaseException as error:  # the run says it
             with contextlib.suppress(BrokenPipeError):
-                failed = {"failed": f"failed: {described(error)}{place_of(error)}", "follows": _follows(error)}
-                print(json.dumps(failed), file=channel, flush=True)
+                why = f"failed: {described(error)}{place_of(error)}"
+                _say(channel, json.dumps({"failed": why, "follows": _follows(error)}))
             os._exit(1)
 
 
@@ -47,24 +47,33 @@ def _follows(error: BaseException) -> bool:
     return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error).lower())
 
 
-def _end_with_the_run(parent: int) -> None:
-    """End at once when the run closes the pipe, or dies: a training that waits for other devices listens to nothing.
+def _say(channel: TextIO, line: str = "") -> None:
+    """Write a line to the run; an empty one is a sign of life."""
+    with _writing:
+        print(line, file=channel, flush=True)
 
+
+def _end_with_the_run(parent: int, channel: TextIO) -> None:
+    """Give the run signs of life, and end at once when it closes the pipe, or dies.
+
+    In a thread, since a training that waits for other devices listens to nothing, and a long batch is no silence.
     Looks at the descriptor: sys.stdin would be locked in the worker processes of a loader, which close it. Those of
     the run hold the pipe open, too, so that its death is looked for.
     """
     descriptor = sys.stdin.fileno()
     while os.getppid() == parent:
-        if select.select([descriptor], [], [], SECONDS)[0] and not os.read(descriptor, 1):
+        if select.select([descriptor], [], [], SECONDS_OF_A_SIGN)[0] and not os.read(descriptor, 1):
             break
+        with contextlib.suppress(OSError):  # a run that has died is found above
+            _say(channel)
     os._exit(1)
 
 
-def _train_along(task: dict[str, Any], channel: Any) -> None:
+def _train_along(task: dict[str, Any], channel: TextIO) -> None:
     silence_libraries()
     checkpoint = Path(task["checkpoint"]) if task["checkpoint"] else None
     built = built_from(parse(task["name"], task["config"]), StartingPoint(checkpoint=checkpoint))
-    print(json.dumps({"data": fingerprints(built)}), file=channel, flush=True)
+    _say(channel, json.dumps({"data": fingerprints(built)}))
     folder = Path(task["folder"])
     with joined(folder, task["rank"], task["devices"], task["backend"]):
         fit(_trainer(built, task["rank"], folder), built, checkpoint)

@@ -31,6 +31,8 @@ from lab.training.devices import strategy
 PREPARATION = timedelta(minutes=10)  # for another process to build the experiment, data included
 MEETING = timedelta(minutes=1)  # for the others, which have built it, to come together
 ANSWER = timedelta(minutes=10)  # from all devices, while they train: nccl's default
+SECONDS_OF_A_SIGN = 1.0  # from one sign of life to the next, and from one look for it to the next
+SILENCE = 45  # looks without a sign, until a process that trains along counts as hung
 SECONDS_BETWEEN = 0.05  # two looks at who is there
 SECONDS_TO_END = 5.0  # for a process that has failed, or is told to end
 INTERFACES = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
@@ -65,6 +67,9 @@ class Other:
                 start_new_session=True,  # Ctrl-C is for this process
             )
         self._failed: Failure | None = None
+        self._hung = ""
+        self._silent = 0  # looks since its last sign of life
+        self._at_end = threading.Event()
         self._messages: queue.Queue[dict[str, Any]] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -85,6 +90,8 @@ class Other:
             ) from None
         if "data" not in said:
             raise LabError(f"trainer.devices: {self._described(said)}")
+        self._silent = 0  # reading data, a long call may have kept its threads from a sign
+        threading.Thread(target=self._end_if_hung, daemon=True).start()
         return list(said["data"])
 
     def failure(self, seconds: float = SECONDS_TO_END) -> Failure | None:
@@ -100,6 +107,7 @@ class Other:
 
     def close(self) -> None:
         """End it, if it has not ended."""
+        self._at_end.set()
         assert self._process.stdin
         with contextlib.suppress(OSError):
             self._process.stdin.close()
@@ -111,14 +119,28 @@ class Other:
         self._reader.join(SECONDS_TO_END)  # processes of a loader may hold the pipe open for a moment
 
     def _read(self) -> None:
-        """Note what it says; other lines are those of what it imports."""
+        """Note what it says; an empty line is a sign of life, and others are those of what it imports."""
         assert self._process.stdout
         with self._process.stdout as lines:
             for line in lines:
+                self._silent = 0
                 with contextlib.suppress(ValueError):
                     if isinstance(said := json.loads(line), dict):
                         self._messages.put(said)
+        self._at_end.set()
         self._messages.put({})
+
+    def _end_if_hung(self) -> None:
+        """End it once it gives no sign of life: the backend would wait for its answer for ten minutes.
+
+        Counts looks, not seconds: while this process was stopped itself, it has looked at nothing.
+        """
+        while not self._at_end.wait(SECONDS_OF_A_SIGN):
+            self._silent += 1
+            if self._silent > SILENCE and self._process.poll() is None:
+                self._hung = f"did not answer for {SILENCE * SECONDS_OF_A_SIGN:g} seconds, and was ended"
+                self._process.kill()
+                return
 
     def _said(self, seconds: float) -> dict[str, Any]:
         """Its next message, empty once it has ended; raises queue.Empty after so many seconds."""
@@ -126,6 +148,8 @@ class Other:
 
     def _described(self, said: dict[str, Any]) -> str:
         code = self._process.wait()
+        if self._hung:
+            return f"the process of device {self.number} {self._hung}"
         printed = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         why = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         return f"the process of device {self.number} {said.get('failed') or ': '.join([why, *printed[-1:]])}"

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import time
 from pathlib import Path
 
 import psutil
@@ -14,12 +15,13 @@ from lightning.pytorch.callbacks import Callback
 from waiting import wait_until
 
 from lab.config.experiment import load
-from lab.errors import LabError, Stopped
+from lab.errors import LabError, Stopped, TrainingFailed
 from lab.tracking import store
 from lab.tracking.reading import stored_runs
 from lab.tracking.writing.outbox import Outbox
 from lab.training import reproduce, resume
 from lab.training import run as training
+from lab.training.devices import processes
 
 ONE = ("trainer.accelerator=cpu", "model.dropout=0")
 TWO = (*ONE, "trainer.devices=2", "trainer.strategy=ddp")
@@ -138,6 +140,25 @@ def test_however_the_run_ends_no_process_is_left(
     assert (process.returncode, said) == (code, line)
     other.wait(10)
     wait_until(lambda: states() == [state])
+
+
+class StopTheOther(Callback):
+    """SIGSTOP to the other process, in the second epoch."""
+
+    def on_train_epoch_start(self, trainer: Trainer, *_: object) -> None:
+        if trainer.current_epoch == 1:
+            (other,) = other_processes(os.getpid())
+            other.send_signal(signal.SIGSTOP)
+
+
+def test_a_process_that_hangs_is_noticed_long_before_gloo_gives_up(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "SILENCE", 3)
+    began = time.monotonic()
+    with pytest.raises(TrainingFailed, match=r"^the process of device 1 did not answer for 3 seconds, and was ended$"):
+        training.run(load(tiny, [*TWO, "trainer.max_epochs=3"]), [StopTheOther()])
+    assert time.monotonic() - began < 60
+    assert states() == ["FAILED"]
+    assert not other_processes(os.getpid())
 
 
 def test_a_device_that_cannot_start_is_one_line_and_no_run(tiny: str, workplace: Path) -> None:
