@@ -58,7 +58,11 @@ class RealMLP(nn.Module):
 
 
 def smooth_clip(x: Tensor) -> Tensor:
-    """Clip to x / √(1 + (x/3)²): close to x around 0, and never beyond ±3."""
+    """Clip to x / √(1 + (x/3)²): close to x around 0, and never beyond ±3.
+
+    From 100 × 3 on as there, so that no square overflows in half precision.
+    """
+    x = x.clamp(-100 * LIMIT, 100 * LIMIT)
     return x / torch.sqrt(1 + (x / LIMIT).square())
 
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+LEAST_SPREAD = 0.1  # of robust scaling, in standard deviations
 NORMAL_RANGE = 1.3489795  # between the quartiles of a normal distribution, in standard deviations
 
 
@@ -42,12 +43,14 @@ class Scale:
     def fit_robust(cls, values: Tensor) -> "Scale":
         """Median and spread of each feature of (N, F), which outliers hardly move.
 
-        The spread is the interquartile range / 1.349, which is the standard deviation of a normal distribution; that
-        itself where the quartiles are equal, and 1 for a constant feature.
+        The spread is the interquartile range / 1.349, which is the standard deviation of a normal distribution; but a
+        tenth of the standard deviation at least, that itself where the quartiles are equal, and 1 for a constant
+        feature: values that are far out stay within what a network can take.
         """
         low, median, high = np.quantile(values.double().numpy(), (0.25, 0.5, 0.75), axis=0)
-        spread = torch.from_numpy((high - low) / NORMAL_RANGE)
-        return cls(torch.from_numpy(median).float(), torch.where(spread > 0, spread, cls.fit(values).std).float())
+        spread, deviation = torch.from_numpy((high - low) / NORMAL_RANGE), cls.fit(values).std
+        spread = torch.where(spread > 0, torch.maximum(spread, LEAST_SPREAD * deviation), deviation)
+        return cls(torch.from_numpy(median).float(), spread.float())
 
     @classmethod
     def fit_real(cls, values: Tensor) -> "Scale":

@@ -267,8 +267,8 @@ class Table(SampleDataModule):
     def scale(self, x: NDArray[np.float32], train: NDArray[np.int64]) -> Scale:
         """Statistics of every column; category codes and tokens are not scaled."""
         scale = super().scale(x, train)
-        if self.scaling == "robust":
-            measured = self.encoding.numbers()
+        measured = self.encoding.numbers()
+        if self.scaling == "robust" and measured:
             robust = Scale.fit_robust(torch.from_numpy(x[train][:, measured]))
             scale.mean[measured], scale.std[measured] = robust.mean, robust.std
         tokens = [index for first, end in self.encoding.texts() for index in range(first, end)]

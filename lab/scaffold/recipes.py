@@ -12,7 +12,7 @@ from lab.scaffold.inspection import Inspection
 
 FEW_ROWS = 2_000  # training samples below which regularization matters more than size
 KERNEL = 5  # of `conv1d`, whose every second block halves the resolution
-MOST_LAYERS = 7
+MOST_BLOCKS = 7
 STEPS = 2_000  # optimizer steps of a whole training
 STEPS_FOR_FEW_ROWS = 1_500
 STEPS_FOR_WORDS = 500  # of a table with texts: more of them learn the words of each row by heart
@@ -104,7 +104,7 @@ def _architecture(inspection: Inspection, few: bool) -> tuple[dict[str, Any], st
         )
     dropout = 0.3 if few else 0.1
     if len(shape) == 2:
-        layers = _layers_that_see_half(shape[1])
+        layers = _blocks(shape[1])
         return (
             {"kind": "conv1d", "channels": 64, "layers": layers, "dropout": dropout},
             f"Convolutions find a pattern anywhere in {_sequence(inspection)}; try lstm too.",
@@ -116,13 +116,13 @@ def _architecture(inspection: Inspection, few: bool) -> tuple[dict[str, Any], st
     )
 
 
-def _layers_that_see_half(length: int) -> int:
-    """The fewest blocks of `conv1d` whose outputs see half of a sequence, at most 7."""
-    layers, seen, step = 0, 1, 1
-    while seen < length / 2 and layers < MOST_LAYERS:
-        layers, seen = layers + 1, seen + (KERNEL - 1) * step
-        step *= 1 + (layers % 2 == 0)
-    return max(1, layers)
+def _blocks(length: int) -> int:
+    """The fewest blocks of `conv1d` whose outputs see half of a sequence; of 178 steps and more 7, which see 89."""
+    blocks, seen, step = 0, 1, 1
+    while seen < length / 2 and blocks < MOST_BLOCKS:
+        blocks, seen = blocks + 1, seen + (KERNEL - 1) * step
+        step *= 1 + (blocks % 2 == 0)
+    return max(blocks, min(4, int(math.log2(length)) - 1), 1)
 
 
 def _sequence(inspection: Inspection) -> str:

@@ -17,9 +17,9 @@ WHY = {
 def fits(inspection: Inspection, model: str | None) -> bool:
     """Whether this is the starting point: if `model` names it, or for a table of many rows without texts."""
     settings = inspection.settings
-    if settings["kind"] != "table" or settings.get("text"):
+    if settings["kind"] != "table":
         return False
-    return model == MODEL or (model is None and inspection.rows >= MIN_ROWS)
+    return model == MODEL or (model is None and inspection.rows >= MIN_ROWS and not settings.get("text"))
 
 
 def sections(inspection: Inspection, batch_size: int, epochs: int) -> dict[str, Any]:

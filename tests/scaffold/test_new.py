@@ -175,7 +175,7 @@ def test_a_monthly_series(workplace: Path) -> None:
     assert new("rows", "sales.csv", "sales", kind="table").inspection.settings["kind"] == "table"
 
 
-@pytest.mark.parametrize(("length", "blocks"), [(4, 1), (21, 3), (60, 5), (128, 7)])
+@pytest.mark.parametrize(("length", "blocks"), [(4, 1), (16, 3), (21, 3), (60, 5), (128, 7)])
 def test_what_lies_half_a_sequence_apart_meets_in_the_network(workplace: Path, length: int, blocks: int) -> None:
     np.savez("moves.npz", x=np.random.default_rng(0).normal(size=(90, 1, length)), y=np.arange(90) % 3)
     new("moves", "moves.npz")
