@@ -64,7 +64,7 @@ def run(comparison: Comparison, workers: int | None, on_progress: OnProgress) ->
     arms = [comparison.on_fold(arm) for arm in comparison.arms]
     control = comparison.arms[comparison.control].name
     with driver_lock(name), shared_driver_lock(control, name, scores.journal) as look_again:
-        opened = open_workers(workers, arms)  # before `stop_on_signals`: Ray installs signal handlers of its own
+        opened = open_workers(workers, arms)  # before `stop_on_signals`: Ray, too, installs signal handlers
         try:
             with stop_on_signals():
                 limit = TimeLimit(comparison.minutes, began, opened.capacity) if comparison.minutes else None

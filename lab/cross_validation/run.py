@@ -67,7 +67,7 @@ def run(experiment: Experiment, count: int, workers: int | None, on_progress: On
     with driver_lock(name), ExitStack() as stack:
         scores = StoredFoldScores(name, count)
         look_again = stack.enter_context(shared_driver_lock(experiment.name, name, scores.journal))
-        opened = open_workers(workers, [first])  # before `stop_on_signals`: Ray installs signal handlers of its own
+        opened = open_workers(workers, [first])  # before `stop_on_signals`: Ray, too, installs signal handlers
         try:
             with stop_on_signals():
                 return _run(experiment, built, scores, opened, on_progress, look_again)

@@ -19,6 +19,7 @@ from lab.data.base import DataModule, Split
 from lab.errors import LabError, TrainingFailed, Unavailable
 from lab.modules.diagnostics import dead_fraction
 from lab.modules.tasks.task import TaskModule
+from lab.parallel import machine
 from lab.tracking.reading.baselines import QUICK, TRIVIAL
 from lab.training.baselines import quick_baseline
 from lab.training.building import build, open_data
@@ -55,20 +56,22 @@ class Resources:
 
     @classmethod
     def of(cls, experiments: Sequence[Experiment]) -> "Resources":
-        """What the most demanding of the experiments asks for."""
+        """What the most demanding of the experiments asks for; a CPU for each of its `threads`, as far as there are."""
         each = [cls(**experiment.resources) for experiment in experiments]
-        return cls(max(one.cpus for one in each), max(one.gpus for one in each))
+        threads = [experiment.threads for experiment in experiments if experiment.threads != "auto"]
+        cpus = max([*(one.cpus for one in each), *(min(number, machine.processors()) for number in threads)])
+        return cls(cpus, max(one.gpus for one in each))
 
     def __str__(self) -> str:
         cpus = f"{self.cpus:g} CPU{'s' if self.cpus != 1 else ''}"
         return f"{cpus} and {self.gpus:g} GPU{'s' if self.gpus != 1 else ''}" if self.gpus else cpus
 
-    def fit(self, machine: Mapping[str, float]) -> int:
+    def fit(self, there: Mapping[str, float]) -> int:
         """How many trainings a machine of so many `CPU` and `GPU` has room for at once."""
-        room = _whole(machine.get("CPU", 0.0) / self.cpus)
+        room = _whole(there.get("CPU", 0.0) / self.cpus)
         if not self.gpus:
             return room
-        gpus = machine.get("GPU", 0.0)
+        gpus = there.get("GPU", 0.0)
         return min(room, _whole(gpus) * self.sharing_a_gpu if self.gpus < 1 else _whole(gpus / self.gpus))
 
     @property

@@ -1,6 +1,7 @@
 """What runs in the processes of this machine: the template, which imports, and the workers, which train.
 
-A worker is sent a `Setup`, then jobs; it sends reports, which the driver answers by whether to stop, and outcomes.
+A worker is sent a `Setup`, then jobs. It sends None once it has started, reports, which the driver answers by whether to
+stop, and outcomes.
 """
 
 import os
@@ -43,6 +44,7 @@ def serve(control: socket.socket) -> None:
         if not template.FORKS or os.fork() == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             control.close()
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the template alone says why it failed
             _Worker(Connection(descriptors[0])).run()
             return
         os.close(descriptors[0])
@@ -58,7 +60,8 @@ class _Worker:
         self._answers: queue.Queue[bool] = queue.Queue()
         if self._setup.gpus is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = self._setup.gpus
-        sys.path.extend(place for place in self._setup.path if place not in sys.path)
+        sys.path[:] = self._setup.path
+        driver.send(None)  # it has started
         threading.Thread(target=self._listen, daemon=True).start()
 
     def run(self) -> None:

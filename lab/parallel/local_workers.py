@@ -12,7 +12,7 @@ import torch
 
 from lab.config.experiment import Experiment
 from lab.errors import LabError, TrainingFailed
-from lab.parallel import template
+from lab.parallel import machine, template
 from lab.parallel.jobs import Job, OnEpoch, Outcome, Resources
 from lab.parallel.local_process import Setup
 from lab.parallel.template import Template
@@ -36,9 +36,15 @@ class LocalWorkers:
         self.capacity = count
         self._resources = Resources.of(experiments)
         self._check_gpus()
-        self._templates = [template.take()]
+        self._templates: list[Template] = []
         self._answered = False  # one of the workers
-        self._workers = [self._new(place) for place in range(count)]
+        self._workers: list[_Worker] = []
+        try:
+            for place in range(count):
+                self._workers.append(self._new(place))
+        except OSError as error:
+            self.close()
+            raise LabError(f"--workers {count}: this machine has no room for so many processes: {error}") from None
 
     def _check_gpus(self) -> None:
         """Raise LabError where the GPUs are too few; processors may be shared."""
@@ -47,10 +53,12 @@ class LocalWorkers:
             raise LabError(f"--workers {self.capacity}: there is room for {room}, each with {self._resources}")
 
     def _new(self, place: int) -> _Worker:
-        if place and not template.FORKS:
+        if not self._templates:
+            self._templates.append(template.take())
+        elif not template.FORKS:
             self._templates.append(Template())
         worker = _Worker(place, self._templates[-1].new_worker())
-        threads = max(1, (os.cpu_count() or 1) // self.capacity)
+        threads = max(1, machine.processors() // self.capacity, int(self._resources.cpus))
         setup = Setup(threads, gpus_of(place, self._resources), sys.path)
         with contextlib.suppress(OSError):  # it could not be started, which `wait` finds
             worker.connection.send(setup)
@@ -68,10 +76,14 @@ class LocalWorkers:
         while True:
             busy = {worker.connection: worker for worker in self._workers if worker.job}
             ready = wait(list(busy), POLL_SECONDS)
-            told = [self._read(busy[connection], on_epoch) for connection in busy if connection in ready]
+            outcome = None
+            for connection in [each for each in busy if each in ready]:
+                # One at a time: should a callback raise, the outcome of another worker would be lost.
+                if outcome := self._read(busy[connection], on_epoch):
+                    break
             on_pause()
-            if outcomes := [outcome for outcome in told if outcome]:
-                return outcomes
+            if outcome:
+                return [outcome]
 
     def _read(self, worker: _Worker, on_epoch: OnEpoch) -> Outcome | None:
         """Forward what a worker has sent; its outcome, if that is among it."""
@@ -82,7 +94,8 @@ class LocalWorkers:
                 if isinstance(message, Outcome):
                     worker.job = None
                     return message
-                worker.connection.send(on_epoch(*message))
+                if message is not None:
+                    worker.connection.send(on_epoch(*message))
         except (EOFError, ConnectionError):
             return self._replaced(worker)
         return None
@@ -92,10 +105,9 @@ class LocalWorkers:
         assert worker.job
         if why := self._templates[-1].why():
             if not self._answered:
-                raise TrainingFailed(
-                    f"workers cannot be started: {why}; WORKERS=1 trains in the process of the command"
-                )
-            self._templates.append(Template())
+                raise TrainingFailed(f"workers cannot be started ({why}); --workers 1 trains without them")
+            if template.FORKS:
+                self._templates.append(Template())
         worker.connection.close()
         self._workers[self._workers.index(worker)] = self._new(worker.place)
         return Outcome(worker.job.number, "lost", f"{platform.node()}: its worker died")

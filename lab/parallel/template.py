@@ -12,9 +12,17 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+
+import lab
+from lab.parallel import machine
 
 FORKS = sys.platform == "linux"  # elsewhere system libraries do not bear it: each worker is a template of its own
 SECONDS_TO_END = 0.2  # for a process whose connections are closed
+IMPORT = (
+    "import sys; sys.path.insert(0, sys.argv[2]); import lab; del sys.path[0]; "
+    "from lab.parallel import local_process; local_process.main()"
+)
 START = b"s"  # a worker; with it comes the descriptor of its connection
 
 
@@ -41,7 +49,7 @@ class Template:
         if not self._process.returncode:
             return ""
         said = os.pread(self._log, 1_000_000, 0).decode(errors="replace").splitlines()
-        return [f"exit code {self._process.returncode}", *said][-1]
+        return " ".join([f"exit code {self._process.returncode}", *said[-1:]])
 
     def close(self) -> None:
         """End it, and the workers that do not end by themselves because they compute."""
@@ -55,10 +63,11 @@ class Template:
 def start_process(control: socket.socket, log: int) -> "subprocess.Popen[bytes]":
     """Start a template in a terminal session of its own, so that Ctrl-C does not reach it.
 
-    Modules of the working folder are not for it (-P): one named like a module of Python would end it.
+    It imports this lab, wherever that is. Modules of the working folder are not for it (-P): one named like a module of
+    Python would end it.
     """
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "lab.parallel.local_process", str(control.fileno())],
+        [sys.executable, "-P", "-c", IMPORT, str(control.fileno()), str(Path(lab.__file__).parents[1])],
         pass_fds=[control.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -73,13 +82,18 @@ _early: list[Template] = []
 @contextlib.contextmanager
 def started_early(workers: int | None) -> Iterator[None]:
     """Start a template beside the imports of a command that will want workers, if it may want several."""
-    if FORKS and workers != 1 and not os.environ.get("RAY_ADDRESS") and (os.cpu_count() or 1) > 1:
+    if FORKS and workers != 1 and not os.environ.get("RAY_ADDRESS") and machine.processors() > 1:
         _early.append(Template())
     try:
         yield
     finally:
-        while _early:
-            _early.pop().close()
+        close_early()
+
+
+def close_early() -> None:
+    """Close a template that nothing wants."""
+    while _early:
+        _early.pop().close()
 
 
 def take() -> Template:

@@ -4,11 +4,9 @@ import os
 from collections.abc import Callable, Sequence
 from typing import ParamSpec, Protocol, TypeVar
 
-import psutil
-import torch
-
 from lab.config.experiment import Experiment
 from lab.errors import LabError, TrainingFailed, see
+from lab.parallel import machine, template
 from lab.parallel.jobs import Job, OnEpoch, Outcome, Resources, train_job
 from lab.parallel.local_workers import LocalWorkers
 from lab.signals import uninterrupted
@@ -117,7 +115,10 @@ def open_workers(count: int | None, experiments: Sequence[Experiment]) -> Worker
     resources = Resources.of(experiments)
     _check_machine(resources)
     count = count or default_count(resources)
-    return LocalWorkers(count, experiments) if count > 1 else InProcess()
+    if count > 1:
+        return LocalWorkers(count, experiments)
+    template.close_early()
+    return InProcess()
 
 
 def default_count(resources: Resources) -> int:
@@ -125,21 +126,16 @@ def default_count(resources: Resources) -> int:
 
     One on a machine with a GPU where a training does not say what share of it it needs.
     """
-    if torch.cuda.is_available() and not resources.gpus:
+    if machine.gpus() and not resources.gpus:
         return 1
-    in_memory = int(psutil.virtual_memory().available // WORKER_BYTES)
-    return max(1, min(resources.fit(_machine()), in_memory))
+    return max(1, min(resources.fit(machine.as_mapping()), int(machine.free_memory() // WORKER_BYTES)))
 
 
 def _check_machine(resources: Resources) -> None:
     """Raise LabError where this machine does not have what one training asks for."""
-    if not resources.fit(_machine()):
-        there = Resources(*_machine().values())
+    if not resources.fit(machine.as_mapping()):
+        there = Resources(*machine.as_mapping().values())
         raise LabError(f"resources: a training needs {resources}, and this machine has {there}")
-
-
-def _machine() -> dict[str, float]:
-    return {"CPU": os.cpu_count() or 1, "GPU": torch.cuda.device_count()}
 
 
 class InProcess:

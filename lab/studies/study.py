@@ -54,7 +54,7 @@ class Options:
 
     trials: int = 30
     minutes: float = math.inf
-    workers: int | None = None  # None: as many as a cluster has room for, one without a cluster
+    workers: int | None = None  # None: as many as there is room for
     sampler: storage.Sampler = "tpe"
     pruner: storage.Pruner = "hyperband"
     metric: str | None = None
@@ -123,7 +123,7 @@ def run(experiment: Experiment, options: Options, progress: Progress) -> StudyRe
     storage.quiet_optuna()
     name = f"{experiment.name}-{space.fingerprint(objective.metric)}"
     with driver_lock(name), storage.study_lock(name) as lock:
-        # Before `stop_on_signals`: Ray installs signal handlers of its own.
+        # Before `stop_on_signals`: a cluster's Ray installs signal handlers of its own.
         workers = open_workers(options.workers, [experiment])
         try:
             study, stored = _open(space, name, objective, options, lock)

@@ -11,7 +11,7 @@ import torch
 
 from lab.config.experiment import load
 from lab.errors import LabError, TrainingFailed
-from lab.parallel import template
+from lab.parallel import machine, template
 from lab.parallel.jobs import Job, Outcome, Resources
 from lab.parallel.local_workers import LocalWorkers, gpus_of
 from lab.parallel.workers import InProcess, default_count, open_workers, run_jobs
@@ -73,10 +73,12 @@ def test_modules_are_found_where_this_process_finds_them(
     tiny: str, workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (workplace / "elsewhere").mkdir()
-    (workplace / "elsewhere" / "far_away.py").write_text("from torch.nn import CrossEntropyLoss as Loss")
+    for name in ("far_away", "antigravity"):  # and not the one of Python's library
+        (workplace / "elsewhere" / f"{name}.py").write_text("from torch.nn import CrossEntropyLoss as Loss")
     monkeypatch.syspath_prepend(workplace / "elsewhere")
-    outcomes, _ = trained(LocalWorkers(2, [load("tiny")]), ("loss={kind: 'far_away:Loss'}",))
-    assert [(outcome.state, outcome.reason) for outcome in outcomes] == [("finished", "")]
+    settings = ("loss={kind: 'far_away:Loss'}",), ("loss={kind: 'antigravity:Loss'}", "seed=1")
+    outcomes, _ = trained(LocalWorkers(2, [load("tiny")]), *settings)
+    assert [(outcome.state, outcome.reason) for outcome in outcomes] == [("finished", ""), ("pruned", "")]
 
 
 def test_a_file_of_the_user_named_like_a_module_of_python_stops_no_worker(tiny: str, workplace: Path) -> None:
@@ -111,20 +113,29 @@ def test_where_processes_do_not_fork_each_worker_is_one_of_its_own(tiny: str, as
     assert not any(process.is_running() for process in there)
 
 
+def test_where_processes_do_not_fork_any_of_them_is_replaced(ending: str, as_on_other_systems: None) -> None:
+    dies, lives = ("loss={kind: 'ending:Ending', sees: nothing}",), ("trainer.max_epochs=1",)
+    outcomes, _ = trained(LocalWorkers(2, [load("tiny")]), dies, dies, lives, lives, lives)
+    assert [outcome.state for outcome in outcomes] == ["lost", "lost", "finished", "finished", "finished"]
+
+
 def test_workers_that_cannot_be_started_are_said(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def start_process(control: object, log: int) -> "subprocess.Popen[bytes]":
         return subprocess.Popen([sys.executable, "-c", "import sys; sys.exit('no torch here')"], stderr=log)
 
     monkeypatch.setattr(template, "start_process", start_process)
-    with pytest.raises(TrainingFailed, match="workers cannot be started: no torch here; WORKERS=1 trains in"):
+    with pytest.raises(TrainingFailed, match=r"be started \(exit code 1 no torch here\); --workers 1 trains"):
         trained(LocalWorkers(2, [load("tiny")]), ("seed=1",))
 
 
 class TestTheMachine:
     """How many trainings it carries, and which GPUs each of them sees."""
 
-    def test_there_are_as_many_as_it_has_processors_and_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    def test_there_are_as_many_as_it_has_processors_and_memory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2, 3})
+        monkeypatch.setattr(machine, "CGROUP", tmp_path)
         memory = psutil.virtual_memory()._replace(available=100e9)
         monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
         assert default_count(Resources()) == 4
@@ -134,9 +145,24 @@ class TestTheMachine:
         monkeypatch.setattr(psutil, "virtual_memory", lambda: memory._replace(available=1e6))
         assert default_count(Resources()) == 1
 
+    def test_a_container_has_its_share_of_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(64)))
+        monkeypatch.setattr(machine, "CGROUP", tmp_path)
+        (tmp_path / "cpu.max").write_text("350000 100000\n")
+        assert machine.processors() == 3
+        (tmp_path / "cpu.max").write_text("max 100000\n")
+        assert machine.processors() == 64
+        (tmp_path / "memory.max").write_text("4000000000\n")
+        (tmp_path / "memory.current").write_text("3999999000\n")
+        assert machine.free_memory() == 1000
+
+    def test_a_training_of_two_threads_takes_two_processors(self, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2})
+        assert Resources.of([load("tiny"), load("tiny", ["threads=2"])]) == Resources(2)
+        assert Resources.of([load("tiny", ["threads=8"])]) == Resources(3)
+
     def test_a_gpu_is_shared_only_where_a_training_says_its_share(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(os, "cpu_count", lambda: 64)
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(64)))
         monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
         assert default_count(Resources()) == 1
         assert default_count(Resources(gpus=0.3)) == 6  # a training cannot have parts of two
