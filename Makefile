@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 RAY := $(if $(RAY_ADDRESS),$(VENV)/ray)
 
 .DEFAULT_GOAL := help
-.PHONY: help install experiment study compare list dashboard mlflow server docs reference test coverage faults bench scale ideas audit check constraints clean
+.PHONY: help install experiment study compare list dashboard mlflow server docs reference test coverage faults bench scale ideas quality audit check constraints clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -31,6 +31,13 @@ $(VENV)/installed: pyproject.toml constraints.txt
 $(VENV)/ray: $(VENV)/installed
 	@echo "installing Ray ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
+	@touch $@
+
+# aeon 1.6 asks for pandas below 3.1 and an older numba; what is measured with it works with those pinned here.
+$(VENV)/quality: $(VENV)/installed
+	@echo "installing what the lab is measured against ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[quality]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps aeon
 	@touch $@
 
 install: $(VENV)/installed ## create .venv and install the lab into it (PYTHON=python3.12: another interpreter)
@@ -82,6 +89,9 @@ scale: $(VENV)/installed ## simulate 1 to 10,000 workers: where one driver becom
 
 ideas: $(VENV)/installed ## twenty ideas to a verdict in five minutes each (ARGS="schedule table --minutes 1": some)
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.ideas $(ARGS)
+
+quality: $(VENV)/quality ## measure what `lab new` writes against others; writes docs/quality.md (QUICK=1: few sets; ARGS="series --seeds 3")
+	@QUICK=$(QUICK) OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m benchmarks.quality $(ARGS)
 
 $(VENV)/audit: $(VENV)/installed
 	@$(BIN)/python -m venv $@ && $@/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'

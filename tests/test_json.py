@@ -31,6 +31,7 @@ OTHERS = {
     "lab/inference/serving.py",
     "lab/modules/class_weights.py",
     "lab/parallel/jobs.py",
+    "lab/studies/optuna_internals.py",  # attributes of trials, as Optuna writes them
     "lab/studies/search.py",
     "lab/studies/space.py",
     "lab/tracking/reading/directions.py",

@@ -31,6 +31,7 @@ SHIPPED = {
         "linear": "lab.architectures.perceptron:Linear",
         "mlp": "lab.architectures.perceptron:MLP",
         "wide_deep": "lab.architectures.perceptron:WideAndDeep",
+        "realmlp": "lab.architectures.realmlp:RealMLP",
         "sequential": "lab.architectures.perceptron:SequentialMLP",
         "conv1d": "lab.architectures.convolution:Conv1dNet",
         "conv2d": "lab.architectures.convolution:Conv2dNet",

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from lightning.pytorch.callbacks import EarlyStopping
 
 
-SIZES = ("in_features", "in_channels", "length", "padded", "image_size", "out_features", "classes", "vocabulary")
+SIZES = (
+    *("in_features", "in_channels", "length", "padded", "image_size", "out_features", "classes", "vocabulary"),
+    "number_columns",
+)
 # Sections that a module of one's own leaves no use for: it has its own loss, optimizers, schedules and metrics.
 DECIDED_BY_MODULE = ("optimizer", "scheduler", "loss", "metrics")
 GROUPS = "groups"  # of an optimizer's parameters

@@ -11,10 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+NORMAL_RANGE = 1.3489795  # between the quartiles of a normal distribution, in standard deviations
+
 
 @dataclass(frozen=True)
 class Scale:
-    """Mean and standard deviation, shaped to broadcast over one sample."""
+    """Mean and standard deviation, or median and spread, shaped to broadcast over one sample."""
 
     mean: Tensor
     std: Tensor
@@ -35,6 +37,17 @@ class Scale:
         mean = values.double().mean(dims, keepdim=True)[0]
         std = values.double().std(dims, unbiased=False, keepdim=True)[0]
         return cls(mean.float(), torch.where(std > 0, std, 1.0).float())
+
+    @classmethod
+    def fit_robust(cls, values: Tensor) -> "Scale":
+        """Median and spread of each feature of (N, F), which outliers hardly move.
+
+        The spread is the interquartile range / 1.349, which is the standard deviation of a normal distribution; that
+        itself where the quartiles are equal, and 1 for a constant feature.
+        """
+        low, median, high = np.quantile(values.double().numpy(), (0.25, 0.5, 0.75), axis=0)
+        spread = torch.from_numpy((high - low) / NORMAL_RANGE)
+        return cls(torch.from_numpy(median).float(), torch.where(spread > 0, spread, cls.fit(values).std).float())
 
     @classmethod
     def fit_real(cls, values: Tensor) -> "Scale":

@@ -13,7 +13,8 @@ class Sizes:
     `classes` is 0 for regression and forecasting, which may have `levels` outputs for each value, its quantiles, and
     for `labels`, of which a sample may have several. Of `ordered` classes, the architecture gives one number. `padded`
     says that sequences (C, L) are of unequal length, of at most L steps, and end in NaN. Of a language model, whose
-    samples are (L,), `vocabulary` is the number of tokens, else 0.
+    samples are (L,), `vocabulary` is the number of tokens, else 0. `number_columns` are the positions of numbers among
+    the features of a table, whose others are categories and the like.
     """
 
     input_shape: tuple[int, ...]
@@ -24,6 +25,7 @@ class Sizes:
     labels: int = 0
     ordered: bool = False
     vocabulary: int = 0
+    number_columns: tuple[int, ...] | None = None
 
     def with_levels(self, levels: int) -> "Sizes":
         """The same with so many outputs for each value."""
@@ -52,12 +54,15 @@ class Sizes:
         | padded | whether sequences (C, L) are of unequal length, with NaN after the end |
         | image_size | (H, W) of (C, H, W) |
         | vocabulary | number of tokens of a language model, whose `length` is L of (L,) |
+        | number_columns | positions of numbers among the features of a table |
         """
         names: dict[str, Any] = {"in_features": prod(self.input_shape), "out_features": self.out_features}
         if self.classes:
             names["classes"] = self.classes
         if self.vocabulary:
             names |= {"vocabulary": self.vocabulary, "length": self.input_shape[0]}
+        if self.number_columns is not None:
+            names["number_columns"] = self.number_columns
         if len(self.input_shape) > 1:
             names["in_channels"] = self.input_shape[0]
         if len(self.input_shape) == 2:
@@ -82,6 +87,10 @@ class EmbeddedColumns:
     def embeddings(self) -> dict[int, tuple[int, int]]:
         """Index of the column to (number of categories, width of the embedding)."""
         return {index: (count, embedding_width(count)) for index, count in self.categories.items()}
+
+    def replaced(self) -> set[int]:
+        """The columns that the architecture sees as embeddings, after all others."""
+        return {*self.categories, *(index for first, end in self.texts for index in range(first, end))}
 
     @property
     def width(self) -> int:

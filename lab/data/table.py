@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from lab.config.types import Count, Fraction, PositiveInt
@@ -35,7 +36,8 @@ class Table(SampleDataModule):
 
     `path` is relative to the working directory. `drop` lists columns to ignore, `keep` columns that look like
     identifiers but are features, `categorical` numeric columns to treat as categories. A categorical column is
-    one-hot encoded up to 10 categories and embedded above that, unless `categories` says otherwise. Of the columns of
+    one-hot encoded up to 10 categories and embedded above that, unless `categories` says otherwise. With `scaling:
+    robust` numbers are relative to median and interquartile range, not to mean and deviation. Of the columns of
     `text`, words, pairs of words and n-grams are embedded, and their mean is an input beside the others.
 
     Rows with the same value in the column `group`, such as a patient's, are on one side of every split; with
@@ -64,6 +66,7 @@ class Table(SampleDataModule):
         keep: list[str] | tuple[str, ...] = (),
         categorical: list[str] | tuple[str, ...] = (),
         categories: column_types.CategoryChoice = "auto",
+        scaling: Literal["standard", "robust"] = "standard",
         text: list[str] | tuple[str, ...] = (),
         group: str | None = None,
         order_by: str | None = None,
@@ -93,6 +96,7 @@ class Table(SampleDataModule):
         self.keep = keep
         self.categorical = categorical
         self.categories = categories
+        self.scaling = scaling
         self.free_texts = text
         self.weight = weight
         self.rows = TableSplits(group, order_by, split, {"val": val_path, "test": test_path})
@@ -263,6 +267,10 @@ class Table(SampleDataModule):
     def scale(self, x: NDArray[np.float32], train: NDArray[np.int64]) -> Scale:
         """Statistics of every column; category codes and tokens are not scaled."""
         scale = super().scale(x, train)
+        if self.scaling == "robust":
+            measured = self.encoding.numbers()
+            robust = Scale.fit_robust(torch.from_numpy(x[train][:, measured]))
+            scale.mean[measured], scale.std[measured] = robust.mean, robust.std
         tokens = [index for first, end in self.encoding.texts() for index in range(first, end)]
         codes = [*self.encoding.embedded(), *tokens]
         scale.mean[codes], scale.std[codes] = 0.0, 1.0
@@ -273,7 +281,9 @@ class Table(SampleDataModule):
         self._samples = None
         texts = {place: (tokens, columns.WIDTH) for place, tokens in self.encoding.texts().items()}
         self.input_adapter = EmbeddedColumns(len(self.encoding.names()), self.encoding.embedded(), texts)
-        self.sizes = replace(self.sizes, input_shape=(self.input_adapter.width,))
+        plain = [index for index in range(self.input_adapter.columns) if index not in self.input_adapter.replaced()]
+        numbers = tuple(plain.index(index) for index in self.encoding.numbers())
+        self.sizes = replace(self.sizes, input_shape=(self.input_adapter.width,), number_columns=numbers)
 
 
 def _check_single_use(setting: str, name: str, frame: pd.DataFrame, uses: Mapping[str, Sequence[str]]) -> None:

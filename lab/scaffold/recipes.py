@@ -7,9 +7,12 @@ from typing import Any
 
 from lab.config.kinds import SHIPPED
 from lab.errors import LabError, did_you_mean
+from lab.scaffold import table_recipe
 from lab.scaffold.inspection import Inspection
 
 FEW_ROWS = 2_000  # training samples below which regularization matters more than size
+KERNEL = 5  # of `conv1d`, whose every second block halves the resolution
+MOST_LAYERS = 7
 STEPS = 2_000  # optimizer steps of a whole training
 STEPS_FOR_FEW_ROWS = 1_500
 STEPS_FOR_WORDS = 500  # of a table with texts: more of them learn the words of each row by heart
@@ -28,6 +31,8 @@ def choose(inspection: Inspection, model: str | None) -> Choice:
     """A starting point; `model` overrides the architecture; raises LabError if there is no such architecture."""
     if model is not None and ":" not in model and "." not in model and model not in SHIPPED["model"]:
         raise LabError(f"--model: no such kind '{model}'; {did_you_mean(model, SHIPPED['model'])}")
+    if table_recipe.fits(inspection, model):
+        return _of_table(inspection)
     words = inspection.settings["kind"] == "table" and bool(inspection.settings.get("text"))
     few = inspection.rows < FEW_ROWS or words
     section, why = _architecture(inspection, few)
@@ -51,10 +56,23 @@ def choose(inspection: Inspection, model: str | None) -> Choice:
         "model": why,
         "optimizer": f"{much} weight decay, since there are {_why_decay(inspection, words)}.",
         "scheduler": "The learning rate rises, then falls to 0, so that the last epochs converge.",
-        "trainer": f"About {math.ceil(inspection.rows / batch_size) * epochs:,} steps in total.",
+        "trainer": _why_epochs(inspection, batch_size, epochs),
         "search": "What `lab study` searches.",
     }
     return Choice(sections, reasons)
+
+
+def _of_table(inspection: Inspection) -> Choice:
+    """The best starting point that was measured for tables."""
+    batch_size = _batch_size(inspection.rows)
+    steps = STEPS_FOR_FEW_ROWS if inspection.rows < FEW_ROWS else STEPS
+    epochs = _epochs(inspection.rows, batch_size, steps)
+    why = table_recipe.WHY | {"trainer": _why_epochs(inspection, batch_size, epochs)}
+    return Choice(table_recipe.sections(inspection, batch_size, epochs), why)
+
+
+def _why_epochs(inspection: Inspection, batch_size: int, epochs: int) -> str:
+    return f"About {math.ceil(inspection.rows / batch_size) * epochs:,} steps in total."
 
 
 def _why_decay(inspection: Inspection, words: bool) -> str:
@@ -86,7 +104,7 @@ def _architecture(inspection: Inspection, few: bool) -> tuple[dict[str, Any], st
         )
     dropout = 0.3 if few else 0.1
     if len(shape) == 2:
-        layers = max(1, min(4, int(math.log2(shape[1])) - 1))
+        layers = _layers_that_see_half(shape[1])
         return (
             {"kind": "conv1d", "channels": 64, "layers": layers, "dropout": dropout},
             f"Convolutions find a pattern anywhere in {_sequence(inspection)}; try lstm too.",
@@ -96,6 +114,15 @@ def _architecture(inspection: Inspection, few: bool) -> tuple[dict[str, Any], st
         {"kind": "conv2d", "channels": 32, "layers": layers, "dropout": dropout},
         "Convolutions find a pattern anywhere in the image.",
     )
+
+
+def _layers_that_see_half(length: int) -> int:
+    """The fewest blocks of `conv1d` whose outputs see half of a sequence, at most 7."""
+    layers, seen, step = 0, 1, 1
+    while seen < length / 2 and layers < MOST_LAYERS:
+        layers, seen = layers + 1, seen + (KERNEL - 1) * step
+        step *= 1 + (layers % 2 == 0)
+    return max(1, layers)
 
 
 def _sequence(inspection: Inspection) -> str:

@@ -14,6 +14,8 @@ BUILT = [
     ("wide_deep", SEQUENCES, {"hidden": 8, "layers": 1, "norm": "layer"}),
     ("mlp", IMAGES, {"hidden": 8, "norm": "batch", "activation": "leaky_relu", "negative_slope": 0.2}),
     ("sequential", SEQUENCES, {"hidden": 8, "norm": "layer", "activation": "gelu"}),
+    ("realmlp", SEQUENCES, {"hidden": 8, "layers": 2, "activation": "gelu"}),
+    ("realmlp", SEQUENCES, {"hidden": 8, "embedding": 1}),
     ("conv1d", SEQUENCES, {"channels": 4, "norm": "layer"}),
     ("conv1d", SEQUENCES, {"channels": 4, "norm": "none", "activation": "tanh"}),
     ("conv2d", IMAGES, {"channels": 4, "norm": "layer"}),

@@ -37,9 +37,9 @@ def main() -> None:
         console.print(f"written to {path}")
 
 
-def by_hand(path: Path) -> str:
-    """The part of the page that people write: it outlives the tables."""
-    _, found, text = path.read_text(encoding="utf-8").partition(BY_HAND) if path.exists() else ("", "", "")
+def by_hand(path: Path, heading: str = BY_HAND) -> str:
+    """The part of the page that people write, from its heading on: it outlives the tables."""
+    _, found, text = path.read_text(encoding="utf-8").partition(heading) if path.exists() else ("", "", "")
     return found + text
 
 

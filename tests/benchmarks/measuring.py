@@ -141,13 +141,14 @@ def _empty_store() -> Path:
 
 
 @contextlib.contextmanager
-def workplace() -> Iterator[Path]:
-    """A folder of its own to work in, with the shipped experiments and an empty store."""
+def workplace(shipped: bool = True) -> Iterator[Path]:
+    """A folder of its own to work in, with the shipped experiments, or a folder for others, and an empty store."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(FileNotFoundError):
         os.environ.pop("MLFLOW_TRACKING_URI", None)
         os.chdir(folder)
-        Path("experiments").symlink_to(PROJECT / "experiments")
+        if shipped:
+            Path("experiments").symlink_to(PROJECT / "experiments")
         store.root().mkdir()
         shutil.copy(_empty_store(), store.database())
         try:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sklearn.preprocessing import RobustScaler
 
 from lab.data.preparation import Scale, file_fingerprint, fingerprint
 
@@ -38,6 +39,19 @@ class TestScale:
             assert scale.std[1] == pytest.approx(np.arange(20).std())
             assert torch.isfinite(scale.apply(x)).all()
             assert (scale.apply(x)[:, 0] == 0).all()
+
+    def test_fit_robust_agrees_with_scikit_learn(self) -> None:
+        x = np.exp(2 * RANDOM.normal(size=(101, 3)))
+        expected = RobustScaler(unit_variance=True).fit(x)
+        scale = Scale.fit_robust(torch.from_numpy(x))
+        np.testing.assert_allclose(scale.mean, expected.center_, rtol=1e-6)
+        np.testing.assert_allclose(scale.std, expected.scale_, rtol=1e-6)
+
+    def test_where_the_quartiles_are_equal_fit_robust_takes_the_standard_deviation(self) -> None:
+        mostly, constant = np.array([7.0] * 9 + [1.0, 21.0]), np.full(11, 3.5)
+        scale = Scale.fit_robust(torch.from_numpy(np.stack([mostly, constant], axis=1)))
+        assert scale.mean.tolist() == [7.0, 3.5]
+        assert scale.std.tolist() == pytest.approx([mostly.std(), 1.0])
 
     def test_rows_count_as_often_as_their_weight(self) -> None:
         x, weight = RANDOM.normal(5, 2, (40, 3)), RANDOM.integers(0, 4, 40)

@@ -153,6 +153,22 @@ class TestEncoding:
         row = data.encoding.encode(frame().iloc[[data.split_indices["val"][2]]])
         torch.testing.assert_close(data.input_scale.apply(torch.from_numpy(row))[0], x)
 
+    def test_with_robust_scaling_numbers_are_relative_to_median_and_quartiles(self) -> None:
+        data = table(frame(), categories="one_hot", scaling="robust")
+        names, x = data.encoding.names(), data.splits["train"].x
+        assert [names[index] for index in data.encoding.numbers()] == ["age", "size", "since days", "member", "spent"]
+        for name in ("age", "size", "since days"):
+            low, median, high = np.quantile(x[:, names.index(name)], (0.25, 0.5, 0.75))
+            assert (median, high - low) == pytest.approx((0, 1.349), abs=1e-4)
+        assert x[:, names.index("city = Oslo")].std(unbiased=False) == pytest.approx(1, abs=1e-5)
+
+    def test_a_network_is_told_which_of_its_features_are_numbers(self) -> None:
+        data = table(frame().drop(columns="since"), categories="embedding", keep=["id"])
+        plain = [name for name in data.encoding.names() if name not in ("city", "shop")]
+        numbers = [plain[position] for position in data.sizes.supplied()["number_columns"]]
+        assert numbers == ["id", "age", "size", "member", "spent"]
+        assert plain == ["id", "age", "age missing", "size", "member", "spent"]
+
     def test_missing_and_unknown_values_encode_to_the_mean(self) -> None:
         data = table(frame(), categories="one_hot")
         row = frame().head(1).assign(city="Tokyo", shop="a new one", size=None)

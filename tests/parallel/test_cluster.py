@@ -18,7 +18,6 @@ from waiting import GATED, wait_until
 
 from lab.errors import LabError
 from lab.parallel import cluster
-from lab.parallel.jobs import Resources
 from lab.tracking import store
 
 SETTINGS = ("model={kind: 'gated:Gated'}", "trainer.max_epochs=4")
@@ -104,7 +103,7 @@ class TestRefused:
             address = f"127.0.0.1:{silent.getsockname()[1]}"
             monkeypatch.setenv("RAY_ADDRESS", address)
             with pytest.raises(LabError) as error:
-                cluster.connect(2, Resources(), {})
+                cluster.connect({})
         (line,) = error.value.lines
         assert f"RAY_ADDRESS={address} does not answer as Ray does; name the head's port" in line
 

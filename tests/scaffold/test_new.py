@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from lab.cli.main import main
@@ -12,6 +13,7 @@ from lab.config import experiment
 from lab.errors import LabError
 from lab.scaffold.writing import Scaffold, new
 from lab.training import run as training
+from lab.training.building import build
 
 ROWS = 240
 
@@ -55,6 +57,28 @@ def test_a_table(table: pd.DataFrame) -> None:
     assert text.startswith("# Can buys be predicted from the other columns of shop.csv?\n")
     assert "#   missing: income 2.9 %\n" in text
     assert one_epoch("shop").metrics["test/accuracy"] > 0
+
+
+def test_from_a_thousand_training_rows_on_a_table_starts_from_realmlp(table: pd.DataFrame) -> None:
+    random = np.random.default_rng(0)
+    many = table.sample(1_500, replace=True, random_state=0).drop(columns="id")
+    many["income"] = random.normal(30, 8, len(many))  # rows that differ
+    many.to_csv("many.csv", index=False)
+    sections = new("many", "many.csv", "buys").choice.sections
+    assert (sections["model"]["kind"], sections["data"]["scaling"]) == ("realmlp", "robust")
+    assert one_epoch("many").metrics["test/accuracy"] > 0
+    earlier = new("earlier", "many.csv", "buys", model="wide_deep").choice.sections
+    assert earlier["model"] == {"kind": "wide_deep", "hidden": 64, "layers": 1, "dropout": 0.3}
+    assert "scaling" not in earlier["data"]
+    assert earlier["optimizer"] == {"kind": "adamw", "lr": 0.005, "weight_decay": 0.5}
+
+
+def test_a_small_table_starts_from_wide_deep_and_from_realmlp_by_name(table: pd.DataFrame) -> None:
+    table.to_csv("shop.csv", index=False)
+    assert new("shop", "shop.csv", "buys").choice.sections["model"]["kind"] == "wide_deep"
+    chosen = new("chosen", "shop.csv", "buys", model="realmlp", overrides=["data.scaling=standard"]).choice.sections
+    assert (chosen["model"]["kind"], chosen["data"]["scaling"]) == ("realmlp", "standard")
+    assert chosen["optimizer"]["weight_decay"] == 0.02
 
 
 def test_settings_can_be_overridden(table: pd.DataFrame) -> None:
@@ -149,6 +173,21 @@ def test_a_monthly_series(workplace: Path) -> None:
     assert "# Can the next 12 steps of sales be forecast?" in made.path.read_text()
     assert one_epoch("sales").metrics["test/rmse"] > 0
     assert new("rows", "sales.csv", "sales", kind="table").inspection.settings["kind"] == "table"
+
+
+@pytest.mark.parametrize(("length", "blocks"), [(4, 1), (21, 3), (60, 5), (128, 7)])
+def test_what_lies_half_a_sequence_apart_meets_in_the_network(workplace: Path, length: int, blocks: int) -> None:
+    np.savez("moves.npz", x=np.random.default_rng(0).normal(size=(90, 1, length)), y=np.arange(90) % 3)
+    new("moves", "moves.npz")
+    loaded = experiment.load("moves", ["model.norm=none", "model.activation=tanh"])
+    assert loaded.written["model"]["layers"] == blocks
+    features = build(loaded).task_module.architecture.eval().features
+    x = torch.zeros(1, 1, 4 * length, requires_grad=True)
+    outputs = features(x)
+    outputs[0, 0, outputs.shape[2] // 2].backward()
+    assert x.grad is not None
+    seen = x.grad[0, 0].nonzero()
+    assert 1 + seen.max() - seen.min() >= length / 2
 
 
 def test_arrays(workplace: Path) -> None:

@@ -190,6 +190,15 @@ class TableEncoding:
         """The names of the encoded columns, (width,)."""
         return [name for column in self.columns for name in column.names()]
 
+    def numbers(self) -> list[int]:
+        """The encoded columns that hold numbers, or the days of dates."""
+        found, index = [], 0
+        for column in self.columns:
+            if isinstance(column, Number | Date):
+                found.append(index)
+            index += len(column.names())
+        return found
+
     def embedded(self) -> dict[int, int]:
         """The encoded columns that hold category codes: index to number of known categories."""
         found, index = {}, 0
