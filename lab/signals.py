@@ -49,6 +49,28 @@ def stop_on_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def exit_at_signals() -> Iterator[None]:
+    """Raise SystemExit where SIGTERM or SIGHUP would end the process at once, with all it has to clean up left over."""
+    if not _in_main_thread():
+        yield
+        return
+
+    def leave(signal_number: int, frame: FrameType | None) -> None:
+        for number in deadly:
+            signal.signal(number, signal.SIG_IGN)
+        raise SystemExit(128 + signal_number)
+
+    deadly = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) == signal.SIG_DFL]
+    for number in deadly:
+        signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number in deadly:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def reinstall_handlers() -> None:
     """Replace the handlers that Lightning has installed: its own exit at SIGTERM, at points that it chooses."""
     if _handlers and _in_main_thread():

@@ -70,10 +70,13 @@ class ParentRun:
     def start_child(
         self, experiment: Experiment, name: str, kind: str, data: str | None = None, **tags: str
     ) -> ChildRun:
-        """Start the record of a training; `data` is the fingerprint of its data, by default that in `tags`."""
+        """Start the record of a training; `data` is the fingerprint of its data: "" if unknown, else that in `tags`."""
         tracker = self.outbox.tracker(parent=self.id)
-        own = {f"lab.{tag}": value for tag, value in tags.items()} | ({"data.fingerprint": data} if data else {})
-        tracker.start(experiment.name, name, experiment.settings(), {**self.tags, "lab.kind": kind, **own})
+        own = {f"lab.{tag}": value for tag, value in tags.items()}
+        fingerprint = self.tags.get("data.fingerprint", "") if data is None else data
+        others = {name: value for name, value in self.tags.items() if name != "data.fingerprint"}
+        known = {"data.fingerprint": fingerprint} if fingerprint else {}
+        tracker.start(experiment.name, name, experiment.settings(), {**others, **known, "lab.kind": kind, **own})
         return ChildRun(tracker, best_by(experiment.checkpoints["monitor"], self.directions))
 
 

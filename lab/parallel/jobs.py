@@ -157,6 +157,14 @@ def prepared_data(experiment: Experiment) -> DataModule:
     return _prepared(experiment.data.kind, settings, experiment.seed_of("split"), experiment.fold)
 
 
+def fingerprint_of(experiment: Experiment) -> str:
+    """The fingerprint of the experiment's data; "" where they cannot be read, of which its training says why."""
+    try:
+        return prepared_data(experiment).fingerprint
+    except Exception:  # of a person's own code, or of any library that reads files
+        return ""
+
+
 def forget_prepared_data() -> None:
     """Read data anew from now on: a file may have changed since it was prepared."""
     _prepared.cache_clear()

@@ -19,7 +19,7 @@ from lab.comparisons.statistics.verdicts import decide
 from lab.config.experiment import Experiment
 from lab.files import to_json
 from lab.parallel.child_runs import ChildRun
-from lab.parallel.jobs import Job, Outcome, resolution_of
+from lab.parallel.jobs import Job, Outcome, fingerprint_of, resolution_of
 from lab.parallel.workers import Workers, run_jobs
 from lab.studies.search import Context, Objective, settings_key
 
@@ -154,7 +154,8 @@ class Confirmation:
         experiment = dataclasses.replace(candidate.experiment, seed=seed)
         name = f"{candidate.name}, seed {seed}"
         kind = "tested seed" if self.test else "fresh seed"
-        child = self.context.parent.start_child(experiment, name, kind, candidate=candidate.name)
+        data = fingerprint_of(candidate.experiment)
+        child = self.context.parent.start_child(experiment, name, kind, data, candidate=candidate.name)
         number = next(self._numbers)
         self._running[number] = _Training(candidate, seed, child)
         return Job(number, experiment.name, experiment.to_yaml(), test=self.test)

@@ -17,7 +17,7 @@ from numpy.random import SeedSequence
 
 from lab.config.experiment import Experiment
 from lab.parallel.child_runs import ChildRun, ParentRun
-from lab.parallel.jobs import Job, Outcome
+from lab.parallel.jobs import Job, Outcome, fingerprint_of
 from lab.parallel.workers import Workers, run_jobs
 from lab.studies import storage
 from lab.studies.space import Space
@@ -139,7 +139,9 @@ class Search:
         experiment = space.experiment.varied(space.suggest(trial))
         self.context.stored.flush()  # should this process be killed, the trial is retried with these settings
         name = f"trial {trial.number}"
-        child = self.context.parent.start_child(experiment, name, "trial", trial=str(trial.number))
+        child = self.context.parent.start_child(
+            experiment, name, "trial", fingerprint_of(experiment), trial=str(trial.number)
+        )
         self._running[trial.number] = trial, child
         self._on_progress(self)
         return Job(trial.number, experiment.name, experiment.to_yaml())

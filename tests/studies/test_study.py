@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from searching import children, run, stored
 
-from lab.config.experiment import Experiment
+from lab.config.experiment import Experiment, load
 from lab.data.base import DataModule
 from lab.display.output import as_text
 from lab.errors import LabError, TrainingFailed
@@ -234,3 +234,15 @@ class TestWhatFails:
         with pytest.raises(TrainingFailed, match=r"3 trainings one after the other were lost; the last: .*data\.csv"):
             run(searched, trials=3, seeds=1)
         assert not children("winner")
+
+
+def test_each_training_of_a_search_of_data_has_the_dataset_of_its_own_data(tiny: str, workplace: Path) -> None:
+    with (workplace / "experiments" / "tiny.yaml").open("a") as file:
+        file.write("search:\n  data.kind: [digits, breast_cancer]\n")
+    run(tiny, trials=6, top=1, seeds=1, pruner="none")
+    trained = [*children("trial"), *children("fresh seed"), *children("tested seed")]
+    assert {child.data.params["data.kind"] for child in trained} == {"digits", "breast_cancer"}
+    for child in trained:
+        (recorded,) = child.inputs.dataset_inputs
+        own = prepared_data(load(tiny, [f"data.kind={child.data.params['data.kind']}"]))
+        assert recorded.dataset.digest == child.data.tags["data.fingerprint"] == own.fingerprint

@@ -25,6 +25,7 @@ import torch.distributed as dist
 
 from lab.errors import LabError, TrainingFailed, place_of
 from lab.modules import reduction
+from lab.signals import exit_at_signals
 from lab.training.building import Built
 from lab.training.devices import strategy
 
@@ -196,7 +197,11 @@ def started(built: Built, checkpoint: Path | None) -> Iterator[Devices]:
     if number == 1:
         yield Devices([])
         return
-    with tempfile.TemporaryDirectory(prefix="lab-devices-") as name, contextlib.ExitStack() as stack:
+    with (
+        exit_at_signals(),
+        tempfile.TemporaryDirectory(prefix="lab-devices-") as name,
+        contextlib.ExitStack() as stack,
+    ):
         folder = Path(name)
         task: dict[str, Any] = {
             "name": built.experiment.name,

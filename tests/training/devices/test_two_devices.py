@@ -161,6 +161,24 @@ def test_a_process_that_hangs_is_noticed_long_before_gloo_gives_up(tiny: str, mo
     assert not other_processes(os.getpid())
 
 
+@pytest.mark.parametrize(
+    ("number", "code", "line"), [(signal.SIGTERM, 143, ""), (signal.SIGINT, 130, "lab: interrupted\n")]
+)
+def test_a_run_that_is_stopped_while_the_others_are_built_leaves_nothing(
+    tiny: str, number: signal.Signals, code: int, line: str
+) -> None:
+    process = warm.lab("run", tiny, *TWO)
+    wait_until(lambda: other_processes(process.pid) != [])
+    (other,) = other_processes(process.pid)
+    paths = [Path(file.path) for file in other.open_files()]  # it has just started, and imports
+    (folder,) = {path.parent for path in paths if path.parent.name.startswith("lab-devices-")}
+    os.kill(process.pid, number)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (code, line)
+    assert not folder.exists()
+    assert not other.is_running()
+
+
 def test_a_device_that_cannot_start_is_one_line_and_no_run(tiny: str, workplace: Path) -> None:
     """The network can only be built in the process of the run."""
     (workplace / "for_one.py").write_text(
