@@ -1,7 +1,7 @@
 """What runs in the processes of this machine: the template, which imports, and the workers, which train.
 
-A worker is sent a `Setup`, then jobs. It sends None once it has started, reports, which the driver answers by whether to
-stop, and outcomes.
+A worker is sent a `Setup`, then jobs. It sends None once it has started, reports, each of which the driver answers by
+whether to stop, and outcomes.
 """
 
 import os

@@ -93,7 +93,7 @@ def test_a_driver_that_was_taken_for_dead_ends_before_its_next_round(
     wait_until(lambda: {run.info.status for run in (*runs(child), *runs(kind))} <= {"FINISHED", "FAILED"})
     assert len(runs(child)) == round_size
     again = warm.lab(*command)  # bob has ended
-    assert "verdict" in again.communicate(timeout=120)[0].lower()
+    again.communicate(timeout=120)
     assert again.returncode == 0
     wait_until(lambda: {run.info.status for run in (*runs(child), *runs(kind))} == {"FINISHED"})
     assert len(runs(child)) == len({run.info.run_name for run in runs(child)}) == 3 * round_size
