@@ -70,10 +70,17 @@ def _split(x: Any, y: np.ndarray, data: DataModule) -> supervised.Split:
     learnt = np.concatenate([data.split_indices["train"], data.split_indices["val"]])
     tested, classes = data.split_indices["test"], bool(data.class_names)
     test: Any = data.splits["test"]
-    if classes and [data.class_names[number] for number in test.y] != [str(name) for name in y[tested]]:
+    if classes and not all(
+        _is(data.class_names[number], value) for number, value in zip(test.y, y[tested], strict=True)
+    ):
         raise RuntimeError("the lab has the rows in another order")
     of = x.iloc if isinstance(x, pd.DataFrame) else x
     return supervised.Split(of[learnt], y[learnt], of[tested], y[tested], classes)
+
+
+def _is(name: str, value: Any) -> bool:
+    """Whether a class is a value of the table, of which 1.0 is named 1."""
+    return name == str(value) or (isinstance(value, float) and name == f"{value:g}")
 
 
 def _write_series(name: str, series: Series) -> tuple[str, None]:
