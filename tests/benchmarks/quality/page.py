@@ -20,10 +20,11 @@ Stored = Mapping[str, Any]  # when and where a kind was measured, and its scores
 BY_HAND = "## Where the lab loses"
 INTRODUCTION = (
     "Each set is written to a file, `lab new` writes an experiment for it, and that is trained unedited. The others "
-    "are trained at their defaults on the same rows. Five seeds stand for five folds: the lab divides four of them "
-    "into training and validation rows, the others learn from both, and all are scored on the fifth, so that each row "
-    "is tested once. Series are split by time, the same for all seeds. A cell is the mean over seeds ± its standard "
-    "error; the best of a row is bold. Ranks are those of the means: 1 is best. Intervals are at 95 %: of win rates "
+    "are trained at their defaults on the same rows. A seed is one of five folds: the lab divides the other four into "
+    "training and validation rows, the others learn from both, and all are scored on that one, so that five seeds test "
+    "each row once; each kind says how many seeds it has. Series are split by time, the same for all seeds. A cell is "
+    "the mean over seeds ± its standard error; the best of a row is bold. Ranks are those of the means: 1 is best. "
+    "Whether a goal is kept is said of the mean, whose interval stands below. Intervals are at 95 %: of win rates "
     "Wilson's, of ranks and differences by the bootstrap over data sets."
 )
 
