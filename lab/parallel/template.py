@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 
-import lab
 from lab.parallel import machine
 
 FORKS = sys.platform == "linux"  # elsewhere system libraries do not bear it: each worker is a template of its own
@@ -67,7 +66,7 @@ def start_process(control: socket.socket, log: int) -> "subprocess.Popen[bytes]"
     Python would end it.
     """
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", IMPORT, str(control.fileno()), str(Path(lab.__file__).parents[1])],
+        [sys.executable, "-P", "-c", IMPORT, str(control.fileno()), str(Path(__file__).parents[2])],
         pass_fds=[control.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -87,7 +87,7 @@ def local_workers(driver: int) -> list[psutil.Process]:
     """The workers of a driver, which are children of its template."""
     try:
         there = psutil.Process(driver).children()
-        templates = [child for child in there if "lab.parallel.local_process" in " ".join(child.cmdline())]
+        templates = [child for child in there if "local_process" in " ".join(child.cmdline())]
         return [worker for template in templates for worker in template.children()]
     except psutil.Error:  # one of them has just ended
         return []
