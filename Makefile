@@ -12,7 +12,7 @@ ifneq ($(origin PYTHON),file)
 endif
 
 BIN := $(VENV)/bin
-RAY := $(if $(RAY_ADDRESS),$(VENV)/ray)
+RAY := $(if $(RAY_ADDRESS),$(if $(filter 1,$(WORKERS)),,$(VENV)/ray))
 
 .DEFAULT_GOAL := help
 .PHONY: help install experiment study compare list dashboard mlflow server docs reference test coverage faults bench scale ideas quality audit check constraints clean

@@ -6,7 +6,6 @@ import functools
 from lab.cli import arguments
 from lab.cli.arguments import Commands, add
 from lab.errors import LabError
-from lab.parallel import template
 
 OWN_CODE = "# runs only code of the lab"
 
@@ -89,6 +88,8 @@ def _check_all() -> int:
 
 def _run(options: argparse.Namespace) -> int:
     if options.folds is not None:
+        from lab.parallel import template
+
         with template.started_early(options.workers):
             return _run_folds(options)
     if options.workers is not None:

@@ -5,7 +5,6 @@ import argparse
 from lab.cli import arguments
 from lab.cli.arguments import Commands, add, listed, one_of
 from lab.errors import LabError
-from lab.parallel import template
 
 SAMPLERS = ("tpe", "gp", "random", "cmaes")
 PRUNERS = ("hyperband", "median", "none")
@@ -33,6 +32,8 @@ def _register_study(commands: Commands) -> None:
 
 
 def _study(options: argparse.Namespace) -> int:
+    from lab.parallel import template
+
     with template.started_early(options.workers):
         return _search(options)
 
@@ -89,6 +90,8 @@ def _compare(options: argparse.Namespace) -> int:
     if len(run_ids) > 1:
         return _compare_runs(options, run_ids)
     _refuse(options, OF_RUNS, f"is for runs; {options.name} is a comparison file, which says it itself")
+    from lab.parallel import template
+
     with template.started_early(options.workers):
         return _compare_arms(options)
 

@@ -93,6 +93,20 @@ def _fingerprint(experiment: Experiment, count: int, built: Built) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
 
 
+def _tags(experiment: Experiment, built: Built, count: int) -> dict[str, str]:
+    """What the run and its folds have in common."""
+    observer = built.observer
+    return provenance.tags() | {
+        "lab.experiment": experiment.name,
+        "lab.question": experiment.question,
+        "lab.task": built.data.task,
+        "lab.folds": str(count),
+        "data.fingerprint": built.data.fingerprint,
+        **baselines.as_tags(observer.main_metric, observer.trivial_name, quick_baseline.name_of(built)),
+        **directions.as_tag(observer.directions()),
+    }
+
+
 def _run(
     experiment: Experiment,
     built: Built,
@@ -105,15 +119,7 @@ def _run(
     outbox = Outbox()
     tracker = outbox.tracker(scores.journal)
     known = built.observer.directions()
-    tags = provenance.tags() | {
-        "lab.experiment": experiment.name,
-        "lab.question": experiment.question,
-        "lab.task": built.data.task,
-        "lab.folds": str(scores.count),
-        "data.fingerprint": built.data.fingerprint,
-        **baselines.as_tags(built.observer.main_metric, built.observer.trivial_name, quick_baseline.name_of(built)),
-        **directions.as_tag(known),
-    }
+    tags = _tags(experiment, built, scores.count)
     trainings = _Trainings(experiment, scores, ParentRun(outbox, tracker.id, tags, known), on_progress, on_fold)
     name = " ".join([experiment.name, *experiment.overrides])
     own = {"lab.kind": "cross-validation", "lab.failure": ""}
