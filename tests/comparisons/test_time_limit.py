@@ -39,7 +39,7 @@ def test_it_ends_in_time_with_the_verdict_of_the_rule_that_the_clock_planned(tin
     minutes = 2 * short.seconds / 60  # other programs may take this machine's time
     result = compare(minutes, said, arms=other)
     verdict, rule = result.findings.verdicts["two"], result.findings.design.rule
-    assert result.seconds <= 1.5 * 60 * minutes + 10  # all the seeds that are allowed would take a minute and more
+    assert result.seconds <= 1.5 * 60 * minutes
     assert verdict.n >= 5
     assert said[0] == ""  # before the first trainings were measured
     assert said[-1] == f"about {result.findings.planned} seeds in {minutes:g} minutes"
