@@ -1,9 +1,9 @@
 """Measure what the lab costs, print it, and write docs/performance.md: `make bench`, `make bench QUICK=1`."""
 
+import argparse
 import datetime
 import importlib
 import os
-import sys
 import textwrap
 import time
 from pathlib import Path
@@ -20,11 +20,16 @@ TABLES = ("epochs", "startup", "studies", "reading", "records", "memory", "growt
 
 def main() -> None:
     """Run all tables, or those named as arguments; only all of them, at full size, are written down."""
+    parser = argparse.ArgumentParser(prog="make bench", description="tables, by default all, as ARGS=...")
+    parser.add_argument("table", nargs="*", default=TABLES, help=", ".join(TABLES))
+    names = parser.parse_args().table
+    if unknown := set(names) - set(TABLES):
+        parser.error(f"no table '{unknown.pop()}'; there are {', '.join(TABLES)}")
     size = QUICK if os.environ.get("QUICK") else FULL
     console = Console()
     began = time.monotonic()
     tables = []
-    for name in sys.argv[1:] or TABLES:
+    for name in names:
         console.print(f"[dim]{name} ...[/dim]")
         tables.append(importlib.import_module(f"benchmarks.{name}").measure(size))
         console.print(shown(tables[-1]), f"[dim]{tables[-1].note}[/dim]\n", highlight=False)

@@ -217,7 +217,7 @@ def measure(where: str, sizes: list[int], plan: Plan) -> list[tuple[str, ...]]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description="How many workers one driver can serve.")
+    parser = argparse.ArgumentParser(prog="make scale", description="How many workers one driver can serve.")
     parser.add_argument("sizes", nargs="*", type=int, default=[1, 10, 100, 1_000, 10_000])
     parser.add_argument("--storage", default="sqlite", help="the address of a PostgreSQL server")
     parser.add_argument("--epoch", type=float, default=Plan.epoch_seconds, help="seconds between two reports")

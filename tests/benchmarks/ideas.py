@@ -62,10 +62,10 @@ class Outcome:
 
 def main() -> None:
     """Run all ideas, or those named; or establish their truth."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="make ideas", description="ideas, by default all, and options, as ARGS=...")
     parser.add_argument("names", nargs="*", default=[*OWN, *ARTICLE])
     parser.add_argument("--minutes", type=float, default=5.0, help="for each (5)")
-    parser.add_argument("--workers", type=int, default=1, help="trainings at once (1)")
+    parser.add_argument("--workers", type=int, help="trainings at once (as many as `lab compare` has by default)")
     parser.add_argument("--truth", action="store_true", help="train on further seeds, and add them to truth.json")
     parser.add_argument("--seeds", type=int, default=truths.SEEDS, help=f"of the truth ({truths.SEEDS})")
     options = parser.parse_args()
@@ -97,7 +97,7 @@ def table(outcomes: list[Outcome], minutes: float) -> Table:
     return Table(title, HEADER, [row for outcome in outcomes for row in outcome.rows], "")
 
 
-def _tried(name: str, minutes: float, workers: int) -> Outcome:
+def _tried(name: str, minutes: float, workers: int | None) -> Outcome:
     """Run an idea from its file to its verdict; print its lines at once, since all of them take long."""
     with workplace():
         try:

@@ -18,7 +18,6 @@ SPACE = {
 BATCH = 64
 WORKERS = 2
 FASTER = 2  # times as many trials a minute
-HEADER = ("network", "lab, trials a minute", "script", "ratio", "best, lab", "script", "lab − script", "won / lost")
 
 
 class _Stopwatch:

@@ -1,6 +1,6 @@
 """Studies and comparisons on a cluster of two Ray nodes that lose a part of it, against undisturbed ones.
 
-`python tests/faults/losses.py node 3` loses a node in three studies and in three comparisons.
+`PYTHONPATH=tests python tests/faults/losses.py node 3` loses a node in three studies and in three comparisons.
 """
 
 import json

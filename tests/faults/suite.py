@@ -1,6 +1,6 @@
 """`make faults`: breaks what can break, prints what held, and writes the figures into docs/reliability.md.
 
-python tests/faults/suite.py [PART ...]; parts: outages, damage, crowd, malice, kills, and on a Ray cluster
+`make faults ARGS="PART ..."`; parts: outages, damage, crowd, malice, kills, and on a Ray cluster
 worker, node, driver, postgresql, mlflow. With QUICK=1 outages, kills and losses are fewer, and nothing is written.
 """
 
