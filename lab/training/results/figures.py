@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 # Okabe & Ito (2008): distinguishable with any colour vision.
 COLOURS = {"train": "#0072B2", "val": "#D55E00"}
 CELL = (4.2, 3.4)  # inches of one learning curve
+TICKS = 4  # intervals between them at most; drawing them takes most of a figure's time
 MOST_TARGETS = 4  # in the figure of a forecast
 MOST_STEPS = 240
 INTERVAL = "interval"  # a band of this name, where there are quantiles too, is drawn as two lines
@@ -23,14 +24,18 @@ def learning_curves(history: Sequence[dict[str, float]], best_epoch: int) -> Fig
     """Loss and metrics by epoch, training solid and validation dashed, the best epoch marked."""
     names = [name.removeprefix("val/") for name in history[-1] if name.startswith("val/")] or ["loss"]
     figure = Figure(figsize=(CELL[0] * len(names), CELL[1]))
-    for axes, name in zip(_side_by_side(figure, len(names)), names, strict=True):
+    cells = _side_by_side(figure, len(names))
+    for axes, name in zip(cells, names, strict=True):
         for split, colour in COLOURS.items():
             points = [(row["epoch"], row[f"{split}/{name}"]) for row in history if f"{split}/{name}" in row]
             if points:
-                axes.plot(*zip(*points, strict=True), STYLES[split], color=colour, label=split)
+                marker = "." if len(points) == 1 else None  # a line of one epoch is not seen
+                axes.plot(*zip(*points, strict=True), STYLES[split], marker=marker, color=colour, label=split)
         axes.axvline(best_epoch, color="grey", linewidth=0.8, linestyle=":", label=f"best, {best_epoch}")
         axes.set(xlabel="epoch", title=name)
-        axes.legend(frameon=False)
+        axes.locator_params("y", nbins=TICKS)
+        axes.locator_params("x", nbins=TICKS, integer=True)
+    cells[0].legend(frameon=False)
     return figure
 
 
@@ -51,15 +56,16 @@ def _side_by_side(figure: Figure, count: int) -> list[Axes]:
 
 
 def confusion_matrix(counts: NDArray[np.int64], class_names: Sequence[str]) -> Figure:
-    """Counts (true class, predicted class), shaded by the share of the true class."""
+    """Counts (true class, predicted class) but zeros, shaded by the share of the true class."""
     size = 2.4 + 0.42 * len(class_names)
     figure = Figure(figsize=(size + 0.8, size), layout="constrained")
     axes = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for true, predicted in np.ndindex(*counts.shape):
+    for true, predicted in np.argwhere(counts):
         colour = "white" if shares[true, predicted] > 0.5 else "black"
-        axes.text(predicted, true, str(counts[true, predicted]), ha="center", va="center", color=colour, fontsize=8)
+        count = axes.text(predicted, true, str(counts[true, predicted]), ha="center", va="center", color=colour)
+        count.set(fontsize=8, in_layout=False)
     ticks = range(len(class_names))
     axes.set(xlabel="predicted", ylabel="true", xticks=ticks, yticks=ticks, yticklabels=class_names)
     _name_columns(axes, class_names, slanted=max(map(len, class_names)) > 3)
