@@ -8,7 +8,7 @@ from benchmarks import bench, departures
 from benchmarks.measuring import LEAST, Target, exponent, ratio
 from benchmarks.processes import printed
 
-OF_PROCESSES = ("startup", "memory")  # that take many seconds, however little they do
+OF_PROCESSES = ("startup", "studies", "memory")  # that take many seconds, however little they do
 
 
 @pytest.mark.parametrize("name", [name for name in bench.TABLES if name not in OF_PROCESSES])
