@@ -6,8 +6,10 @@ from collections.abc import Callable
 import numpy as np
 import optuna
 import pytest
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import LinearRegression
 
-from lab.studies.importance import LEAST_TRIALS, Importance, Share, importance_figure, importance_of
+from lab.studies.importance import LEAST_TRIALS, Importance, Share, importance_figure, importance_of, lost_without
 
 
 def searched(objective: Callable[[optuna.Trial], float], trials: int, seed: int = 0) -> optuna.Study:
@@ -34,6 +36,18 @@ def test_choices_and_conditional_settings_count_and_idle_ones_do_not(seed: int) 
     assert sum(share.value for share in found.shares.values()) == pytest.approx(1, abs=0.1)
     for share in found.shares.values():
         assert 0 <= share.low <= share.value <= share.high <= 1
+
+
+def test_what_is_lost_without_a_setting_is_as_scikit_learn_has_it() -> None:
+    """Mean squared errors, which are far apart enough for its own shuffles to show the same."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2000, 3))
+    scores = 3 * x[:, 0] + x[:, 1]
+    model = LinearRegression().fit(x, scores)
+    theirs = permutation_importance(model, x, scores, scoring="neg_mean_squared_error", n_repeats=5, random_state=0)
+    ours = lost_without(model.predict, x, scores, rng)
+    assert ours == pytest.approx(theirs.importances_mean, rel=0.1, abs=1e-9)
+    assert ours == pytest.approx([2 * 9, 2 * 1, 0], rel=0.1, abs=1e-9)  # twice the variance that a column explains
 
 
 def test_the_interval_is_wider_where_trials_are_fewer() -> None:
