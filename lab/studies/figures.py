@@ -5,23 +5,23 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from lab.studies.importance import importance_figure, importance_of
+from lab.studies.importance import Importance, importance_figure
 from lab.studies.search import Objective
 
 if TYPE_CHECKING:
     from optuna import Study
 
 
-def as_html(study: "Study", objective: Objective) -> str:
+def as_html(study: "Study", objective: Objective, importance: Importance) -> str:
     """A self-contained page with every figure for which the study has enough trials."""
     title = html.escape(f"{study.study_name}: {objective.metric}")
     parts = [f"<!doctype html><meta charset='utf-8'><title>{title}</title><h1>{title}</h1>"]
-    for number, figure in enumerate(_figures(study, objective.metric)):
+    for number, figure in enumerate(_figures(study, objective.metric, importance)):
         parts.append(figure.to_html(full_html=False, include_plotlyjs=number == 0))
     return "\n".join(parts)
 
 
-def _figures(study: "Study", metric: str) -> Iterator[Any]:
+def _figures(study: "Study", metric: str, importance: Importance) -> Iterator[Any]:
     from optuna import visualization
 
     plots: list[Callable[..., Any]] = [
@@ -32,7 +32,7 @@ def _figures(study: "Study", metric: str) -> Iterator[Any]:
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about settings that only some trials have
-        if (importance := importance_of(study)).shares:
+        if importance.shares:
             yield importance_figure(importance)
         for plot in plots:
             yield plot(study, **({} if plot is visualization.plot_timeline else {"target_name": metric}))

@@ -155,7 +155,8 @@ def _run(
         progress.testing()
         tested = _test(context, ranked[0], options, workers)
         final = _train_final(context, ranked[0])
-        _log_results(context, tracker, ranked, verdicts, tested, final)
+        importance = importance_of(study)
+        _log_results(context, tracker, ranked, verdicts, tested, final, importance)
     return StudyResult(
         name=study.study_name,
         objective=objective,
@@ -164,7 +165,7 @@ def _run(
         ranked=ranked,
         verdicts=verdicts,
         tested=tested,
-        importance=importance_of(study),
+        importance=importance,
         final=dataclasses.replace(final, delivery=outbox.delivery),
         seconds=time.monotonic() - started,
         run_id=outbox.delivery.run_ids.get(tracker.id),
@@ -289,10 +290,11 @@ def _log_results(
     verdicts: Mapping[str, Verdict],
     tested: Mean,
     final: training.Result,
+    importance: Importance,
 ) -> None:
     """Log the candidates, the figures and the winner's metrics to the study's own run."""
     tracker.text("candidates.json", confirmation.as_json(ranked, verdicts, tested, context.objective))
-    tracker.text(PAGE, figures.as_html(context.study, context.objective))
+    tracker.text(PAGE, figures.as_html(context.study, context.objective, importance))
     scores = {f"fresh/{context.objective.metric}": ranked[0].mean}
     of_final = {name: value for name, value in final.metrics.items() if name.startswith("test/")}
     name = context.objective.metric.partition("/")[2]
