@@ -1,10 +1,12 @@
 """The figures of a run show what they are given."""
 
+import itertools
 from io import BytesIO
 
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 
 from lab.training.results import figures
 
@@ -79,10 +81,45 @@ def test_values_are_drawn_beside_the_line_on_which_they_are_right() -> None:
     assert [segment.tolist() for segment in axes.collections[0].get_segments()] == [[[2, 0], [2, 2]], [[3, 3], [3, 5]]]
 
 
+TRUE = np.arange(8.0).reshape(4, 2)  # of windows of two steps that begin a step apart, every second one is drawn
+BAND = ("0.1 to 0.9", TRUE - 1, TRUE + 1)
+
+
 def test_forecasts_follow_each_other_without_overlap() -> None:
-    true = np.arange(8.0).reshape(4, 2)  # windows of two steps that begin a step apart are every second one
-    (axes,) = figures.forecast(true, true + 0.5, [("0.1 to 0.9", true - 1, true + 1)], {"y": slice(0, 2)}).axes
-    known, predicted = axes.lines[:2]
+    (axes,) = figures.forecast(TRUE, TRUE + 0.5, [BAND], {"y": slice(0, 2)}).axes
+    known, predicted, *begins = axes.lines
     assert list(known.get_ydata()) == [0, 1, 4, 5]
     assert list(predicted.get_ydata()) == [0.5, 1.5, 4.5, 5.5]
+    assert [list(line.get_xdata()) for line in begins] == [[0.5, 0.5], [2.5, 2.5]]
     assert axes.get_ylabel() == "y"
+
+
+def test_a_forecast_of_one_step_has_no_beginnings() -> None:
+    (axes,) = figures.forecast(TRUE[:, :1], TRUE[:, :1], [], {"y": slice(0, 1)}).axes
+    assert [line.get_label() for line in axes.lines] == ["true", "predicted"]
+
+
+@pytest.mark.parametrize(("beside", "filled"), [([], 1), ([BAND], 1)])
+def test_an_interval_is_a_band_alone_and_two_lines_beside_quantiles(beside: list[figures.Band], filled: int) -> None:
+    bands = [("interval 0.9", TRUE - 2, TRUE + 2), *beside]
+    (axes,) = figures.forecast(TRUE, TRUE, bands, {"y": slice(0, 2)}).axes
+    assert len(axes.collections) == filled
+    assert sum(line.get_linestyle() == "--" for line in axes.lines) == 2 * len(beside)
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        figures.learning_curves(history(3), 2),
+        figures.confusion_matrix(np.array([[9, 1], [0, 20]]), ["a", "a name as long as this"]),
+        figures.label_bars({"labels": ["a name as long as this", "b"], "samples": [3, 4], "f1": [0.5, 1.0]}),
+        figures.predicted_against_true(TRUE, TRUE, [BAND]),
+        figures.forecast(TRUE, TRUE, [BAND], {"y": slice(0, 2)}),
+    ],
+    ids=["curves", "matrix", "labels", "values", "forecast"],
+)
+def test_nothing_is_cut_off_and_plots_do_not_overlap(figure: Figure) -> None:
+    figure.savefig(BytesIO())
+    drawn = [axes.get_tightbbox() for axes in figure.axes]
+    assert all(figure.bbox.padded(1).fully_contains(*corner) for box in drawn for corner in box.corners())
+    assert not any(a.fully_overlaps(b) for a, b in itertools.pairwise(drawn))
