@@ -40,6 +40,7 @@ def pytest_collection_finish() -> None:
 def no_worker_left() -> Iterator[None]:
     """No loader is left open: its workers would keep the pipes of a later browser or server from ever closing."""
     yield
+    template.close_idle()
     left = [worker for worker in multiprocessing.active_children() if worker.name != warm.Sender.__name__]
     for worker in left:
         worker.kill()

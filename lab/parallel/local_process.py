@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -22,11 +22,16 @@ Report = tuple[int, int, dict[str, float]]  # the arguments of OnEpoch
 
 @dataclass(frozen=True)
 class Setup:
-    """What a worker has: its threads at most, the GPUs that it sees (None: all), and where modules are looked up."""
+    """What a worker has: its threads at most, the GPUs that it sees (None: all), and what it takes from the driver.
+
+    That is where modules are looked up, the working folder and the environment: the template may be of an earlier call.
+    """
 
     threads: int
     gpus: str | None
     path: Sequence[str]
+    folder: str
+    environment: Mapping[str, str]
 
 
 def main() -> None:
@@ -36,18 +41,36 @@ def main() -> None:
 
 def serve(control: socket.socket) -> None:
     """Fork into workers; where processes do not fork, become one."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # workers that have ended leave nothing to wait for
+    workers: list[int] = []
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not message:
             return
-        if not template.FORKS or os.fork() == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        workers = [each for each in workers if not _has_ended(each)]
+        if message == template.END:
+            _end(workers)
+            workers = []
+            control.send(template.END)
+            continue
+        if not template.FORKS or (worker := os.fork()) == 0:
             control.close()
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the template alone says why it failed
             _Worker(Connection(descriptors[0])).run()
             return
+        workers.append(worker)
         os.close(descriptors[0])
+
+
+def _has_ended(worker: int) -> bool:
+    """Whether a worker has; its number is that of no other process before this is asked."""
+    return os.waitpid(worker, os.WNOHANG)[0] == worker
+
+
+def _end(workers: Sequence[int]) -> None:
+    for worker in workers:
+        os.kill(worker, signal.SIGKILL)
+    for worker in workers:
+        os.waitpid(worker, 0)
 
 
 class _Worker:
@@ -58,6 +81,9 @@ class _Worker:
         self._setup: Setup = driver.recv()
         self._jobs: queue.Queue[Job] = queue.Queue()
         self._answers: queue.Queue[bool] = queue.Queue()
+        os.chdir(self._setup.folder)
+        os.environ.clear()
+        os.environ.update(self._setup.environment)
         if self._setup.gpus is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = self._setup.gpus
         sys.path[:] = self._setup.path

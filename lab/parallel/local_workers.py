@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 
 import torch
 
@@ -59,7 +60,7 @@ class LocalWorkers:
             self._templates.append(Template())
         worker = _Worker(place, self._templates[-1].new_worker())
         threads = max(1, machine.processors() // self.capacity, int(self._resources.cpus))
-        setup = Setup(threads, gpus_of(place, self._resources), sys.path)
+        setup = Setup(threads, gpus_of(place, self._resources), sys.path, str(Path.cwd()), dict(os.environ))
         with contextlib.suppress(OSError):  # it could not be started, which `wait` finds
             worker.connection.send(setup)
         return worker
@@ -117,7 +118,7 @@ class LocalWorkers:
         for worker in self._workers:
             worker.connection.close()
         for each in self._templates:
-            each.close()
+            template.give_back(each)
 
 
 def gpus_of(place: int, resources: Resources) -> str | None:

@@ -3,6 +3,7 @@
 It imports nothing that is heavy itself, so that a command can start the template first and import beside it.
 """
 
+import atexit
 import contextlib
 import os
 import signal
@@ -23,6 +24,8 @@ IMPORT = (
     "from lab.parallel import local_process; local_process.main()"
 )
 START = b"s"  # a worker; with it comes the descriptor of its connection
+END = b"e"  # all workers; the answer is the same
+SECONDS_TO_END_WORKERS = 5.0
 
 
 class Template:
@@ -41,6 +44,10 @@ class Template:
             socket.send_fds(self._control, [START], [there.fileno()])
         return here
 
+    def lives(self) -> bool:
+        """Whether its process has not ended."""
+        return self._process.poll() is None
+
     def why(self) -> str:
         """Why the template itself has failed; "" while it has not."""
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -50,8 +57,19 @@ class Template:
         said = os.pread(self._log, 1_000_000, 0).decode(errors="replace").splitlines()
         return " ".join([f"exit code {self._process.returncode}", *said[-1:]])
 
+    def end_workers(self) -> bool:
+        """End the workers, those that compute too; whether it is there for others."""
+        self._control.settimeout(SECONDS_TO_END_WORKERS)
+        try:
+            self._control.send(END)
+            return self._control.recv(1) == END
+        except OSError:
+            return False
+        finally:
+            self._control.settimeout(None)
+
     def close(self) -> None:
-        """End it, and the workers that do not end by themselves because they compute."""
+        """End it, and its workers."""
         self._control.close()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
@@ -75,26 +93,40 @@ def start_process(control: socket.socket, log: int) -> "subprocess.Popen[bytes]"
     )
 
 
-_early: list[Template] = []
+_idle: list[Template] = []
 
 
 @contextlib.contextmanager
 def started_early(workers: int | None) -> Iterator[None]:
     """Start a template beside the imports of a command that will want workers, if it may want several."""
     if FORKS and workers != 1 and not os.environ.get("RAY_ADDRESS") and machine.processors() > 1:
-        _early.append(Template())
+        _idle.append(Template())
     try:
         yield
     finally:
-        close_early()
-
-
-def close_early() -> None:
-    """Close a template that nothing wants."""
-    while _early:
-        _early.pop().close()
+        close_idle()
 
 
 def take() -> Template:
-    """The template that was started early, or a new one."""
-    return _early.pop() if _early else Template()
+    """The template that is idle, or a new one."""
+    while _idle:
+        template = _idle.pop()
+        if template.lives():
+            return template
+        template.close()
+    return Template()
+
+
+def give_back(template: Template) -> None:
+    """End its workers, and keep it for the next call of this process, which then waits for no imports."""
+    if FORKS and template.end_workers():
+        _idle.append(template)
+    else:
+        template.close()
+
+
+@atexit.register
+def close_idle() -> None:
+    """Close a template that nothing wants."""
+    while _idle:
+        _idle.pop().close()

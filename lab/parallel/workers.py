@@ -117,7 +117,7 @@ def open_workers(count: int | None, experiments: Sequence[Experiment]) -> Worker
     count = count or default_count(resources)
     if count > 1:
         return LocalWorkers(count, experiments)
-    template.close_early()
+    template.close_idle()
     return InProcess()
 
 

@@ -6,6 +6,7 @@ Also the samplers and pruners by name, and the retry of trials whose driver died
 import os
 import platform
 import sqlite3
+import time
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
     from optuna.trial import TrialState
+    from sqlalchemy.exc import DBAPIError
 
     from lab.studies.driver_storage import DriverStorage
 
@@ -37,6 +39,7 @@ SETTINGS = "lab.settings"  # the fingerprint of all settings but the space
 PARENT = "lab.journal"  # the tracker id of its own run
 RETRIED = "lab.retried"  # the numbers of interrupted trials that were enqueued again
 DRIVER = "lab.driver"  # the machine that runs it, and the lock file that its driver holds
+SECONDS_BETWEEN_ATTEMPTS = (0.1, 0.2, 0.5, 1.0, 2.0)  # to open a storage that others create at the same time
 RETRY_OF = "lab.retry_of"  # user attribute of a trial: the number of the interrupted one
 
 
@@ -129,13 +132,26 @@ def _storage() -> Any:
 
     A local file is not forced to the disk by each transaction: after a power failure, the last trials are repeated.
     """
-    import optuna
+    from optuna.storages import RDBStorage
+    from sqlalchemy.exc import DBAPIError
 
     url = address()
-    if not os.environ.get("LAB_STUDY_STORAGE"):
-        return optuna.storages.RDBStorage(url, engine_kwargs={"creator": _open_database})
-    options = {"pool_pre_ping": True, "connect_args": impatience(url)}  # a server may be restarted
-    return optuna.storages.RDBStorage(url, engine_kwargs=options)
+    options: dict[str, Any] = {"creator": _open_database}
+    if os.environ.get("LAB_STUDY_STORAGE"):
+        options = {"pool_pre_ping": True, "connect_args": impatience(url)}  # a server may be restarted
+    for seconds in SECONDS_BETWEEN_ATTEMPTS:
+        try:
+            return RDBStorage(url, engine_kwargs=options)
+        except DBAPIError as error:
+            if not _creates_it_too(error):
+                raise
+            time.sleep(seconds)
+    return RDBStorage(url, engine_kwargs=options)
+
+
+def _creates_it_too(error: "DBAPIError") -> bool:
+    """Whether another process has created at the same moment what this one was about to: Optuna does not look."""
+    return type(error).__name__ == "IntegrityError" or "already exists" in str(error)
 
 
 def _open_database() -> sqlite3.Connection:

@@ -108,10 +108,15 @@ def results(kind: str) -> dict[str, float]:
         (path,) = (store.root() / "comparisons").glob("*.json")
         scores = json.loads(path.read_text())["arms"]
         return {f"{arm} {number}": score for arm, each in scores.items() for number, score in each.items()}
-    study = optuna.load_study(study_name=None, storage=storage.address())
-    trials = [trial for trial in study.trials if trial.state.name == "COMPLETE"]
+    trials = [trial for trial in stored().trials if trial.state.name == "COMPLETE"]
     found = Counter(str(trial.params) for trial in trials)
     return {f"{trial.params} {found[str(trial.params)]}": float(trial.value or 0) for trial in trials}
+
+
+def stored() -> optuna.Study:
+    """The study, by a connection that is closed at once: this asks often."""
+    options = {"poolclass": sqlalchemy.NullPool}
+    return optuna.load_study(None, storage=optuna.storages.RDBStorage(storage.address(), engine_kwargs=options))
 
 
 def finished_runs(since: float) -> Counter[str]:
@@ -130,8 +135,7 @@ def left_running(kind: str, since: float) -> int:
     runs = sum(run.info.status == "RUNNING" for run in all_runs(since))
     if kind == "comparison":
         return runs
-    study = optuna.load_study(study_name=None, storage=storage.address())
-    return runs + sum(trial.state.name in ("RUNNING", "WAITING") for trial in study.trials)
+    return runs + sum(trial.state.name in ("RUNNING", "WAITING") for trial in stored().trials)
 
 
 def begun(kind: str) -> bool:

@@ -1,6 +1,7 @@
 """Workers on this machine: how many, what they see of it, and what becomes of failures."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from waiting import wait_until
 
 from lab.config.experiment import load
 from lab.errors import LabError, TrainingFailed
@@ -28,7 +30,7 @@ class Ending(nn.CrossEntropyLoss):
         if sees == "nothing":
             os.kill(os.getpid(), signal.SIGKILL)
         if sees:
-            raise ValueError(f"{os.environ.get(sees)}")
+            raise ValueError(f"{os.environ.get(sees)} in {os.path.basename(os.getcwd())}")
 """
 
 
@@ -87,6 +89,35 @@ def test_a_file_of_the_user_named_like_a_module_of_python_stops_no_worker(tiny: 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(template, "start_process", START_PROCESS)
         outcomes, _ = trained(LocalWorkers(2, [load("tiny")]), ("seed=1",))
+    assert [outcome.state for outcome in outcomes] == ["finished"]
+
+
+def templates() -> list[psutil.Process]:
+    """Those of this process, which are forks of the tests' own server."""
+    (server,) = (child for child in psutil.Process().children() if "forkserver" in " ".join(child.cmdline()))
+    return [child for child in server.children() if os.getsid(child.pid) == child.pid]
+
+
+def test_a_second_call_has_the_template_of_the_first_and_what_holds_then(
+    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained(LocalWorkers(2, [load("tiny")]), ("seed=1",))
+    (template_of_both,) = templates()
+    assert not template_of_both.children()  # the workers have ended
+    shutil.copytree(Path.cwd(), tmp_path / "another")
+    monkeypatch.chdir(tmp_path / "another")
+    monkeypatch.setenv("OF_THE_CALL", "set now")
+    (outcome,), _ = trained(LocalWorkers(2, [load("tiny")]), ("loss={kind: 'ending:Ending', sees: OF_THE_CALL}",))
+    assert "set now in another" in outcome.reason
+    assert templates() == [template_of_both]
+
+
+def test_a_template_that_was_killed_meanwhile_is_replaced(tiny: str) -> None:
+    trained(LocalWorkers(2, [load("tiny")]), ("seed=1",))
+    (killed,) = templates()
+    killed.kill()
+    wait_until(lambda: not killed.is_running() or killed.status() == psutil.STATUS_ZOMBIE)
+    outcomes, _ = trained(LocalWorkers(2, [load("tiny")]), ("seed=1",))
     assert [outcome.state for outcome in outcomes] == ["finished"]
 
 
