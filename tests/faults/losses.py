@@ -116,7 +116,9 @@ def results(kind: str) -> dict[str, float]:
 def stored() -> optuna.Study:
     """The study, by a connection that is closed at once: this asks often."""
     options = {"poolclass": sqlalchemy.NullPool}
-    return optuna.load_study(None, storage=optuna.storages.RDBStorage(storage.address(), engine_kwargs=options))
+    return optuna.load_study(
+        study_name=None, storage=optuna.storages.RDBStorage(storage.address(), engine_kwargs=options)
+    )
 
 
 def finished_runs(since: float) -> Counter[str]:
