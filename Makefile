@@ -78,7 +78,7 @@ test: $(VENV)/installed $(VENV)/ray ## run all tests (ARGS="tests/data -x": some
 coverage: $(VENV)/installed $(VENV)/ray ## run all tests, report which lines of lab/ and dashboard/ they miss (ARGS=...)
 	@$(BIN)/python -m pytest --numprocesses 3 --dist worksteal --cov --cov-report term-missing:skip-covered $(ARGS)
 
-faults: $(VENV)/installed $(VENV)/ray ## inject faults into servers, files and processes (11 minutes, and those on a cluster; QUICK=1: fewer); writes docs/reliability.md
+faults: $(VENV)/installed $(VENV)/ray ## inject faults into servers, files and processes (an hour; QUICK=1: fewer; ARGS="kills damage": some); writes docs/reliability.md
 	@QUICK=$(QUICK) PYTHONPATH=tests $(BIN)/python tests/faults/suite.py $(ARGS)
 
 bench: $(VENV)/installed ## measure the lab against hand-written loops; writes docs/performance.md (QUICK=1: four minutes)
