@@ -16,7 +16,7 @@ TESTS = PROJECT / "tests"
 
 @pytest.mark.parametrize("target", ["faults", "bench", "scale", "ideas", "quality"])
 def test_a_command_that_measures_finds_what_it_imports(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    dry = ("make", "--dry-run", "--always-make", target, "ARGS=--help")
+    dry = ("make", "--no-print-directory", "--dry-run", "--always-make", target, "ARGS=--help")
     steps = subprocess.run(dry, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
     monkeypatch.chdir(PROJECT)
     started = warm.Process(_as_the_interpreter_does, steps.splitlines()[-1])

@@ -25,6 +25,7 @@ class Setup:
     """What a worker has: its threads at most, the GPUs that it sees (None: all), and what it takes from the driver.
 
     That is where modules are looked up, the working folder and the environment: the template may be of an earlier call.
+    What libraries read when they are imported (`OMP_NUM_THREADS`) is as it was then.
     """
 
     threads: int
@@ -41,6 +42,7 @@ def main() -> None:
 
 def serve(control: socket.socket) -> None:
     """Fork into workers; where processes do not fork, become one."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the driver's own parent may have chosen to ignore it
     workers: list[int] = []
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
@@ -62,7 +64,7 @@ def serve(control: socket.socket) -> None:
 
 
 def _has_ended(worker: int) -> bool:
-    """Whether a worker has; its number is that of no other process before this is asked."""
+    """Whether a worker has ended; its number is not used again before it is waited for."""
     return os.waitpid(worker, os.WNOHANG)[0] == worker
 
 

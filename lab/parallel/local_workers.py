@@ -37,6 +37,7 @@ class LocalWorkers:
         self.capacity = count
         self._resources = Resources.of(experiments)
         self._check_gpus()
+        self._of_the_call = [*sys.path], str(Path.cwd()), dict(os.environ)
         self._templates: list[Template] = []
         self._answered = False  # one of the workers
         self._workers: list[_Worker] = []
@@ -60,7 +61,7 @@ class LocalWorkers:
             self._templates.append(Template())
         worker = _Worker(place, self._templates[-1].new_worker())
         threads = max(1, machine.processors() // self.capacity, int(self._resources.cpus))
-        setup = Setup(threads, gpus_of(place, self._resources), sys.path, str(Path.cwd()), dict(os.environ))
+        setup = Setup(threads, gpus_of(place, self._resources), *self._of_the_call)
         with contextlib.suppress(OSError):  # it could not be started, which `wait` finds
             worker.connection.send(setup)
         return worker
@@ -115,10 +116,12 @@ class LocalWorkers:
 
     def close(self) -> None:
         """End the workers, in the middle of a training too."""
+        idle = self._answered and not any(worker.job for worker in self._workers)
         for worker in self._workers:
             worker.connection.close()
-        for each in self._templates:
-            template.give_back(each)
+        with contextlib.ExitStack() as stack:
+            for each in self._templates:
+                stack.callback(template.keep if idle else Template.close, each)
 
 
 def gpus_of(place: int, resources: Resources) -> str | None:

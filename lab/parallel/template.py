@@ -24,7 +24,7 @@ IMPORT = (
     "from lab.parallel import local_process; local_process.main()"
 )
 START = b"s"  # a worker; with it comes the descriptor of its connection
-END = b"e"  # all workers; the answer is the same
+END = b"e"  # the workers; it answers by the same byte
 SECONDS_TO_END_WORKERS = 5.0
 
 
@@ -44,7 +44,7 @@ class Template:
             socket.send_fds(self._control, [START], [there.fileno()])
         return here
 
-    def lives(self) -> bool:
+    def is_running(self) -> bool:
         """Whether its process has not ended."""
         return self._process.poll() is None
 
@@ -58,7 +58,7 @@ class Template:
         return " ".join([f"exit code {self._process.returncode}", *said[-1:]])
 
     def end_workers(self) -> bool:
-        """End the workers, those that compute too; whether it is there for others."""
+        """End the workers; True if it has answered and can start others."""
         self._control.settimeout(SECONDS_TO_END_WORKERS)
         try:
             self._control.send(END)
@@ -94,6 +94,7 @@ def start_process(control: socket.socket, log: int) -> "subprocess.Popen[bytes]"
 
 
 _idle: list[Template] = []
+os.register_at_fork(after_in_child=_idle.clear)  # they are those of the parent
 
 
 @contextlib.contextmanager
@@ -111,18 +112,22 @@ def take() -> Template:
     """The template that is idle, or a new one."""
     while _idle:
         template = _idle.pop()
-        if template.lives():
+        if template.is_running():
             return template
         template.close()
     return Template()
 
 
-def give_back(template: Template) -> None:
-    """End its workers, and keep it for the next call of this process, which then waits for no imports."""
-    if FORKS and template.end_workers():
-        _idle.append(template)
-    else:
-        template.close()
+def keep(template: Template) -> None:
+    """Keep one whose workers are idle for the next call of this process, which then waits for no imports."""
+    kept = False
+    try:
+        kept = FORKS and template.end_workers()
+    finally:  # a second Ctrl-C while it waits leaves nothing behind
+        if kept:
+            _idle.append(template)
+        else:
+            template.close()
 
 
 @atexit.register

@@ -103,7 +103,8 @@ def _resampled(x: NDArray[np.float64], scores: NDArray[Any]) -> NDArray[np.float
         forest = RandomForestRegressor(TREES, min_samples_leaf=2, random_state=number).fit(x[drawn], scores[drawn])
         if len(left) < 2 or forest.score(x[left], scores[left]) <= 0:
             continue  # this forest explains nothing
-        lost = np.maximum(lost_without(forest.predict, x[left], scores[left], rng), 0.0)
+        shuffles = np.random.default_rng(number)
+        lost = np.maximum(lost_without(forest.predict, x[left], scores[left], shuffles), 0.0)
         if lost.sum() > 0:
             found.append(lost / lost.sum())
     return np.array(found) if len(found) > RESAMPLES / 2 else np.empty((0, x.shape[1]))
@@ -114,8 +115,8 @@ def lost_without(
 ) -> NDArray[np.float64]:
     """By how much the mean squared error rises with the values of each setting shuffled, (settings,).
 
-    As scikit-learn's `permutation_importance`, in one prediction for all shuffles: a forest takes milliseconds for each
-    call, however few its rows are.
+    As scikit-learn's `permutation_importance` with that error, in one prediction for all shuffles: a forest takes
+    milliseconds for each call, however few its rows are.
     """
     rows, settings = x.shape
     shuffled = np.tile(x, (settings, SHUFFLES, 1, 1))

@@ -40,6 +40,7 @@ PARENT = "lab.journal"  # the tracker id of its own run
 RETRIED = "lab.retried"  # the numbers of interrupted trials that were enqueued again
 DRIVER = "lab.driver"  # the machine that runs it, and the lock file that its driver holds
 SECONDS_BETWEEN_ATTEMPTS = (0.1, 0.2, 0.5, 1.0, 2.0)  # to open a storage that others create at the same time
+EXISTS = ("23505", "42P07", "42710")  # unique_violation, duplicate_table, duplicate_object
 RETRY_OF = "lab.retry_of"  # user attribute of a trial: the number of the interrupted one
 
 
@@ -150,8 +151,9 @@ def _storage() -> Any:
 
 
 def _creates_it_too(error: "DBAPIError") -> bool:
-    """Whether another process has created at the same moment what this one was about to: Optuna does not look."""
-    return type(error).__name__ == "IntegrityError" or "already exists" in str(error)
+    """Whether another process creates its tables at the same moment, which Optuna does not expect."""
+    code = getattr(error.orig, "sqlstate", None)  # of PostgreSQL, which may say it in another language
+    return code in EXISTS or any(words in str(error) for words in ("UNIQUE", "already exists", "database is locked"))
 
 
 def _open_database() -> sqlite3.Connection:

@@ -20,6 +20,11 @@ def test_a_table_can_be_measured_and_written_down(name: str) -> None:
     assert all(f"| {' | '.join(row)} |" in page for row in table.rows)
 
 
+@pytest.mark.parametrize("name", OF_PROCESSES)
+def test_a_table_of_processes_can_be_imported(name: str) -> None:
+    assert callable(importlib.import_module(f"benchmarks.{name}").measure)
+
+
 def test_a_departure_switched_back_trains_to_the_same() -> None:
     other_digits = {"fused optimizer", "seeded for every batch"}
     table = departures.measure(LEAST)

@@ -92,33 +92,53 @@ def test_a_file_of_the_user_named_like_a_module_of_python_stops_no_worker(tiny: 
     assert [outcome.state for outcome in outcomes] == ["finished"]
 
 
-def templates() -> list[psutil.Process]:
-    """Those of this process, which are forks of the tests' own server."""
-    (server,) = (child for child in psutil.Process().children() if "forkserver" in " ".join(child.cmdline()))
-    return [child for child in server.children() if os.getsid(child.pid) == child.pid]
+def kept() -> list[psutil.Process]:
+    """The templates that wait for the next call."""
+    return [psutil.Process(each._process.pid) for each in template._idle]
 
 
-def test_a_second_call_has_the_template_of_the_first_and_what_holds_then(
+def test_a_second_call_has_the_template_of_the_first_and_its_own_folder_and_environment(
     ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained(LocalWorkers(2, [load("tiny")]), ("seed=1",))
-    (template_of_both,) = templates()
-    assert not template_of_both.children()  # the workers have ended
+    (first,) = kept()
+    assert not first.children()  # the workers have ended
     shutil.copytree(Path.cwd(), tmp_path / "another")
     monkeypatch.chdir(tmp_path / "another")
     monkeypatch.setenv("OF_THE_CALL", "set now")
     (outcome,), _ = trained(LocalWorkers(2, [load("tiny")]), ("loss={kind: 'ending:Ending', sees: OF_THE_CALL}",))
     assert "set now in another" in outcome.reason
-    assert templates() == [template_of_both]
+    assert kept() == [first]
 
 
 def test_a_template_that_was_killed_meanwhile_is_replaced(tiny: str) -> None:
     trained(LocalWorkers(2, [load("tiny")]), ("seed=1",))
-    (killed,) = templates()
-    killed.kill()
-    wait_until(lambda: not killed.is_running() or killed.status() == psutil.STATUS_ZOMBIE)
+    kept()[0].kill()
+    wait_until(lambda: not template._idle[0].is_running())
     outcomes, _ = trained(LocalWorkers(2, [load("tiny")]), ("seed=1",))
     assert [outcome.state for outcome in outcomes] == ["finished"]
+
+
+def test_a_template_that_does_not_answer_is_not_kept(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained(LocalWorkers(2, [load("tiny")]), ("seed=1",))
+    (frozen,) = kept()
+    frozen.suspend()
+    monkeypatch.setattr(template, "SECONDS_TO_END_WORKERS", 0.1)
+    template.keep(template.take())
+    assert not kept()
+    wait_until(lambda: not frozen.is_running() or frozen.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_workers_that_train_end_when_they_are_closed(tiny: str) -> None:
+    pool = LocalWorkers(2, [load("tiny")])
+    pool.submit(Job(0, "tiny", load("tiny", ["trainer.max_epochs=10000"]).to_yaml()))
+    with pytest.raises(StopIteration):
+        pool.wait(lambda number, epoch, values: next(iter(())), lambda: None)  # it trains
+    workers = psutil.Process(pool._templates[0]._process.pid).children()
+    pool.close()
+    assert len(workers) == 2
+    assert not psutil.wait_procs(workers, timeout=10)[1]
+    assert not kept()
 
 
 @pytest.fixture

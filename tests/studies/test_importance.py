@@ -38,8 +38,7 @@ def test_choices_and_conditional_settings_count_and_idle_ones_do_not(seed: int) 
         assert 0 <= share.low <= share.value <= share.high <= 1
 
 
-def test_what_is_lost_without_a_setting_is_as_scikit_learn_has_it() -> None:
-    """Mean squared errors, which are far apart enough for its own shuffles to show the same."""
+def test_what_is_lost_without_a_setting_is_that_of_scikit_learn_and_of_the_closed_form() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2000, 3))
     scores = 3 * x[:, 0] + x[:, 1]

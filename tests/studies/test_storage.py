@@ -12,8 +12,8 @@ from sqlalchemy.pool import NullPool
 
 from lab.studies import storage
 
-AT_ONCE = 6  # that come
-TIMES = 3
+AT_ONCE = 6  # studies that start
+TIMES = 3  # new storages
 
 
 @pytest.fixture(params=["folder", "postgresql"])

@@ -1,6 +1,7 @@
 """The figures of a run show what they are given."""
 
 import itertools
+from collections.abc import Callable
 from io import BytesIO
 
 import numpy as np
@@ -39,7 +40,7 @@ def test_a_single_epoch_is_seen(epochs: int, marker: str) -> None:
 
 
 def test_epochs_are_whole_numbers() -> None:
-    figure = figures.learning_curves(history(5), best_epoch=1)
+    figure = figures.learning_curves(history(2), best_epoch=1)
     figure.savefig(BytesIO())
     assert all(tick == round(tick) for axes in figure.axes for tick in axes.get_xticks())
 
@@ -47,6 +48,10 @@ def test_epochs_are_whole_numbers() -> None:
 def test_a_metric_of_validation_alone_has_one_curve_and_training_alone_has_its_loss() -> None:
     (axes,) = figures.learning_curves([{"epoch": 1, "val/loss": 0.5}, {"epoch": 2, "val/loss": 0.4}], 2).axes
     assert [line.get_label() for line in axes.lines] == ["val", "best, 2"]
+    rows = [{"val/loss": 0.5, "val/f1": 0.5, "train/f1": 0.4}]
+    first, second = figures.learning_curves([{"epoch": 1, **rows[0]}], 1).axes
+    assert first.get_legend() is None
+    assert second.get_legend() is not None  # it has all that there is
     (axes,) = figures.learning_curves([{"epoch": 1, "train/loss": 0.5}, {"epoch": 2, "train/loss": 0.4}], 2).axes
     assert [line.get_label() for line in axes.lines] == ["train", "best, 2"]
 
@@ -83,6 +88,7 @@ def test_values_are_drawn_beside_the_line_on_which_they_are_right() -> None:
 
 TRUE = np.arange(8.0).reshape(4, 2)  # of windows of two steps that begin a step apart, every second one is drawn
 BAND = ("0.1 to 0.9", TRUE - 1, TRUE + 1)
+COLUMNS = {"y": slice(0, 2), "z": slice(2, 4)}
 
 
 def test_forecasts_follow_each_other_without_overlap() -> None:
@@ -99,27 +105,28 @@ def test_a_forecast_of_one_step_has_no_beginnings() -> None:
     assert [line.get_label() for line in axes.lines] == ["true", "predicted"]
 
 
-@pytest.mark.parametrize(("beside", "filled"), [([], 1), ([BAND], 1)])
-def test_an_interval_is_a_band_alone_and_two_lines_beside_quantiles(beside: list[figures.Band], filled: int) -> None:
+@pytest.mark.parametrize("beside", [[], [BAND]])
+def test_an_interval_is_a_band_alone_and_two_lines_beside_quantiles(beside: list[figures.Band]) -> None:
     bands = [("interval 0.9", TRUE - 2, TRUE + 2), *beside]
     (axes,) = figures.forecast(TRUE, TRUE, bands, {"y": slice(0, 2)}).axes
-    assert len(axes.collections) == filled
+    assert len(axes.collections) == 1
     assert sum(line.get_linestyle() == "--" for line in axes.lines) == 2 * len(beside)
 
 
 @pytest.mark.parametrize(
-    "figure",
+    "drawn",
     [
-        figures.learning_curves(history(3), 2),
-        figures.confusion_matrix(np.array([[9, 1], [0, 20]]), ["a", "a name as long as this"]),
-        figures.label_bars({"labels": ["a name as long as this", "b"], "samples": [3, 4], "f1": [0.5, 1.0]}),
-        figures.predicted_against_true(TRUE, TRUE, [BAND]),
-        figures.forecast(TRUE, TRUE, [BAND], {"y": slice(0, 2)}),
+        lambda: figures.learning_curves(history(3), 2),
+        lambda: figures.confusion_matrix(np.array([[9, 1], [0, 20]]), ["a", "a name as long as this"]),
+        lambda: figures.label_bars({"labels": ["a name as long as this", "b"], "samples": [3, 4], "f1": [0.5, 1.0]}),
+        lambda: figures.predicted_against_true(TRUE, TRUE, [BAND]),
+        lambda: figures.forecast(np.hstack([TRUE, TRUE]), np.hstack([TRUE, TRUE]), [], COLUMNS),
     ],
     ids=["curves", "matrix", "labels", "values", "forecast"],
 )
-def test_nothing_is_cut_off_and_plots_do_not_overlap(figure: Figure) -> None:
+def test_nothing_is_cut_off_and_plots_beside_or_below_each_other_do_not_overlap(drawn: Callable[[], Figure]) -> None:
+    figure = drawn()
     figure.savefig(BytesIO())
-    drawn = [axes.get_tightbbox() for axes in figure.axes]
-    assert all(figure.bbox.padded(1).fully_contains(*corner) for box in drawn for corner in box.corners())
-    assert not any(a.fully_overlaps(b) for a, b in itertools.pairwise(drawn))
+    boxes = [axes.get_tightbbox() for axes in figure.axes]
+    assert all(figure.bbox.padded(1).fully_contains(*corner) for box in boxes for corner in box.corners())
+    assert not any(a.fully_overlaps(b) for a, b in itertools.pairwise(boxes))
