@@ -104,13 +104,13 @@ def _resampled(x: NDArray[np.float64], scores: NDArray[Any]) -> NDArray[np.float
         if len(left) < 2 or forest.score(x[left], scores[left]) <= 0:
             continue  # this forest explains nothing
         shuffles = np.random.default_rng(number)
-        lost = np.maximum(lost_without(forest.predict, x[left], scores[left], shuffles), 0.0)
+        lost = np.maximum(importance_by_permutation(forest.predict, x[left], scores[left], shuffles), 0.0)
         if lost.sum() > 0:
             found.append(lost / lost.sum())
     return np.array(found) if len(found) > RESAMPLES / 2 else np.empty((0, x.shape[1]))
 
 
-def lost_without(
+def importance_by_permutation(
     predict: Callable[[NDArray[Any]], NDArray[Any]], x: NDArray[Any], scores: NDArray[Any], rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """By how much the mean squared error rises with the values of each setting shuffled, (settings,).

@@ -137,9 +137,10 @@ def _storage() -> Any:
     from sqlalchemy.exc import DBAPIError
 
     url = address()
-    options: dict[str, Any] = {"creator": _open_database}
-    if os.environ.get("LAB_STUDY_STORAGE"):
-        options = {"pool_pre_ping": True, "connect_args": impatience(url)}  # a server may be restarted
+    if not os.environ.get("LAB_STUDY_STORAGE"):
+        with files.locked(store.root() / ".lock"):  # two processes cannot create the tables at once
+            return RDBStorage(url, engine_kwargs={"creator": _open_database})
+    options = {"pool_pre_ping": True, "connect_args": impatience(url)}  # a server may be restarted
     for seconds in SECONDS_BETWEEN_ATTEMPTS:
         try:
             return RDBStorage(url, engine_kwargs=options)
@@ -151,7 +152,7 @@ def _storage() -> Any:
 
 
 def _creates_it_too(error: "DBAPIError") -> bool:
-    """Whether another process creates its tables at the same moment, which Optuna does not expect."""
+    """Whether another process may be creating its tables at this moment, which Optuna does not expect."""
     code = getattr(error.orig, "sqlstate", None)  # of PostgreSQL, which may say it in another language
     return code in EXISTS or any(words in str(error) for words in ("UNIQUE", "already exists", "database is locked"))
 

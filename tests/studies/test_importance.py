@@ -9,7 +9,14 @@ import pytest
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LinearRegression
 
-from lab.studies.importance import LEAST_TRIALS, Importance, Share, importance_figure, importance_of, lost_without
+from lab.studies.importance import (
+    LEAST_TRIALS,
+    Importance,
+    Share,
+    importance_by_permutation,
+    importance_figure,
+    importance_of,
+)
 
 
 def searched(objective: Callable[[optuna.Trial], float], trials: int, seed: int = 0) -> optuna.Study:
@@ -44,7 +51,7 @@ def test_what_is_lost_without_a_setting_is_that_of_scikit_learn_and_of_the_close
     scores = 3 * x[:, 0] + x[:, 1]
     model = LinearRegression().fit(x, scores)
     theirs = permutation_importance(model, x, scores, scoring="neg_mean_squared_error", n_repeats=5, random_state=0)
-    ours = lost_without(model.predict, x, scores, rng)
+    ours = importance_by_permutation(model.predict, x, scores, rng)
     assert ours == pytest.approx(theirs.importances_mean, rel=0.1, abs=1e-9)
     assert ours == pytest.approx([2 * 9, 2 * 1, 0], rel=0.1, abs=1e-9)  # twice the variance that a column explains
 

@@ -16,13 +16,16 @@ AT_ONCE = 6  # studies that start
 TIMES = 3  # new storages
 
 
-@pytest.fixture(params=["folder", "postgresql"])
+@pytest.fixture(params=["folder", "file", "postgresql"])
 def new_storages(
     request: pytest.FixtureRequest, workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Iterator[None]]:
     """Storages that are not there yet: each step puts the next one in its place."""
     if request.param == "folder":
         yield in_folders(workplace, monkeypatch)
+        return
+    if request.param == "file":
+        yield in_shared_files(workplace, monkeypatch)
         return
     with postgresql.server() as address:
         yield on_a_server(address, monkeypatch)
@@ -32,6 +35,12 @@ def in_folders(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     for number in range(TIMES):
         (workplace / str(number) / "mlruns").mkdir(parents=True)
         monkeypatch.chdir(workplace / str(number))
+        yield
+
+
+def in_shared_files(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for number in range(TIMES):
+        monkeypatch.setenv("LAB_STUDY_STORAGE", f"sqlite:///{workplace}/{number}.db")
         yield
 
 

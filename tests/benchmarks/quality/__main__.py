@@ -32,7 +32,7 @@ Job = tuple[str, str, int]  # kind, set and seed
 def main() -> None:
     """Measure all sets, or those named, and write the page."""
     quick = bool(os.environ.get("QUICK"))
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="make quality", description="kinds or sets, and options, as ARGS=...")
     parser.add_argument("names", nargs="*", help="kinds or sets (all)")
     parser.add_argument("--seeds", type=int, default=1 if quick else FOLDS, help="how many; 0: write the page anew")
     parser.add_argument("--first", type=int, default=0, help="the first of them (0)")

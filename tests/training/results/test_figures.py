@@ -48,8 +48,7 @@ def test_epochs_are_whole_numbers() -> None:
 def test_a_metric_of_validation_alone_has_one_curve_and_training_alone_has_its_loss() -> None:
     (axes,) = figures.learning_curves([{"epoch": 1, "val/loss": 0.5}, {"epoch": 2, "val/loss": 0.4}], 2).axes
     assert [line.get_label() for line in axes.lines] == ["val", "best, 2"]
-    rows = [{"val/loss": 0.5, "val/f1": 0.5, "train/f1": 0.4}]
-    first, second = figures.learning_curves([{"epoch": 1, **rows[0]}], 1).axes
+    first, second = figures.learning_curves([{"epoch": 1, "val/loss": 0.5, "val/f1": 0.5, "train/f1": 0.4}], 1).axes
     assert first.get_legend() is None
     assert second.get_legend() is not None  # it has all that there is
     (axes,) = figures.learning_curves([{"epoch": 1, "train/loss": 0.5}, {"epoch": 2, "train/loss": 0.4}], 2).axes
