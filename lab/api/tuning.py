@@ -19,7 +19,7 @@ from lab.errors import LabError
 from lab.studies import report
 from lab.studies import study as tuning
 from lab.studies.confirmation import Candidate, mean_of
-from lab.studies.storage import Pruner, Sampler
+from lab.studies.samplers import Pruner, Sampler
 
 
 class StudyResult(Shown, tuning.StudyResult):

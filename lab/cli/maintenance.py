@@ -21,14 +21,14 @@ def close_dead_runs(host: str | None = None) -> tuple[list[str], bool]:
     `host` is another machine whose silent runs are closed too.
     """
     from lab.parallel import child_runs
-    from lab.studies import storage
+    from lab.studies import interrupted_trials
 
     lines, complete = leftovers.send_all()
     found = [line for line in lines if line != leftovers.NOTHING]
     if store.is_local() and not store.database().exists():
         return found, complete
     for close in (
-        storage.retry_abandoned_trials,
+        interrupted_trials.retry_abandoned_trials,
         leftovers.close_silent_runs,
         *([lambda: leftovers.close_silent_runs(host)] if host else []),
     ):

@@ -5,9 +5,7 @@ import argparse
 from lab.cli import arguments
 from lab.cli.arguments import Commands, add, listed, one_of
 from lab.errors import LabError
-
-SAMPLERS = ("tpe", "gp", "random", "cmaes")
-PRUNERS = ("hyperband", "median", "none")
+from lab.studies.samplers import PRUNERS, SAMPLERS
 
 
 def register(commands: Commands) -> None:

@@ -21,7 +21,8 @@ from lab.files import to_json
 from lab.parallel.child_runs import ChildRun
 from lab.parallel.jobs import Job, Outcome, fingerprint_of, resolution_of
 from lab.parallel.workers import Workers, run_jobs
-from lab.studies.search import Context, Objective, settings_key
+from lab.studies.objective import Objective
+from lab.studies.search import Context, settings_key
 
 FRESH = "lab.fresh"  # user attribute of a study: validation scores on fresh seeds, by candidate and seed
 TESTED = "lab.tested"  # the same for test scores, of winners

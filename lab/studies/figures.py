@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from lab.studies.importance import Importance, importance_figure
-from lab.studies.search import Objective
+from lab.studies.objective import Objective
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -9,8 +9,8 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from numpy.random import SeedSequence
@@ -19,9 +19,9 @@ from lab.config.experiment import Experiment
 from lab.parallel.child_runs import ChildRun, ParentRun
 from lab.parallel.jobs import Job, Outcome, fingerprint_of
 from lab.parallel.workers import Workers, run_jobs
-from lab.studies import storage
+from lab.studies.interrupted_trials import RETRIED, fail_and_retry, fail_running_trials, places_taken, trial_state
+from lab.studies.objective import Objective
 from lab.studies.space import Space
-from lab.studies.storage import RETRIED, fail_and_retry, fail_running_trials, trial_state
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -30,20 +30,6 @@ if TYPE_CHECKING:
     from lab.studies.driver_storage import DriverStorage
 
 REASON = "lab.reason"  # user attribute of a trial: why it failed
-
-
-@dataclass(frozen=True)
-class Objective:
-    """The validation metric that a study optimizes."""
-
-    metric: str
-    higher_is_better: bool
-    directions: Mapping[str, bool] = field(default_factory=dict)  # of all metrics of the runs, without their split
-
-    @property
-    def sign(self) -> int:
-        """1 where lower is better, so that sorting by sign times score puts the best first."""
-        return -1 if self.higher_is_better else 1
 
 
 @dataclass(frozen=True)
@@ -131,7 +117,7 @@ class Search:
 
     def _ask(self) -> Job:
         self.context.stored.find_enqueued()
-        place = storage.places_taken(self.study)
+        place = places_taken(self.study)
         seed = SeedSequence([self.context.space.experiment.seed, place]).generate_state(1)[0]
         self.study.sampler = self._make_sampler(int(seed))
         trial = self.study.ask()

@@ -1,47 +1,32 @@
-"""Where studies are stored: `mlruns/optuna.db`, or what LAB_STUDY_STORAGE names.
-
-Also the samplers and pruners by name, and the retry of trials whose driver died.
-"""
+"""Where studies are stored: `mlruns/optuna.db`, or what LAB_STUDY_STORAGE names."""
 
 import os
-import platform
 import sqlite3
 import time
 import uuid
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from lab import files
 from lab.errors import LabError, TrainingFailed, see, without_password
-from lab.parallel.child_runs import driver_lock_path
-from lab.studies.shared_lock import SharedLock, impatience, is_shared, shared_lock
+from lab.studies.shared_lock import SharedLock, impatience, shared_lock
 from lab.tracking import store
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.pruners import BasePruner
-    from optuna.samplers import BaseSampler
-    from optuna.trial import TrialState
     from sqlalchemy.exc import DBAPIError
 
     from lab.studies.driver_storage import DriverStorage
 
-Sampler = Literal["tpe", "gp", "random", "cmaes"]
-Pruner = Literal["hyperband", "median", "none"]
-SAMPLERS: tuple[Sampler, ...] = ("tpe", "gp", "random", "cmaes")
-PRUNERS: tuple[Pruner, ...] = ("hyperband", "median", "none")
 # User attributes of a study:
 SPACE = "lab.space"  # the fingerprint of its search space
 SETTINGS = "lab.settings"  # the fingerprint of all settings but the space
 PARENT = "lab.journal"  # the tracker id of its own run
-RETRIED = "lab.retried"  # the numbers of interrupted trials that were enqueued again
-DRIVER = "lab.driver"  # the machine that runs it, and the lock file that its driver holds
 SECONDS_BETWEEN_ATTEMPTS = (0.1, 0.2, 0.5, 1.0, 2.0)  # to open a storage that others create at the same time
 EXISTS = ("23505", "42P07", "42710")  # unique_violation, duplicate_table, duplicate_object
-RETRY_OF = "lab.retry_of"  # user attribute of a trial: the number of the interrupted one
 
 
 def open_study(name: str, higher_is_better: bool, space: str) -> "Study":
@@ -192,112 +177,3 @@ def quiet_optuna() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", module=r"optuna\b.*")
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-
-
-def make_sampler(kind: Sampler, trials: int, seed: int) -> "BaseSampler":
-    """Optuna's sampler of that name, for a study of `trials` trials."""
-    from optuna import samplers
-
-    if kind == "gp":
-        return samplers.GPSampler(seed=seed, independent_sampler=samplers.RandomSampler(seed=seed))
-    if kind == "random":
-        return samplers.RandomSampler(seed=seed)
-    if kind == "cmaes":
-        return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
-    startup = min(10, max(4, trials // 3))
-    return samplers.TPESampler(seed=seed, n_startup_trials=startup, multivariate=True, group=True, constant_liar=True)
-
-
-def make_pruner(kind: Pruner, max_epochs: int) -> "BasePruner":
-    """Optuna's pruner of that name, for trials of `max_epochs` epochs."""
-    from optuna import pruners
-
-    if kind == "none":
-        return pruners.NopPruner()
-    if kind == "median":
-        return pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=max(1, max_epochs // 10))
-    return pruners.HyperbandPruner(min_resource=max(1, max_epochs // 9), max_resource=max_epochs, reduction_factor=3)
-
-
-def record_driver(study: "Study", name: str) -> None:
-    """Record that this machine runs the study, under the driver lock `name`."""
-    study.set_user_attr(DRIVER, {"host": platform.node(), "lock": str(driver_lock_path(name))})
-
-
-def retry_abandoned_trials() -> list[str]:
-    """Fail and enqueue again the trials that dead drivers of this machine left RUNNING; a line for each study.
-
-    Raises LabError if the storage cannot be read.
-    """
-    if not exists():
-        return []
-    quiet_optuna()
-    return [line for study in load_studies() if (line := _retry_abandoned(study))]
-
-
-def _retry_abandoned(study: "Study") -> str:
-    if not _running(study):
-        return ""
-    try:
-        with _without_driver(study) as dead:
-            count = fail_running_trials(study) if dead else 0
-    except LabError:  # its driver is alive
-        return ""
-    if not count:
-        return ""
-    return f"{count} trial{'s' if count > 1 else ''} of {study.study_name} failed with the driver, will be retried"
-
-
-@contextmanager
-def _without_driver(study: "Study") -> Iterator[bool]:
-    """Keep drivers off a study, and tell whether it has none; raises LabError where it has.
-
-    Where only a lock file says so, it says nothing of other machines. Without the file no driver is alive: it was
-    removed together with its folder.
-    """
-    if is_shared(address()):
-        with shared_lock(address(), study.study_name):
-            yield True
-        return
-    driver = study.user_attrs.get(DRIVER, {})
-    lock = Path(str(driver.get("lock")))
-    with files.held(lock, study.study_name) if lock.is_file() else nullcontext():
-        yield driver.get("host") == platform.node()
-
-
-def fail_running_trials(study: "Study") -> int:
-    """Fail and enqueue again every RUNNING trial; returns their number. The study's driver must be dead."""
-    running = _running(study)
-    for number in running:
-        fail_and_retry(study, number)
-    return len(running)
-
-
-def _running(study: "Study") -> list[int]:
-    return [trial.number for trial in study.get_trials(deepcopy=False) if trial.state.name == "RUNNING"]
-
-
-def places_taken(study: "Study") -> int:
-    """How many trials have been asked for, of which a retry and what it repeats are one."""
-    retried = study.user_attrs.get(RETRIED, [])
-    trials = study.get_trials(deepcopy=False)
-    return sum(trial.number not in retried and trial.state.name != "WAITING" for trial in trials)
-
-
-def fail_and_retry(study: "Study", number: int) -> None:
-    """Fail a trial that was interrupted, and enqueue its settings again; may itself be interrupted and repeated."""
-    retried = study.user_attrs.get(RETRIED, [])
-    trials = study.get_trials(deepcopy=False)
-    params = trials[number].params
-    if params and not any(trial.user_attrs.get(RETRY_OF) == number for trial in trials):
-        study.enqueue_trial(params, user_attrs={RETRY_OF: number})
-    if number not in retried:
-        study.set_user_attr(RETRIED, [*retried, number])
-    study.tell(number, state=trial_state("FAIL"))
-
-
-def trial_state(name: str) -> "TrialState":
-    """Optuna's trial state of that name."""
-    from optuna.trial import TrialState
-
-    return TrialState[name]

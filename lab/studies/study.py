@@ -9,26 +9,25 @@ from typing import TYPE_CHECKING, Protocol
 
 from lab.comparisons.statistics.design import Verdict
 from lab.config.experiment import Experiment
-from lab.errors import LabError, TrainingFailed, did_you_mean, say
+from lab.errors import LabError, TrainingFailed, say
 from lab.parallel.child_runs import ParentRun, driver_lock, recorded_status
 from lab.parallel.jobs import prepared_data
 from lab.parallel.workers import Workers, open_workers
 from lab.signals import stop_on_signals
-from lab.studies import confirmation, earlier_trials, figures, storage
+from lab.studies import confirmation, earlier_trials, figures, interrupted_trials, samplers, storage
 from lab.studies.confirmation import Candidate, Confirmation, Mean, mean_of, select_candidates
 from lab.studies.importance import Importance, importance_of
-from lab.studies.search import Context, Counts, Objective, Search, counts, reasons
+from lab.studies.objective import Objective, choose_objective
+from lab.studies.search import Context, Counts, Search, counts, reasons
 from lab.studies.shared_lock import SharedLock
 from lab.studies.space import Space, parse_space
 from lab.tracking import store
-from lab.tracking.reading import definitions, directions
+from lab.tracking.reading import directions
 from lab.tracking.writing.outbox import Outbox
 from lab.tracking.writing.tracker import Tracker
 from lab.training import provenance
 from lab.training import run as training
-from lab.training.building import Built, build
 from lab.training.fine_tuning import start
-from lab.training.rehearsal import whole_batch
 from lab.training.results import artifacts
 
 if TYPE_CHECKING:
@@ -37,15 +36,6 @@ if TYPE_CHECKING:
     from lab.studies.driver_storage import DriverStorage
 
 PAGE = "study.html"  # among the files of its run
-ERRORS = ("val/rmse", "val/rmse_scaled")  # of one target, of several
-DEFAULT_METRICS = {
-    "classification": ("val/accuracy",),
-    "ordinal": ("val/kappa",),
-    "multilabel": ("val/f1_macro",),
-    "regression": ERRORS,
-    "forecasting": ERRORS,
-    "language": ("val/loss",),
-}
 
 
 @dataclass(frozen=True)
@@ -55,8 +45,8 @@ class Options:
     trials: int = 30
     minutes: float = math.inf
     workers: int | None = None  # None: as many as there is room for
-    sampler: storage.Sampler = "tpe"
-    pruner: storage.Pruner = "hyperband"
+    sampler: samplers.Sampler = "tpe"
+    pruner: samplers.Pruner = "hyperband"
     metric: str | None = None
     top: int = 3
     seeds: int = 5
@@ -172,32 +162,6 @@ def _run(
     )
 
 
-def choose_objective(experiment: Experiment, metric: str | None) -> Objective:
-    """The metric to optimize; raises LabError if it is not a validation metric of the experiment."""
-    built = build(experiment, prepared_data(experiment))
-    whole_batch.rehearse(built)
-    known = {f"val/{name}": up for name, up in built.observer.directions().items()}
-    metric = metric or _default_metric(built, known)
-    if metric not in known:
-        why = "test data is for the winner alone" if metric.startswith("test/") else f"no such metric '{metric}'"
-        raise LabError(f"--metric: {why}; {did_you_mean(metric, known)}")
-    if searched := definitions.defining(metric, experiment.search):
-        raise LabError(
-            f"--metric: the search changes {searched[0]}: {metric} is not the same in each trial; choose another"
-        )
-    return Objective(metric, known[metric], built.observer.directions())
-
-
-def _default_metric(built: Built, known: Mapping[str, bool]) -> str:
-    """The metric that a study optimizes by default: the task's, or what a module of one's own is monitored by."""
-    if built.experiment.module is not None:
-        monitor: str | None = built.experiment.checkpoints["monitor"]
-        if monitor is None:
-            raise LabError(f"--metric: is required where checkpoints.monitor is null; one of {', '.join(known)}")
-        return monitor
-    return next(name for name in DEFAULT_METRICS[built.data.task] if name in known)
-
-
 def _open(
     space: Space, name: str, objective: Objective, options: Options, lock: SharedLock
 ) -> "tuple[Study, DriverStorage]":
@@ -205,9 +169,9 @@ def _open(
     study = storage.open_study(name, objective.higher_is_better, space.fingerprint(objective.metric))
     if line := earlier_trials.adopt(study, space, objective.metric):
         say(line)
-    storage.record_driver(study, name)
+    interrupted_trials.record_driver(study, name)
     study, stored = storage.driven(name, lock)
-    study.pruner = storage.make_pruner(options.pruner, space.experiment.trainer["max_epochs"])
+    study.pruner = samplers.make_pruner(options.pruner, space.experiment.trainer["max_epochs"])
     return study, stored
 
 
@@ -236,7 +200,7 @@ def _search(context: Context, options: Options, workers: Workers, progress: Prog
     study = context.study
     search = Search(
         context,
-        lambda seed: storage.make_sampler(options.sampler, options.trials, seed),
+        lambda seed: samplers.make_sampler(options.sampler, options.trials, seed),
         lambda search: progress.searching(search.counts, search.running, search.best),
     )
     search.run(workers, options.trials, started + 60 * options.minutes, (options.top + 2) * options.seeds + 1)

@@ -19,8 +19,9 @@ from benchmarks.measuring import workplace
 from lab.config import experiment
 from lab.parallel.child_runs import ParentRun
 from lab.parallel.jobs import Job, OnEpoch, Outcome
-from lab.studies import storage
-from lab.studies.search import Context, Objective, Search
+from lab.studies import samplers, storage
+from lab.studies.objective import Objective
+from lab.studies.search import Context, Search
 from lab.studies.shared_lock import shared_lock
 from lab.studies.space import parse_space
 from lab.tracking.writing.outbox import Outbox
@@ -148,7 +149,7 @@ class Plan:
     epoch_seconds: float = 10.0
     start_seconds: float = 60.0
     seconds: float = 20.0
-    sampler: storage.Sampler = "tpe"
+    sampler: samplers.Sampler = "tpe"
     waits_count: bool = False  # for a database elsewhere; where nothing is waited for, other load does no harm
 
 
@@ -168,10 +169,10 @@ def drive(workers: int, plan: Plan) -> Scheduled:
     tracker.start("mlp", name, {}, {})
     with shared_lock(storage.address(), name) as lock:
         study, stored = storage.driven(name, lock)
-        study.pruner = storage.make_pruner("hyperband", EPOCHS)
+        study.pruner = samplers.make_pruner("hyperband", EPOCHS)
         parent = ParentRun(outbox, tracker.id, {}, DIRECTIONS)
         context = Context(space, study, Objective("val/accuracy", True), parent, stored)
-        search = _GivenUp(context, lambda seed: storage.make_sampler(plan.sampler, ENDLESS, seed), lambda search: None)
+        search = _GivenUp(context, lambda seed: samplers.make_sampler(plan.sampler, ENDLESS, seed), lambda search: None)
         fake.begin()
         with contextlib.suppress(Enough):
             search.run(fake, ENDLESS, time.monotonic() + 3600)
@@ -223,7 +224,7 @@ def main() -> None:
     parser.add_argument("--epoch", type=float, default=Plan.epoch_seconds, help="seconds between two reports")
     parser.add_argument("--start", type=float, default=Plan.start_seconds, help="seconds to start all workers in")
     parser.add_argument("--seconds", type=float, default=Plan.seconds, help="of work to measure, for each size")
-    parser.add_argument("--sampler", choices=storage.SAMPLERS, default=Plan.sampler)
+    parser.add_argument("--sampler", choices=samplers.SAMPLERS, default=Plan.sampler)
     given = parser.parse_args()
     print(f"| {' | '.join(HEADER)} |\n|{' --- |' * len(HEADER)}")
     plan = Plan(given.epoch, given.start, given.seconds, given.sampler, given.storage != "sqlite")

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from lab.architectures.convolution import Conv1dNet
 from lab.architectures.perceptron import MLP
-from lab.studies.storage import make_pruner
+from lab.studies.samplers import make_pruner
 
 # The networks of the lab's experiments with those names, without norm.
 NETWORKS: dict[str, Callable[[float], nn.Module]] = {

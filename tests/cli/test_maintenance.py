@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 
 from lab.cli import main, maintenance
 from lab.parallel import child_runs
-from lab.studies import storage
+from lab.studies import interrupted_trials, storage
 from lab.tracking import store
 from lab.tracking.reading import run_table
 from lab.tracking.reading.tables import open_tables
@@ -119,7 +119,7 @@ def test_trials_of_a_dead_driver_are_retried_and_those_of_a_living_one_left_alon
     studies = {}
     for name in ("dead", "alive"):
         study = storage.open_study(name, higher_is_better=True, space=name)
-        storage.record_driver(study, name)
+        interrupted_trials.record_driver(study, name)
         study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
         studies[name] = study
     with child_runs.driver_lock("alive"):
@@ -191,7 +191,7 @@ def test_an_outbox_that_holds_nothing_goes(workplace: Path) -> None:
 
 def test_the_next_start_retries_the_trials_of_a_failed_driver_in_the_background(client: MlflowClient) -> None:
     study = storage.open_study("dead", higher_is_better=True, space="dead")
-    storage.record_driver(study, "dead")
+    interrupted_trials.record_driver(study, "dead")
     study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
     with pytest.raises(ZeroDivisionError), child_runs.driver_lock("dead"):
         raise ZeroDivisionError

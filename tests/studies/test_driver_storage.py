@@ -10,7 +10,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from lab.errors import TrainingFailed
-from lab.studies import storage
+from lab.studies import samplers, storage
 from lab.studies.driver_storage import DriverStorage
 from lab.studies.shared_lock import SharedLock
 
@@ -34,7 +34,7 @@ def stored(workplace: Path) -> tuple[optuna.Study, DriverStorage]:
     storage.open_study(NAME, True, "space")
     study, driver = storage.driven(NAME, LostLock())
     study.sampler = optuna.samplers.RandomSampler(seed=0)
-    study.pruner = storage.make_pruner("hyperband", 9)
+    study.pruner = samplers.make_pruner("hyperband", 9)
     return study, driver
 
 

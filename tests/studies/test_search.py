@@ -9,7 +9,8 @@ import optuna
 from lab.config.experiment import load
 from lab.parallel.child_runs import ChildRun
 from lab.parallel.workers import InProcess
-from lab.studies.search import Context, Objective, Search
+from lab.studies.objective import Objective
+from lab.studies.search import Context, Search
 from lab.studies.space import parse_space
 from lab.training.checkpoints.best_epoch import best_by
 

@@ -20,8 +20,8 @@ from sqlalchemy.pool import NullPool
 from waiting import GATED, let_pass, open_gate, wait_until
 
 from lab.errors import LabError, TrainingFailed
+from lab.studies import interrupted_trials, storage
 from lab.studies import shared_lock as shared_locks
-from lab.studies import storage
 from lab.studies.search import Counts
 from lab.studies.shared_lock import shared_lock
 from lab.tracking import store
@@ -76,7 +76,7 @@ def test_a_second_driver_is_told_who_drives_and_leaves_the_trials_of_the_first_a
         assert second.returncode == 2
         assert told.count("\n") == 1
         assert f" on {os.uname().nodename}, process {first.pid}, since 20" in told
-        assert storage.retry_abandoned_trials() == []  # `lab runs --reap`
+        assert interrupted_trials.retry_abandoned_trials() == []  # `lab runs --reap`
     assert Counter(trial.state.name for trial in stored().trials) == {"RUNNING": 1}
     os.kill(first.pid, signal.SIGKILL)
     first.wait(10)

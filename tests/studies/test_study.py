@@ -15,7 +15,7 @@ from lab.display.output import as_text
 from lab.errors import LabError, TrainingFailed
 from lab.parallel import jobs
 from lab.parallel.jobs import prepared_data
-from lab.studies import report, storage
+from lab.studies import report, samplers, storage
 from lab.studies.search import Counts
 from lab.studies.study import StudyResult
 from lab.tracking import store
@@ -103,12 +103,12 @@ def test_the_first_trial_has_the_experiments_own_settings(searched: str) -> None
     assert trial.params == {"optimizer.kind": "adamw", "optimizer.lr": 0.01}
 
 
-@pytest.mark.parametrize("sampler", storage.SAMPLERS)
+@pytest.mark.parametrize("sampler", samplers.SAMPLERS)
 def test_every_sampler_runs(searched: str, sampler: str) -> None:
     assert run(searched, sampler=sampler, seeds=1, pruner="none").counts == Counts(4, 0, 0)
 
 
-@pytest.mark.parametrize("pruner", storage.PRUNERS)
+@pytest.mark.parametrize("pruner", samplers.PRUNERS)
 def test_pruned_trials_are_recorded_as_pruned_and_not_as_failed(searched: str, pruner: str) -> None:
     trials = 4 if pruner == "none" else 8
     result = run(searched, "trainer.max_epochs=9", trials=trials, seeds=1, pruner=pruner)

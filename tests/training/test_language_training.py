@@ -11,7 +11,7 @@ from lab.errors import LabError
 from lab.modules.metrics.bootstrap import LEAST_BLOCKS
 from lab.scaffold.inspection import kind_and_names
 from lab.scaffold.writing import new
-from lab.studies import study
+from lab.studies.objective import choose_objective
 from lab.training.building import build
 from lab.training.rehearsal import whole_batch
 from lab.training.rehearsal.check import check
@@ -55,8 +55,8 @@ def test_the_first_loss_is_compared_with_the_logarithm_of_the_vocabulary() -> No
 
 def test_a_study_searches_by_the_validation_loss() -> None:
     experiment = load("tiny", ["trainer.max_epochs=1"])
-    assert study.choose_objective(experiment, None).metric == "val/loss"
-    assert not study.choose_objective(experiment, None).higher_is_better
+    assert choose_objective(experiment, None).metric == "val/loss"
+    assert not choose_objective(experiment, None).higher_is_better
 
 
 def test_intervals_draw_pages_of_neighbouring_windows() -> None:

@@ -14,6 +14,7 @@ from lab.comparisons import run as comparing
 from lab.config.experiment import load
 from lab.errors import LabError
 from lab.studies import study
+from lab.studies.objective import choose_objective
 from lab.studies.study import Options
 from lab.tracking.reading import stored_runs
 from lab.training import building
@@ -163,7 +164,7 @@ class TestAWholeRun:
 
     def test_without_a_monitored_metric_a_study_asks_for_one(self) -> None:
         with pytest.raises(LabError, match=r"--metric: is required where checkpoints.monitor is null; one of val/loss"):
-            study.choose_objective(load("autoencoder", ["checkpoints.monitor=null"]), None)
+            choose_objective(load("autoencoder", ["checkpoints.monitor=null"]), None)
 
     def test_it_is_reproduced_to_the_last_bit(self) -> None:
         training.run(load("gan", ["trainer.max_epochs=2"]))
