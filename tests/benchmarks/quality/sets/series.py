@@ -1,13 +1,14 @@
-"""Series: monthly, quarterly and yearly ones that statsmodels ships, and series made by a recipe."""
+"""Series: weekly to yearly ones that statsmodels and plotly ship, and series made by a recipe."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-import numpy as np
 import pandas as pd
+from benchmarks.quality.sets import made_series
 
 TIME, VALUE = "time", "value"
+GERMAN = "interest_inflation"
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,25 @@ def _electrical_equipment() -> pd.Series:
 
 def _sea_temperature() -> pd.Series:
     values = _statsmodels("elnino").set_index("YEAR").to_numpy().ravel()
-    return _monthly(values, "1950-01-01")
+    return made_series.monthly(values, "1950-01-01")
 
 
-def _unemployment() -> pd.Series:
-    values = _statsmodels("macrodata")["unemp"]
-    return pd.Series(values.to_numpy(), pd.date_range("1959-01-01", periods=len(values), freq="QS"))
+def _quarterly(name: str, column: str, start: str = "1959-01-01") -> Callable[[], pd.Series]:
+    def read() -> pd.Series:
+        values = _statsmodels(name)[column].to_numpy(float)
+        return pd.Series(values, pd.date_range(start, periods=len(values), freq="QS"))
+
+    return read
+
+
+def _stock(name: str) -> Callable[[], pd.Series]:
+    def read() -> pd.Series:
+        import plotly.data
+
+        prices = plotly.data.stocks()[name].to_numpy(float)
+        return pd.Series(prices, pd.date_range("2018-01-01", periods=len(prices), freq="W-MON"))
+
+    return read
 
 
 def _yearly(name: str) -> Callable[[], pd.Series]:
@@ -49,59 +63,42 @@ def _yearly(name: str) -> Callable[[], pd.Series]:
     return read
 
 
-def _monthly(values: np.ndarray, start: str = "1980-01-01") -> pd.Series:
-    return pd.Series(values, pd.date_range(start, periods=len(values), freq="MS"))
-
-
-def _load(days: int = 60) -> pd.Series:
-    """A load by the hour: a daily curve that weekends flatten, and noise that carries over (0.7)."""
-    hours = np.arange(24 * days)
-    weekend = hours // 24 % 7 >= 5
-    day = np.sin(2 * np.pi * (hours - 7) / 24) + 0.4 * np.sin(4 * np.pi * hours / 24)
-    values = 100 + 20 * day * np.where(weekend, 0.5, 1.0) - 10 * weekend + _carried(len(hours), 0.7, 3.0)
-    return pd.Series(values, pd.date_range("2025-01-06", periods=len(hours), freq="h"))
-
-
-def _walk(days: int = 600) -> pd.Series:
-    """A random walk by the day, of which the last value is the best forecast."""
-    values = 50 + np.random.default_rng(1).normal(0, 1, days).cumsum()
-    return pd.Series(values, pd.date_range("2024-01-01", periods=days, freq="D"))
-
-
-def _shifts(months: int = 300) -> pd.Series:
-    """A yearly season around a level that jumps by about 15 every 50 months."""
-    random = np.random.default_rng(2)
-    levels = random.normal(0, 15, months // 50 + 1).cumsum()[np.arange(months) // 50]
-    return _monthly(100 + levels + 8 * np.sin(2 * np.pi * np.arange(months) / 12) + random.normal(0, 2, months))
-
-
-def _chaos(steps: int = 1_000) -> pd.Series:
-    """The Mackey-Glass equation (1977), x' = 0.2 x(t-17) / (1 + x(t-17)^10) - 0.1 x, every sixth step, and noise."""
-    x = [1.2] * 18
-    for _ in range(6 * (steps + 100)):
-        x.append(x[-1] + 0.2 * x[-18] / (1 + x[-18] ** 10) - 0.1 * x[-1])
-    values = np.array(x[18::6][-steps:]) + np.random.default_rng(3).normal(0, 0.02, steps)
-    return pd.Series(values, range(steps))
-
-
-def _carried(steps: int, share: float, deviation: float) -> np.ndarray:
-    noise = np.random.default_rng(0).normal(0, deviation, steps)
-    for step in range(1, steps):
-        noise[step] += share * noise[step - 1]
-    return noise
-
-
 SERIES: dict[str, Series] = {
     "co2": Series(_carbon_dioxide, 12, "statsmodels: carbon dioxide by the month"),
     "electrical_equipment": Series(_electrical_equipment, 12, "statsmodels (elec_equip): turnover by the month"),
     "sea_temperature": Series(_sea_temperature, 12, "statsmodels (elnino): by the month"),
-    "unemployment": Series(_unemployment, 4, "statsmodels (macrodata): US rate by the quarter"),
+    "unemployment": Series(_quarterly("macrodata", "unemp"), 4, "statsmodels (macrodata): US rate by the quarter"),
+    "treasury_bill": Series(_quarterly("macrodata", "tbilrate"), 4, "statsmodels (macrodata): US rate by the quarter"),
+    "inflation": Series(_quarterly("macrodata", "infl"), 4, "statsmodels (macrodata): of the US by the quarter"),
+    "product": Series(_quarterly("macrodata", "realgdp"), 4, "statsmodels (macrodata): of the US by the quarter"),
+    "investment": Series(_quarterly("macrodata", "realinv"), 4, "statsmodels (macrodata): of the US by the quarter"),
+    "prices": Series(_quarterly("macrodata", "cpi"), 4, "statsmodels (macrodata): of US consumers by the quarter"),
+    "german_inflation": Series(_quarterly(GERMAN, "Dp", "1972-04-01"), 4, f"statsmodels ({GERMAN}): by the quarter"),
+    "german_interest": Series(_quarterly(GERMAN, "R", "1972-04-01"), 4, f"statsmodels ({GERMAN}): by the quarter"),
+    "google": Series(_stock("GOOG"), 1, "plotly (stocks): price by the week"),
+    "amazon": Series(_stock("AMZN"), 1, "plotly (stocks): price by the week"),
     "sunspots": Series(_yearly("sunspots"), 1, "statsmodels: by the year"),
     "nile": Series(_yearly("nile"), 1, "statsmodels: flow by the year"),
-    "load": Series(_load, 24, "made: hours with a daily curve, weaker at weekends"),
-    "walk": Series(_walk, 7, "made: a random walk by the day"),
-    "shifts": Series(_shifts, 12, "made: months with a season and a level that jumps"),
-    "chaos": Series(_chaos, 1, "made: Mackey-Glass with 2 % of noise"),
+    "load": Series(made_series.load, 24, "made: hours with a daily curve, weaker at weekends"),
+    "drifting_load": Series(made_series.drifting_load, 24, "made: hours with a daily curve around a monthly one"),
+    "growth": Series(made_series.growth, 12, "made: months whose season grows with the level"),
+    "changing_season": Series(made_series.changing_season, 12, "made: months whose season changes, and drift"),
+    "noisy_season": Series(made_series.noisy_season, 12, "made: months with a season below the noise"),
+    "outliers": Series(made_series.outliers, 12, "made: months with a season, 4 % of them far off"),
+    "visits": Series(made_series.visits, 7, "made: counts by the day, by weekday and half-year"),
+    "walk": Series(made_series.walk, 7, "made: a random walk by the day"),
+    "weekly_walk": Series(made_series.weekly_walk, 7, "made: a random walk by the day, with weekdays"),
+    "shifts": Series(made_series.shifts, 12, "made: months with a season and a level that jumps"),
+    "jumps_5_years": Series(
+        made_series.jumps(31, 300, 60, 12.0, 2.0, 8.0), 12, "made: as shifts, at random, less often"
+    ),
+    "jumps_3_years": Series(
+        made_series.jumps(32, 240, 40, 8.0, 1.5, 5.0), 12, "made: as shifts, at random, more often"
+    ),
+    "jumps_7_years": Series(made_series.jumps(33, 400, 80, 20.0, 2.0, 10.0), 12, "made: as shifts, at random, larger"),
+    "cycle": Series(made_series.cycle, 1, "made: autoregressive, with a cycle of 13 steps"),
+    "chaos": Series(made_series.chaos, 1, "made: Mackey-Glass with 2 % of noise"),
+    "lorenz": Series(made_series.lorenz, 1, "made: Lorenz's equations, every tenth of a time unit"),
 }
 
 
