@@ -41,7 +41,7 @@ def choose(inspection: Inspection, model: str | None) -> Choice:
     batch_size = _batch_size(inspection.rows)
     steps = STEPS_FOR_FEW_ROWS if few else STEPS
     epochs = _epochs(inspection.rows, batch_size, STEPS_FOR_WORDS if words else steps)
-    rate, decay = (0.003, 0.1) if inspection.data.task == "language" else (0.005, 0.5 if few else 0.1)
+    rate, decay = (0.003, 0.1) if inspection.data.task == "language" else (0.005, _weight_decay(section["kind"], few))
     sections: dict[str, Any] = {
         "data": {**inspection.settings, "batch_size": batch_size},
         "model": section,
@@ -73,6 +73,13 @@ def _of_table(inspection: Inspection) -> Choice:
 
 def _why_epochs(inspection: Inspection, batch_size: int, epochs: int) -> str:
     return f"About {math.ceil(inspection.rows / batch_size) * epochs:,} steps in total."
+
+
+def _weight_decay(architecture: str, few: bool) -> float:
+    """Of few samples a strong one, but for convolutions over images (docs/recipes.md)."""
+    if not few:
+        return 0.1
+    return 0.05 if architecture == "conv2d" else 0.5
 
 
 def _why_decay(inspection: Inspection, words: bool) -> str:

@@ -47,6 +47,10 @@ def test_from_a_list_to_predictions(frame: pd.DataFrame) -> None:
         "split": "part",
         "batch_size": 0,
     }
+    assert made.choice.sections["optimizer"]["weight_decay"] == 0.05
+    assert "Some weight decay" in Path("experiments/scans.yaml").read_text()
+    by_perceptron = new("flat", "scans/list.csv", "dose", model="mlp").choice.sections
+    assert by_perceptron["optimizer"]["weight_decay"] == 0.5
     listed = [line.partition(":")[0] for subject, line in check(experiment.load("scans")).notes if subject == "skipped"]
     assert set(listed) > {f"scans/{number:02}.png" for number in (0, 10, 20, 30)}
     result = training.run(experiment.load("scans", ["trainer.max_epochs=40"]))
