@@ -5,6 +5,7 @@ The name is `scipy.signal.hamming`, which torchmetrics/__init__.py adds for SRMR
 
 import importlib
 import sys
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
@@ -13,6 +14,10 @@ NAME = "scipy.signal"
 
 class _LazyModule(ModuleType):
     """In the place of the module until something but `hamming` is asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__(NAME)
+        self.__spec__ = ModuleSpec(NAME, loader=None, is_package=True)  # for importlib.util.find_spec
 
     def hamming(self, *arguments: Any, **options: Any) -> Any:
         """The window that torchmetrics wants the module to have."""
@@ -26,13 +31,13 @@ class _LazyModule(ModuleType):
 
 def import_lazily() -> None:
     """Import the module when it is first used, unless it is there already."""
-    sys.modules.setdefault(NAME, _LazyModule(NAME))
+    sys.modules.setdefault(NAME, _LazyModule())
 
 
 def _imported() -> Any:
     """The module itself, with the name that torchmetrics adds."""
     if isinstance(sys.modules.get(NAME), _LazyModule):
-        del sys.modules[NAME]
+        sys.modules.pop(NAME, None)
     module = importlib.import_module(NAME)
     if not hasattr(module, "hamming"):
         module.hamming = module.windows.hamming  # type: ignore[attr-defined]

@@ -48,3 +48,8 @@ def test_a_module_that_is_there_already_stays() -> None:
 def test_looking_at_all_modules_does_not_import_it() -> None:
     look = "[hasattr(module, '__file__') for module in list(sys.modules.values())]"
     assert printed(f"import sys, lab; {look}; print('scipy' in sys.modules)") == "False"
+
+
+def test_it_can_be_found_before_it_is_imported() -> None:
+    find = "import lab, importlib.util; print(importlib.util.find_spec('scipy.signal').name)"
+    assert printed(find) == "scipy.signal"
