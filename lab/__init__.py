@@ -6,7 +6,7 @@ Each name is imported when it is first used, so that `import lab` stays light.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from lab import scipy_signal
+from lab import torchmetrics_internals
 from lab.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _MODULES = {
 }
 
 
-scipy_signal.import_lazily()
+torchmetrics_internals.import_without_signal()
 
 
 def __getattr__(name: str) -> Any:

@@ -51,10 +51,9 @@ def choose(inspection: Inspection, model: str | None) -> Choice:
         "seed": 0,
         "search": _space(section),
     }
-    much = "Strong" if decay > 0.1 else "Some"
     reasons = {
         "model": why,
-        "optimizer": f"{much} weight decay, since there are {_why_decay(inspection, words)}.",
+        "optimizer": _why_decay(inspection, decay, words),
         "scheduler": "The learning rate rises, then falls to 0, so that the last epochs converge.",
         "trainer": _why_epochs(inspection, batch_size, epochs),
         "search": "What `lab study` searches.",
@@ -76,14 +75,17 @@ def _why_epochs(inspection: Inspection, batch_size: int, epochs: int) -> str:
 
 
 def _weight_decay(architecture: str, few: bool) -> float:
-    """Of few samples a strong one, but for convolutions over images (docs/recipes.md)."""
+    """Strong where samples are few, but for `conv2d`, which learned more with little (docs/recipes.md)."""
     if not few:
         return 0.1
     return 0.05 if architecture == "conv2d" else 0.5
 
 
-def _why_decay(inspection: Inspection, words: bool) -> str:
-    return "texts, whose words are many" if words else f"{inspection.rows:,} training samples"
+def _why_decay(inspection: Inspection, decay: float, words: bool) -> str:
+    if decay < 0.1:
+        return "Little weight decay: convolutions over few images are more accurate with it than with much."
+    why = "texts, whose words are many" if words else f"{inspection.rows:,} training samples"
+    return f"{'Strong' if decay > 0.1 else 'Some'} weight decay, since there are {why}."
 
 
 def _architecture(inspection: Inspection, few: bool) -> tuple[dict[str, Any], str]:

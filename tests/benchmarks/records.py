@@ -36,7 +36,7 @@ def measure(size: Size) -> Table:
         "Logging",
         ("logger", "records", "fit held up per 1,000, ms", "records per second into the store"),
         rows,
-        "A record is one `log_metrics` call with one value. The sender's start is counted. The last four take turns "
+        "A record is one `log_metrics` call with one value. The sender's start is counted. The others take turns "
         f"in rounds, and the median counts; {PUBLIC.partition(',')[0]} and CSVLogger also `save`, as a Trainer does.",
         [Target("time `fit` is held up per 1,000 records", per_thousand, 5.0, unit=" ms")],
     )

@@ -48,7 +48,7 @@ def test_from_a_list_to_predictions(frame: pd.DataFrame) -> None:
         "batch_size": 0,
     }
     assert made.choice.sections["optimizer"]["weight_decay"] == 0.05
-    assert "Some weight decay" in Path("experiments/scans.yaml").read_text()
+    assert "Little weight decay" in Path("experiments/scans.yaml").read_text()
     by_perceptron = new("flat", "scans/list.csv", "dose", model="mlp").choice.sections
     assert by_perceptron["optimizer"]["weight_decay"] == 0.5
     listed = [line.partition(":")[0] for subject, line in check(experiment.load("scans")).notes if subject == "skipped"]

@@ -69,7 +69,7 @@ def changing_season(months: int = 360) -> pd.Series:
 
 
 def noisy_season(months: int = 300) -> pd.Series:
-    """A yearly season of height 3 in noise of the same deviation."""
+    """A yearly season of height 3, and noise of deviation 3."""
     return monthly(20 + 3 * _wave(months, 12) + np.random.default_rng(28).normal(0, 3, months))
 
 

@@ -70,7 +70,7 @@ SERIES: dict[str, Series] = {
     "unemployment": Series(_quarterly("macrodata", "unemp"), 4, "statsmodels (macrodata): US rate by the quarter"),
     "treasury_bill": Series(_quarterly("macrodata", "tbilrate"), 4, "statsmodels (macrodata): US rate by the quarter"),
     "inflation": Series(_quarterly("macrodata", "infl"), 4, "statsmodels (macrodata): of the US by the quarter"),
-    "product": Series(_quarterly("macrodata", "realgdp"), 4, "statsmodels (macrodata): of the US by the quarter"),
+    "gdp": Series(_quarterly("macrodata", "realgdp"), 4, "statsmodels (macrodata): of the US by the quarter"),
     "investment": Series(_quarterly("macrodata", "realinv"), 4, "statsmodels (macrodata): of the US by the quarter"),
     "prices": Series(_quarterly("macrodata", "cpi"), 4, "statsmodels (macrodata): of US consumers by the quarter"),
     "german_inflation": Series(_quarterly(GERMAN, "Dp", "1972-04-01"), 4, f"statsmodels ({GERMAN}): by the quarter"),
@@ -83,7 +83,7 @@ SERIES: dict[str, Series] = {
     "drifting_load": Series(made_series.drifting_load, 24, "made: hours with a daily curve around a monthly one"),
     "growth": Series(made_series.growth, 12, "made: months whose season grows with the level"),
     "changing_season": Series(made_series.changing_season, 12, "made: months whose season changes, and drift"),
-    "noisy_season": Series(made_series.noisy_season, 12, "made: months with a season below the noise"),
+    "noisy_season": Series(made_series.noisy_season, 12, "made: months with a season as high as the noise"),
     "outliers": Series(made_series.outliers, 12, "made: months with a season, 4 % of them far off"),
     "visits": Series(made_series.visits, 7, "made: counts by the day, by weekday and half-year"),
     "walk": Series(made_series.walk, 7, "made: a random walk by the day"),
@@ -96,7 +96,7 @@ SERIES: dict[str, Series] = {
         made_series.jumps(32, 240, 40, 8.0, 1.5, 5.0), 12, "made: as shifts, at random, more often"
     ),
     "jumps_7_years": Series(made_series.jumps(33, 400, 80, 20.0, 2.0, 10.0), 12, "made: as shifts, at random, larger"),
-    "cycle": Series(made_series.cycle, 1, "made: autoregressive, with a cycle of 13 steps"),
+    "cycle": Series(made_series.cycle, 1, "made: autoregressive, with a cycle of 14 steps"),
     "chaos": Series(made_series.chaos, 1, "made: Mackey-Glass with 2 % of noise"),
     "lorenz": Series(made_series.lorenz, 1, "made: Lorenz's equations, every tenth of a time unit"),
 }
