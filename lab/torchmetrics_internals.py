@@ -1,6 +1,6 @@
 """torchmetrics is imported without scipy.signal, which takes a fifth of the time in which a command starts.
 
-torchmetrics 1.9 imports it in __init__.py and functional/audio/__init__.py to add the name `hamming`, which SRMRpy wants.
+torchmetrics 1.9 imports it in __init__.py and functional/audio/__init__.py, to add the name `hamming` for SRMRpy.
 """
 
 import importlib.util
