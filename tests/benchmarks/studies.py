@@ -56,9 +56,9 @@ def measure(size: Size) -> Table:
         rows,
         f"{size.trials} trials of at most {size.epochs} epochs, {size.races} seeds; Hyperband, TPE, three settings, "
         "the experiment's own first; medians, of which those of ratio and difference are over the seeds' own, and the "
-        "seeds that are neither won nor lost are ties; from starting the command to the end of the last trial. The lab has "
-        f"{WORKERS} workers, and records every trial. The script is a loop by hand in one process with torch's own "
-        "number of threads, imports torch and Optuna alone, and records nothing.",
+        "seeds that are neither won nor lost are ties; from starting the command to the end of the last trial. "
+        f"The lab has {WORKERS} workers, and records every trial. The script is a loop by hand in one process with "
+        "torch's own number of threads, imports torch and Optuna alone, and records nothing.",
         targets,
     )
 
