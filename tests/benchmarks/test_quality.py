@@ -13,6 +13,7 @@ from benchmarks.quality.kinds import KINDS
 from benchmarks.quality.ranks import WinRate, bootstrap, ranks, win_rate
 from benchmarks.quality.scores import LAB, Mean, Score, as_row, means
 from shipped import PROJECT
+from statsmodels.tsa.stattools import acf
 
 from lab.parallel.jobs import Job, train_job
 from lab.tracking.reading.baselines import TRIVIAL
@@ -112,6 +113,22 @@ def test_sets_are_made_the_same_at_every_call(kind: str) -> None:
         (x, y), (again, labels) = samples.make(), samples.make()
         assert np.array_equal(x, again, equal_nan=x.dtype.kind == "f")
         assert (y == labels).all()
+
+
+def test_series_are_made_the_same_at_every_call_without_gaps_and_in_order() -> None:
+    for series in KINDS["series"].sets.values():
+        values = series.read()
+        assert values.equals(series.read())
+        assert np.isfinite(values).all()
+        assert values.index.is_monotonic_increasing
+        assert values.index.is_unique
+
+
+def test_the_made_cycle_has_the_autocorrelations_of_its_equation() -> None:
+    values = KINDS["series"].sets["cycle"].read().to_numpy()
+    first = 1.6 / (1 + 0.8)  # Yule (1927), Walker (1931)
+    expected = [first, 1.6 * first - 0.8]
+    assert acf(values, nlags=2)[1:] == pytest.approx(expected, abs=0.05)
 
 
 def test_the_page_is_written_from_the_stored_scores() -> None:

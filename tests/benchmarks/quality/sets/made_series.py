@@ -22,15 +22,14 @@ def load(days: int = 60) -> pd.Series:
 
 def walk(days: int = 600) -> pd.Series:
     """A random walk by the day, of which the last value is the best forecast."""
-    values = 50 + np.random.default_rng(1).normal(0, 1, days).cumsum()
-    return pd.Series(values, pd.date_range("2024-01-01", periods=days, freq="D"))
+    return _daily(50 + np.random.default_rng(1).normal(0, 1, days).cumsum())
 
 
 def shifts(months: int = 300) -> pd.Series:
     """A yearly season around a level that jumps by about 15 every 50 months."""
     random = np.random.default_rng(2)
     levels = random.normal(0, 15, months // 50 + 1).cumsum()[np.arange(months) // 50]
-    return monthly(100 + levels + 8 * np.sin(2 * np.pi * np.arange(months) / 12) + random.normal(0, 2, months))
+    return monthly(100 + levels + 8 * _wave(months, 12) + random.normal(0, 2, months))
 
 
 def chaos(steps: int = 1_000) -> pd.Series:
@@ -84,14 +83,13 @@ def visits(days: int = 500) -> pd.Series:
     """Poisson counts whose mean depends on the weekday, and rises and falls within 180 days."""
     weekday = np.array([9, 10, 10, 11, 14, 5, 3])[np.arange(days) % 7]
     counts = np.random.default_rng(23).poisson(weekday * (1 + 0.3 * _wave(days, 180)))
-    return pd.Series(counts.astype(float), pd.date_range("2024-01-01", periods=days, freq="D"))
+    return _daily(counts.astype(float))
 
 
 def weekly_walk(days: int = 500) -> pd.Series:
     """A random walk by the day, and what the weekday adds to it."""
     weekday = np.array([0.0, 2, 3, 3, 4, -5, -7])[np.arange(days) % 7]
-    values = 100 + np.random.default_rng(26).normal(0, 1, days).cumsum() + weekday
-    return pd.Series(values, pd.date_range("2024-01-01", periods=days, freq="D"))
+    return _daily(100 + np.random.default_rng(26).normal(0, 1, days).cumsum() + weekday)
 
 
 def drifting_load(days: int = 70) -> pd.Series:
@@ -119,6 +117,10 @@ def lorenz(steps: int = 900) -> pd.Series:
         if step % 20 == 0:
             found.append(place[0])
     return pd.Series(np.array(found[-steps:]) + np.random.default_rng(24).normal(0, 0.1, steps), range(steps))
+
+
+def _daily(values: np.ndarray) -> pd.Series:
+    return pd.Series(values, pd.date_range("2024-01-01", periods=len(values), freq="D"))
 
 
 def _wave(steps: int, period: int) -> np.ndarray:
