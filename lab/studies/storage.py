@@ -118,22 +118,26 @@ def _storage() -> Any:
 
     A local file is not forced to the disk by each transaction: after a power failure, the last trials are repeated.
     """
+    if not os.environ.get("LAB_STUDY_STORAGE"):
+        with files.locked(store.root() / ".lock"):  # of several studies that start, one creates the tables
+            return _created({"creator": _open_database})
+    # A server may be restarted.
+    return _created({"pool_pre_ping": True, "connect_args": impatience(address())})
+
+
+def _created(options: dict[str, Any]) -> Any:
+    """The storage, tried again where another program creates its tables at the same time."""
     from optuna.storages import RDBStorage
     from sqlalchemy.exc import DBAPIError
 
-    url = address()
-    if not os.environ.get("LAB_STUDY_STORAGE"):
-        with files.locked(store.root() / ".lock"):  # two processes cannot create the tables at once
-            return RDBStorage(url, engine_kwargs={"creator": _open_database})
-    options = {"pool_pre_ping": True, "connect_args": impatience(url)}  # a server may be restarted
     for seconds in SECONDS_BETWEEN_ATTEMPTS:
         try:
-            return RDBStorage(url, engine_kwargs=options)
+            return RDBStorage(address(), engine_kwargs=options)
         except DBAPIError as error:
             if not _creates_it_too(error):
                 raise
             time.sleep(seconds)
-    return RDBStorage(url, engine_kwargs=options)
+    return RDBStorage(address(), engine_kwargs=options)
 
 
 def _creates_it_too(error: "DBAPIError") -> bool:

@@ -8,6 +8,8 @@ from pathlib import Path
 import postgresql
 import pytest
 import sqlalchemy
+from optuna.storages import RDBStorage
+from optuna.storages._rdb.models import BaseModel
 from sqlalchemy.pool import NullPool
 
 from lab.studies import storage
@@ -65,3 +67,14 @@ def test_several_studies_may_be_the_first_at_the_same_moment(new_storages: Itera
             created = sorted(pool.map(create, range(AT_ONCE)))
         assert created == sorted(study.study_name for study in storage.load_studies())
         assert len(created) == AT_ONCE
+
+
+def test_a_study_starts_while_another_program_makes_its_storage(workplace: Path) -> None:
+    """As `optuna-dashboard` does, which knows nothing of the lab's locks."""
+
+    def another_program(*arguments: object, **more: object) -> None:
+        RDBStorage(storage.address())
+
+    (workplace / "mlruns").mkdir(exist_ok=True)
+    sqlalchemy.event.listen(BaseModel.metadata, "before_create", another_program, once=True)
+    assert storage.open_study("study", True, "space").study_name == "study"
