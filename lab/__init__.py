@@ -6,6 +6,7 @@ Each name is imported when it is first used, so that `import lab` stays light.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from lab import torchmetrics_internals
 from lab.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ _MODULES = {
     "runs": "lab.api.reading",
     "study": "lab.api.tuning",
 }
+
+
+torchmetrics_internals.import_without_signal()
 
 
 def __getattr__(name: str) -> Any:

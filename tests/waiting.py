@@ -3,6 +3,10 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import warm
 
 GATED = '''
 import time
@@ -36,11 +40,17 @@ def taken(path):
 '''
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 120, every: float = 0.05) -> None:
-    """Return as soon as the condition holds; fail where it does not in time, which is long for a busy machine."""
+def wait_until(
+    condition: Callable[[], object], seconds: float = 120, every: float = 0.05, process: "warm.Process | None" = None
+) -> None:
+    """Return as soon as the condition holds; fail where it does not in time, which is long for a busy machine.
+
+    Where it is about a process that has ended, fail at once, with what that said.
+    """
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
+        assert process is None or process.poll() is None, process.communicate()
         time.sleep(every)
 
 

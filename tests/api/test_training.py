@@ -126,7 +126,7 @@ print(lab.runs().iloc[0]["state"])
 
 def test_ctrl_c_stops_the_run_and_the_process_lives_on(tiny: str) -> None:
     process = warm.python(SCRIPT)
-    wait_until(lambda: list(store.journals().glob("*/*/checkpoints/*.ckpt")))
+    wait_until(lambda: list(store.journals().glob("*/*/checkpoints/*.ckpt")), process=process)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does, and Jupyter's interrupt of a kernel
     out, err = process.communicate(timeout=90)
     assert out.splitlines() == ["stopped; the run is recorded as KILLED, with its checkpoints", "■ stopped"], err

@@ -120,7 +120,7 @@ def test_an_interrupted_comparison_gives_the_same_verdicts(tiny: str, workplace:
         before = scored(kept)
         let_pass(2)
         process = warm.lab("compare", "mine", *GATED_SETTINGS)
-        wait_until(lambda before=before: scored(kept) >= before + 2)
+        wait_until(lambda before=before: scored(kept) >= before + 2, process=process)
         os.kill(process.pid, number)
         let_pass(1)  # the training that waits stops after its batch
         _, err = process.communicate(timeout=60)

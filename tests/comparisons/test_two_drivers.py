@@ -83,7 +83,7 @@ def test_a_driver_that_was_taken_for_dead_ends_before_its_next_round(
     elsewhere: Path, command: tuple[str, ...], kind: str, child: str, round_size: int
 ) -> None:
     first = warm.lab(*command)
-    wait_until(lambda: runs(child) and runs(kind))
+    wait_until(lambda: runs(child) and runs(kind), process=first)
     with chdir(elsewhere), taken_over(kind) as name:
         (elsewhere.parent / "open").touch()
         _, told = first.communicate(timeout=120)
@@ -102,7 +102,7 @@ def test_a_driver_that_was_taken_for_dead_ends_before_its_next_round(
 @pytest.mark.timeout(300)
 def test_a_driver_whose_claim_is_gone_claims_again(elsewhere: Path) -> None:
     first = warm.lab(*COMMAND)
-    wait_until(lambda: runs("replicate"))
+    wait_until(lambda: runs("replicate"), process=first)
     experiment, tag, _ = driver()
     store.client().delete_experiment_tag(experiment, tag)
     let_pass(2)

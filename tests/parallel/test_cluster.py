@@ -165,7 +165,7 @@ def loses_a_node_that_only_fails_and_is_stopped(nodes: Nodes) -> None:
     broken = Path(f"{nodes.gate}-broken-other")
     broken.touch()
     process = start(*SETTINGS)
-    wait_until(lambda: trials_waiting() == 1 and lost_trials() == 3, every=POLL)
+    wait_until(lambda: trials_waiting() == 1 and lost_trials() == 3, every=POLL, process=process)
     os.kill(process.pid, signal.SIGINT)
     aside, stopped = told_by(process)
     assert process.returncode == 130
@@ -178,12 +178,12 @@ def loses_a_node_that_only_fails_and_is_stopped(nodes: Nodes) -> None:
 
 def uses_the_mended_node_and_loses_a_worker_a_node_and_its_driver(nodes: Nodes) -> None:
     process = start(*SETTINGS)
-    wait_until(lambda: trials_waiting() == 2, every=POLL)  # one on each node
+    wait_until(lambda: trials_waiting() == 2, every=POLL, process=process)  # one on each node
     lost = lost_trials()
     trainers(nodes, "head")[0].kill()
-    wait_until(lambda: lost_trials() == lost + 1 and trials_waiting() == 2, every=POLL)
+    wait_until(lambda: lost_trials() == lost + 1 and trials_waiting() == 2, every=POLL, process=process)
     nodes.kill("other")
-    wait_until(lambda: "node other is put aside: it is gone" in process.told(), every=POLL)
+    wait_until(lambda: "node other is put aside: it is gone" in process.told(), every=POLL, process=process)
     process.kill()
     assert told_by(process) == ["lab: node other is put aside: it is gone"]
     wait_until(lambda: not store.client().search_runs(["1"], "attributes.status = 'RUNNING'"))  # once it is sent
@@ -194,7 +194,8 @@ def uses_the_mended_node_and_loses_a_worker_a_node_and_its_driver(nodes: Nodes) 
 def loses_its_cluster(nodes: Nodes) -> None:
     lost = lost_trials()
     process = start(*SETTINGS)
-    wait_until(lambda: lost_trials() > lost and trials_waiting() == 1, every=POLL)  # not those of the killed driver
+    # Not those of the killed driver.
+    wait_until(lambda: lost_trials() > lost and trials_waiting() == 1, every=POLL, process=process)
     nodes.kill("head")
     lines = told_by(process)
     assert process.returncode == 1, lines

@@ -74,7 +74,7 @@ def stop(name: str, number: signal.Signals, finished: int) -> None:
     """Send a signal to a study in a process of its own, once so many trials have finished and one is in training."""
     let_pass(1)
     process = start(name)
-    wait_until(lambda: waiting_trials(1, finished))
+    wait_until(lambda: waiting_trials(1, finished), process=process)
     os.kill(process.pid, number)
     if number == signal.SIGINT:
         let_pass(1)
@@ -109,7 +109,7 @@ def test_a_study_one_of_whose_workers_is_killed_is_that_of_one_process(
     gated: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = start(gated, "--workers", "2", "--sampler", "random")
-    wait_until(lambda: len(local_workers(process.pid)) == 2 and waiting_trials(2))
+    wait_until(lambda: len(local_workers(process.pid)) == 2 and waiting_trials(2), process=process)
     assert not listening(process.pid)
     local_workers(process.pid)[0].kill()
     open_gate()
@@ -129,7 +129,7 @@ def test_a_study_one_of_whose_workers_is_killed_is_that_of_one_process(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_however_a_driver_ends_its_workers_end_with_it(gated: str, number: signal.Signals) -> None:
     process = start(gated, "--workers", "2")
-    wait_until(lambda: len(local_workers(process.pid)) == 2 and waiting_trials(2))
+    wait_until(lambda: len(local_workers(process.pid)) == 2 and waiting_trials(2), process=process)
     left = local_workers(process.pid)
     os.kill(process.pid, number)
     _, err = process.communicate(timeout=60)

@@ -69,7 +69,7 @@ def test_a_second_driver_is_told_who_drives_and_leaves_the_trials_of_the_first_a
     (workplace / "gated.py").write_text(GATED)
     elsewhere = shutil.copytree(workplace, tmp_path_factory.mktemp("elsewhere") / "project")
     first = warm.lab(*COMMAND)
-    wait_until(trials_waiting)
+    wait_until(trials_waiting, process=first)
     with chdir(elsewhere):
         second = warm.lab(*COMMAND)
         _, told = second.communicate(timeout=60)
@@ -124,7 +124,7 @@ def test_a_driver_that_lost_its_study_to_another_one_ends_at_the_next_epoch(
     monkeypatch.setenv("LAB_STUDY_STORAGE", server.replace("/postgres", "/taken_over"))
     (workplace / "gated.py").write_text(GATED)
     driver = warm.lab(*COMMAND)
-    wait_until(trials_waiting)
+    wait_until(trials_waiting, process=driver)
     execute(storage.address(), LOSE_LOCKS)
     with shared_lock(storage.address(), stored().study_name):
         open_gate()
@@ -169,7 +169,7 @@ def test_a_study_outlives_restarts_of_the_server_and_is_that_of_an_undisturbed_o
     with postgresql.running() as server:
         monkeypatch.setenv("LAB_STUDY_STORAGE", f"{server.address}/postgres")
         driver = warm.lab(*COMMAND)
-        wait_until(trials_waiting)
+        wait_until(trials_waiting, process=driver)
         server.stop()
         let_pass(1)
         _, told = driver.communicate(timeout=60)
@@ -179,7 +179,7 @@ def test_a_study_outlives_restarts_of_the_server_and_is_that_of_an_undisturbed_o
         assert "; the same command continues the study; see docs" in line
         server.start()
         driver = warm.lab(*COMMAND)
-        wait_until(trials_waiting)
+        wait_until(trials_waiting, process=driver)
         server.stop()
         server.start()
         open_gate()

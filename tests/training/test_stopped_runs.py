@@ -49,7 +49,7 @@ def with_small_files(*arguments: str) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_a_run_that_is_stopped_ends_as_killed(tiny: str, number: signal.Signals, code: int) -> None:
     process = warm.lab("run", tiny, "trainer.max_epochs=100000")
-    wait_until(lambda: re.search(r'"step": [2-9]', journal_text()) is not None)
+    wait_until(lambda: re.search(r'"step": [2-9]', journal_text()) is not None, process=process)
     os.kill(process.pid, number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == code

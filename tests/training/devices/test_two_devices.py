@@ -130,7 +130,7 @@ def test_however_the_run_ends_no_process_is_left(
     tiny: str, number: signal.Signals | str, code: int, state: str, line: str
 ) -> None:
     process = warm.lab("run", tiny, *TWO, "trainer.max_epochs=100000")
-    wait_until(lambda: re.search(r'"step": [2-9]', journal_text()) is not None)
+    wait_until(lambda: re.search(r'"step": [2-9]', journal_text()) is not None, process=process)
     (other,) = other_processes(process.pid)
     if isinstance(number, str):
         other.kill()
@@ -168,7 +168,7 @@ def test_a_run_that_is_stopped_while_the_others_are_built_leaves_nothing(
     tiny: str, number: signal.Signals, code: int, line: str
 ) -> None:
     process = warm.lab("run", tiny, *TWO)
-    wait_until(lambda: other_processes(process.pid) != [])
+    wait_until(lambda: other_processes(process.pid) != [], process=process)
     (other,) = other_processes(process.pid)
     paths = [Path(file.path) for file in other.open_files()]  # it has just started, and imports
     (folder,) = {path.parent for path in paths if path.parent.name.startswith("lab-devices-")}
