@@ -182,6 +182,7 @@ def parse(
     if whole["reaches"] is not None and whole["metric"] == "seconds_per_epoch":
         errors.append("reaches: needs a metric of every epoch, not seconds_per_epoch")
     errors += _folds(whole["folds"], arms) + _duplicates(arms)
+    errors += _not_shown(arms) if whole["on"] == "val" else []
     if errors:
         raise LabError(*[f"{source}{line}" for line in errors])
     rest = {key: whole[key] for key in ("metric", "reaches", "on", "margin", "alpha", "varies", "folds", "minutes")}
@@ -238,6 +239,18 @@ def _varies(chosen: Sequence[Source], arms: Mapping[str, Experiment]) -> list[st
 def _fixed(arms: Mapping[str, Experiment]) -> set[str]:
     """The sources of chance that have a seed of their own in an arm."""
     return {source for arm in arms.values() for source, seed in arm.seeds.items() if seed is not None}
+
+
+def _not_shown(arms: Mapping[str, Experiment]) -> list[str]:
+    """A line for every setting in which an arm differs from the control, and which validation data does not show."""
+    settings = {name: arm.after_training.items() for name, arm in arms.items()}
+    control = next(iter(settings.values()), ())
+    return [
+        f"arms.{name}: {setting} acts once the network is trained, which validation data does not show; use on: test"
+        for name, chosen in settings.items()
+        for setting, value in chosen
+        if (setting, value) not in control
+    ]
 
 
 def _duplicates(arms: Mapping[str, Experiment]) -> list[str]:

@@ -26,6 +26,7 @@ ADDED: dict[str, Any] = {
     "trainer.average_from": None,
     "trainer.histograms": False,
     "trainer.members": 1,
+    "combine_with_naive": False,
 }
 NO_SETTINGS = ("resources", "search")  # sections
 UNKNOWN = object()
@@ -56,6 +57,7 @@ class Experiment:
     threads: int | Literal["auto"]
     channels_last: bool
     conformal: float | None  # the share of new values that intervals hold
+    combine_with_naive: bool
     start_from: str | None = None
     freeze: Sequence[str] | None = None  # patterns of names
     unfreeze_at: int | None = None  # an epoch, from 1
@@ -78,6 +80,12 @@ class Experiment:
         kind = " of ".join(part.kind for part in (self.module, self.model) if part is not None)
         members = self.trainer["members"]
         return kind if members == 1 else f"{members} × {kind}"
+
+    @property
+    def after_training(self) -> dict[str, Any]:
+        """The settings that act once the network is trained: its test shows them, and none of its epochs."""
+        by_metric = self.threshold if isinstance(self.threshold, str) else None
+        return {"threshold": by_metric, "conformal": self.conformal, "combine_with_naive": self.combine_with_naive}
 
     def seed_of(self, source: Source) -> int:
         """The seed of one source of chance."""
@@ -114,6 +122,7 @@ class Experiment:
             "threads": self.threads,
             "channels_last": self.channels_last,
             "conformal": self.conformal,
+            "combine_with_naive": self.combine_with_naive,
             "start_from": self.start_from,
             "freeze": None if self.freeze is None else list(self.freeze),
             "unfreeze_at": self.unfreeze_at,
@@ -209,8 +218,8 @@ def _of_model_and_module(sections: Mapping[str, Any]) -> list[str]:
         return [] if sections.get("model") is not None else ["model: is required (or module: a LightningModule)"]
     return [
         f"{name}: would not be used, since module: has its own (training_step, configure_optimizers); remove it"
-        for name in (*DECIDED_BY_MODULE, "threshold")
-        if sections.get(name) not in (None, {})
+        for name in (*DECIDED_BY_MODULE, "threshold", "combine_with_naive")
+        if sections.get(name)
     ]
 
 

@@ -108,6 +108,7 @@ def top_level(
     threads: PositiveInt | Literal["auto"] = 1,
     channels_last: bool = False,
     conformal: Fraction | None = None,
+    combine_with_naive: bool = False,
     start_from: str | None = None,
     freeze: list[str] | None = None,
     unfreeze_at: PositiveInt | None = None,
@@ -117,6 +118,7 @@ def top_level(
     """The schema of an experiment file: its sections and their defaults.
 
     With `conformal`, such as 0.9, each predicted value gets an interval that holds that share of new values.
+    With `combine_with_naive`, a forecast is the weighted mean of the network's, the last value and the last season.
     With `fold`, such as 2/5, the samples are dealt to 5 parts, the same for every seed; the second is the test split.
     `start_from` is a run, as commands name it, or a file of weights that the network takes over as far as they fit.
     Parameters whose names match a pattern of `freeze` are not trained before epoch `unfreeze_at`, if that is given.

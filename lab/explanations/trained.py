@@ -12,6 +12,7 @@ from lab.data.lightning_data import LightningData
 from lab.data.loaders import Batch, batch_of
 from lab.errors import LabError, described, place_of
 from lab.modules.metrics.epoch_scores import as_floats
+from lab.modules.tasks.combination import choose_shares
 from lab.modules.tasks.predictor import predict_with
 from lab.modules.tasks.task import TaskModule
 from lab.modules.tasks.thresholds import ThresholdModule
@@ -75,6 +76,7 @@ def load(run: StoredRun) -> Trained:
         raise LabError(f"run {run.id} cannot be explained: {damage}") from None
     built.module.cpu().float().eval()
     module = task_of(built).eval().requires_grad_(False)
+    choose_shares(module.architecture, built.data.loader("val"))
     if isinstance(module, ThresholdModule):
         module.choose_thresholds(built.data.loader("val"))
     return Trained(run, built.data, module)

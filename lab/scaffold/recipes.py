@@ -47,6 +47,7 @@ def choose(inspection: Inspection, model: str | None) -> Choice:
         "model": section,
         "optimizer": {"kind": "adamw", "lr": rate, "weight_decay": decay},
         "scheduler": {"kind": "onecycle"},
+        **({"combine_with_naive": True} if inspection.data.task == "forecasting" else {}),
         "trainer": {"max_epochs": epochs, "gradient_clip_val": 1.0},
         "seed": 0,
         "search": _space(section),
@@ -55,6 +56,7 @@ def choose(inspection: Inspection, model: str | None) -> Choice:
         "model": why,
         "optimizer": _why_decay(inspection, decay, words),
         "scheduler": "The learning rate rises, then falls to 0, so that the last epochs converge.",
+        "combine_with_naive": "The validation split decides how much the last value and the last season count.",
         "trainer": _why_epochs(inspection, batch_size, epochs),
         "search": "What `lab study` searches.",
     }

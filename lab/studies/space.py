@@ -234,7 +234,17 @@ def _invalid_values(experiment: Experiment, dimension: Dimension, before: list[D
             for line in _errors_with(experiment, context | {dimension.name: value}):
                 hint = _hint(dimension, context) if "no such setting" in line else ""
                 errors.append(f"search.{line}{hint}")
-    return errors
+    return errors or _not_shown(experiment, dimension)
+
+
+def _not_shown(experiment: Experiment, dimension: Dimension) -> list[str]:
+    """A line for a setting that no trial shows, since it acts once a network is trained."""
+    if dimension.name not in experiment.after_training:
+        return []
+    values = (experiment.varied({dimension.name: value}).after_training for value in dimension.probes())
+    if not any(each[dimension.name] for each in values):
+        return []
+    return [f"search.{dimension.name}: acts once the network is trained, which no trial shows; remove it"]
 
 
 def _contexts(dimension: Dimension, before: Iterable[Dimension]) -> Iterator[dict[str, Any]]:

@@ -25,6 +25,7 @@ OUTBOX_TAG = "lab.outbox"  # the folder of the journal, on the machine in HOST_T
 HOST_TAG = "machine.host"
 HEARTBEAT_TAG = "lab.heartbeat"  # when the run's sender last reported, in milliseconds since 1970
 THRESHOLD_TAG = "lab.threshold"  # of a run: above which probability a yes is said, in words
+COMBINATION_TAG = "lab.combination"  # of a run: what its forecast is the mean of, in words
 INCOMPLETE_TAG = "lab.incomplete"  # what a finished run could not keep, and why
 PROBE_BYTES = 65_536
 DATABASE = "mlflow.db"

@@ -24,6 +24,7 @@ from lab.data.sizes import EmbeddedColumns, EmbeddedTokens, InputAdapter, Relati
 from lab.errors import LabError, described, place_of
 from lab.modules.observer import Observer
 from lab.modules.tasks import conformal
+from lab.modules.tasks.combination import combine_with_naive
 from lab.modules.tasks.predictor import OwnPredictor, Predictor, predict_with
 from lab.modules.tasks.task import TaskModule
 from lab.modules.training_step import block_size
@@ -166,6 +167,8 @@ def _network(experiment: Experiment, model: Part, data: DataModule) -> nn.Module
     part_checks.check_forward(whole, architecture, model, data.first_samples(2), data.sizes)
     if missing := next((name for name, p in whole.named_parameters() if isinstance(p, UninitializedParameter)), None):
         raise LabError(f"model: {model.kind} never uses its parameter {missing}, which has no shape")
+    if experiment.combine_with_naive:
+        whole = combine_with_naive(whole, data)
     if data.sizes.ordered:
         whole = OrderedThresholds(whole, data.class_counts)
     return whole.to(memory_format=torch.channels_last) if experiment.channels_last else whole  # type: ignore[call-overload]

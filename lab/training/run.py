@@ -12,6 +12,8 @@ from lightning.pytorch.callbacks import Callback
 from lab.config.experiment import Experiment
 from lab.errors import TrainingFailed
 from lab.files import same_folder
+from lab.modules.tasks import combination
+from lab.modules.tasks.task import TaskModule
 from lab.modules.tasks.thresholds import ThresholdModule
 from lab.signals import stop_at_safe_points, stop_on_signals
 from lab.tracking import store
@@ -212,6 +214,7 @@ def _keep_artifacts(session: Session) -> list[str]:
     built, tracker, epoch = session.built, session.tracker, session.checkpoints.best_epoch
     steps: dict[str, Callable[[], None]] = {
         "the thresholds": lambda: artifacts.keep_thresholds(built, tracker),
+        "the shares of a forecast": lambda: artifacts.keep_combination(built, tracker),
         "intervals of the test metrics": lambda: session.intervals.update(
             scores.record_intervals(built, tracker, epoch)
         ),
@@ -246,6 +249,8 @@ def _result(session: Session, measured: Scores, seconds: float, missing: Sequenc
     of_test = [("baseline", note) for note in (quick.note, observer.baseline_note) if note]
     if isinstance(built.module, ThresholdModule) and built.module.described:
         of_test.append(("threshold", built.module.described))
+    if isinstance(built.module, TaskModule) and (shares := combination.described(built.module.architecture)):
+        of_test.append(("forecast", shares))
     return Result(
         experiment=built.experiment,
         task=built.data.task,

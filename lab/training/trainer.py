@@ -21,6 +21,7 @@ from lab.data.lightning_data import LightningData
 from lab.data.shares import Share
 from lab.errors import LabError, did_you_mean
 from lab.modules.averaging import average_for
+from lab.modules.tasks.combination import choose_shares
 from lab.modules.tasks.regression import RegressionModule
 from lab.modules.tasks.thresholds import ThresholdModule
 from lab.tracking.writing.logger import DirectLogger, JournalLogger
@@ -171,8 +172,12 @@ def fit(trainer: L.Trainer, built: Built, checkpoint: Path | None = None) -> Non
 def evaluate(trainer: L.Trainer, built: Built) -> dict[str, float]:
     """The test metrics, by full name, of the module's present weights; none where the module has no test.
 
-    Intervals and thresholds are decided before it, on the validation split, for these weights.
+    Shares of naive forecasts, intervals and thresholds are decided before it, on the validation split, for these
+    weights.
     """
+    if built.experiment.combine_with_naive:
+        with _closed(built.data.val_dataloader()) as (val,):
+            choose_shares(built.task_module.architecture, val)
     if built.experiment.conformal is not None:
         assert isinstance(built.module, RegressionModule), "checked by build"
         with _closed(built.data.val_dataloader()) as (val,):

@@ -92,6 +92,18 @@ def test_choices_may_be_lists_and_mappings() -> None:
         ({"optimizer.lr": 0.1}, "search.optimizer.lr: 0.1 is not a dimension"),
         ({"optimizer.lrr": [0.1]}, "search.optimizer.lrr: no such setting; did you mean optimizer.lr?"),
         ({"model.norm": ["batch", "btach"]}, "search.model.norm: must be"),
+        (
+            {"combine_with_naive": [True, False]},
+            "search.combine_with_naive: acts once the network is trained, which no ",
+        ),
+        (
+            {"threshold": [0.3, "f1"]},
+            "search.threshold: acts once the network is trained, which no trial shows; remove",
+        ),
+        (
+            {"conformal": {"low": 0.8, "high": 0.9}},
+            "search.conformal: acts once the network is trained, which no trial",
+        ),
         ({"model.hidden": [16, "many"]}, "search.model.hidden: must be"),
         ({"model.hidden": {"low": 0.5, "high": 8}}, "search.model.hidden: must be"),
         ({"model.hidden": {"low": 2, "high": 8, "step": 0.5}}, "search.model.hidden.step: must be an integer"),

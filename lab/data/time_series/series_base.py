@@ -67,6 +67,7 @@ class SeriesDataModule(DataModule):
     times: NDArray[Any] | None = None  # (T,) of each step
     lengths: tuple[int, ...] = ()  # of the series, one after the other
     series_names: tuple[str, ...] = ()
+    seasons: tuple[int, ...] = (baselines.LAST_VALUE,)  # of the forecasts without a model
 
     def __init__(
         self,
@@ -190,6 +191,7 @@ class SeriesDataModule(DataModule):
         assert isinstance(val, WindowDataset)
         candidates = [baselines.LAST_VALUE, *([season] if season and 1 < season <= self.window else [])]
         errors = {each: self._error(val, each) for each in candidates}
+        self.seasons = tuple(candidates)
         self.baseline_season = min(errors, key=errors.__getitem__)
         if len(errors) > 1:
             other = next(each for each in errors if each != self.baseline_season)

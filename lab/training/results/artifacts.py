@@ -16,7 +16,9 @@ from lab.config import schema
 from lab.data.encodings.sequence import SequenceEncoding
 from lab.data.table import Table
 from lab.errors import printable
+from lab.modules.tasks import combination
 from lab.modules.tasks.regression import RegressionModule
+from lab.modules.tasks.task import TaskModule
 from lab.modules.tasks.thresholds import ThresholdModule
 from lab.tracking import models, store
 from lab.tracking.writing.tracker import Tracker
@@ -78,6 +80,12 @@ def keep_thresholds(built: Built, tracker: Tracker) -> None:
     if isinstance(built.module, ThresholdModule) and built.module.described:
         tracker.tags({store.THRESHOLD_TAG: built.module.described})
         tracker.text("encoding.json", f"{files.to_json(encoding_of(built), indent=1)}\n")
+
+
+def keep_combination(built: Built, tracker: Tracker) -> None:
+    """Record what a forecast is combined from, if it is."""
+    if isinstance(built.module, TaskModule) and (said := combination.described(built.module.architecture)):
+        tracker.tags({store.COMBINATION_TAG: said})
 
 
 def keep_training(tracker: Tracker, history: list[dict[str, float]], checkpoints: BestAndLast) -> None:
