@@ -171,6 +171,7 @@ def test_a_monthly_series(workplace: Path) -> None:
         == "price; data.covariates: [price] makes them inputs; known_ahead, if they are known in advance"
     )
     assert "# Can the next 12 steps of sales be forecast?" in made.path.read_text()
+    assert experiment.load("sales").combine_with_naive
     assert one_epoch("sales").metrics["test/rmse"] > 0
     assert new("rows", "sales.csv", "sales", kind="table").inspection.settings["kind"] == "table"
 

@@ -14,6 +14,7 @@ from torch import nn
 import lab
 from lab.config.experiment import load
 from lab.errors import LabError
+from lab.explanations import trained as explained
 from lab.inference import export
 from lab.modules.tasks.combination import CombinedWithNaive, best_shares, choose_shares, combined, described
 from lab.tracking.reading import stored_runs
@@ -176,6 +177,10 @@ class TestARun:
         again, logged = reproduce.test_again(name)
         assert again == pytest.approx(logged)
         assert "test/conformal_coverage" in again
+
+    def test_is_explained_with_the_same_shares(self, name: str) -> None:
+        found = explained.load(stored_runs.find(name))
+        assert described(found.module.architecture) == stored_runs.find(name).tags["lab.combination"]
 
     def test_predicts_and_is_exported_with_the_mean(self, name: str, tmp_path: Path) -> None:
         model = lab.load(name)
