@@ -120,7 +120,7 @@ def test_the_fingerprint_depends_on_settings_but_not_on_margin_error_rate_or_see
         ({"arms": {"a": {}, "b": {}}}, "arms.b: has the same settings as a"),
         (
             {"arms": {"a": {}, "b": {"combine_with_naive": True}}},
-            "arms.b: combine_with_naive acts once the network is trained, which validation data does not show; use on: ",
+            "arms.b: combine_with_naive acts once the network is trained, which validation data does not show; use on",
         ),
         ({"arms": {"a": {"threshold": "f1"}, "b": {"threshold": 0.3}}}, "arms.b: threshold acts once the network is "),
         ({"folds": 1}, "folds: must be at least 2, not 1"),
