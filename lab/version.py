@@ -1,3 +1,3 @@
 """The version of the lab, which every run records."""
 
-__version__ = "0.12.0"
+__version__ = "0.13.0"
