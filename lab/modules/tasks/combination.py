@@ -4,7 +4,7 @@ A mean of forecasts is seldom worse than the better one, and often better than b
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -18,16 +18,16 @@ from lab.data.time_series.series_base import SeriesDataModule
 from lab.errors import LabError
 
 TENTHS = 10  # shares are multiples of a tenth: a short validation split tells no more
-TIED = 1 + 1e-9  # ratio of two errors that are the same
+TIED = 1e-9  # difference of two errors that are the same, as a share of the forecasts' own
+NETWORK = "network"
 
 
 class CombinedWithNaive(nn.Module):
     """The mean of a network's forecast and of those without a model, of each `season`, weighted by `shares`.
 
-    Until they are chosen, the network has all of it. Shapes: (N, C, window) to (N, targets · horizon).
+    Until they are chosen, the network has all of it. They are not stored with its weights, but chosen anew for those
+    that are loaded. Shapes: (N, C, window) to (N, targets · horizon).
     """
-
-    shares: Tensor
 
     def __init__(self, architecture: nn.Module, targets: int, horizon: int, seasons: Sequence[int]):
         super().__init__()
@@ -35,17 +35,23 @@ class CombinedWithNaive(nn.Module):
         self.targets = targets
         self.horizon = horizon
         self.seasons = tuple(seasons)
-        # Not stored with the weights: they are chosen anew for those that are loaded.
-        self.register_buffer("shares", torch.tensor([1.0] + [0.0] * len(seasons)), persistent=False)
+        self.shares = (1.0, *(0.0 for _ in seasons))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, window) to values (N, targets · horizon)."""
-        return torch.einsum("k,knt->nt", self.shares.to(x), self.forecasts(x))
+        if self.shares[0] == 1:
+            return self.architecture(x)
+        parts = [share * forecast for share, forecast in zip(self.shares, self.forecasts(x), strict=True)]
+        return torch.stack(parts).sum(0)
 
-    def forecasts(self, x: Tensor) -> Tensor:
-        """What is combined: the network's forecast, then that of each season, (K, N, targets · horizon)."""
+    def forecasts(self, x: Tensor) -> list[Tensor]:
+        """What is combined: the network's forecast, then that of each season, each (N, targets · horizon)."""
         naive = (baselines.seasonal(x, self.targets, self.horizon, season) for season in self.seasons)
-        return torch.stack([self.architecture(x), *naive])
+        return [self.architecture(x), *naive]
+
+    def named_shares(self) -> dict[str, float]:
+        """The shares by what has them."""
+        return dict(zip((NETWORK, *map(baselines.described, self.seasons)), self.shares, strict=True))
 
 
 def combine_with_naive(network: nn.Module, data: DataModule) -> nn.Module:
@@ -53,13 +59,25 @@ def combine_with_naive(network: nn.Module, data: DataModule) -> nn.Module:
     if not isinstance(data, SeriesDataModule):
         raise LabError(f"combine_with_naive: is for forecasts of a series, the task is {data.task}; leave it out")
     if data.sizes.levels > 1:
-        raise LabError("combine_with_naive: is for values, not for the quantiles of loss: quantile; leave it out")
+        raise LabError("combine_with_naive: is for values, not for the quantiles of loss: quantile; set it to false")
     return CombinedWithNaive(network, data.targets, data.horizon, data.seasons)
 
 
 def combined(network: nn.Module) -> list[CombinedWithNaive]:
     """The networks inside one, such as its members, whose forecasts are combined with naive ones."""
     return [module for module in network.modules() if isinstance(module, CombinedWithNaive)]
+
+
+def shares_of(network: nn.Module) -> Mapping[str, float]:
+    """The shares by what has them; none where nothing is combined."""
+    return next((part.named_shares() for part in combined(network)), {})
+
+
+def described(network: nn.Module) -> str:
+    """The shares in words; "" where nothing is combined."""
+    shares = shares_of(network)
+    said = ", ".join(f"{name} {share:.1f}" for name, share in shares.items())
+    return f"{said} (best mean squared error on the validation split)" if shares else ""
 
 
 @torch.no_grad()
@@ -71,34 +89,27 @@ def choose_shares(network: nn.Module, batches: Iterable[Batch]) -> None:
     training = network.training
     network.eval()
     parameter = next(network.parameters())
-    errors = []
+    products = np.zeros((1 + len(parts[0].seasons),) * 2)
     for x, y, *_ in batches:
-        forecasts = torch.stack([part.forecasts(x.to(parameter)) for part in parts]).mean(0)
-        errors.append((forecasts - y.to(parameter)).double().flatten(1).cpu())
+        of_parts = [torch.stack(part.forecasts(x.to(parameter))) for part in parts]
+        errors = torch.stack(of_parts).double().mean(0) - y.to(parameter.device).double()
+        products += torch.einsum("knt,lnt->kl", errors, errors).cpu().numpy()
     network.train(training)
-    chosen = torch.tensor(best_shares(torch.cat(errors, dim=1).numpy()))
+    chosen = best_shares(products)
     for part in parts:
-        part.shares.copy_(chosen)
+        part.shares = chosen
 
 
-def best_shares(errors: NDArray[np.float64]) -> tuple[float, ...]:
-    """The shares of K forecasts, from their errors (K, n), of which the mean squared error of the mean is least.
+def best_shares(products: NDArray[np.float64]) -> tuple[float, ...]:
+    """The shares of K forecasts of which the mean squared error of the mean is least.
 
-    Of equal ones those with the most of the first forecast, which also has all where errors are not finite.
+    `products` (K, K) are the sums of the products of their errors. Of equally good shares those with the most of the
+    first forecast, which also has all where an error is not finite.
     """
-    products = errors @ errors.T / errors.shape[1]
-    tenths = itertools.product(range(TENTHS, -1, -1), repeat=len(errors))
+    tenths = itertools.product(range(TENTHS, -1, -1), repeat=len(products))
     shares = np.array([each for each in tenths if sum(each) == TENTHS]) / TENTHS
+    if not np.isfinite(products).all():
+        return tuple(shares[0].tolist())
     squared = np.einsum("sk,kl,sl->s", shares, products, shares)
-    best = squared <= TIED * squared.min()  # none where an error is NaN
+    best = squared <= squared.min() + TIED * products.trace()
     return tuple(shares[best.argmax()].tolist())
-
-
-def described(network: nn.Module) -> str:
-    """The shares in words; "" where nothing is combined."""
-    for part in combined(network):
-        names = ["network", *map(baselines.described, part.seasons)]
-        shares = zip(names, part.shares.tolist(), strict=True)
-        said = ", ".join(f"{name} {share:.1f}" for name, share in shares)
-        return f"{said} (best mean squared error on the validation split)"
-    return ""

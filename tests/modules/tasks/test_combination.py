@@ -24,6 +24,11 @@ from lab.training.building import build
 SEASON = 4
 
 
+def chosen(errors: np.ndarray) -> tuple[float, ...]:
+    """The best shares for errors (K, n)."""
+    return best_shares(errors @ errors.T)
+
+
 def errors(*variances: float) -> np.ndarray:
     """Errors (K, 400) without mean and correlation, of these variances."""
     independent = np.linalg.qr(np.random.default_rng(0).normal(size=(400, len(variances))))[0].T
@@ -38,24 +43,26 @@ class TestBestShares:
     def test_of_independent_errors_are_as_one_over_their_variance(
         self, variances: tuple[float, ...], shares: tuple[float, ...]
     ) -> None:
-        assert best_shares(errors(*variances)) == pytest.approx(shares)
-        assert best_shares(1000 * errors(*variances)) == pytest.approx(shares)
+        assert chosen(errors(*variances)) == pytest.approx(shares)
+        assert chosen(1000 * errors(*variances)) == pytest.approx(shares)
 
-    def test_errors_that_cancel_out_share_alike(self) -> None:
-        (one,) = errors(1.0)
-        assert best_shares(np.stack([one, -one])) == (0.5, 0.5)
+    @pytest.mark.parametrize("share", [0.1, 0.3, 0.4, 0.5, 0.8])
+    def test_errors_that_cancel_out_leave_none(self, share: float) -> None:
+        for seed in range(20):
+            one = np.random.default_rng(seed).normal(size=50)
+            assert chosen(np.stack([one, -share / (1 - share) * one])) == pytest.approx((share, 1 - share))
 
     def test_the_mean_is_never_worse_than_the_best_forecast(self) -> None:
         random = np.random.default_rng(1)
         for _ in range(50):
             each = random.normal(random.normal(size=(3, 1)), random.exponential(size=(3, 1)), size=(3, 20))
-            mean = np.array(best_shares(each)) @ each
+            mean = np.array(chosen(each)) @ each
             assert (mean**2).mean() <= (each**2).mean(axis=1).min() + 1e-12
 
     @pytest.mark.parametrize("wrong", [np.nan, np.inf])
     def test_the_network_has_all_where_nothing_tells_them_apart(self, wrong: float) -> None:
-        assert best_shares(np.ones((3, 5))) == (1.0, 0.0, 0.0)
-        assert best_shares(np.where(np.arange(5) == 2, wrong, errors(4, 1, 1)[:, :5])) == (1.0, 0.0, 0.0)
+        assert chosen(np.ones((3, 5))) == (1.0, 0.0, 0.0)
+        assert chosen(np.where(np.arange(5) == 2, wrong, errors(4, 1, 1)[:, :5])) == (1.0, 0.0, 0.0)
 
 
 def windows(count: int = 30) -> torch.Tensor:
@@ -87,7 +94,7 @@ class TestCombinedWithNaive:
         own, last, season = x[:, 0].mean(1, keepdim=True).expand(-1, 3), x[:, 0, -1:].expand(-1, 3), x[:, 0, 4:7]
         y = 0.2 * own + 0.3 * last + 0.5 * season
         choose_shares(made, [(x[:20], y[:20]), (x[20:], y[20:])])
-        assert made.shares.tolist() == pytest.approx([0.2, 0.3, 0.5])
+        assert made.shares == pytest.approx((0.2, 0.3, 0.5))
         torch.testing.assert_close(made(x), y)
         assert described(made) == (
             "network 0.2, last value 0.3, last season (4 steps) 0.5 (best mean squared error on the validation split)"
@@ -97,7 +104,7 @@ class TestCombinedWithNaive:
         members, x = nn.ModuleList([network(times=0.5), network(times=1.5)]), windows()
         y = 0.6 * x[:, 0].mean(1, keepdim=True).expand(-1, 3) + 0.4 * x[:, 0, -1:]
         choose_shares(members, [(x, y)])
-        assert [part.shares.tolist() for part in combined(members)] == [pytest.approx([0.6, 0.4, 0.0])] * 2
+        assert [part.shares for part in combined(members)] == [pytest.approx((0.6, 0.4, 0.0))] * 2
 
     def test_choosing_leaves_the_mode_and_what_is_not_combined_alone(self) -> None:
         made = network().train()
