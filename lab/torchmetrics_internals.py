@@ -1,8 +1,9 @@
 """torchmetrics is imported without scipy.signal, which takes a fifth of the time in which a command starts.
 
-torchmetrics 1.9 imports it in __init__.py and functional/audio/__init__.py, to add the name `hamming` for SRMRpy.
+torchmetrics 1.9 imports it in three __init__.py (its own, audio, functional/audio), to add the name `hamming` for SRMRpy.
 """
 
+import importlib
 import importlib.util
 import sys
 from collections.abc import Sequence
@@ -28,15 +29,28 @@ class _Finder(MetaPathFinder):
         return spec
 
 
+class _StandIn(ModuleType):
+    """Has `hamming`; whoever asks for anything else meanwhile, such as another thread, gets it from scipy.signal."""
+
+    hamming = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name != "__path__":  # `inspect` looks at every module
+            raise AttributeError(name)
+        if sys.modules.get(SIGNAL) is self:
+            del sys.modules[SIGNAL]
+        return getattr(importlib.import_module(SIGNAL), name)
+
+
 def import_without_signal() -> None:
     """Leave scipy.signal to who uses it, if torchmetrics is not imported yet."""
     sys.meta_path.insert(0, _Finder())
 
 
 def _execute(execute: Any, module: ModuleType) -> None:
-    """Execute torchmetrics; where scipy.signal is not there yet, with a module that has `hamming` alone."""
-    stand_in = ModuleType(SIGNAL)
-    stand_in.hamming = None  # type: ignore[attr-defined]
+    """Execute torchmetrics; where scipy.signal is not there yet, with one that is loaded for what is not `hamming`."""
+    stand_in = _StandIn(SIGNAL)
+    stand_in.__spec__ = importlib.util.find_spec(SIGNAL)
     sys.modules.setdefault(SIGNAL, stand_in)
     try:
         execute(module)

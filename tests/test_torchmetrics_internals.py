@@ -62,3 +62,18 @@ def test_where_the_package_is_there_that_wants_the_name_torchmetrics_adds_it(tmp
     (tmp_path / "srmrpy.py").write_text("")
     path = f"import sys; sys.path.insert(0, {str(tmp_path)!r})"
     assert printed(f"{path}; import lab.parallel.jobs; from scipy.signal import hamming; print(len(hamming(5)))") == "5"
+
+
+@pytest.mark.parametrize("use", USES)
+def test_another_thread_may_use_it_while_torchmetrics_is_imported(use: str) -> None:
+    lines = [
+        "import importlib.util, lab, sys, threading",
+        "def use():",
+        "    while 'scipy.signal' not in sys.modules: pass",
+        f"    {USES[use].replace('import *', 'import windows')}",  # a function cannot import all names
+        "thread = threading.Thread(target=use)",
+        "thread.start()",
+        "import torchmetrics",
+        "thread.join()",
+    ]
+    assert printed("\n".join(lines)) == "0.0 1.0 0.0"

@@ -197,7 +197,7 @@ def _export(options: argparse.Namespace) -> int:
     path, difference = export.export(loaded, options.to, output, options.yes)
     run = f"run {loaded.run.id[:8]} ({printable(loaded.run.name)})"
     print(f"{path}: {run}; largest difference from its outputs {difference:.2g}")
-    if options.to != "safetensors" and (note := models.undecided(loaded.run, exported=True)):
+    if note := models.left_to_you(loaded.run, options.to == "safetensors"):
         print(note)
     return 0
 

@@ -13,6 +13,7 @@ BEGINNINGS: dict[State, str] = {
     "not clearly better": "Not clearly better than",
     "better": "Better than",
 }
+ROUNDING = 1e-6  # relative difference of two values that are the same, but for the order of sums
 COLOURS: dict[State, str] = {"no better": "red", "not clearly better": "yellow", "better": "green"}
 
 
@@ -62,7 +63,7 @@ def standing(
 def _state(value: float, interval: tuple[float, float] | None, baseline: float, higher_is_better: bool) -> State:
     if not higher_is_better:
         return _state(-value, (-interval[1], -interval[0]) if interval else None, -baseline, True)
-    if value <= baseline:
+    if value <= baseline or math.isclose(value, baseline, rel_tol=ROUNDING):
         return "no better"
     return "not clearly better" if interval and interval[0] <= baseline else "better"
 

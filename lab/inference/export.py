@@ -16,7 +16,6 @@ from lab.data.encodings.sequence import SequenceEncoding
 from lab.errors import LabError, TrainingFailed, install
 from lab.files import atomic_output, may_replace, to_json
 from lab.inference.model import Model
-from lab.tracking.store import COMBINATION_TAG
 
 Format = Literal["onnx", "torch", "safetensors"]
 Outputs = NDArray[np.float32]
@@ -121,8 +120,6 @@ def _write_safetensors(model: Model, path: Path) -> None:
     others = {name: value for name, value in (state | constants).items() if not name.startswith(ARCHITECTURE)}
     scales = {name: value.tolist() for name, value in others.items() if isinstance(value, torch.Tensor)}
     texts = {name: model.run.artifact(name).read_text(encoding="utf-8") for name in ("config.yaml", "encoding.json")}
-    said = model.run.tags.get(COMBINATION_TAG)
-    texts |= {"combination": said} if said else {}
     path.write_bytes(save(weights, texts | {"run": model.run.id, "scales": to_json(scales)}))
 
 

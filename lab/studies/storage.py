@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 SPACE = "lab.space"  # the fingerprint of its search space
 SETTINGS = "lab.settings"  # the fingerprint of all settings but the space
 PARENT = "lab.journal"  # the tracker id of its own run
-SECONDS_BETWEEN_ATTEMPTS = (0.1, 0.2, 0.5, 1.0, 2.0)  # to open a storage that others create at the same time
+SECONDS_TO_CREATE = 4.0  # for others that create the tables at the same time; SQLite waits 5 s for a locked file
+POLL_SECONDS = 0.1
 EXISTS = ("23505", "42P07", "42710")  # unique_violation, duplicate_table, duplicate_object
 
 
@@ -114,30 +115,31 @@ def load_studies() -> "list[Study]":
 
 
 def _storage() -> Any:
-    """Optuna's storage with its tables created; a local SQLite file in WAL mode, so that readers never block.
+    """Optuna's storage with its tables created, tried again where another program creates them at the same time."""
+    from sqlalchemy.exc import DBAPIError
+
+    deadline = time.monotonic() + SECONDS_TO_CREATE
+    while True:
+        try:
+            return _opened()
+        except DBAPIError as error:
+            if not _creates_it_too(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
+
+
+def _opened() -> Any:
+    """Optuna's storage; a local SQLite file in WAL mode, so that readers never block.
 
     A local file is not forced to the disk by each transaction: after a power failure, the last trials are repeated.
     """
-    if not os.environ.get("LAB_STUDY_STORAGE"):
-        with files.locked(store.root() / ".lock"):  # of several studies that start, one creates the tables
-            return _created({"creator": _open_database})
-    # A server may be restarted.
-    return _created({"pool_pre_ping": True, "connect_args": impatience(address())})
-
-
-def _created(options: dict[str, Any]) -> Any:
-    """The storage, tried again where another program creates its tables at the same time."""
     from optuna.storages import RDBStorage
-    from sqlalchemy.exc import DBAPIError
 
-    for seconds in SECONDS_BETWEEN_ATTEMPTS:
-        try:
-            return RDBStorage(address(), engine_kwargs=options)
-        except DBAPIError as error:
-            if not _creates_it_too(error):
-                raise
-            time.sleep(seconds)
-    return RDBStorage(address(), engine_kwargs=options)
+    url = address()
+    if os.environ.get("LAB_STUDY_STORAGE"):  # a server may be restarted
+        return RDBStorage(url, engine_kwargs={"pool_pre_ping": True, "connect_args": impatience(url)})
+    with files.locked(store.root() / ".lock"):  # of several studies that start, one creates the tables
+        return RDBStorage(url, engine_kwargs={"creator": _open_database})
 
 
 def _creates_it_too(error: "DBAPIError") -> bool:

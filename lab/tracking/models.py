@@ -224,6 +224,14 @@ def undecided(run: StoredRun, exported: bool = False) -> str:
     return f"it gives probabilities, on which you decide: {said}" if said else ""
 
 
+def left_to_you(run: StoredRun, weights_alone: bool) -> str:
+    """A line on what an exported network leaves to those who use it; "" where that is nothing."""
+    if not weights_alone:
+        return undecided(run, exported=True)
+    said = run.tags.get(store.COMBINATION_TAG, "")
+    return f"it has the weights of the network, of which the forecast is a mean with others: {said}" if said else ""
+
+
 @dataclass(frozen=True)
 class Version:
     """A version of a registered model, and the number of the version that had the alias before, if another one did."""

@@ -250,7 +250,7 @@ def _result(session: Session, measured: Scores, seconds: float, missing: Sequenc
     if isinstance(built.module, ThresholdModule) and built.module.described:
         of_test.append(("threshold", built.module.described))
     if isinstance(built.module, TaskModule) and (shares := combination.described(built.module.architecture)):
-        of_test.append(("forecast", shares))
+        of_test.append(("forecast", f"{shares}; train and val are those of the network alone"))
     return Result(
         experiment=built.experiment,
         task=built.data.task,

@@ -4,7 +4,7 @@ A mean of forecasts is seldom worse than the better one, and often better than b
 """
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -41,17 +41,19 @@ class CombinedWithNaive(nn.Module):
         """(N, C, window) to values (N, targets · horizon)."""
         if self.shares[0] == 1:
             return self.architecture(x)
-        parts = [share * forecast for share, forecast in zip(self.shares, self.forecasts(x), strict=True)]
-        return torch.stack(parts).sum(0)
+        return _mean(self.shares, [self.architecture(x), *self.naive(x)])
 
-    def forecasts(self, x: Tensor) -> list[Tensor]:
-        """What is combined: the network's forecast, then that of each season, each (N, targets · horizon)."""
-        naive = (baselines.seasonal(x, self.targets, self.horizon, season) for season in self.seasons)
-        return [self.architecture(x), *naive]
+    def naive(self, x: Tensor) -> list[Tensor]:
+        """The forecast of each season, (N, targets · horizon)."""
+        return [baselines.seasonal(x, self.targets, self.horizon, season) for season in self.seasons]
 
     def named_shares(self) -> dict[str, float]:
         """The shares by what has them."""
         return dict(zip((NETWORK, *map(baselines.described, self.seasons)), self.shares, strict=True))
+
+
+def _mean(shares: Sequence[float], forecasts: Sequence[Tensor]) -> Tensor:
+    return torch.stack([share * forecast for share, forecast in zip(shares, forecasts, strict=True)]).sum(0)
 
 
 def combine_with_naive(network: nn.Module, data: DataModule) -> nn.Module:
@@ -80,24 +82,38 @@ def described(network: nn.Module) -> str:
     return f"{said} (best mean squared error on the validation split)" if shares else ""
 
 
-@torch.no_grad()
 def choose_shares(network: nn.Module, batches: Iterable[Batch]) -> None:
     """Choose the shares of all `combined` networks, which are the same, for the present weights on these batches."""
     parts = combined(network)
     if not parts:
         return
-    training = network.training
+    chosen = best_shares(_products(network, batches))
+    for part in parts:
+        part.shares = chosen
+
+
+def naive_mean(network: nn.Module, batches: Iterable[Batch]) -> Callable[[Tensor], Tensor]:
+    """The best mean of the naive forecasts of a combined network, without the network's: (N, C, window) to (N, T)."""
+    part = combined(network)[0]
+    shares = best_shares(_products(network, batches)[1:, 1:])
+    return lambda x: _mean(shares, part.naive(x))
+
+
+@torch.no_grad()
+def _products(network: nn.Module, batches: Iterable[Batch]) -> NDArray[np.float64]:
+    """The sums (K, K) of the products of the errors of each forecast, the network's first."""
+    parts, training = combined(network), network.training
     network.eval()
     parameter = next(network.parameters())
     products = np.zeros((1 + len(parts[0].seasons),) * 2)
     for x, y, *_ in batches:
-        of_parts = [torch.stack(part.forecasts(x.to(parameter))) for part in parts]
-        errors = torch.stack(of_parts).double().mean(0) - y.to(parameter.device).double()
+        moved = x.to(parameter)
+        own = torch.stack([part.architecture(moved) for part in parts]).double().mean(0)
+        forecasts = torch.stack([own, *(each.double() for each in parts[0].naive(moved))])
+        errors = forecasts - y.to(parameter.device).double()
         products += torch.einsum("knt,lnt->kl", errors, errors).cpu().numpy()
     network.train(training)
-    chosen = best_shares(products)
-    for part in parts:
-        part.shares = chosen
+    return products
 
 
 def best_shares(products: NDArray[np.float64]) -> tuple[float, ...]:

@@ -1,4 +1,7 @@
-"""The second baseline of a result: a linear model on the same training split, scored on the same test split."""
+"""The second baseline of a result: a linear model on the same training split, scored on the same test split.
+
+That of a forecast which is combined with several naive ones is their best mean without the network.
+"""
 
 import itertools
 from collections.abc import Callable
@@ -16,6 +19,7 @@ from lab.data.sizes import EmbeddedColumns
 from lab.data.text.characters import Characters
 from lab.data.text.texts import Text
 from lab.modules import class_weights
+from lab.modules.tasks import combination
 from lab.modules.tasks.ordinal import cumulative_logits
 from lab.modules.tasks.quantiles import QuantileRegression
 from lab.modules.tasks.task import TaskModule
@@ -43,6 +47,7 @@ NAMES = {
 }
 OF_TEXTS = ("classification", "ordinal", "multilabel", "regression")
 QUANTILES = "linear quantile regression"
+NAIVE_MEAN = "mean of naive forecasts"
 MOST_ROWS = 20_000
 MOST_FEATURES = 4_000
 MOST_VALUES = 30_000_000  # rows × features × classes of a logistic regression: about a second
@@ -77,9 +82,11 @@ def record(built: Built, tracker: Tracker, epoch: int) -> QuickBaseline:
 
 
 def name_of(built: Built) -> str:
-    """The name of the model; "" for forecasts, and for a module that measures in its own terms."""
+    """The name of the model; "" for a forecast that is not combined, and a module that measures in its own terms."""
     if built.judge is None:
         return ""
+    if len(combination.shares_of(built.judge.architecture)) > 2:
+        return NAIVE_MEAN
     if isinstance(built.data, Text):
         return f"TF-IDF and {NAMES[built.data.task]}" if built.data.task in OF_TEXTS else ""
     if isinstance(built.judge, QuantileRegression):
@@ -106,6 +113,9 @@ def _measured(built: Built, name: str) -> QuickBaseline:
     data = built.data
     if isinstance(data, Characters):
         return _of_language(built, data, name)
+    if name == NAIVE_MEAN:
+        outputs_of = combination.naive_mean(_judge(built).architecture, data.loader("val"))
+        return _scored(built, name, outputs_of, rows=0, every=0)
     if isinstance(data, Text):
         return _of_texts(built, data, name)
     width, classes = features_of(data), data.sizes.classes or data.sizes.labels

@@ -60,12 +60,13 @@ def encoding_of(built: Built) -> dict[str, Any]:
         names = {"class_names": [], "target_names": [f"output {number + 1}" for number in range(numbered)]}
     bands = built.module.bands() if isinstance(built.module, RegressionModule) else []
     limits = list(getattr(built.module, "thresholds", ()))
+    shares = combination.shares_of(built.module.architecture) if isinstance(built.module, TaskModule) else {}
     output = {"task": data.task, **names, **({"bands": bands} if bands else {})}
     output |= {"thresholds": limits} if limits else {}
     encoding = data.encoding
     if isinstance(encoding, SequenceEncoding):
         encoding = dataclasses.replace(encoding, longest=_longest(built))
-    return {"input": encoding.as_json(), "output": output}
+    return {"input": encoding.as_json(), "output": output, **({"shares": dict(shares)} if shares else {})}
 
 
 def _longest(built: Built) -> int:
@@ -83,9 +84,10 @@ def keep_thresholds(built: Built, tracker: Tracker) -> None:
 
 
 def keep_combination(built: Built, tracker: Tracker) -> None:
-    """Record what a forecast is combined from, if it is."""
+    """Save the shares that were chosen for the weights of the best epoch, with the encoding."""
     if isinstance(built.module, TaskModule) and (said := combination.described(built.module.architecture)):
         tracker.tags({store.COMBINATION_TAG: said})
+        tracker.text("encoding.json", f"{files.to_json(encoding_of(built), indent=1)}\n")
 
 
 def keep_training(tracker: Tracker, history: list[dict[str, float]], checkpoints: BestAndLast) -> None:
