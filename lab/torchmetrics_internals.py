@@ -1,6 +1,6 @@
 """torchmetrics is imported without scipy.signal, which takes a fifth of the time in which a command starts.
 
-torchmetrics 1.9 imports it in three __init__.py (its own, audio, functional/audio), to add the name `hamming` for SRMRpy.
+torchmetrics 1.9 imports it in three __init__.py (its own, audio, functional/audio) to add the name `hamming` of SRMRpy.
 """
 
 import importlib

@@ -8,7 +8,7 @@ and params, tags, artifacts and the final status are the same when written again
 
 import logging
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
@@ -18,6 +18,7 @@ from lab.errors import LabError
 from lab.tracking import batches, experiments, models, store
 from lab.tracking.writing import datasets, journal
 from lab.tracking.writing.journal import Record
+from lab.tracking.writing.tracker import stored_name
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -208,7 +209,7 @@ class Upload:
     def _send_params(self, records: list[Record]) -> None:
         from mlflow.entities import Param
 
-        params = [Param(name, value) for record in records for name, value in record["values"].items()]
+        params = [Param(*each) for record in records for each in _as_stored(record["values"]).items()]
         batches.log(self.client, self.run_id, params=params)
 
     def _send_tags(self, records: list[Record]) -> None:
@@ -263,3 +264,14 @@ def _batches(kind: str, entries: list[tuple[Record, int]]) -> Iterator[tuple[lis
         offset = record_end
     if batch:
         yield batch, offset
+
+
+def _as_stored(settings: Mapping[str, str]) -> dict[str, str]:
+    """Settings under names of their own that MLflow accepts: `head.*` of an optimizer's groups is stored as `head._`."""
+    found: dict[str, str] = {}
+    for name, value in settings.items():
+        stored = stored_name(name)
+        while stored in found:
+            stored += "_"
+        found[stored] = value
+    return found

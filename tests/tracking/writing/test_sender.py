@@ -119,6 +119,18 @@ def test_more_metrics_and_params_than_fit_into_a_call_arrive(outbox: Outbox) -> 
     assert (len(run.data.params), len([m for m in run.data.metrics if m.startswith("m")])) == (250, 90)
 
 
+def test_settings_whose_names_mlflow_refuses_arrive_under_others(outbox: Outbox) -> None:
+    tracker = outbox.tracker()
+    settings = {"groups.head.*.lr": 0.1, "groups.head.?.lr": 0.2, "groups.head.[ab].lr": 0.3, "lr": 0.4}
+    tracker.start("digits", "groups", settings, {})
+    tracker.end("FINISHED")
+    delivery = outbox.close()
+    assert delivery.pending == 0
+    run = store.client().get_run(delivery.run_ids[tracker.id])
+    names = ("groups.head._.lr", "groups.head._.lr_", "groups.head._ab_.lr", "lr")
+    assert [run.data.params[name] for name in names] == ["0.1", "0.2", "0.3", "0.4"]
+
+
 def test_a_setting_that_is_recorded_twice_keeps_its_first_value(tracker: Tracker, outbox: Outbox) -> None:
     tracker.params({"a": 1, "optimizer.lr": 0.2, "b": "x" * 9_000})
     tracker.params({"a": 2, "c": [None, True]})
