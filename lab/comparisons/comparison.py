@@ -182,7 +182,8 @@ def parse(
     if whole["reaches"] is not None and whole["metric"] == "seconds_per_epoch":
         errors.append("reaches: needs a metric of every epoch, not seconds_per_epoch")
     errors += _folds(whole["folds"], arms) + _duplicates(arms)
-    errors += _not_shown(arms) if whole["on"] == "val" else []
+    if whole["on"] == "val" and whole["metric"] != "seconds_per_epoch":
+        errors += _not_shown(arms)
     if errors:
         raise LabError(*[f"{source}{line}" for line in errors])
     rest = {key: whole[key] for key in ("metric", "reaches", "on", "margin", "alpha", "varies", "folds", "minutes")}
@@ -242,14 +243,13 @@ def _fixed(arms: Mapping[str, Experiment]) -> set[str]:
 
 
 def _not_shown(arms: Mapping[str, Experiment]) -> list[str]:
-    """A line for every setting in which an arm differs from the control, and which validation data does not show."""
-    settings = {name: arm.after_training.items() for name, arm in arms.items()}
-    control = next(iter(settings.values()), ())
+    """A line for every setting in which arms differ, and which validation data does not show."""
+    chosen = [arm.after_training for arm in arms.values()]
     return [
-        f"arms.{name}: {setting} acts once the network is trained, which validation data does not show; use on: test"
-        for name, chosen in settings.items()
-        for setting, value in chosen
-        if (setting, value) not in control
+        f"{setting}: the arms differ in it, and it acts once the network is trained, which validation data does not "
+        f"show; use on: test, or give all arms the same (settings: {{{setting}: ...}})"
+        for setting in (chosen[0] if chosen else {})
+        if any(each[setting] != chosen[0][setting] for each in chosen)
     ]
 
 

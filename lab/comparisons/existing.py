@@ -3,23 +3,25 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from lab.comparisons.comparison import MIN_PAIRS
 from lab.comparisons.findings import Findings
 from lab.comparisons.scores import Scores
 from lab.comparisons.statistics import verdicts
 from lab.comparisons.statistics.design import Design, Rule, Verdict
+from lab.config.types import ThresholdMetric
 from lab.errors import LabError, did_you_mean
 from lab.tracking import store
 from lab.tracking.reading import definitions, directions, stored_runs
-from lab.tracking.reading.metric_names import TEST, split_of
+from lab.tracking.reading.metric_names import TEST, TRAIN, VALIDATION, split_of
 from lab.tracking.reading.stored_runs import StoredRun
 from lab.tracking.reading.summaries import best_value
 from lab.tracking.reading.tables import open_tables
 
 ALPHA = 0.05
 ADVICE = "train them alike, or use --unpaired"
+AFTER_TRAINING = ("threshold", "conformal", "combine_with_naive")  # see `Experiment.after_training`
 BUDGETS = ("trainer.max_epochs", "max_epochs", "epochs")
 Reduction = Literal["best", "last"]
 Groups = Mapping[str, list[StoredRun]]
@@ -71,6 +73,20 @@ def _check_metric(runs: Sequence[StoredRun], metric: str) -> None:
         raise LabError(f"--metric: run {runs[0].id[:8]} has no '{metric}'; {did_you_mean(metric, known)}")
     if setting := definitions.differing(metric, [run.params for run in runs]):
         raise LabError(f"--metric: these runs differ in {setting}: {metric} is not the same in each; choose another")
+    if split_of(metric)[0] in (TRAIN, VALIDATION) and (setting := _not_shown([run.params for run in runs])):
+        raise LabError(
+            f"--metric: these runs differ in {setting}, which acts once the network is trained; "
+            "choose a metric of the test"
+        )
+
+
+def _not_shown(runs: Sequence[Mapping[str, str]]) -> str:
+    """The first setting in which the params of runs differ, and which no epoch shows; "" where there is none."""
+    for setting in AFTER_TRAINING:
+        values = {run.get(setting, "false") for run in runs}
+        if len(values) > 1 and not (setting == "threshold" and values.isdisjoint(get_args(ThresholdMetric))):
+            return setting
+    return ""
 
 
 def _direction(runs: Sequence[StoredRun], how: How) -> bool:

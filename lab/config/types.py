@@ -16,7 +16,8 @@ Probability = Annotated[float, Ge(0), Lt(1)]
 Fraction = Annotated[float, Interval(gt=0, lt=1)]
 Share = Annotated[float, Interval(gt=0, le=1)]
 # Above which probability a yes is said; or the metric for which the validation split chooses that.
-Threshold = Fraction | Literal["f1", "balanced_accuracy", "accuracy"]
+ThresholdMetric = Literal["f1", "balanced_accuracy", "accuracy"]
+Threshold = Fraction | ThresholdMetric
 
 
 @dataclass(frozen=True)

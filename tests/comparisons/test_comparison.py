@@ -120,9 +120,12 @@ def test_the_fingerprint_depends_on_settings_but_not_on_margin_error_rate_or_see
         ({"arms": {"a": {}, "b": {}}}, "arms.b: has the same settings as a"),
         (
             {"arms": {"a": {}, "b": {"combine_with_naive": True}}},
-            "arms.b: combine_with_naive acts once the network is trained, which validation data does not show; use on",
+            "combine_with_naive: the arms differ in it, and it acts once the network is trained, which validation data",
         ),
-        ({"arms": {"a": {"threshold": "f1"}, "b": {"threshold": 0.3}}}, "arms.b: threshold acts once the network is "),
+        (
+            {"arms": {"a": {"threshold": "f1"}, "b": {"threshold": 0.3}}},
+            "threshold: the arms differ in it, and it acts ",
+        ),
         ({"folds": 1}, "folds: must be at least 2, not 1"),
         ({"folds": 5, "settings": {"fold": "1/5"}}, "folds: the arms have a fold: of their own; leave out one of"),
         ({"arms": {"a": {"fold": "1/5"}, "b": {"fold": "2/5"}}}, "fold: the arms are tested on different folds"),
@@ -159,6 +162,8 @@ def test_what_acts_once_the_network_is_trained_is_compared_on_test_data() -> Non
     arms = {"a": {"threshold": "f1"}, "b": {"threshold": 0.3}}
     assert [arm.threshold for arm in parsed(arms=arms, on="test").arms.values()] == ["f1", 0.3]
     parsed(arms={"a": {"threshold": "f1"}, "b": {"threshold": "f1", "model.hidden": 8}})
+    parsed(arms={"a": {"threshold": 0.5}, "b": {"threshold": 0.3}})
+    parsed(arms={"a": {}, "b": {"combine_with_naive": True}}, metric="seconds_per_epoch")
 
 
 def test_an_unknown_metric_is_refused() -> None:

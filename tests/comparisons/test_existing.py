@@ -64,6 +64,27 @@ def test_runs_with_other_data_or_budgets_are_refused(tiny: str) -> None:
         existing.compare([one, longer], How())
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "refused"),
+    [
+        ("threshold=0.5", "threshold=f1", True),
+        ("threshold=0.5", "threshold=0.3", False),
+        ("conformal=null", "conformal=0.8", True),
+        ("combine_with_naive=false", "combine_with_naive=true", True),
+    ],
+)
+def test_runs_that_differ_in_what_no_epoch_shows_are_not_compared_by_one(
+    tiny: str, one: str, other: str, refused: bool
+) -> None:
+    runs = recorded(*((0.5, (setting, f"seed={seed}")) for setting in (one, other) for seed in range(1, 7)))
+    setting = one.partition("=")[0]
+    if refused:
+        with pytest.raises(LabError, match=f"^--metric: these runs differ in {setting}, which acts once the network"):
+            existing.compare(runs, How())
+    else:
+        existing.compare(runs, How())
+
+
 def test_runs_on_different_folds_are_no_independent_pairs(tiny: str) -> None:
     folds = recorded(*((0.5, (f"optimizer.lr={lr}", f"fold={fold}/3")) for lr in (0.01, 0.1) for fold in (1, 2, 3)))
     with pytest.raises(LabError, match=r"^these runs were tested on different folds, .*`folds: 5` in a file in"):

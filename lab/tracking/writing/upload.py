@@ -267,7 +267,7 @@ def _batches(kind: str, entries: list[tuple[Record, int]]) -> Iterator[tuple[lis
 
 
 def _as_stored(settings: Mapping[str, str]) -> dict[str, str]:
-    """Settings under names of their own that MLflow accepts: `head.*` of an optimizer's groups is stored as `head._`."""
+    """Settings under names of their own that MLflow accepts: `groups.head.*.lr` is stored as `groups.head._.lr`."""
     found: dict[str, str] = {}
     for name, value in settings.items():
         stored = stored_name(name)
