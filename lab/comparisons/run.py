@@ -14,7 +14,7 @@ from lab.comparisons.scores import Plan, StoredScores
 from lab.comparisons.statistics.design import RULE, Verdict
 from lab.comparisons.time_limit import MEASURED, RESERVE, TimeLimit
 from lab.config.experiment import Experiment
-from lab.errors import LabError, TrainingFailed, did_you_mean
+from lab.errors import LabError, TrainingFailed, did_you_mean, say
 from lab.parallel.child_runs import ParentRun, driver_lock, recorded_status, shared_driver_lock
 from lab.parallel.jobs import prepared_data, resolution_of
 from lab.parallel.workers import Workers, open_workers
@@ -62,6 +62,8 @@ def run(comparison: Comparison, workers: int | None, on_progress: OnProgress) ->
     scores = StoredScores(name, plan)
     _check_plan(plan, scores)
     arms = [comparison.on_fold(arm) for arm in comparison.arms]
+    if comparison.on == "val" and any(arm.combine_with_naive for arm in arms):
+        say("combine_with_naive: arms are judged on validation data, by forecasts of the network alone; see on: test")
     control = comparison.arms[comparison.control].name
     with driver_lock(name), shared_driver_lock(control, name, scores.journal) as look_again:
         opened = open_workers(workers, arms)  # before `stop_on_signals`: Ray, too, installs signal handlers

@@ -112,6 +112,8 @@ def run(experiment: Experiment, options: Options, progress: Progress) -> StudyRe
     store.check_writable()
     storage.quiet_optuna()
     name = f"{experiment.name}-{space.fingerprint(objective.metric)}"
+    if experiment.combine_with_naive:
+        say("combine_with_naive: trials are judged on validation data, by the forecasts of the network alone")
     with driver_lock(name), storage.study_lock(name) as lock:
         # Before `stop_on_signals`: a cluster's Ray installs signal handlers of its own.
         workers = open_workers(options.workers, [experiment])

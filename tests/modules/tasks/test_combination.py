@@ -1,5 +1,6 @@
 """A forecast combined with naive ones: the shares of Bates and Granger, what is combined, and what is refused."""
 
+import json
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import onnxruntime
 import pandas as pd
 import pytest
 import torch
+from made_data import sales_rows
 from torch import nn
 
 import lab
@@ -17,7 +19,9 @@ from lab.errors import LabError
 from lab.explanations import trained as explained
 from lab.inference import export
 from lab.modules.tasks.combination import CombinedWithNaive, best_shares, choose_shares, combined, described
+from lab.parallel.jobs import Job, train_job
 from lab.tracking.reading import stored_runs
+from lab.tracking.reading.baselines import QUICK
 from lab.training import reproduce
 from lab.training.building import build
 
@@ -138,6 +142,7 @@ conformal: 0.8
 trainer: {max_epochs: 2}
 """
 MEMBERS = WALK.replace("max_epochs: 2", "max_epochs: 2, members: 2")
+SALES = WALK.replace("walk.csv, window: 8", "sales.csv, window: 12")
 STEPS, FIRST = 300, 240  # of the walk, and the first one of its test
 
 
@@ -149,7 +154,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory, prepared_store: Path) -> P
         values = np.random.default_rng(0).normal(size=STEPS).cumsum()
         times = pd.date_range("2020-01-01", periods=STEPS)
         pd.DataFrame({"day": times, "value": values}).to_csv("walk.csv", index=False)
-        with_naive = {"walk": WALK, "members": MEMBERS}
+        sales_rows().to_csv("sales.csv", index=False)
+        with_naive = {"walk": WALK, "members": MEMBERS, "sales": SALES}
         alone = {f"{name}_alone": text.replace("true", "false") for name, text in with_naive.items()}
         made_once.train(with_naive | alone)
 
@@ -163,17 +169,57 @@ def folder(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def forecasts(name: str) -> np.ndarray:
-    """What a run predicted for the windows of the test, (N, 3)."""
+    """What a run predicted for the windows of the test, (N, targets · 3)."""
     table = pd.read_csv(stored_runs.find(name).artifact("predictions.csv"))
-    return table[[f"predicted_{step}" for step in (1, 2, 3)]].to_numpy()
+    return table.filter(regex=r"^predicted_\d+$").to_numpy()
+
+
+def shares(name: str) -> list[float]:
+    """Those of the network, the last value and the last season."""
+    run = stored_runs.find(name)
+    said = [float(each) for each in re.findall(r" (\d\.\d)", run.tags["lab.combination"])]
+    assert said == [*json.loads(run.artifact("encoding.json").read_text())["shares"].values()]
+    return said
+
+
+@pytest.mark.usefixtures("folder")
+def test_all_targets_have_the_same_shares() -> None:
+    data = build(load("sales")).data
+    x, _ = data.splits["test"].batch(torch.arange(len(data.splits["test"])))
+    assert data.targets == 2
+    network, last, season = shares("sales")
+    naive = last * x[:, :2, -1:].expand(-1, -1, 3) + season * x[:, :2, :3]
+    of_network = (1 - network) * data.target_scale.mean + network * forecasts("sales_alone")
+    by_hand = of_network + naive.flatten(1) * data.target_scale.std
+    np.testing.assert_allclose(forecasts("sales"), by_hand, rtol=1e-4)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_replicate_is_tested_as_a_run_is() -> None:
+    outcome = train_job(Job(0, "walk", load("walk").to_yaml(), test=True, quick_baseline=True), lambda *_: False)
+    logged = stored_runs.find("walk").metrics
+    assert {name: logged[name] for name in outcome.metrics} == pytest.approx(outcome.metrics)
+    assert "baseline_quick/test/mae" in {name.replace(QUICK, "baseline_quick/") for name in outcome.metrics}
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_second_baseline_is_the_best_mean_of_the_naive_forecasts() -> None:
+    values = pd.read_csv("walk.csv")["value"].to_numpy()
+    of_split = {}
+    for split, (first, end) in {"val": (210, FIRST), "test": (FIRST, STEPS)}.items():
+        steps = np.arange(first, end - 2)[:, None] + np.arange(3)
+        last, season = values[steps[:, :1] - 1] + np.zeros(3), values[steps - 7]
+        of_split[split] = {w: w * last + (1 - w) * season - values[steps] for w in np.arange(11) / 10}
+    best = min(of_split["val"], key=lambda w: float((of_split["val"][w] ** 2).mean()))
+    measured = stored_runs.find("walk").metrics[f"{QUICK}test/mae"]
+    assert measured == pytest.approx(np.abs(of_split["test"][best]).mean(), rel=1e-4)
 
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("name", ["walk", "members"])
 class TestARun:
     def test_forecasts_the_mean_of_what_the_same_network_does_alone_and_naive_forecasts(self, name: str) -> None:
-        said = stored_runs.find(name).tags["lab.combination"]
-        network, last, season = (float(each) for each in re.findall(r" (\d\.\d)", said))
+        network, last, season = shares(name)
         assert network < 1
         values = pd.read_csv("walk.csv")["value"].to_numpy()
         steps = np.arange(FIRST, STEPS - 2)[:, None] + np.arange(3)
