@@ -3,14 +3,14 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from lab.comparisons.comparison import MIN_PAIRS
 from lab.comparisons.findings import Findings
 from lab.comparisons.scores import Scores
 from lab.comparisons.statistics import verdicts
 from lab.comparisons.statistics.design import Design, Rule, Verdict
-from lab.config.types import ThresholdMetric
+from lab.config.experiment import after_training
 from lab.errors import LabError, did_you_mean
 from lab.tracking import store
 from lab.tracking.reading import definitions, directions, stored_runs
@@ -21,7 +21,6 @@ from lab.tracking.reading.tables import open_tables
 
 ALPHA = 0.05
 ADVICE = "train them alike, or use --unpaired"
-AFTER_TRAINING = ("threshold", "conformal", "combine_with_naive")  # see `Experiment.after_training`
 BUDGETS = ("trainer.max_epochs", "max_epochs", "epochs")
 Reduction = Literal["best", "last"]
 Groups = Mapping[str, list[StoredRun]]
@@ -82,11 +81,8 @@ def _check_metric(runs: Sequence[StoredRun], metric: str) -> None:
 
 def _not_shown(runs: Sequence[Mapping[str, str]]) -> str:
     """The first setting in which the params of runs differ, and which no epoch shows; "" where there is none."""
-    for setting in AFTER_TRAINING:
-        values = {run.get(setting, "false") for run in runs}
-        if len(values) > 1 and not (setting == "threshold" and values.isdisjoint(get_args(ThresholdMetric))):
-            return setting
-    return ""
+    first, *others = map(after_training, runs)
+    return next((name for name, value in first.items() if any(other[name] != value for other in others)), "")
 
 
 def _direction(runs: Sequence[StoredRun], how: How) -> bool:

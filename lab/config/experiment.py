@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from lab.config import kinds, schema, yaml_files
 from lab.config.overrides import with_overrides
 from lab.config.sections import DECIDED_BY_MODULE, GROUPS, Part, checked_sections, top_level
-from lab.config.types import Fold, Threshold
+from lab.config.types import Fold, Threshold, ThresholdMetric
 from lab.errors import LabError, did_you_mean
 
 FOLDER = Path("experiments")
@@ -83,9 +83,8 @@ class Experiment:
 
     @property
     def after_training(self) -> dict[str, Any]:
-        """The settings that act once the network is trained: its test shows them, and none of its epochs."""
-        by_metric = self.threshold if isinstance(self.threshold, str) else None
-        return {"threshold": by_metric, "conformal": self.conformal, "combine_with_naive": self.combine_with_naive}
+        """As the function of that name, of this experiment."""
+        return after_training(self.settings())
 
     def seed_of(self, source: Source) -> int:
         """The seed of one source of chance."""
@@ -163,6 +162,19 @@ class Experiment:
         return f"# {self.question}\n{yaml_files.write(written)}"
 
 
+def after_training(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that act once the network is trained: its test shows them, and none of its epochs.
+
+    `settings` are those of an experiment, or their texts, which a run stores.
+    """
+    threshold = settings.get("threshold")
+    return {
+        "threshold": threshold if threshold in get_args(ThresholdMetric) else None,
+        "conformal": settings.get("conformal"),
+        "combine_with_naive": str(settings.get("combine_with_naive")).lower() == "true",
+    }
+
+
 def load(name: str, overrides: Iterable[str] = ()) -> Experiment:
     """Load the experiment of that name and apply overrides (`optimizer.lr=0.01`); raises LabError."""
     known = names()
@@ -219,7 +231,7 @@ def _of_model_and_module(sections: Mapping[str, Any]) -> list[str]:
     return [
         f"{name}: would not be used, since module: has its own (training_step, configure_optimizers); remove it"
         for name in (*DECIDED_BY_MODULE, "threshold", "combine_with_naive")
-        if sections.get(name)
+        if sections.get(name) not in (None, {}) and sections.get(name) is not False
     ]
 
 

@@ -213,8 +213,7 @@ def _keep_artifacts(session: Session) -> list[str]:
     """Keep the files of a finished run; what could not be kept, and why. None of them can make the run fail."""
     built, tracker, epoch = session.built, session.tracker, session.checkpoints.best_epoch
     steps: dict[str, Callable[[], None]] = {
-        "the thresholds": lambda: artifacts.keep_thresholds(built, tracker),
-        "the shares of a forecast": lambda: artifacts.keep_combination(built, tracker),
+        "thresholds or shares": lambda: artifacts.keep_decided(built, tracker),
         "intervals of the test metrics": lambda: session.intervals.update(
             scores.record_intervals(built, tracker, epoch)
         ),

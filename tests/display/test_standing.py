@@ -65,3 +65,10 @@ def test_numbers_that_are_unknown_say_nothing() -> None:
     assert standing("test/r2", math.nan, None, [MAJORITY]) is None
     assert standing("test/r2", 0.5, None, []) is None
     assert standing("test/r2", 0.5, None, [Baseline("the training mean", math.nan)]) is None
+
+
+def test_values_that_differ_by_the_order_of_sums_alone_are_the_same() -> None:
+    baseline = [Baseline("a mean", 0.29)]
+    for value, state in ((0.29 * (1 + 1e-7), "no better"), (0.29 * (1 + 1e-5), "better")):
+        found = standing("test/skill", value, None, baseline)
+        assert found is not None and found.state == state  # noqa: PT018

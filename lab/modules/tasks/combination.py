@@ -87,7 +87,16 @@ def choose_shares(network: nn.Module, batches: Iterable[Batch]) -> None:
     parts = combined(network)
     if not parts:
         return
-    chosen = best_shares(_products(network, batches))
+    parameter, training = next(network.parameters()), network.training
+
+    def forecasts(x: Tensor) -> list[Tensor]:
+        moved = x.to(parameter)
+        own = torch.stack([part.architecture(moved) for part in parts]).double().mean(0)
+        return [own, *parts[0].naive(moved)]
+
+    network.eval()
+    chosen = best_shares(_products(forecasts, batches))
+    network.train(training)
     for part in parts:
         part.shares = chosen
 
@@ -95,25 +104,19 @@ def choose_shares(network: nn.Module, batches: Iterable[Batch]) -> None:
 def naive_mean(network: nn.Module, batches: Iterable[Batch]) -> Callable[[Tensor], Tensor]:
     """The best mean of the naive forecasts of a combined network, without the network's: (N, C, window) to (N, T)."""
     part = combined(network)[0]
-    shares = best_shares(_products(network, batches)[1:, 1:])
+    shares = best_shares(_products(part.naive, batches))
     return lambda x: _mean(shares, part.naive(x))
 
 
 @torch.no_grad()
-def _products(network: nn.Module, batches: Iterable[Batch]) -> NDArray[np.float64]:
-    """The sums (K, K) of the products of the errors of each forecast, the network's first."""
-    parts, training = combined(network), network.training
-    network.eval()
-    parameter = next(network.parameters())
-    products = np.zeros((1 + len(parts[0].seasons),) * 2)
+def _products(forecasts: Callable[[Tensor], list[Tensor]], batches: Iterable[Batch]) -> NDArray[np.float64]:
+    """The sums (K, K) of the products of the errors of K forecasts."""
+    each = []
     for x, y, *_ in batches:
-        moved = x.to(parameter)
-        own = torch.stack([part.architecture(moved) for part in parts]).double().mean(0)
-        forecasts = torch.stack([own, *(each.double() for each in parts[0].naive(moved))])
-        errors = forecasts - y.to(parameter.device).double()
-        products += torch.einsum("knt,lnt->kl", errors, errors).cpu().numpy()
-    network.train(training)
-    return products
+        values = torch.stack([forecast.double() for forecast in forecasts(x)])
+        errors = values - y.to(values.device).double()
+        each.append(torch.einsum("knt,lnt->kl", errors, errors))
+    return torch.stack(each).sum(0).cpu().numpy()
 
 
 def best_shares(products: NDArray[np.float64]) -> tuple[float, ...]:

@@ -47,7 +47,7 @@ NAMES = {
 }
 OF_TEXTS = ("classification", "ordinal", "multilabel", "regression")
 QUANTILES = "linear quantile regression"
-NAIVE_MEAN = "mean of naive forecasts"
+NAIVE_MEAN = "a mean of naive forecasts"
 MOST_ROWS = 20_000
 MOST_FEATURES = 4_000
 MOST_VALUES = 30_000_000  # rows × features × classes of a logistic regression: about a second
@@ -85,7 +85,7 @@ def name_of(built: Built) -> str:
     """The name of the model; "" for a forecast that is not combined, and a module that measures in its own terms."""
     if built.judge is None:
         return ""
-    if len(combination.shares_of(built.judge.architecture)) > 2:
+    if len(combination.shares_of(built.judge.architecture)) > 2:  # the network's, and those of several naive forecasts
         return NAIVE_MEAN
     if isinstance(built.data, Text):
         return f"TF-IDF and {NAMES[built.data.task]}" if built.data.task in OF_TEXTS else ""

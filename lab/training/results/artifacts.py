@@ -76,17 +76,14 @@ def _longest(built: Built) -> int:
     return built.data.sizes.input_shape[1] if limited else 0
 
 
-def keep_thresholds(built: Built, tracker: Tracker) -> None:
-    """Save the thresholds that were chosen for the weights of the best epoch, with the encoding."""
-    if isinstance(built.module, ThresholdModule) and built.module.described:
-        tracker.tags({store.THRESHOLD_TAG: built.module.described})
-        tracker.text("encoding.json", f"{files.to_json(encoding_of(built), indent=1)}\n")
-
-
-def keep_combination(built: Built, tracker: Tracker) -> None:
-    """Save the shares that were chosen for the weights of the best epoch, with the encoding."""
-    if isinstance(built.module, TaskModule) and (said := combination.described(built.module.architecture)):
-        tracker.tags({store.COMBINATION_TAG: said})
+def keep_decided(built: Built, tracker: Tracker) -> None:
+    """Save what the validation split decided for the weights of the best epoch, thresholds or shares, if anything."""
+    module = built.module
+    thresholds = module.described if isinstance(module, ThresholdModule) else ""
+    shares = combination.described(module.architecture) if isinstance(module, TaskModule) else ""
+    said = {store.THRESHOLD_TAG: thresholds, store.COMBINATION_TAG: shares}
+    if tags := {name: text for name, text in said.items() if text}:
+        tracker.tags(tags)
         tracker.text("encoding.json", f"{files.to_json(encoding_of(built), indent=1)}\n")
 
 

@@ -20,9 +20,11 @@ from lab.explanations import trained as explained
 from lab.inference import export
 from lab.modules.tasks.combination import CombinedWithNaive, best_shares, choose_shares, combined, described
 from lab.parallel.jobs import Job, train_job
+from lab.tracking import models
 from lab.tracking.reading import stored_runs
 from lab.tracking.reading.baselines import QUICK
 from lab.training import reproduce
+from lab.training import run as training
 from lab.training.building import build
 
 SEASON = 4
@@ -192,6 +194,20 @@ def test_all_targets_have_the_same_shares() -> None:
     of_network = (1 - network) * data.target_scale.mean + network * forecasts("sales_alone")
     by_hand = of_network + naive.flatten(1) * data.target_scale.std
     np.testing.assert_allclose(forecasts("sales"), by_hand, rtol=1e-4)
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_is_left_to_users_of_the_weights_alone_is_said() -> None:
+    run = stored_runs.find("walk")
+    assert models.left_to_you(run, weights_alone=True).endswith(run.tags["lab.combination"])
+    assert models.left_to_you(run, weights_alone=False) == ""
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_result_says_what_the_forecast_is_and_that_epochs_are_those_of_the_network() -> None:
+    notes = dict(training.run(load("walk", ("checkpoints.every_seconds=31",))).notes)
+    said = stored_runs.find("walk").tags["lab.combination"]
+    assert notes["forecast"] == f"{said}; train and val are those of the network alone"
 
 
 @pytest.mark.usefixtures("folder")
